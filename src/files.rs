@@ -1,0 +1,99 @@
+//! Where files are found: the user's own first, then the shipped ones.
+//!
+//! Look-up order for a relative path such as `config/double11-2016.toml`:
+//!
+//! 1. `$MERIDIAN_HOME/<path>` when the variable is set (tests and kiosks),
+//! 2. the XDG config folder (`~/.config/meridian/<path without config/>`) for `config/…`,
+//!    the XDG data folder (`~/.local/share/meridian/<path>`) for everything else,
+//! 3. in debug builds, the project folder, so that shaders and config reload while developing,
+//! 4. what is embedded in the binary.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use directories::ProjectDirs;
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR"]
+#[include = "assets/*"]
+#[include = "config/*"]
+#[include = "shaders/*"]
+struct Shipped;
+
+/// A file was found neither among the user's files nor among the shipped ones.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Nothing by that name anywhere in the look-up order.
+    #[error("{path}: no such file among the user's files or the shipped ones (looked in {looked})")]
+    Missing {
+        /// The relative path that was asked for.
+        path: String,
+        /// The folders that were tried.
+        looked: String,
+    },
+    /// The file is there and could not be read.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// The file's full path.
+        path: PathBuf,
+        /// Why it could not be read.
+        source: std::io::Error,
+    },
+}
+
+/// Folders in which a user's copy of `path` may lie, first wins.
+fn user_paths(path: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if let Some(home) = std::env::var_os("MERIDIAN_HOME") {
+        found.push(PathBuf::from(home).join(path));
+    }
+    if let Some(dirs) = ProjectDirs::from("", "", "meridian") {
+        match path.strip_prefix("config/") {
+            Some(rest) => found.push(dirs.config_dir().join(rest)),
+            None => found.push(dirs.data_dir().join(path)),
+        }
+    }
+    found
+}
+
+/// Reads a file by its path relative to the project (`assets/…`, `config/…`, `shaders/…`).
+///
+/// # Errors
+/// [`FileError::Missing`] when no copy exists, [`FileError::Unreadable`] when one exists and can't be read.
+pub fn read(path: &str) -> Result<Cow<'static, [u8]>, FileError> {
+    let candidates = user_paths(path);
+    for candidate in &candidates {
+        match std::fs::read(candidate) {
+            Ok(bytes) => return Ok(Cow::Owned(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => {
+                return Err(FileError::Unreadable {
+                    path: candidate.clone(),
+                    source,
+                });
+            }
+        }
+    }
+    Shipped::get(path).map(|file| file.data).ok_or_else(|| {
+        let looked: Vec<String> = candidates
+            .iter()
+            .map(|candidate| candidate.display().to_string())
+            .chain(std::iter::once("the program itself".to_owned()))
+            .collect();
+        FileError::Missing {
+            path: path.to_owned(),
+            looked: looked.join(", "),
+        }
+    })
+}
+
+/// The names of the shipped files whose path begins with `prefix`, sorted.
+pub fn shipped(prefix: &str) -> Vec<String> {
+    let mut names: Vec<String> = Shipped::iter()
+        .filter(|name| name.starts_with(prefix))
+        .map(Cow::into_owned)
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,70 @@
+//! Where orders and payments come from.
+
+use crate::sales::{Batch, EventMs};
+use crate::wire::{Cell, Hello, History, Notice, Reached, Totals, Warmth};
+
+/// A source of orders and payments, in event time.
+///
+/// The gateway owns the clock: it asks for everything before `to_ms` and the source answers with
+/// batches in order of time. A source never sleeps and never reads the wall clock.
+pub trait Source: Send {
+    /// What the feed's `hello` says of this source (`server` and `speed` are the gateway's to fill).
+    fn hello(&self) -> Hello;
+
+    /// Jumps to an instant and says what had happened before it, without going through it row by row
+    /// where the source can.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the source can't be read.
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError>;
+
+    /// Appends the batches from where the source stands up to `to_ms` (exclusive) and moves there.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the source can't be read on; what was appended before stays good.
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError>;
+
+    /// Whether nothing will ever come after this instant.
+    fn ended(&self) -> bool;
+}
+
+/// What a source gave for a span.
+#[derive(Debug, Default)]
+pub struct Pulled {
+    /// Orders and payments, in order of time.
+    pub batches: Vec<Batch>,
+    /// What people should know (unknown countries, unreadable rows).
+    pub notices: Vec<Notice>,
+}
+
+/// The state of the day at an instant. Empty at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Per category of each region and channel: (channel, counts).
+    pub cells: Vec<(crate::sales::Channel, Cell)>,
+    /// The totals: what the cells add up to, and what has no place.
+    pub totals: Totals,
+    /// Value over time until then.
+    pub history: History,
+    /// Milestones passed.
+    pub reached: Vec<Reached>,
+    /// Warmth of the places.
+    pub warmth: Warmth,
+    /// Highest orders/s and when.
+    pub peak_orders: (u64, EventMs),
+    /// Highest payments/s and when.
+    pub peak_payments: (u64, EventMs),
+}
+
+/// Why a source can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file can't be read, or what it says is wrong.
+    #[error("{file}: {problem}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}

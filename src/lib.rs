@@ -1,0 +1,22 @@
+//! Meridian, the live sales globe.
+//!
+//! One library, two binaries. A room may use only what stands above it:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`files`] | where shipped and user files are found |
+//! | [`sales`] | the vocabulary: money, regions, places, channels, categories, orders, payments |
+//! | [`tally`] | counting: columnar batches in; totals, rates, peaks and windows out |
+//! | [`wire`] | the feed's frames and their encodings |
+//! | [`gateway`] | sources → tally → publish, served over WebSocket |
+//! | `display` | everything with Bevy (feature `display`) |
+//!
+//! See `ARCHITECTURE.md` for the data-flow picture.
+
+#[cfg(feature = "display")]
+pub mod display;
+pub mod files;
+pub mod gateway;
+pub mod sales;
+pub mod tally;
+pub mod wire;

@@ -1,0 +1,77 @@
+//! Orders and payments as they travel inside the gateway: columns, never rows.
+
+use super::EventMs;
+
+/// What a batch holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Orders made. `amount_minor` is the order's value.
+    Order,
+    /// Payments settled. `amount_minor` is what was paid.
+    Payment,
+}
+
+/// Orders or payments of one span of event time, as columns of equal length.
+///
+/// A negative amount is a correction (a cancelled or refunded order): it lowers the value and is
+/// counted apart, never as an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Orders or payments.
+    pub kind: Kind,
+    /// First instant of the span, inclusive.
+    pub from_ms: EventMs,
+    /// End of the span, exclusive.
+    pub to_ms: EventMs,
+    /// The place ([`super::PlaceId`]) of each row; its region follows from the catalogue.
+    pub place: Vec<u16>,
+    /// The category of each row.
+    pub category: Vec<u8>,
+    /// The channel of each row ([`super::Channel::index`]).
+    pub channel: Vec<u8>,
+    /// The amount of each row in minor units of the feed's currency.
+    pub amount_minor: Vec<i64>,
+    /// The region that the goods ship from ([`super::RegionId`]), or [`Batch::DOMESTIC`].
+    pub ships_from: Vec<u8>,
+}
+
+impl Batch {
+    /// In `place`: the place is not known.
+    pub const UNPLACED: u16 = u16::MAX;
+    /// In `ships_from`: the goods don't cross a border.
+    pub const DOMESTIC: u8 = u8::MAX;
+
+    /// An empty batch of a span.
+    pub fn new(kind: Kind, from_ms: EventMs, to_ms: EventMs) -> Self {
+        Self {
+            kind,
+            from_ms,
+            to_ms,
+            place: Vec::new(),
+            category: Vec::new(),
+            channel: Vec::new(),
+            amount_minor: Vec::new(),
+            ships_from: Vec::new(),
+        }
+    }
+
+    /// How many rows the batch holds.
+    pub fn len(&self) -> usize {
+        self.place.len()
+    }
+
+    /// Whether the batch holds no row.
+    pub fn is_empty(&self) -> bool {
+        self.place.is_empty()
+    }
+
+    /// Adds one row.
+    pub fn push(&mut self, place: u16, category: u8, channel: u8, amount_minor: i64, ships_from: u8) {
+        self.place.push(place);
+        self.category.push(category);
+        self.channel.push(channel);
+        self.amount_minor.push(amount_minor);
+        self.ships_from.push(ships_from);
+    }
+}

@@ -1,0 +1,16 @@
+//! The vocabulary of a sale. Pure: no clock, no files, no network, no picture.
+
+pub mod batch;
+pub mod catalogue;
+pub mod category;
+pub mod channel;
+pub mod money;
+
+pub use batch::{Batch, Kind};
+pub use catalogue::{Catalogue, CatalogueError, Place, PlaceId, Region, RegionId};
+pub use category::CategoryId;
+pub use channel::Channel;
+pub use money::{Currency, Money, MoneySum};
+
+/// Event time: milliseconds since the Unix epoch (UTC).
+pub type EventMs = i64;

@@ -1,0 +1,1 @@
+//! Counting, pure: columnar batches in; totals, rates, peaks and windows out.

@@ -1,0 +1,422 @@
+//! What travels between a gateway and its displays, protocol version 1.
+//!
+//! Every count and sum is absolute and cumulative since the day's start, so that merging ticks and
+//! receiving one twice are harmless. The serde form of these types is the JSON encoding.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sales::{Currency, EventMs, Kind};
+
+/// The protocol's major version. A new one is a new subprotocol.
+pub const VERSION: u32 = 1;
+/// WebSocket subprotocol of the JSON encoding.
+pub const SUBPROTOCOL_JSON: &str = "meridian.v1+json";
+/// WebSocket subprotocol of the binary encoding.
+pub const SUBPROTOCOL_BIN: &str = "meridian.v1+bin";
+/// The largest frame that either side accepts, in bytes.
+pub const MAX_FRAME_BYTES: usize = 8 << 20;
+
+/// What the figures are. Always on screen and in every export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Real orders as they happen.
+    Live,
+    /// Real orders, shown later on purpose.
+    Delayed,
+    /// The last good figures; new ones are held back.
+    Held,
+    /// Real orders of an earlier time.
+    Replay,
+    /// Generated orders.
+    #[default]
+    Demo,
+}
+
+/// A text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// English.
+    pub en: String,
+    /// Simplified Chinese.
+    pub zh: String,
+}
+
+/// One frame: where it stands in the stream, and what it says.
+///
+/// A stream is one `epoch`; `seq` rises; `prev` is the `seq` of the frame sent before on this
+/// connection. A `prev` that isn't the last `seq` received is a gap.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Changes whenever the gateway can't go on from what it published before.
+    pub epoch: u64,
+    /// The frame's number in the epoch.
+    pub seq: u64,
+    /// The number of the frame before it on this connection; 0 for the first.
+    pub prev: u64,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What a frame says. A type that a client doesn't know is to be ignored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// First on every connection: what this feed is.
+    Hello(Box<Hello>),
+    /// Everything that is known, in one frame.
+    Snapshot(Box<Snapshot>),
+    /// What changed, ten times a second.
+    Tick(Box<Tick>),
+    /// The orders and payments of a span of time, as lights.
+    Lights(Lights),
+    /// Once a second: the gateway lives.
+    Heartbeat(Heartbeat),
+    /// Something that people should know.
+    Notice(Notice),
+    /// The gateway closes this connection on purpose.
+    Bye(Bye),
+}
+
+/// What this feed is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Protocol version, 1.
+    pub version: u32,
+    /// The program that serves, for people.
+    pub server: String,
+    /// What the figures are.
+    pub mode: Mode,
+    /// Whether any figure is generated rather than counted from real orders.
+    pub synthetic: bool,
+    /// The day's or shop's name.
+    pub title: Names,
+    /// Currency of every amount; amounts are in its minor units.
+    pub currency: Currency,
+    /// Whether GMV counts payments settled or orders made.
+    pub gmv_counts: Kind,
+    /// How fast event time runs against the wall clock.
+    pub speed: f64,
+    /// Hash of the catalogue that region and place numbers refer to.
+    pub catalogue: String,
+    /// The categories; their numbers are their places in this list.
+    pub categories: Vec<Names>,
+    /// The span of event time that is shown.
+    pub day: Day,
+    /// Earlier days to compare with, newest first.
+    pub comparisons: Vec<Comparison>,
+    /// GMV values that are celebrated, in minor units, rising.
+    pub milestones_minor: Vec<i64>,
+}
+
+/// The span of event time that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// The first instant.
+    pub start_ms: EventMs,
+    /// The end, exclusive.
+    pub end_ms: EventMs,
+    /// The clock on the wall: minutes east of UTC.
+    pub utc_offset_min: i32,
+}
+
+/// The curve of an earlier day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Its name.
+    pub label: Names,
+    /// Milliseconds since that day's start, rising.
+    pub at_ms: Vec<i64>,
+    /// Cumulative GMV at those times, in minor units.
+    pub gmv_minor: Vec<i64>,
+}
+
+/// Cumulative counts since the day's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Orders made.
+    pub orders: u64,
+    /// Payments settled.
+    pub payments: u64,
+    /// Value, in minor units, corrections taken off.
+    pub gmv_minor: i64,
+}
+
+/// Counts of one region, category or channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyed {
+    /// Number of the region, category or channel.
+    pub id: u8,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Counts of one category in one region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Region number.
+    pub region: u8,
+    /// Category number.
+    pub category: u8,
+    /// Their counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// The totals. They go down only by a correction, which is counted here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Orders, payments, value.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// The part of it that has no known region.
+    pub unplaced: Counts,
+    /// How many corrections there were (cancelled or refunded orders).
+    pub corrections: u64,
+    /// What they took off the value, in minor units, as a positive number.
+    pub corrected_minor: i64,
+}
+
+/// Rates over the last full second of event time, and their highest so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rates {
+    /// Orders in that second.
+    pub orders_per_s: u64,
+    /// Payments in that second.
+    pub payments_per_s: u64,
+    /// Value in that second, in minor units.
+    pub gmv_minor_per_s: i64,
+    /// Highest orders/s so far.
+    pub peak_orders_per_s: u64,
+    /// When that was.
+    pub peak_orders_at_ms: EventMs,
+    /// Highest payments/s so far.
+    pub peak_payments_per_s: u64,
+    /// When that was.
+    pub peak_payments_at_ms: EventMs,
+}
+
+/// A milestone that was passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The milestone's GMV, in minor units.
+    pub gmv_minor: i64,
+    /// When it was passed.
+    pub at_ms: EventMs,
+}
+
+/// Value over time until now: cumulative, at equal steps from the day's start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct History {
+    /// Distance of the points.
+    pub step_ms: i64,
+    /// Total GMV at start, start + step, …, in minor units.
+    pub gmv_minor: Vec<i64>,
+    /// Distance of the regions' points (coarser).
+    pub region_step_ms: i64,
+    /// The same for each region with any.
+    pub regions: Vec<RegionHistory>,
+}
+
+/// One region's value over time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegionHistory {
+    /// Region number.
+    pub region: u8,
+    /// Cumulative GMV, in minor units.
+    pub gmv_minor: Vec<i64>,
+}
+
+/// The warmth that lights left behind, so that one who joins late sees it too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Warmth {
+    /// Place numbers.
+    pub place: Vec<u16>,
+    /// 0 to 255: 16 × log2(1 + decayed number of orders and payments there), rounded.
+    pub level: Vec<u8>,
+}
+
+/// Half-life of warmth, in milliseconds of event time.
+pub const WARMTH_HALF_LIFE_MS: f64 = 180_000.0;
+
+/// Everything that is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Event time that the figures stand at.
+    pub event_ms: EventMs,
+    /// The gateway's clock when it published this, milliseconds since the Unix epoch.
+    pub published_ms: i64,
+    /// What the figures are.
+    pub mode: Mode,
+    /// The totals.
+    pub totals: Totals,
+    /// The rates.
+    pub rates: Rates,
+    /// Every region with any.
+    pub regions: Vec<Keyed>,
+    /// Every category.
+    pub categories: Vec<Keyed>,
+    /// Every channel.
+    pub channels: Vec<Keyed>,
+    /// Every category of every region with any.
+    pub cells: Vec<Cell>,
+    /// Value over time until now.
+    pub history: History,
+    /// Milestones passed, in order.
+    pub reached: Vec<Reached>,
+    /// Warmth of the places.
+    pub warmth: Warmth,
+}
+
+/// What changed. Absent keys are unchanged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Event time that the figures stand at.
+    pub event_ms: EventMs,
+    /// The gateway's clock when it published this, milliseconds since the Unix epoch.
+    pub published_ms: i64,
+    /// What the figures are.
+    pub mode: Mode,
+    /// The totals.
+    pub totals: Totals,
+    /// The rates.
+    pub rates: Rates,
+    /// Regions that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<Keyed>,
+    /// Categories that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<Keyed>,
+    /// Channels that changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Keyed>,
+    /// Cells that changed; sent once a second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Cell>,
+    /// Milestones passed since the tick before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<Reached>,
+}
+
+/// The orders and payments of a span of event time.
+///
+/// `code` is `kind << 3 | bucket`: kind 0 an order, 1 a payment; bucket 0 to 7 the magnitude of its
+/// amount (see [`magnitude_bucket`]).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lights {
+    /// First instant of the span, inclusive.
+    pub from_ms: EventMs,
+    /// End of the span, exclusive.
+    pub to_ms: EventMs,
+    /// How many orders and payments one light stands for: 1, unless this display can't keep up.
+    pub per_light: u32,
+    /// How many orders and payments the span had.
+    pub events: u64,
+    /// The place of each light.
+    pub place: Vec<u16>,
+    /// Kind and magnitude of each light.
+    pub code: Vec<u8>,
+    /// Parcels that crossed a border in the span.
+    #[serde(default, skip_serializing_if = "Arcs::is_empty")]
+    pub arcs: Arcs,
+}
+
+/// Parcels across borders, as columns of equal length.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Arcs {
+    /// The region they ship from.
+    pub from_region: Vec<u8>,
+    /// The place they go to.
+    pub to_place: Vec<u16>,
+    /// How many parcels the arc stands for.
+    pub parcels: Vec<u32>,
+}
+
+impl Arcs {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.from_region.is_empty()
+    }
+}
+
+/// The magnitude bucket of an amount: steps of ×√10 from 10 whole units, 0 to 7.
+pub fn magnitude_bucket(amount_minor: i64, minor_per_unit: i64) -> u8 {
+    let units = (amount_minor / minor_per_unit.max(1)).max(0);
+    const STEPS: [i64; 7] = [10, 32, 100, 316, 1_000, 3_162, 10_000];
+    STEPS.iter().take_while(|step| units >= **step).count() as u8
+}
+
+/// The gateway lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Event time.
+    pub event_ms: EventMs,
+    /// The gateway's clock, milliseconds since the Unix epoch.
+    pub published_ms: i64,
+    /// What the figures are.
+    pub mode: Mode,
+    /// Whether event time stands still on purpose.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something isn't as it should be.
+    Warning,
+    /// Somebody has to act.
+    Alert,
+}
+
+/// Something that people should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// How much it matters.
+    pub level: Level,
+    /// A stable name, as in `unknown_country`.
+    pub code: String,
+    /// What to tell people.
+    pub text: Names,
+    /// The gateway's clock, milliseconds since the Unix epoch.
+    pub published_ms: i64,
+}
+
+/// The gateway closes this connection on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bye {
+    /// A stable name, as in `shutting_down`, `too_slow`, `bad_subscribe`.
+    pub code: String,
+    /// For people.
+    pub text: String,
+    /// When to come back, in milliseconds; absent: when you like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What a client may say, first and only once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "type", rename = "subscribe", deny_unknown_fields)]
+pub struct Subscribe {
+    /// Go on after this frame if the gateway still has what followed; otherwise a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<Position>,
+    /// Most lights a second that this client wants; absent: every one; 0: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lights_per_s: Option<u32>,
+}
+
+/// A place in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The stream.
+    pub epoch: u64,
+    /// The last frame received in it.
+    pub seq: u64,
+}
