@@ -15,11 +15,19 @@ use directories::ProjectDirs;
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR"]
-#[include = "assets/*"]
-#[include = "config/*"]
-#[include = "shaders/*"]
-struct Shipped;
+#[folder = "assets/"]
+#[prefix = "assets/"]
+struct Assets;
+
+#[derive(RustEmbed)]
+#[folder = "config/"]
+#[prefix = "config/"]
+struct Config;
+
+#[derive(RustEmbed)]
+#[folder = "shaders/"]
+#[prefix = "shaders/"]
+struct Shaders;
 
 /// A file was found neither among the user's files nor among the shipped ones.
 #[derive(Debug, thiserror::Error)]
@@ -75,22 +83,28 @@ pub fn read(path: &str) -> Result<Cow<'static, [u8]>, FileError> {
             }
         }
     }
-    Shipped::get(path).map(|file| file.data).ok_or_else(|| {
-        let looked: Vec<String> = candidates
-            .iter()
-            .map(|candidate| candidate.display().to_string())
-            .chain(std::iter::once("the program itself".to_owned()))
-            .collect();
-        FileError::Missing {
-            path: path.to_owned(),
-            looked: looked.join(", "),
-        }
-    })
+    Assets::get(path)
+        .or_else(|| Config::get(path))
+        .or_else(|| Shaders::get(path))
+        .map(|file| file.data)
+        .ok_or_else(|| {
+            let looked: Vec<String> = candidates
+                .iter()
+                .map(|candidate| candidate.display().to_string())
+                .chain(std::iter::once("the program itself".to_owned()))
+                .collect();
+            FileError::Missing {
+                path: path.to_owned(),
+                looked: looked.join(", "),
+            }
+        })
 }
 
 /// The names of the shipped files whose path begins with `prefix`, sorted.
 pub fn shipped(prefix: &str) -> Vec<String> {
-    let mut names: Vec<String> = Shipped::iter()
+    let mut names: Vec<String> = Assets::iter()
+        .chain(Config::iter())
+        .chain(Shaders::iter())
         .filter(|name| name.starts_with(prefix))
         .map(Cow::into_owned)
         .collect();
