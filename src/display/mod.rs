@@ -1,1 +1,51 @@
 //! Everything with a picture.
+//!
+//! Data flows one way: [`link`] → [`ledger`] → [`globe`] and [`panels`]. What people do flows back as
+//! one [`view::Command`], applied in one place.
+
+pub mod globe;
+pub mod ledger;
+pub mod link;
+pub mod panels;
+pub mod stage;
+pub mod text;
+pub mod theme;
+pub mod view;
+
+use bevy::prelude::*;
+
+/// The order of a frame, in `Update`.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DisplaySystems {
+    /// Frames of the feed go into the ledger; lights become messages.
+    Drain,
+    /// What people do becomes commands.
+    Input,
+    /// Commands change the view.
+    Apply,
+    /// Camera, lights, labels follow the ledger and the view.
+    Follow,
+}
+
+/// Everything that every display has, windowed or offscreen, without the stage (windows, cameras' targets).
+pub fn plugin(app: &mut App) {
+    app.configure_sets(
+        Update,
+        (
+            DisplaySystems::Drain,
+            DisplaySystems::Input,
+            DisplaySystems::Apply,
+            DisplaySystems::Follow,
+        )
+            .chain(),
+    );
+    app.add_plugins((
+        ledger::plugin,
+        link::plugin,
+        view::plugin,
+        text::plugin,
+        theme::plugin,
+        globe::plugin,
+        panels::plugin,
+    ));
+}

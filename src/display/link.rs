@@ -1,0 +1,74 @@
+//! The only bridge from the feed into the ECS.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::DisplaySystems;
+use super::ledger::{Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived};
+use crate::wire::Body;
+
+/// How many notices are kept.
+const NOTICES: usize = 20;
+
+/// Bodies that wait to be applied, with the wall clock at which they were received. The subscriber's
+/// thread, or a picture's own driver, fills it.
+#[derive(Resource, Default)]
+pub struct Inbox {
+    /// In order.
+    pub bodies: Vec<(Body, i64)>,
+    /// Changes of the connection's state, in order, with the problem if there is one.
+    pub status: Vec<(FeedStatus, Option<String>)>,
+}
+
+/// Applies what waits in the inbox.
+pub fn drain_inbox(
+    time: Res<Time<Real>>,
+    mut inbox: ResMut<Inbox>,
+    mut ledger: ResMut<Ledger>,
+    mut lights_out: MessageWriter<LightsArrived>,
+    mut warmth_out: MessageWriter<WarmthArrived>,
+    mut milestones_out: MessageWriter<MilestoneReached>,
+) {
+    let now_secs = time.elapsed_secs_f64();
+    for (status, problem) in std::mem::take(&mut inbox.status) {
+        if status == FeedStatus::Lost && ledger.feed.status == FeedStatus::Up {
+            ledger.feed.reconnects += 1;
+        }
+        ledger.feed.status = status;
+        ledger.feed.problem = problem;
+    }
+    for (body, received_ms) in std::mem::take(&mut inbox.bodies) {
+        ledger.feed.last_frame_secs = now_secs;
+        if let Body::Tick(tick) = &body {
+            let latency_ms = (received_ms - tick.published_ms) as f64;
+            ledger.feed.latency_ms += (latency_ms - ledger.feed.latency_ms) * 0.1;
+        }
+        match ledger.apply(body) {
+            Applied::Nothing => {}
+            Applied::Snapshot(warmth) => {
+                warmth_out.write(WarmthArrived(Arc::new(warmth)));
+            }
+            Applied::Tick(reached) => {
+                milestones_out.write_batch(reached.into_iter().map(MilestoneReached));
+            }
+            Applied::Lights(lights) => {
+                lights_out.write(LightsArrived(Arc::new(lights)));
+            }
+            Applied::Notice(notice) => {
+                let notices = &mut ledger.feed.notices;
+                notices.push_back((now_secs, notice));
+                while notices.len() > NOTICES {
+                    notices.pop_front();
+                }
+            }
+        }
+    }
+    ledger.feed.age_secs = now_secs - ledger.feed.last_frame_secs;
+}
+
+/// The inbox and its drain.
+pub fn plugin(app: &mut App) {
+    app.init_resource::<Inbox>()
+        .add_systems(Update, drain_inbox.in_set(DisplaySystems::Drain));
+}

@@ -1,0 +1,6 @@
+//! The figures around the planet.
+
+use bevy::prelude::*;
+
+/// The panels.
+pub fn plugin(_app: &mut App) {}

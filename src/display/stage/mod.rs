@@ -1,0 +1,1 @@
+//! Windows, offscreen pictures, keys and quality.

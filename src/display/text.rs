@@ -1,0 +1,113 @@
+//! Texts in English and Chinese, from Fluent files (`assets/locales/*.ftl`).
+
+use bevy::prelude::*;
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+
+use crate::wire::Names;
+
+/// A language of the display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl Lang {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::En => Self::Zh,
+            Self::Zh => Self::En,
+        }
+    }
+
+    /// The name in this language.
+    pub fn pick(self, names: &Names) -> &str {
+        match self {
+            Self::En => &names.en,
+            Self::Zh => &names.zh,
+        }
+    }
+}
+
+impl std::str::FromStr for Lang {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "en" => Ok(Self::En),
+            "zh" => Ok(Self::Zh),
+            other => Err(format!("{other:?} is no language of Meridian: \"en\" or \"zh\"")),
+        }
+    }
+}
+
+/// Both languages' texts.
+#[derive(Resource)]
+pub struct Texts {
+    en: FluentBundle<FluentResource>,
+    zh: FluentBundle<FluentResource>,
+}
+
+fn bundle(path: &str, id: &str) -> FluentBundle<FluentResource> {
+    let language = id.parse().unwrap_or_default();
+    let mut bundle = FluentBundle::new_concurrent(vec![language]);
+    bundle.set_use_isolating(false);
+    match crate::files::read(path) {
+        Ok(bytes) => {
+            let source = String::from_utf8_lossy(&bytes).into_owned();
+            let resource = FluentResource::try_new(source).unwrap_or_else(|(good, errors)| {
+                for error in errors {
+                    error!("{path}: {error}");
+                }
+                good
+            });
+            bundle.add_resource_overriding(resource);
+        }
+        Err(error) => error!("{error}"),
+    }
+    bundle
+}
+
+impl Texts {
+    /// Reads both files; what is wrong in one is logged, and its keys stand for its texts.
+    pub fn load() -> Self {
+        Self {
+            en: bundle("assets/locales/en.ftl", "en"),
+            zh: bundle("assets/locales/zh.ftl", "zh-Hans"),
+        }
+    }
+
+    /// The text of a key; the key itself where there is none.
+    pub fn get(&self, lang: Lang, key: &str) -> String {
+        self.with(lang, key, &[])
+    }
+
+    /// The text of a key with arguments.
+    pub fn with(&self, lang: Lang, key: &str, args: &[(&str, String)]) -> String {
+        let bundle = match lang {
+            Lang::En => &self.en,
+            Lang::Zh => &self.zh,
+        };
+        let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
+            return key.to_owned();
+        };
+        let mut fluent_args = FluentArgs::new();
+        for (name, value) in args {
+            fluent_args.set((*name).to_owned(), value.clone());
+        }
+        let mut errors = Vec::new();
+        bundle
+            .format_pattern(pattern, Some(&fluent_args), &mut errors)
+            .into_owned()
+    }
+}
+
+/// Loads the texts.
+pub fn plugin(app: &mut App) {
+    app.insert_resource(Texts::load());
+}

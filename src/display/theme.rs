@@ -1,0 +1,81 @@
+//! Every colour, size, duration and font.
+
+use bevy::prelude::*;
+use bevy_egui::egui::Color32;
+
+/// Colours by job. Blue against orange, never red against green.
+pub mod colour {
+    use super::Color32;
+
+    /// The room.
+    pub const ROOM: Color32 = Color32::from_rgb(4, 7, 13);
+    /// Figures and titles.
+    pub const INK: Color32 = Color32::from_rgb(236, 240, 246);
+    /// Labels and second-rank text.
+    pub const INK_SOFT: Color32 = Color32::from_rgb(150, 164, 184);
+    /// Hairlines and tracks.
+    pub const LINE: Color32 = Color32::from_rgb(38, 48, 64);
+    /// Orders, GMV, warmth.
+    pub const GOLD: Color32 = Color32::from_rgb(255, 184, 77);
+    /// Payments.
+    pub const CYAN: Color32 = Color32::from_rgb(86, 204, 242);
+    /// Comparison with an earlier day.
+    pub const PAST: Color32 = Color32::from_rgb(110, 124, 148);
+    /// Something isn't as it should be.
+    pub const WARN: Color32 = Color32::from_rgb(255, 122, 61);
+}
+
+/// Linear RGB of the same jobs on the globe, where values above 1 glow.
+pub mod light {
+    use bevy::math::Vec3;
+
+    /// An order.
+    pub const ORDER: Vec3 = Vec3::new(1.0, 0.62, 0.20);
+    /// A payment.
+    pub const PAYMENT: Vec3 = Vec3::new(0.16, 0.72, 1.0);
+    /// Warmth left behind.
+    pub const WARMTH: Vec3 = Vec3::new(1.0, 0.52, 0.14);
+    /// Land dots by day.
+    pub const LAND: Vec3 = Vec3::new(0.20, 0.30, 0.44);
+    /// Atmosphere.
+    pub const AIR: Vec3 = Vec3::new(0.18, 0.42, 0.95);
+    /// The room.
+    pub const ROOM: Vec3 = Vec3::new(0.0012, 0.0022, 0.0045);
+}
+
+/// Durations, in seconds.
+pub mod duration {
+    /// A light's life.
+    pub const LIGHT_SECS: f32 = 1.5;
+    /// The flash at its birth.
+    pub const FLASH_SECS: f32 = 0.08;
+    /// An arc's flight.
+    pub const ARC_SECS: f32 = 2.0;
+    /// One turn of the planet on tour.
+    pub const TURN_SECS: f32 = 240.0;
+    /// A flight to a region.
+    pub const FLIGHT_SECS: f32 = 1.6;
+    /// The ring of light of a milestone.
+    pub const WAVE_SECS: f32 = 4.0;
+}
+
+/// Font families that the panels register with egui (see `panels`).
+pub mod family {
+    /// Text, 400.
+    pub const TEXT: &str = "text";
+    /// Text, 500.
+    pub const MEDIUM: &str = "medium";
+    /// Text, 700.
+    pub const BOLD: &str = "bold";
+    /// Figures, tabular.
+    pub const FIGURES: &str = "figures";
+}
+
+/// Sets the room's colour.
+pub fn plugin(app: &mut App) {
+    app.insert_resource(ClearColor(Color::linear_rgb(
+        light::ROOM.x,
+        light::ROOM.y,
+        light::ROOM.z,
+    )));
+}

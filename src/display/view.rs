@@ -1,0 +1,225 @@
+//! What is looked at, and the commands that change it.
+
+use bevy::prelude::*;
+
+use super::DisplaySystems;
+use super::text::Lang;
+use crate::sales::{PlaceId, RegionId};
+
+/// How much is spent on a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
+pub enum Quality {
+    /// A software rasteriser.
+    Software,
+    /// An integrated GPU.
+    Low,
+    /// A GPU.
+    #[default]
+    High,
+    /// A GPU with power to spare.
+    Ultra,
+}
+
+/// A layer that can be switched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layer {
+    /// Parcels across borders.
+    Arcs,
+    /// GMV columns by region.
+    Columns,
+    /// Land tinted by GMV.
+    Choropleth,
+    /// Region names.
+    Labels,
+    /// Warmth left behind.
+    Warmth,
+}
+
+/// Which layers are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the layers' own docs say it")]
+pub struct Layers {
+    pub arcs: bool,
+    pub columns: bool,
+    pub choropleth: bool,
+    pub labels: bool,
+    pub warmth: bool,
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        Self {
+            arcs: true,
+            columns: false,
+            choropleth: false,
+            labels: true,
+            warmth: true,
+        }
+    }
+}
+
+/// What is looked at now. Only [`apply_commands`] writes it (and the globe: `hovered`).
+#[derive(Resource, Debug, Clone, Default)]
+pub struct View {
+    /// Language on screen.
+    pub lang: Lang,
+    /// Layers that are on.
+    pub layers: Layers,
+    /// The region whose panel is pinned.
+    pub selected: Option<RegionId>,
+    /// The region under the pointer.
+    pub hovered: Option<RegionId>,
+    /// The planet turns by itself.
+    pub tour: bool,
+    /// No motion that carries no information.
+    pub reduced_motion: bool,
+    /// The keys are shown.
+    pub help_open: bool,
+    /// The search field's text while it is open.
+    pub search: Option<String>,
+    /// How much is spent on a frame.
+    pub quality: Quality,
+    /// A first-run hint is shown until this many seconds of app time.
+    pub hint_until_secs: f32,
+    /// Frame statistics are shown.
+    pub stats_open: bool,
+}
+
+/// What a person wants.
+#[derive(Message, Debug, Clone, PartialEq)]
+pub enum Command {
+    /// The other language.
+    ToggleLang,
+    /// Pin or unpin a region's panel.
+    Select(Option<RegionId>),
+    /// Fly to a region.
+    FlyTo(RegionId),
+    /// Fly to a place.
+    FlyToPlace(PlaceId),
+    /// Turn and zoom by hand: radians east and north, and a factor of distance.
+    Nudge {
+        /// Radians eastward.
+        east: f32,
+        /// Radians northward.
+        north: f32,
+        /// Factor of the distance to the surface; below 1 comes nearer.
+        zoom: f32,
+    },
+    /// Switch a layer.
+    ToggleLayer(Layer),
+    /// Change the quality preset.
+    SetQuality(Quality),
+    /// Show or hide the keys.
+    ToggleHelp,
+    /// Show or hide frame statistics.
+    ToggleStats,
+    /// Open the search field or change its text; `None` closes it.
+    Search(Option<String>),
+    /// Close what is open; then unpin; then back to the tour.
+    Back,
+    /// Window to full screen and back.
+    ToggleFullscreen,
+    /// Write the picture on screen to a file.
+    Screenshot,
+    /// Stand event time still, or go on (own gateway only).
+    TogglePause,
+    /// Leave.
+    Quit,
+}
+
+/// Applies the commands that concern the view. Those of the camera and the stage are read there.
+pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<View>) {
+    for command in commands.read() {
+        match command {
+            Command::ToggleLang => view.lang = view.lang.other(),
+            Command::Select(region) => {
+                view.selected = *region;
+                view.tour = false;
+            }
+            Command::FlyTo(region) => {
+                view.selected = Some(*region);
+                view.search = None;
+                view.tour = false;
+            }
+            Command::FlyToPlace(_) | Command::Nudge { .. } => {
+                view.tour = false;
+                view.hint_until_secs = 0.0;
+            }
+            Command::ToggleLayer(layer) => {
+                let layers = &mut view.layers;
+                let flag = match layer {
+                    Layer::Arcs => &mut layers.arcs,
+                    Layer::Columns => &mut layers.columns,
+                    Layer::Choropleth => &mut layers.choropleth,
+                    Layer::Labels => &mut layers.labels,
+                    Layer::Warmth => &mut layers.warmth,
+                };
+                *flag = !*flag;
+            }
+            Command::SetQuality(quality) => view.quality = *quality,
+            Command::ToggleHelp => view.help_open = !view.help_open,
+            Command::ToggleStats => view.stats_open = !view.stats_open,
+            Command::Search(text) => view.search.clone_from(text),
+            Command::Back => {
+                if view.help_open {
+                    view.help_open = false;
+                } else if view.search.is_some() {
+                    view.search = None;
+                } else {
+                    view.selected = None;
+                    view.tour = true;
+                }
+            }
+            Command::ToggleFullscreen | Command::Screenshot | Command::TogglePause | Command::Quit => {}
+        }
+    }
+}
+
+/// Where things are on the screen, in logical pixels (egui points). The panels compute it each frame
+/// from the window; the globe's camera puts the planet there.
+#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+pub struct Layout {
+    /// Size of the picture.
+    pub size: Vec2,
+    /// Middle of the planet at rest.
+    pub globe_centre: Vec2,
+    /// Radius of the planet at rest.
+    pub globe_radius: f32,
+}
+
+impl Layout {
+    /// The planet's place for a picture of this size: wide, ultrawide or portrait.
+    pub fn for_size(size: Vec2) -> Self {
+        let aspect = size.x / size.y.max(1.0);
+        let (centre_y, radius) = if aspect < 0.9 {
+            (0.40, size.x * 0.40)
+        } else if aspect > 3.0 {
+            (0.54, size.y * 0.40)
+        } else {
+            (0.53, size.y * 0.335)
+        };
+        Self {
+            size,
+            globe_centre: Vec2::new(size.x * 0.5, size.y * centre_y),
+            globe_radius: radius,
+        }
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self::for_size(Vec2::new(1920.0, 1080.0))
+    }
+}
+
+/// The view and its commands.
+pub fn plugin(app: &mut App) {
+    app.insert_resource(View {
+        tour: true,
+        hint_until_secs: 12.0,
+        ..default()
+    })
+    .init_resource::<Layout>()
+    .add_message::<Command>()
+    .add_systems(Update, apply_commands.in_set(DisplaySystems::Apply));
+}
