@@ -1,1 +1,380 @@
 //! Counting, pure: columnar batches in; totals, rates, peaks and windows out.
+
+pub mod counts;
+pub mod meter;
+
+pub use counts::{Counts, Rates, Totals};
+pub use meter::Meter;
+
+use crate::sales::{Batch, Channel, Kind};
+
+/// Why a batch, a cell or another tally was refused. Nothing of it was counted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TallyError {
+    /// The columns of a batch have different lengths.
+    #[error("the batch's column {column} has {len} rows where place has {rows}: each column needs as many")]
+    Ragged {
+        /// The column.
+        column: &'static str,
+        /// How long it is.
+        len: usize,
+        /// How long it should be.
+        rows: usize,
+    },
+    /// A number that the catalogue or the list of categories doesn't have.
+    #[error("{what} {number} doesn't exist: there are {count}, counted from 0")]
+    Unknown {
+        /// A place, region, category or channel.
+        what: &'static str,
+        /// The number.
+        number: u64,
+        /// How many there are.
+        count: usize,
+    },
+    /// A sum beyond what the feed can carry.
+    #[error("{what} would pass what 64 bits can carry")]
+    TooLarge {
+        /// What would.
+        what: &'static str,
+    },
+    /// Two tallies of different shapes.
+    #[error(
+        "tallies of different shape can't be merged: regions, categories and the kind that GMV counts must agree"
+    )]
+    Shape,
+}
+
+/// Counts of orders, payments and value by region, category and channel.
+///
+/// Everything is exact. Each cell and each sum fits in 64 bits at any time: a batch that could break
+/// this is refused as a whole before a row of it is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    region_of_place: Vec<u8>,
+    regions: usize,
+    categories: usize,
+    gmv_counts: Kind,
+    /// region × category × channel; the row after the last region holds what has no place.
+    cells: Vec<Counts>,
+    /// What was taken over without region and category.
+    loose: Counts,
+    corrections: u64,
+    corrected_minor: i64,
+    /// The sum of the absolute values of everything counted: bounds every other sum.
+    volume_minor: i64,
+}
+
+impl Tally {
+    /// An empty tally. `region_of_place` comes from
+    /// [`Catalogue::region_of_place`](crate::sales::Catalogue::region_of_place); `gmv_counts` says
+    /// whether orders or payments carry the value.
+    pub fn new(region_of_place: Vec<u8>, regions: usize, categories: usize, gmv_counts: Kind) -> Self {
+        Self {
+            region_of_place,
+            regions,
+            categories,
+            gmv_counts,
+            cells: vec![Counts::default(); (regions + 1) * categories * Channel::COUNT],
+            loose: Counts::default(),
+            corrections: 0,
+            corrected_minor: 0,
+            volume_minor: 0,
+        }
+    }
+
+    /// Which kind carries the value.
+    pub fn gmv_counts(&self) -> Kind {
+        self.gmv_counts
+    }
+
+    /// How many regions it counts.
+    pub fn regions(&self) -> usize {
+        self.regions
+    }
+
+    /// How many categories it counts.
+    pub fn categories(&self) -> usize {
+        self.categories
+    }
+
+    fn index(&self, region: usize, category: usize, channel: usize) -> usize {
+        (region * self.categories + category) * Channel::COUNT + channel
+    }
+
+    fn check(&self, batch: &Batch) -> Result<(), TallyError> {
+        let rows = batch.place.len();
+        for (column, len) in [
+            ("category", batch.category.len()),
+            ("channel", batch.channel.len()),
+            ("amount_minor", batch.amount_minor.len()),
+            ("ships_from", batch.ships_from.len()),
+        ] {
+            if len != rows {
+                return Err(TallyError::Ragged { column, len, rows });
+            }
+        }
+        // Folds without early exit: the compiler makes them wide.
+        let unknown = |what, number, count| Err(TallyError::Unknown { what, number, count });
+        let highest_category = batch.category.iter().fold(0, |high, value| high.max(*value));
+        if rows > 0 && usize::from(highest_category) >= self.categories {
+            return unknown("category", u64::from(highest_category), self.categories);
+        }
+        let highest_channel = batch.channel.iter().fold(0, |high, value| high.max(*value));
+        if usize::from(highest_channel) >= Channel::COUNT {
+            return unknown("channel", u64::from(highest_channel), Channel::COUNT);
+        }
+        // +1 turns UNPLACED into 0.
+        let highest_place = batch
+            .place
+            .iter()
+            .fold(0_u16, |high, value| high.max(value.wrapping_add(1)));
+        if usize::from(highest_place) > self.region_of_place.len() {
+            let places = self.region_of_place.len();
+            return unknown("place", u64::from(highest_place) - 1, places);
+        }
+        Ok(())
+    }
+
+    /// Counts a batch.
+    ///
+    /// A negative amount of the kind that carries GMV is a correction: it lowers the value, is counted
+    /// apart and never as an order or payment. A negative amount of the other kind changes nothing.
+    ///
+    /// # Errors
+    /// [`TallyError`] for a batch that doesn't fit; nothing of it is counted then.
+    pub fn add(&mut self, batch: &Batch) -> Result<(), TallyError> {
+        self.check(batch)?;
+        let carries = batch.kind == self.gmv_counts;
+        if carries {
+            let sum: u128 = batch
+                .amount_minor
+                .iter()
+                .map(|amount| u128::from(amount.unsigned_abs()))
+                .sum();
+            self.volume_minor = i64::try_from(sum)
+                .ok()
+                .and_then(|sum| self.volume_minor.checked_add(sum))
+                .ok_or(TallyError::TooLarge { what: "the value" })?;
+        }
+        let (orders, payments) = match batch.kind {
+            Kind::Order => (1, 0),
+            Kind::Payment => (0, 1),
+        };
+        let stride = self.categories * Channel::COUNT;
+        let unplaced = self.regions * stride;
+        let rows = batch
+            .place
+            .iter()
+            .zip(&batch.category)
+            .zip(&batch.channel)
+            .zip(&batch.amount_minor);
+        for (((place, category), channel), amount) in rows {
+            let base = self
+                .region_of_place
+                .get(usize::from(*place))
+                .map_or(unplaced, |region| usize::from(*region) * stride);
+            let at = base + usize::from(*category) * Channel::COUNT + usize::from(*channel);
+            let Some(cell) = self.cells.get_mut(at) else {
+                continue;
+            };
+            if *amount >= 0 {
+                cell.orders += orders;
+                cell.payments += payments;
+                if carries {
+                    cell.gmv_minor += *amount;
+                }
+            } else if carries {
+                cell.gmv_minor += *amount;
+                self.corrections += 1;
+                self.corrected_minor -= *amount;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds what another tally of the same shape counted.
+    ///
+    /// # Errors
+    /// [`TallyError::Shape`] or [`TallyError::TooLarge`]; this tally is unchanged then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), TallyError> {
+        if self.regions != other.regions
+            || self.categories != other.categories
+            || self.gmv_counts != other.gmv_counts
+        {
+            return Err(TallyError::Shape);
+        }
+        self.volume_minor = self
+            .volume_minor
+            .checked_add(other.volume_minor)
+            .ok_or(TallyError::TooLarge { what: "the value" })?;
+        for (mine, theirs) in self.cells.iter_mut().zip(&other.cells) {
+            *mine += *theirs;
+        }
+        self.loose += other.loose;
+        self.corrections += other.corrections;
+        self.corrected_minor += other.corrected_minor;
+        Ok(())
+    }
+
+    /// Takes over what a source says had happened before it was joined: its cells, and from its totals
+    /// what has no place and what was corrected.
+    ///
+    /// # Errors
+    /// [`TallyError`] for a cell that can't be; this tally is then to be thrown away.
+    pub fn open(
+        &mut self,
+        cells: impl IntoIterator<Item = (Channel, u8, u8, Counts)>,
+        totals: &Totals,
+    ) -> Result<(), TallyError> {
+        for (channel, region, category, counts) in cells {
+            if usize::from(region) >= self.regions {
+                return Err(TallyError::Unknown {
+                    what: "region",
+                    number: u64::from(region),
+                    count: self.regions,
+                });
+            }
+            if usize::from(category) >= self.categories {
+                return Err(TallyError::Unknown {
+                    what: "category",
+                    number: u64::from(category),
+                    count: self.categories,
+                });
+            }
+            self.take_volume(counts.gmv_minor)?;
+            let at = self.index(
+                usize::from(region),
+                usize::from(category),
+                usize::from(channel.index()),
+            );
+            if let Some(cell) = self.cells.get_mut(at) {
+                *cell += counts;
+            }
+        }
+        self.take_volume(totals.unplaced.gmv_minor)?;
+        self.take_volume(totals.corrected_minor)?;
+        self.loose += totals.unplaced;
+        self.corrections = self.corrections.saturating_add(totals.corrections);
+        self.corrected_minor += totals.corrected_minor;
+        Ok(())
+    }
+
+    fn take_volume(&mut self, amount_minor: i64) -> Result<(), TallyError> {
+        self.volume_minor = amount_minor
+            .checked_abs()
+            .and_then(|amount| self.volume_minor.checked_add(amount))
+            .ok_or(TallyError::TooLarge { what: "the value" })?;
+        Ok(())
+    }
+
+    fn sum(cells: &[Counts]) -> Counts {
+        let mut sum = Counts::default();
+        for cell in cells {
+            sum += *cell;
+        }
+        sum
+    }
+
+    fn row(&self, region: usize) -> &[Counts] {
+        let stride = self.categories * Channel::COUNT;
+        self.cells
+            .get(region * stride..(region + 1) * stride)
+            .unwrap_or(&[])
+    }
+
+    /// The totals: what the regions add up to, and what has no place.
+    pub fn totals(&self) -> Totals {
+        let mut counts = Self::sum(&self.cells);
+        counts += self.loose;
+        Totals {
+            counts,
+            unplaced: self.unplaced(),
+            corrections: self.corrections,
+            corrected_minor: self.corrected_minor,
+        }
+    }
+
+    /// What has no known region.
+    pub fn unplaced(&self) -> Counts {
+        let mut counts = Self::sum(self.row(self.regions));
+        counts += self.loose;
+        counts
+    }
+
+    /// A region's counts; zeros for a region that doesn't exist.
+    pub fn region(&self, region: u8) -> Counts {
+        if usize::from(region) >= self.regions {
+            return Counts::default();
+        }
+        Self::sum(self.row(usize::from(region)))
+    }
+
+    /// A category's counts over all regions, what has no place included.
+    pub fn category(&self, category: u8) -> Counts {
+        if usize::from(category) >= self.categories {
+            return Counts::default();
+        }
+        let mut sum = Counts::default();
+        for region in 0..=self.regions {
+            let at = self.index(region, usize::from(category), 0);
+            sum += Self::sum(self.cells.get(at..at + Channel::COUNT).unwrap_or(&[]));
+        }
+        sum
+    }
+
+    /// A channel's counts over all regions, what has no place included.
+    pub fn channel(&self, channel: Channel) -> Counts {
+        let mut sum = Counts::default();
+        for cell in self
+            .cells
+            .iter()
+            .skip(usize::from(channel.index()))
+            .step_by(Channel::COUNT)
+        {
+            sum += *cell;
+        }
+        sum
+    }
+
+    /// The counts of one category in one region, over all channels.
+    pub fn cell(&self, region: u8, category: u8) -> Counts {
+        if usize::from(region) >= self.regions || usize::from(category) >= self.categories {
+            return Counts::default();
+        }
+        let at = self.index(usize::from(region), usize::from(category), 0);
+        Self::sum(self.cells.get(at..at + Channel::COUNT).unwrap_or(&[]))
+    }
+
+    /// The counts of one category in one region over one channel.
+    pub fn cell_of_channel(&self, region: u8, category: u8, channel: Channel) -> Counts {
+        if usize::from(region) >= self.regions || usize::from(category) >= self.categories {
+            return Counts::default();
+        }
+        let at = self.index(
+            usize::from(region),
+            usize::from(category),
+            usize::from(channel.index()),
+        );
+        self.cells.get(at).copied().unwrap_or_default()
+    }
+
+    /// The share of the value that came from phones and tablets, 0 to 1; none while there is no value.
+    pub fn mobile_share(&self) -> Option<f64> {
+        let total = self.totals().counts.gmv_minor;
+        (total > 0).then(|| self.channel(Channel::Mobile).gmv_minor as f64 / total as f64)
+    }
+
+    /// How many regions have an order or a payment.
+    pub fn regions_reached(&self) -> usize {
+        (0..self.regions)
+            .filter(|region| {
+                self.row(*region)
+                    .iter()
+                    .any(|cell| cell.orders > 0 || cell.payments > 0)
+            })
+            .count()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sales::{Currency, EventMs, Kind};
+pub use crate::tally::{Counts, Rates, Totals};
 
 /// The protocol's major version. A new one is a new subprotocol.
 pub const VERSION: u32 = 1;
@@ -133,17 +134,6 @@ pub struct Comparison {
     pub gmv_minor: Vec<i64>,
 }
 
-/// Cumulative counts since the day's start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counts {
-    /// Orders made.
-    pub orders: u64,
-    /// Payments settled.
-    pub payments: u64,
-    /// Value, in minor units, corrections taken off.
-    pub gmv_minor: i64,
-}
-
 /// Counts of one region, category or channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keyed {
@@ -164,39 +154,6 @@ pub struct Cell {
     /// Their counts.
     #[serde(flatten)]
     pub counts: Counts,
-}
-
-/// The totals. They go down only by a correction, which is counted here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// Orders, payments, value.
-    #[serde(flatten)]
-    pub counts: Counts,
-    /// The part of it that has no known region.
-    pub unplaced: Counts,
-    /// How many corrections there were (cancelled or refunded orders).
-    pub corrections: u64,
-    /// What they took off the value, in minor units, as a positive number.
-    pub corrected_minor: i64,
-}
-
-/// Rates over the last full second of event time, and their highest so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Rates {
-    /// Orders in that second.
-    pub orders_per_s: u64,
-    /// Payments in that second.
-    pub payments_per_s: u64,
-    /// Value in that second, in minor units.
-    pub gmv_minor_per_s: i64,
-    /// Highest orders/s so far.
-    pub peak_orders_per_s: u64,
-    /// When that was.
-    pub peak_orders_at_ms: EventMs,
-    /// Highest payments/s so far.
-    pub peak_payments_per_s: u64,
-    /// When that was.
-    pub peak_payments_at_ms: EventMs,
 }
 
 /// A milestone that was passed.
