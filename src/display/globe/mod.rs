@@ -4,7 +4,11 @@
 //! light are in a list of their own.
 
 pub mod camera;
+pub mod earth;
 pub mod geo;
+pub mod shader;
+pub mod sky;
+pub mod sun;
 
 use bevy::prelude::*;
 
@@ -12,7 +16,7 @@ pub use camera::GlobeCamera;
 
 /// The globe.
 pub fn plugin(app: &mut App) {
-    app.add_plugins(camera::plugin);
+    app.add_plugins((camera::plugin, sky::plugin, earth::plugin));
     // Lights, arcs, warmth, waves and columns.
     // app.add_plugins((lights::plugin, arcs::plugin, warmth::plugin, wave::plugin));
 }

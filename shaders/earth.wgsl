@@ -1,0 +1,275 @@
+// The planet and its air, found per pixel on one quad that faces the eye.
+//
+// Inside the disc: a ray meets the unit sphere; the ocean's gradient, dots of land on a spherical Fibonacci
+// lattice, the terminator, the air. Outside: the air's glow. Depth is that of the limb's plane inside the
+// disc (what lies behind it is hidden, what lies before it isn't) and infinitely far outside.
+
+#import bevy_pbr::mesh_view_bindings::view
+
+struct Params {
+    // Towards the sun; w: 1 for relief.
+    sun: vec4<f32>,
+    // Dots of the coarser and of the finer lattice; how much the finer counts; height of the picture in pixels.
+    dots: vec4<f32>,
+    // Hovered region + 1, selected region + 1, choropleth's strength, warmth's strength.
+    marks: vec4<f32>,
+    land: vec4<f32>,
+    air: vec4<f32>,
+    warmth: vec4<f32>,
+    gold: vec4<f32>,
+    room: vec4<f32>,
+    // Intensity by region + 1.
+    regions: array<vec4<f32>, 64>,
+}
+
+@group(#{MATERIAL_BIND_GROUP}) @binding(0) var<uniform> params: Params;
+@group(#{MATERIAL_BIND_GROUP}) @binding(1) var earth_texture: texture_2d<f32>;
+@group(#{MATERIAL_BIND_GROUP}) @binding(2) var earth_sampler: sampler;
+@group(#{MATERIAL_BIND_GROUP}) @binding(3) var region_texture: texture_2d<f32>;
+@group(#{MATERIAL_BIND_GROUP}) @binding(4) var near_land_texture: texture_2d<f32>;
+@group(#{MATERIAL_BIND_GROUP}) @binding(5) var warmth_texture: texture_2d<f32>;
+@group(#{MATERIAL_BIND_GROUP}) @binding(6) var warmth_sampler: sampler;
+
+const PI: f32 = 3.14159265;
+const TAU: f32 = 6.2831853;
+// The quad reaches this far, in radii of the disc.
+const REACH: f32 = 1.32;
+const LOG2_PHI: f32 = 0.69424191;
+const SQRT5: f32 = 2.23606798;
+
+struct Varying {
+    @builtin(position) position: vec4<f32>,
+    // From the eye to the point on the quad, in world axes.
+    @location(0) ray: vec3<f32>,
+    // A soft light from the upper left, that makes the night side round.
+    @location(1) @interpolate(flat) key: vec3<f32>,
+}
+
+@vertex
+fn vertex(@location(0) position: vec3<f32>) -> Varying {
+    let eye = view.world_position;
+    let distance = length(eye);
+    let back = eye / distance;
+    let right = normalize(cross(vec3<f32>(0.0, 1.0, 0.0), back));
+    let up = cross(back, right);
+    let limb_radius = sqrt(max(1.0 - 1.0 / (distance * distance), 0.0));
+    let world = back / distance + (right * position.x + up * position.y) * limb_radius * REACH;
+    var out: Varying;
+    out.position = view.clip_from_world * vec4<f32>(world, 1.0);
+    out.ray = world - eye;
+    out.key = normalize(back * 0.75 + up * 0.55 - right * 0.45);
+    return out;
+}
+
+struct Dot {
+    // How much of the pixel the dot covers, 0 to 1.
+    cover: f32,
+    // Texture coordinates of the dot's middle.
+    uv: vec2<f32>,
+}
+
+// The nearest point of a spherical Fibonacci lattice of `n` points (Keinert et al. 2015), in longitude's turns
+// and height, with the golden angle's multiples exact in integers.
+fn nearest_dot(turn: f32, v: f32, y: f32, n: f32, footprint: f32, tilt: vec2<f32>) -> Dot {
+    let sin2 = max(1.0 - y * y, 1e-5);
+    let sin1 = sqrt(sin2);
+    let k = max(2.0, floor(log2(n * PI * SQRT5 * sin2) / (2.0 * LOG2_PHI)));
+    let phi_k = exp2(k * LOG2_PHI);
+    let f0 = round(phi_k / SQRT5);
+    let f1 = round(phi_k * 1.6180339887 / SQRT5);
+    let odd = fract(k * 0.5) * 2.0;
+    let sign_k = 1.0 - 2.0 * odd;
+    // psi = -1/phi to the powers k and k + 1.
+    let psi0 = sign_k / phi_k;
+    let psi1 = -psi0 * 0.6180339887;
+    let index = (1.0 - 1.0 / n - y) * n * 0.5;
+    let signed_turn = turn - round(turn);
+    let p = -psi0;
+    let q = -psi1;
+    let det = -sign_k;
+    let a = floor((signed_turn * f1 - q * index) * det);
+    let b = floor((p * index - signed_turn * f0) * det);
+
+    var best = vec3<f32>(1e9, 0.0, 0.0);
+    var best_turn = 0.0;
+    for (var s = 0u; s < 4u; s++) {
+        let i = i32(f0) * (i32(a) + i32(s & 1u)) + i32(f1) * (i32(b) + i32(s >> 1u));
+        let bounded = clamp(i, 0, i32(n) - 1);
+        let dot_turn = f32(u32(bounded) * 2654435769u) * (1.0 / 4294967296.0);
+        let dot_y = 1.0 - (2.0 * f32(bounded) + 1.0) / n;
+        let across = turn - dot_turn;
+        let east = (across - round(across)) * TAU * sin1;
+        let north = (y - dot_y) / sin1;
+        let d2 = east * east + north * north;
+        if d2 < best.x {
+            best = vec3<f32>(d2, east, north);
+            best_turn = dot_turn;
+        }
+    }
+    let spacing = sqrt(4.0 * PI / n);
+    let radius = spacing * 0.335;
+    let distance = sqrt(best.x);
+    let towards = best.yz / max(distance, 1e-6);
+    let lean = dot(towards, tilt);
+    let soft = footprint * sqrt(1.0 + lean * lean);
+    let crisp = clamp((radius - distance) / soft + 0.5, 0.0, 1.0);
+    // Where dots are finer than pixels (at the limb), their mean.
+    let mean = radius * radius * n * 0.25;
+    let widest = footprint * sqrt(1.0 + dot(tilt, tilt));
+    var out: Dot;
+    out.cover = mix(crisp, mean, smoothstep(0.32, 0.75, widest / spacing));
+    out.uv = vec2<f32>(fract(best_turn + 0.5), v + best.z / PI);
+    return out;
+}
+
+fn region_at(uv: vec2<f32>) -> u32 {
+    let size = vec2<f32>(textureDimensions(region_texture));
+    let texel = vec2<i32>(clamp(uv * size, vec2<f32>(0.0), size - 1.0));
+    return u32(textureLoad(region_texture, texel, 0).r * 255.0 + 0.5);
+}
+
+// The dots' light of one lattice: rgb, and cover where there is land.
+fn land_dots(
+    turn: f32, v: f32, y: f32, n: f32, footprint: f32, tilt: vec2<f32>,
+    base: vec3<f32>, warm: vec3<f32>,
+) -> vec3<f32> {
+    let found = nearest_dot(turn, v, y, n, footprint, tilt);
+    if found.cover <= 0.0 {
+        return vec3<f32>(0.0);
+    }
+    let region = region_at(found.uv);
+    if region == 0u {
+        return vec3<f32>(0.0);
+    }
+    var colour = base;
+    let intensity = params.regions[region >> 2u][region & 3u] * params.marks.z;
+    colour = mix(colour, params.gold.rgb * (0.25 + 0.75 * intensity), min(intensity * 1.2, 0.92));
+    let number = f32(region);
+    if number == params.marks.y {
+        colour = colour * 1.3 + vec3<f32>(0.20, 0.30, 0.42);
+    } else if number == params.marks.x {
+        colour = colour * 1.2 + vec3<f32>(0.08, 0.13, 0.20);
+    }
+    return (colour + warm) * found.cover;
+}
+
+fn interleaved_noise(pixel: vec2<f32>) -> f32 {
+    return fract(52.9829189 * fract(dot(pixel, vec2<f32>(0.06711056, 0.00583715))));
+}
+
+struct Output {
+    @location(0) colour: vec4<f32>,
+    @builtin(frag_depth) depth: f32,
+}
+
+@fragment
+fn fragment(in: Varying) -> Output {
+    let eye = view.world_position;
+    let ray = normalize(in.ray);
+    let sun = params.sun.xyz;
+    let distance = length(eye);
+    let half_b = dot(eye, ray);
+    let closest = eye - ray * half_b;
+    let impact = length(closest);
+    // World size of a pixel per distance.
+    let pixel = 2.0 / (view.clip_from_view[1][1] * view.viewport.w);
+    let limb_pixel = pixel * sqrt(max(distance * distance - 1.0, 1e-4));
+    let inside = clamp(0.5 - (impact - 1.0) / limb_pixel, 0.0, 1.0);
+
+    // How much the air beside this ray is lit: on the sun's side, and from behind by grazing light.
+    let limb_normal = closest / max(impact, 1e-4);
+    let limb_sun = dot(limb_normal, sun);
+    let behind = max(dot(ray, sun), 0.0);
+    let lit = 0.16 + 0.84 * smoothstep(-0.55, 0.75, limb_sun) + 0.9 * behind * behind * smoothstep(-0.4, 0.5, limb_sun);
+
+    // Outside: a thin bright line that falls off fast, and a wide breath.
+    var colour = params.room.rgb;
+    let height = max(impact - 1.0, 0.0);
+    let edge = clamp((REACH - impact) / (REACH - 1.0), 0.0, 1.0);
+    let glow = 0.62 * exp2(-height * 95.0) + 0.15 * exp2(-height * 22.0) + 0.045 * exp2(-height * 7.0);
+    let halo = params.air.rgb * glow * lit * edge * edge
+        + vec3<f32>(0.30, 0.42, 0.55) * exp2(-height * 190.0) * lit * 0.35;
+    var outside = params.room.rgb + halo;
+    var depth = 0.0;
+    colour = outside;
+
+    if inside > 0.0 {
+        depth = in.position.z;
+        let discriminant = max(half_b * half_b - (distance * distance - 1.0), 0.0);
+        let reach = -half_b - sqrt(discriminant);
+        let p = normalize(eye + ray * reach);
+        let facing = clamp(-dot(p, ray), 0.0, 1.0);
+        let sun_dot = dot(p, sun);
+        let day = smoothstep(-0.12, 0.30, sun_dot);
+        let key = 0.5 + 0.5 * dot(p, in.key);
+
+        let turn = atan2(p.x, p.z) / TAU;
+        let v = 0.5 - asin(clamp(p.y, -1.0, 1.0)) / PI;
+        let uv = vec2<f32>(turn + 0.5, v);
+
+        // Ocean: deep, a little lighter to the upper left and by day, with a broad sheen under the sun.
+        let roundness = 0.30 + 0.70 * facing;
+        var surface = mix(vec3<f32>(0.0016, 0.0040, 0.0105) * (0.35 + 1.25 * key * key),
+                          vec3<f32>(0.0070, 0.0245, 0.0600) * (0.45 + 0.75 * max(sun_dot, 0.0)), day) * roundness;
+        let sheen = max(dot(reflect(ray, p), sun), 0.0);
+        surface += vec3<f32>(0.020, 0.034, 0.050) * pow(sheen, 14.0) * day;
+
+        let ground = textureSampleLevel(earth_texture, earth_sampler, uv, 0.0).rgb;
+        let night = 1.0 - day;
+
+        // Warmth that orders left.
+        var warm = vec3<f32>(0.0);
+        if params.marks.w > 0.0 {
+            let heat = textureSampleLevel(warmth_texture, warmth_sampler, uv, 0.0).rgb * params.marks.w;
+            let fade = smoothstep(0.02, 0.30, facing);
+            warm = heat * fade;
+            surface += warm * 0.40;
+        }
+
+        // Land: a faint ground under the dots so that continents hold together.
+        let shore = ground.b;
+        surface += params.land.rgb * shore * (mix(0.020 + 0.020 * key, 0.085 * (0.4 + max(sun_dot, 0.0)), day)) * roundness;
+        let cities = ground.r * ground.r;
+        surface += vec3<f32>(0.52, 0.50, 0.46) * cities * night * 0.10 * facing;
+
+        let size = vec2<f32>(textureDimensions(near_land_texture));
+        let near = textureLoad(near_land_texture, vec2<i32>(clamp(uv * size, vec2<f32>(0.0), size - 1.0)), 0).r;
+        if near > 0.5 {
+            let footprint = pixel * reach;
+            // The way to the eye along the surface (east, north), over the cosine: how pixels stretch.
+            let east = vec3<f32>(p.z, 0.0, -p.x) / max(sqrt(p.x * p.x + p.z * p.z), 1e-4);
+            let north = cross(p, east);
+            let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
+            let relief = 0.80 + 0.75 * ground.g;
+            let by_night = params.land.rgb * (0.16 + 0.26 * key * key);
+            let by_day = params.land.rgb * (0.50 + 0.75 * max(sun_dot, 0.0)) + vec3<f32>(0.03, 0.035, 0.03);
+            let base = (mix(by_night, by_day, day) * relief
+                + vec3<f32>(0.60, 0.57, 0.50) * cities * night * 0.38)
+                * (0.35 + 0.65 * smoothstep(0.0, 0.55, facing));
+            if params.dots.z < 0.999 {
+                surface += (1.0 - params.dots.z) * land_dots(turn, v, p.y, params.dots.x, footprint, tilt, base, warm);
+            }
+            if params.dots.z > 0.001 {
+                surface += params.dots.z * land_dots(turn, v, p.y, params.dots.y, footprint, tilt, base, warm);
+            }
+        }
+
+        // The air before the surface: thick at the limb.
+        let rim = 1.0 - facing;
+        let rim2 = rim * rim;
+        let veil = 0.050 * rim2 + 0.52 * rim2 * rim2 * rim2;
+        surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
+        // Dusk's thin line of warm light along the terminator.
+        surface += vec3<f32>(0.050, 0.018, 0.006) * exp2(-pow((sun_dot - 0.02) * 9.0, 2.0)) * (0.3 + 0.7 * facing);
+        colour = mix(outside, surface, inside);
+    }
+
+    // Half a step of the screen's eight bits, so that the dark gradients don't band.
+    let luma = max(max(colour.r, colour.g), colour.b);
+    colour += (interleaved_noise(in.position.xy) - 0.5) * (2.0 * sqrt(luma) + 0.05) / 255.0;
+
+    var out: Output;
+    out.colour = vec4<f32>(max(colour, vec3<f32>(0.0)), 1.0);
+    out.depth = depth;
+    return out;
+}

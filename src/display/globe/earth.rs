@@ -1,0 +1,433 @@
+//! The planet: one quad that faces the eye, everything else in its shader.
+
+use bevy::asset::{RenderAssetUsages, uuid_handle};
+use bevy::camera::visibility::NoFrustumCulling;
+use bevy::image::{ImageAddressMode, ImageFilterMode, ImageSampler, ImageSamplerDescriptor};
+use bevy::mesh::MeshVertexBufferLayoutRef;
+use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
+use bevy::prelude::*;
+use bevy::render::render_resource::{
+    AsBindGroup, CompareFunction, Extent3d, RenderPipelineDescriptor, ShaderType,
+    SpecializedMeshPipelineError, TextureDimension, TextureFormat,
+};
+use bevy::shader::{Shader, ShaderRef};
+
+use super::camera::Sight;
+use super::{shader, sun};
+use crate::display::ledger::Ledger;
+use crate::display::theme::light;
+use crate::display::view::{Layout, Quality, View};
+
+const SHADER: Handle<Shader> = uuid_handle!("0b7d3c52-4a39-4be0-9d0e-6f1a54c8e917");
+/// One byte per texel: region number + 1, 0 water, 255 land of no region.
+const REGIONS_FILE: &str = "assets/textures/region_ids_4k.png";
+/// R city lights at night, G height, B land.
+const EARTH_FILE: &str = "assets/textures/earth_2k.png";
+/// Dots of the coarsest lattice at a planet of [`REFERENCE_RADIUS_PX`].
+const DOTS: f32 = 26_000.0;
+/// See [`DOTS`].
+const REFERENCE_RADIUS_PX: f32 = 241.0;
+/// Seconds between two looks at the regions' value for the choropleth.
+const CHOROPLETH_SECS: f32 = 0.25;
+/// Texels across of the map that says where land is near.
+const NEAR_LAND_WIDTH: usize = 512;
+
+/// What the shader is told.
+#[derive(ShaderType, Debug, Clone, Copy, PartialEq)]
+struct EarthParams {
+    sun: Vec4,
+    dots: Vec4,
+    marks: Vec4,
+    land: Vec4,
+    air: Vec4,
+    warmth: Vec4,
+    gold: Vec4,
+    room: Vec4,
+    regions: [Vec4; 64],
+}
+
+/// The planet's material.
+#[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
+pub struct EarthMaterial {
+    #[uniform(0)]
+    params: EarthParams,
+    #[texture(1)]
+    #[sampler(2)]
+    earth: Handle<Image>,
+    #[texture(3)]
+    regions: Handle<Image>,
+    #[texture(4)]
+    near_land: Handle<Image>,
+    #[texture(5)]
+    #[sampler(6)]
+    warmth: Option<Handle<Image>>,
+}
+
+impl Material for EarthMaterial {
+    fn vertex_shader() -> ShaderRef {
+        SHADER.into()
+    }
+
+    fn fragment_shader() -> ShaderRef {
+        SHADER.into()
+    }
+
+    fn enable_prepass() -> bool {
+        false
+    }
+
+    fn enable_shadows() -> bool {
+        false
+    }
+
+    fn specialize(
+        _pipeline: &MaterialPipeline,
+        descriptor: &mut RenderPipelineDescriptor,
+        layout: &MeshVertexBufferLayoutRef,
+        _key: MaterialPipelineKey<Self>,
+    ) -> Result<(), SpecializedMeshPipelineError> {
+        let buffer = layout
+            .0
+            .get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?;
+        descriptor.vertex.buffers = vec![buffer];
+        descriptor.primitive.cull_mode = None;
+        if let Some(depth) = descriptor.depth_stencil.as_mut() {
+            depth.depth_compare = Some(CompareFunction::Always);
+        }
+        Ok(())
+    }
+}
+
+/// The texture from which the planet's warmth is read. Whoever paints it puts its handle here; its colour is
+/// added to the surface as it is.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct SurfaceGlow {
+    /// Equirectangular; `None` for none.
+    pub texture: Option<Handle<Image>>,
+    /// How strongly it is added.
+    pub gain: f32,
+}
+
+/// Which region is where, kept for the pointer.
+#[derive(Resource, Debug, Clone)]
+pub struct RegionMap {
+    width: usize,
+    height: usize,
+    ids: Vec<u8>,
+}
+
+impl RegionMap {
+    /// The byte at a latitude and longitude in degrees: region number + 1, 0 for water, 255 for other land.
+    pub fn at(&self, lat_deg: f32, lon_deg: f32) -> u8 {
+        let u = ((lon_deg + 180.0) / 360.0).rem_euclid(1.0);
+        let v = ((90.0 - lat_deg) / 180.0).clamp(0.0, 1.0);
+        let x = ((u * self.width as f32) as usize).min(self.width.saturating_sub(1));
+        let y = ((v * self.height as f32) as usize).min(self.height.saturating_sub(1));
+        self.ids.get(y * self.width + x).copied().unwrap_or(0)
+    }
+
+    /// Reads the shipped map at half its size, or one of water alone where it can't be read.
+    fn from_gray(width: usize, height: usize, gray: &[u8]) -> Self {
+        let (half_width, half_height) = ((width / 2).max(1), (height / 2).max(1));
+        let mut ids = vec![0; half_width * half_height];
+        for (y, row) in ids.chunks_exact_mut(half_width).enumerate() {
+            for (x, id) in row.iter_mut().enumerate() {
+                // The highest of the four wins over water, so that small islands stay.
+                let block = [(0, 0), (1, 0), (0, 1), (1, 1)]
+                    .map(|(dx, dy)| gray.get((y * 2 + dy) * width + x * 2 + dx).copied().unwrap_or(0));
+                *id = block
+                    .into_iter()
+                    .filter(|id| *id != 0 && *id != 255)
+                    .max()
+                    .or(block.into_iter().max())
+                    .unwrap_or(0);
+            }
+        }
+        Self {
+            width: half_width,
+            height: half_height,
+            ids,
+        }
+    }
+}
+
+fn decode(path: &str) -> Option<image::DynamicImage> {
+    let bytes = match crate::files::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            error!("{error}");
+            return None;
+        }
+    };
+    match image::load_from_memory(&bytes) {
+        Ok(image) => Some(image),
+        Err(error) => {
+            error!("{path}: {error}");
+            None
+        }
+    }
+}
+
+fn sampler(filter: ImageFilterMode) -> ImageSampler {
+    ImageSampler::Descriptor(ImageSamplerDescriptor {
+        address_mode_u: ImageAddressMode::Repeat,
+        address_mode_v: ImageAddressMode::ClampToEdge,
+        mag_filter: filter,
+        min_filter: filter,
+        ..default()
+    })
+}
+
+fn texture(
+    width: usize,
+    height: usize,
+    data: Vec<u8>,
+    format: TextureFormat,
+    filter: ImageFilterMode,
+) -> Image {
+    let mut image = Image::new(
+        Extent3d {
+            width: width as u32,
+            height: height as u32,
+            depth_or_array_layers: 1,
+        },
+        TextureDimension::D2,
+        data,
+        format,
+        RenderAssetUsages::RENDER_WORLD,
+    );
+    image.sampler = sampler(filter);
+    image
+}
+
+/// 255 where land lies within a texel or so, for the shader to leave the open sea alone.
+fn near_land(width: usize, height: usize, gray: &[u8]) -> (usize, usize, Vec<u8>) {
+    let step = (width / NEAR_LAND_WIDTH).max(1);
+    let (out_width, out_height) = ((width / step).max(1), (height / step).max(1));
+    let mut land = vec![false; out_width * out_height];
+    for y in 0..out_height {
+        for x in 0..out_width {
+            let any = (0..step).any(|dy| {
+                let start = (y * step + dy) * width + x * step;
+                gray.get(start..start + step)
+                    .is_some_and(|row| row.iter().any(|id| *id != 0))
+            });
+            if let Some(texel) = land.get_mut(y * out_width + x) {
+                *texel = any;
+            }
+        }
+    }
+    let mut out = vec![0; out_width * out_height];
+    for y in 0..out_height {
+        for x in 0..out_width {
+            let near = [-1_isize, 0, 1].into_iter().any(|dy| {
+                // Near the poles a texel is narrow.
+                [-2_isize, -1, 0, 1, 2].into_iter().any(|dx| {
+                    let row = y.saturating_add_signed(dy).min(out_height - 1);
+                    let column = (x as isize + dx).rem_euclid(out_width as isize) as usize;
+                    land.get(row * out_width + column).copied().unwrap_or(false)
+                })
+            });
+            if let Some(texel) = out.get_mut(y * out_width + x) {
+                *texel = if near { 255 } else { 0 };
+            }
+        }
+    }
+    (out_width, out_height, out)
+}
+
+#[derive(Resource)]
+struct Earth {
+    material: Handle<EarthMaterial>,
+    /// Seconds since the regions' value was looked at.
+    since_choropleth_secs: f32,
+}
+
+fn spawn_earth(
+    mut commands: Commands,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut images: ResMut<Assets<Image>>,
+    mut materials: ResMut<Assets<EarthMaterial>>,
+) {
+    let (width, height, gray) = decode(REGIONS_FILE).map_or((1, 1, vec![0]), |image| {
+        let gray = image.into_luma8();
+        (gray.width() as usize, gray.height() as usize, gray.into_raw())
+    });
+    commands.insert_resource(RegionMap::from_gray(width, height, &gray));
+    let (near_width, near_height, near) = near_land(width, height, &gray);
+    let (earth_width, earth_height, earth) = decode(EARTH_FILE).map_or((1, 1, vec![0; 4]), |image| {
+        let colours = image.into_rgba8();
+        (
+            colours.width() as usize,
+            colours.height() as usize,
+            colours.into_raw(),
+        )
+    });
+    let nearest = ImageFilterMode::Nearest;
+    let material = materials.add(EarthMaterial {
+        params: EarthParams {
+            sun: Vec4::Z,
+            dots: Vec4::new(DOTS, DOTS, 0.0, 0.0),
+            marks: Vec4::ZERO,
+            land: light::LAND.extend(0.0),
+            air: light::AIR.extend(0.0),
+            warmth: light::WARMTH.extend(0.0),
+            gold: light::ORDER.extend(0.0),
+            room: light::ROOM.extend(0.0),
+            regions: [Vec4::ZERO; 64],
+        },
+        earth: images.add(texture(
+            earth_width,
+            earth_height,
+            earth,
+            TextureFormat::Rgba8Unorm,
+            ImageFilterMode::Linear,
+        )),
+        regions: images.add(texture(width, height, gray, TextureFormat::R8Unorm, nearest)),
+        near_land: images.add(texture(
+            near_width,
+            near_height,
+            near,
+            TextureFormat::R8Unorm,
+            nearest,
+        )),
+        warmth: None,
+    });
+    commands.spawn((
+        Mesh3d(meshes.add(Rectangle::new(2.0, 2.0))),
+        MeshMaterial3d(material.clone()),
+        NoFrustumCulling,
+        Transform::IDENTITY,
+    ));
+    commands.insert_resource(Earth {
+        material,
+        since_choropleth_secs: f32::INFINITY,
+    });
+}
+
+/// The two lattices' numbers of dots and the finer one's share. At rest it is one lattice alone.
+fn lattices(sight: &Sight, layout: &Layout) -> (f32, f32, f32) {
+    let rest_level = (layout.globe_radius / REFERENCE_RADIUS_PX)
+        .max(0.1)
+        .log2()
+        .round();
+    let nearer = (sight.rest_distance - 1.0) / (sight.distance - 1.0).max(0.01);
+    let level = (rest_level + 1.5 * nearer.max(0.01).log2()).clamp(-2.0, 6.0);
+    let coarse = level.floor();
+    // Most of a level's way shows one lattice; only the middle fades between two.
+    let share = ((level - coarse - 0.35) / 0.3).clamp(0.0, 1.0);
+    let coarse_dots = (DOTS * coarse.exp2()).round();
+    (
+        coarse_dots,
+        coarse_dots * 2.0,
+        share * share * (3.0 - 2.0 * share),
+    )
+}
+
+fn mark(region: Option<crate::sales::RegionId>) -> f32 {
+    region.map_or(0.0, |region| f32::from(region.0) + 1.0)
+}
+
+/// Each region's value as a share of the greatest, on a scale that lets small ones be seen.
+fn choropleth(ledger: &Ledger) -> [Vec4; 64] {
+    let mut out = [Vec4::ZERO; 64];
+    let greatest = ledger
+        .regions
+        .iter()
+        .map(|counts| counts.gmv_minor)
+        .max()
+        .unwrap_or(0);
+    if greatest <= 0 {
+        return out;
+    }
+    for (id, counts) in ledger.regions.iter().enumerate() {
+        let share = (counts.gmv_minor.max(0) as f32 / greatest as f32).powf(0.3);
+        if let Some(slot) = out.get_mut((id + 1) / 4) {
+            slot[(id + 1) % 4] = share;
+        }
+    }
+    out
+}
+
+/// Tells the shader what changed; nothing is written when nothing did.
+fn light_earth(
+    time: Res<Time>,
+    ledger: Res<Ledger>,
+    view: Res<View>,
+    layout: Res<Layout>,
+    sight: Res<Sight>,
+    glow: Res<SurfaceGlow>,
+    earth: Option<ResMut<Earth>>,
+    mut materials: ResMut<Assets<EarthMaterial>>,
+) {
+    let Some(mut earth) = earth else { return };
+    let Some(current) = materials.get(&earth.material) else {
+        return;
+    };
+    let mut params = current.params;
+    let towards_sun = sun::sun_direction(ledger.event_ms);
+    if params.sun.truncate().distance(towards_sun) > 4e-4 {
+        params.sun = towards_sun.extend(params.sun.w);
+    }
+    params.sun.w = if view.quality >= Quality::Low { 1.0 } else { 0.0 };
+    let (coarse, fine, share) = lattices(&sight, &layout);
+    params.dots = Vec4::new(coarse, fine, share, layout.size.y);
+    let has_glow = view.layers.warmth && glow.texture.is_some();
+    params.marks = Vec4::new(
+        mark(view.hovered),
+        mark(view.selected),
+        if view.layers.choropleth { 1.0 } else { 0.0 },
+        if has_glow { glow.gain } else { 0.0 },
+    );
+    earth.since_choropleth_secs += time.delta_secs();
+    if view.layers.choropleth && earth.since_choropleth_secs >= CHOROPLETH_SECS {
+        earth.since_choropleth_secs = 0.0;
+        params.regions = choropleth(&ledger);
+    }
+    if (params != current.params || current.warmth != glow.texture)
+        && let Some(mut material) = materials.get_mut(&earth.material)
+    {
+        material.params = params;
+        material.warmth.clone_from(&glow.texture);
+    }
+}
+
+/// The planet.
+pub fn plugin(app: &mut App) {
+    shader::load(app, &SHADER, "shaders/earth.wgsl");
+    app.add_plugins(MaterialPlugin::<EarthMaterial>::default())
+        .init_resource::<SurfaceGlow>()
+        .add_systems(Startup, spawn_earth)
+        .add_systems(PostUpdate, light_earth);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_lattice_alone_at_rest() {
+        for size in [
+            (1280.0, 720.0),
+            (1920.0, 1080.0),
+            (3840.0, 2160.0),
+            (3840.0, 860.0),
+        ] {
+            let layout = Layout::for_size(Vec2::new(size.0, size.1));
+            let sight = Sight::new(super::super::camera::Rig::default().pose(), &layout);
+            let (_, _, share) = lattices(&sight, &layout);
+            assert!(!(1e-3..=0.999).contains(&share), "{size:?}: {share}");
+        }
+    }
+
+    #[test]
+    fn islands_stay_on_the_small_map() {
+        let mut gray = vec![0_u8; 8 * 4];
+        if let Some(texel) = gray.get_mut(9) {
+            *texel = 7;
+        }
+        let map = RegionMap::from_gray(8, 4, &gray);
+        assert_eq!(map.at(67.5, -135.0), 7);
+        assert_eq!(map.at(-67.5, 135.0), 0);
+    }
+}
