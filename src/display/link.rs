@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use super::DisplaySystems;
 use super::ledger::{Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived};
-use crate::wire::Body;
+use crate::wire::{Body, Notice};
 
 /// How many notices are kept.
 const NOTICES: usize = 20;
@@ -19,6 +19,8 @@ pub struct Inbox {
     pub bodies: Vec<(Body, i64)>,
     /// Changes of the connection's state, in order, with the problem if there is one.
     pub status: Vec<(FeedStatus, Option<String>)>,
+    /// What this display itself has to tell people.
+    pub local: Vec<Notice>,
 }
 
 /// Applies what waits in the inbox.
@@ -62,6 +64,12 @@ pub fn drain_inbox(
                     notices.pop_front();
                 }
             }
+        }
+    }
+    for notice in std::mem::take(&mut inbox.local) {
+        ledger.feed.notices.push_back((now_secs, notice));
+        while ledger.feed.notices.len() > NOTICES {
+            ledger.feed.notices.pop_front();
         }
     }
     ledger.feed.age_secs = now_secs - ledger.feed.last_frame_secs;

@@ -1,1 +1,230 @@
-//! Windows, offscreen pictures, keys and quality.
+//! The stage: what draws and where to, keys, quality, pictures.
+
+pub mod adapter;
+pub mod input;
+pub mod picture;
+pub mod quality;
+pub mod screenshot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bevy::app::{PluginGroupBuilder, ScheduleRunnerPlugin, TerminalCtrlCHandlerPlugin};
+use bevy::camera::RenderTarget;
+use bevy::light::cluster::GlobalClusterSettings;
+use bevy::log::{Level, LogPlugin};
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::error_handler::{ErrorType, RenderErrorHandler, RenderErrorPolicy};
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::render_resource::TextureFormat;
+use bevy::render::settings::{RenderCreation, WgpuSettings};
+use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, WindowMode, WindowResolution};
+use bevy::winit::WinitPlugin;
+use bevy_egui::EguiPlugin;
+
+use super::globe::GlobeCamera;
+use super::ledger::World as Regions;
+use super::link::Inbox;
+use super::text::Lang;
+use super::view::{Quality, View};
+use crate::sales::Catalogue;
+use crate::wire::{Level as NoticeLevel, Names, Notice};
+
+/// Exit status that asks a supervisor to start the display again: the GPU was lost.
+pub const EXIT_RESTART: u8 = 75;
+
+/// Where the picture goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// A window.
+    Window {
+        /// Its size in pixels; the default is 1600×900.
+        size: Option<UVec2>,
+        /// It fills its monitor from the start.
+        fullscreen: bool,
+    },
+    /// An image, without a screen; time moves only when it is told to.
+    Picture {
+        /// Its size in pixels.
+        size: UVec2,
+    },
+}
+
+/// What a display is made of.
+#[derive(Clone)]
+pub struct Setup {
+    /// The regions and places.
+    pub catalogue: Arc<Catalogue>,
+    /// Where the picture goes.
+    pub output: Output,
+    /// The language at the start.
+    pub lang: Lang,
+    /// How much is spent on a frame.
+    pub quality: Quality,
+    /// No motion that carries no information.
+    pub reduced_motion: bool,
+    /// Frame statistics go to this file.
+    pub trace: Option<PathBuf>,
+    /// What is logged to standard error.
+    pub log_level: Level,
+}
+
+/// The image that the camera draws into where there is no window.
+#[derive(Resource, Clone)]
+pub struct PictureTarget(pub Handle<Image>);
+
+/// Event time of the own gateway can be stood still and let go by this.
+#[derive(Resource)]
+pub struct PauseControl(pub Box<dyn Fn() + Send + Sync>);
+
+fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
+    let picture = matches!(setup.output, Output::Picture { .. });
+    let render = RenderPlugin {
+        render_creation: RenderCreation::Automatic(Box::new(WgpuSettings {
+            backends: Some(backends),
+            ..default()
+        })),
+        synchronous_pipeline_compilation: picture,
+        ..default()
+    };
+    let log = LogPlugin {
+        level: setup.log_level,
+        filter: "wgpu=error,naga=warn,bevy_render=warn,bevy_winit=error,winit=error,offset_allocator=error,bevy_diagnostic=warn"
+            .to_owned(),
+        ..default()
+    };
+    let primary_window = match setup.output {
+        Output::Picture { .. } => None,
+        Output::Window { size, fullscreen } => {
+            let size = size.unwrap_or(UVec2::new(1600, 900));
+            Some(Window {
+                title: "Meridian".to_owned(),
+                name: Some("meridian".to_owned()),
+                resolution: WindowResolution::new(size.x, size.y),
+                mode: window_mode(fullscreen),
+                ..default()
+            })
+        }
+    };
+    let window = WindowPlugin {
+        exit_condition: if picture {
+            ExitCondition::DontExit
+        } else {
+            ExitCondition::OnAllClosed
+        },
+        primary_window,
+        ..default()
+    };
+    let group = DefaultPlugins.build().set(render).set(log).set(window);
+    if picture {
+        group
+            .disable::<WinitPlugin>()
+            .disable::<PipelinedRenderingPlugin>()
+            .add(ScheduleRunnerPlugin::run_once())
+    } else {
+        group
+    }
+}
+
+/// Borderless only: exclusive full screen panics where there is no monitor.
+fn window_mode(fullscreen: bool) -> WindowMode {
+    if fullscreen {
+        WindowMode::BorderlessFullscreen(MonitorSelection::Current)
+    } else {
+        WindowMode::Windowed
+    }
+}
+
+/// Puts a display together.
+pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
+    let mut app = App::new();
+    app.add_plugins(plugins(setup, adapter.backends))
+        .add_plugins(EguiPlugin::default())
+        .insert_resource(Regions(Arc::clone(&setup.catalogue)))
+        .insert_resource(RenderErrorHandler(leave_on_render_error));
+    if let Output::Picture { size } = setup.output {
+        let image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
+        let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
+        app.insert_resource(PictureTarget(handle));
+    }
+    app.add_observer(aim_camera)
+        .add_observer(forget_monitor)
+        .add_plugins((super::plugin, input::plugin, screenshot::plugin));
+    app.add_plugins(quality::Plugin {
+        govern: matches!(setup.output, Output::Window { .. }),
+        trace: setup.trace.clone(),
+    });
+    app.add_systems(PreStartup, do_without_gpu_clusters);
+    do_without_gpu_clusters(app.world_mut().get_resource_mut::<GlobalClusterSettings>());
+    if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
+        view.lang = setup.lang;
+        view.quality = setup.quality;
+        view.reduced_motion = setup.reduced_motion;
+        if matches!(setup.output, Output::Picture { .. }) {
+            view.hint_until_secs = 0.0;
+        }
+    }
+    app
+}
+
+/// Says something to the people in front of the display.
+pub fn tell(inbox: &mut Inbox, level: NoticeLevel, code: &str, en: String, zh: String) {
+    inbox.local.push(Notice {
+        level,
+        code: code.to_owned(),
+        text: Names { en, zh },
+        published_ms: now_ms(),
+    });
+}
+
+/// The wall clock, milliseconds since the Unix epoch.
+pub fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Leaves at the first chance, as after Ctrl+C. For a process's own signal handling.
+pub fn leave() {
+    TerminalCtrlCHandlerPlugin::gracefully_exit();
+}
+
+/// The globe's camera draws into the picture where there is one.
+fn aim_camera(added: On<Add, GlobeCamera>, target: Option<Res<PictureTarget>>, mut commands: Commands) {
+    if let Some(target) = target {
+        commands
+            .entity(added.entity)
+            .insert(RenderTarget::Image(target.0.clone().into()));
+    }
+}
+
+/// A window that belongs to a monitor closes when the monitor is unplugged.
+fn forget_monitor(inserted: On<Insert, OnMonitor>, mut commands: Commands) {
+    commands
+        .entity(inserted.entity)
+        .try_remove::<OnMonitor>();
+}
+
+/// There are no lamps in this room, and clustering them on the GPU costs a frame's start.
+fn do_without_gpu_clusters(settings: Option<ResMut<GlobalClusterSettings>>) {
+    if let Some(mut settings) = settings {
+        settings.gpu_clustering = None;
+    }
+}
+
+fn leave_on_render_error(
+    error: &bevy::render::error_handler::RenderError,
+    main_world: &mut World,
+    _: &mut World,
+) -> RenderErrorPolicy {
+    let exit = if error.ty == ErrorType::DeviceLost {
+        error!("the GPU was lost ({}); leaving with status {EXIT_RESTART} to be started again", error.description);
+        AppExit::from_code(EXIT_RESTART)
+    } else {
+        error!("drawing failed: {}", error.description);
+        AppExit::error()
+    };
+    main_world.write_message(exit);
+    RenderErrorPolicy::StopRendering
+}
