@@ -187,11 +187,23 @@ mod tests {
     #[test]
     fn letters_are_commands_only_where_nobody_types() {
         let quality = Quality::High;
-        assert_eq!(command_of(&key("l"), false, false, quality), Some(Command::ToggleLang));
-        assert_eq!(command_of(&key("L"), false, false, quality), Some(Command::ToggleLang));
+        assert_eq!(
+            command_of(&key("l"), false, false, quality),
+            Some(Command::ToggleLang)
+        );
+        assert_eq!(
+            command_of(&key("L"), false, false, quality),
+            Some(Command::ToggleLang)
+        );
         assert_eq!(command_of(&key("l"), false, true, quality), None);
-        assert_eq!(command_of(&Key::Escape, false, true, quality), Some(Command::Back));
-        assert_eq!(command_of(&Key::F12, false, true, quality), Some(Command::Screenshot));
+        assert_eq!(
+            command_of(&Key::Escape, false, true, quality),
+            Some(Command::Back)
+        );
+        assert_eq!(
+            command_of(&Key::F12, false, true, quality),
+            Some(Command::Screenshot)
+        );
     }
 
     #[test]
@@ -200,6 +212,9 @@ mod tests {
             command_of(&key("q"), false, false, Quality::Ultra),
             Some(Command::SetQuality(Quality::Software))
         );
-        assert_eq!(command_of(&key("q"), true, false, Quality::Ultra), Some(Command::Quit));
+        assert_eq!(
+            command_of(&key("q"), true, false, Quality::Ultra),
+            Some(Command::Quit)
+        );
     }
 }

@@ -155,8 +155,10 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         govern: matches!(setup.output, Output::Window { .. }),
         trace: setup.trace.clone(),
     });
-    app.add_systems(PreStartup, do_without_gpu_clusters);
-    do_without_gpu_clusters(app.world_mut().get_resource_mut::<GlobalClusterSettings>());
+    // There are no lamps in this room, and clustering them on the GPU costs a frame's start.
+    if let Some(mut settings) = app.world_mut().get_resource_mut::<GlobalClusterSettings>() {
+        settings.gpu_clustering = None;
+    }
     if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
         view.lang = setup.lang;
         view.quality = setup.quality;
@@ -201,16 +203,7 @@ fn aim_camera(added: On<Add, GlobeCamera>, target: Option<Res<PictureTarget>>, m
 
 /// A window that belongs to a monitor closes when the monitor is unplugged.
 fn forget_monitor(inserted: On<Insert, OnMonitor>, mut commands: Commands) {
-    commands
-        .entity(inserted.entity)
-        .try_remove::<OnMonitor>();
-}
-
-/// There are no lamps in this room, and clustering them on the GPU costs a frame's start.
-fn do_without_gpu_clusters(settings: Option<ResMut<GlobalClusterSettings>>) {
-    if let Some(mut settings) = settings {
-        settings.gpu_clustering = None;
-    }
+    commands.entity(inserted.entity).try_remove::<OnMonitor>();
 }
 
 fn leave_on_render_error(
@@ -219,7 +212,10 @@ fn leave_on_render_error(
     _: &mut World,
 ) -> RenderErrorPolicy {
     let exit = if error.ty == ErrorType::DeviceLost {
-        error!("the GPU was lost ({}); leaving with status {EXIT_RESTART} to be started again", error.description);
+        error!(
+            "the GPU was lost ({}); leaving with status {EXIT_RESTART} to be started again",
+            error.description
+        );
         AppExit::from_code(EXIT_RESTART)
     } else {
         error!("drawing failed: {}", error.description);

@@ -32,10 +32,22 @@ pub struct Budget {
 
 /// From everything to the least; what is dearest per pixel and tells least goes first.
 const STEPS: [Budget; 4] = [
-    Budget { dots: 1.0, post: true },
-    Budget { dots: 1.0, post: false },
-    Budget { dots: 0.6, post: false },
-    Budget { dots: 0.35, post: false },
+    Budget {
+        dots: 1.0,
+        post: true,
+    },
+    Budget {
+        dots: 1.0,
+        post: false,
+    },
+    Budget {
+        dots: 0.6,
+        post: false,
+    },
+    Budget {
+        dots: 0.35,
+        post: false,
+    },
 ];
 
 impl Default for Budget {
@@ -230,7 +242,13 @@ mod tests {
     fn slow_frames_cost_glow_then_dots_and_nothing_else() {
         let mut governor = Governor::default();
         assert_eq!(run(&mut governor, 0.2, 2.2), [Verdict::Less]);
-        assert_eq!(STEPS[governor.step], Budget { dots: 1.0, post: false });
+        assert_eq!(
+            STEPS[governor.step],
+            Budget {
+                dots: 1.0,
+                post: false
+            }
+        );
         let more = run(&mut governor, 0.2, 60.0);
         assert_eq!(more, [Verdict::Less, Verdict::Less]);
         assert_eq!(governor.step, STEPS.len() - 1);
@@ -238,10 +256,7 @@ mod tests {
 
     #[test]
     fn quick_frames_give_it_back_one_by_one_and_only_after_a_while() {
-        let mut governor = Governor {
-            step: 2,
-            ..default()
-        };
+        let mut governor = Governor { step: 2, ..default() };
         assert!(run(&mut governor, 0.02, 8.0).is_empty());
         assert_eq!(run(&mut governor, 0.02, 6.0), [Verdict::More]);
         assert_eq!(governor.step, 1);
@@ -249,10 +264,7 @@ mod tests {
 
     #[test]
     fn steady_frames_change_nothing() {
-        let mut governor = Governor {
-            step: 1,
-            ..default()
-        };
+        let mut governor = Governor { step: 1, ..default() };
         assert!(run(&mut governor, 0.08, 120.0).is_empty());
     }
 }

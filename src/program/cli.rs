@@ -1,0 +1,388 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand};
+use meridian::display::text::Lang;
+use meridian::display::view::Quality;
+
+/// Meridian, the live sales globe: a sale as it happens, as light on a 3D Earth.
+#[derive(Debug, Parser)]
+#[command(name = "meridian", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Without a command: the globe, live.
+    #[command(flatten)]
+    pub live: Live,
+    /// Pictures and films.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Render one moment to a file, and print one line of JSON about it.
+    Shot(Shot),
+    /// Render a clip as numbered frames, or as .mp4 where ffmpeg is installed.
+    Film(Film),
+}
+
+/// Where the figures come from.
+#[derive(Debug, Clone, Args)]
+pub struct Sources {
+    /// A day from config/, or a file of your own (.toml).
+    #[arg(long, value_name = "NAME|FILE", default_value = "double11-2016")]
+    pub scenario: String,
+    /// A real shop's orders (CSV or NDJSON), played instead of a scenario.
+    #[arg(long, value_name = "FILE", requires = "mapping")]
+    pub orders: Option<PathBuf>,
+    /// What the columns of --orders mean.
+    #[arg(long, value_name = "FILE", requires = "orders")]
+    pub mapping: Option<PathBuf>,
+}
+
+/// How it looks.
+#[derive(Debug, Clone, Args)]
+pub struct Looks {
+    /// en or zh.
+    #[arg(long, value_name = "LANG", default_value = "en")]
+    pub lang: Lang,
+    /// How much is spent on a frame; chosen from what draws when it isn't given.
+    #[arg(long, value_enum)]
+    pub quality: Option<Quality>,
+    /// No motion that carries no information.
+    #[arg(long)]
+    pub reduced_motion: bool,
+}
+
+/// The globe, live.
+#[derive(Debug, Clone, Args)]
+pub struct Live {
+    /// Where the figures come from.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// A gateway to subscribe to; without it one is started inside this process.
+    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["orders", "start", "speed"])]
+    pub feed: Option<String>,
+    /// When to start on the day's clock; negative is before midnight.
+    #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
+    pub start: Option<Clock>,
+    /// How fast the day runs, 1 to 3600.
+    #[arg(long, value_name = "N", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// How it looks.
+    #[command(flatten)]
+    pub looks: Looks,
+    /// The window's size in pixels.
+    #[arg(long, value_name = "WxH")]
+    pub size: Option<Size>,
+    /// Fill the monitor.
+    #[arg(long)]
+    pub fullscreen: bool,
+    /// Write frame statistics (CSV).
+    #[arg(long, value_name = "FILE.csv")]
+    pub trace: Option<PathBuf>,
+    /// Without a screen: the picture that is kept current.
+    #[arg(long, value_name = "FILE", default_value = "meridian-current.png")]
+    pub picture: PathBuf,
+}
+
+/// One moment.
+#[derive(Debug, Clone, Args)]
+pub struct Shot {
+    /// The moment on the day's clock; negative is before midnight.
+    #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
+    pub at: Clock,
+    /// The picture's size in pixels.
+    #[arg(long, value_name = "WxH", default_value = "1920x1080")]
+    pub size: Size,
+    /// The file to write (.png).
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Where the figures come from.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// How it looks.
+    #[command(flatten)]
+    pub looks: Looks,
+    /// From where.
+    #[command(flatten)]
+    pub sight: Sight,
+}
+
+/// A clip.
+#[derive(Debug, Clone, Args)]
+pub struct Film {
+    /// The first moment on the day's clock; negative is before midnight.
+    #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
+    pub from: Clock,
+    /// The last moment, exclusive.
+    #[arg(
+        long,
+        value_name = "HH:MM:SS",
+        allow_hyphen_values = true,
+        conflicts_with = "seconds"
+    )]
+    pub to: Option<Clock>,
+    /// How long the clip is, in seconds of film.
+    #[arg(long, value_name = "N", value_parser = seconds)]
+    pub seconds: Option<f64>,
+    /// How fast the day runs in it, 1 to 3600.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Frames per second.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub fps: u32,
+    /// The film's size in pixels.
+    #[arg(long, value_name = "WxH", default_value = "1920x1080")]
+    pub size: Size,
+    /// A folder for numbered frames, or a file whose name ends in .mp4.
+    #[arg(short, long, value_name = "DIR|FILE.mp4")]
+    pub output: PathBuf,
+    /// Where the figures come from.
+    #[command(flatten)]
+    pub sources: Sources,
+    /// How it looks.
+    #[command(flatten)]
+    pub looks: Looks,
+    /// From where.
+    #[command(flatten)]
+    pub sight: Sight,
+}
+
+/// From where a picture is taken.
+#[derive(Debug, Clone, Args)]
+pub struct Sight {
+    /// A region whose panel is open, as in CN.
+    #[arg(long, value_name = "ISO")]
+    pub select: Option<String>,
+    /// What is in the middle: latitude and longitude in degrees, and the altitude as a factor of rest.
+    #[arg(long, value_name = "LAT,LON,ZOOM", allow_hyphen_values = true)]
+    pub look: Option<Look>,
+}
+
+/// A time on the day's clock, in milliseconds from its midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock(pub i64);
+
+impl FromStr for Clock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || {
+            format!(
+                "{text:?} is no time: HH:MM:SS is needed, as in 00:06:58 (or -00:00:10 for the countdown)"
+            )
+        };
+        let (sign, rest) = match text.strip_prefix('-') {
+            Some(rest) => (-1, rest),
+            None => (1, text),
+        };
+        let parts: Vec<&str> = rest.split(':').collect();
+        let [hours, minutes, seconds] = parts.as_slice() else {
+            return Err(wrong());
+        };
+        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+        let number = |text: &str, most: i64| -> Result<i64, String> {
+            if text.is_empty() || text.len() > 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(wrong());
+            }
+            text.parse::<i64>()
+                .ok()
+                .filter(|number| *number <= most)
+                .ok_or_else(wrong)
+        };
+        let millis = number(fraction, 999)? * 10_i64.pow(3 - fraction.len().min(3) as u32);
+        let secs = number(hours, 999)? * 3600 + number(minutes, 59)? * 60 + number(whole, 59)?;
+        Ok(Self(sign * (secs * 1000 + millis)))
+    }
+}
+
+/// A size in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+/// What any driver can draw into.
+const SIZES: std::ops::RangeInclusive<u32> = 64..=8192;
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let side = |text: &str| text.parse::<u32>().ok().filter(|side| SIZES.contains(side));
+        text.split_once(['x', 'X', '×'])
+            .and_then(|(width, height)| {
+                Some(Self {
+                    width: side(width)?,
+                    height: side(height)?,
+                })
+            })
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no size: WIDTHxHEIGHT is needed, each {} to {}, as in 1920x1080",
+                    SIZES.start(),
+                    SIZES.end()
+                )
+            })
+    }
+}
+
+/// What is in the middle of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// Latitude in degrees.
+    pub lat_deg: f32,
+    /// Longitude in degrees.
+    pub lon_deg: f32,
+    /// Altitude as a factor of the altitude at rest.
+    pub zoom: f32,
+}
+
+impl FromStr for Look {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers: Option<Vec<f32>> = text
+            .split(',')
+            .map(|part| {
+                part.trim()
+                    .parse::<f32>()
+                    .ok()
+                    .filter(|number| number.is_finite())
+            })
+            .collect();
+        match numbers.as_deref() {
+            Some(&[lat_deg, lon_deg, zoom])
+                if (-90.0..=90.0).contains(&lat_deg)
+                    && (-180.0..=180.0).contains(&lon_deg)
+                    && (0.05..=4.0).contains(&zoom) =>
+            {
+                Ok(Self {
+                    lat_deg,
+                    lon_deg,
+                    zoom,
+                })
+            }
+            _ => Err(format!(
+                "{text:?} is no sight: LAT,LON,ZOOM is needed, within ±90, ±180 and 0.05 to 4, as in 22.3,114.2,0.5"
+            )),
+        }
+    }
+}
+
+/// A speed of the day.
+fn speed(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|speed| (1.0..=3600.0).contains(speed))
+        .ok_or_else(|| format!("{text:?} is no speed: a number from 1 to 3600 is needed"))
+}
+
+/// A clip's length.
+fn seconds(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.03..=86_400.0).contains(seconds))
+        .ok_or_else(|| format!("{text:?} is no length: seconds from 0.03 to 86400 are needed"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shot_as_the_readme_says_it() {
+        let cli =
+            parse("meridian shot --at 00:06:58 --size 3840x860 --lang zh -o out.png --select CN").unwrap();
+        let Some(Command::Shot(shot)) = cli.command else {
+            panic!("no shot");
+        };
+        assert_eq!(shot.at, Clock(418_000));
+        assert_eq!((shot.size.width, shot.size.height), (3840, 860));
+        assert_eq!(shot.looks.lang, Lang::Zh);
+        assert_eq!(shot.sight.select.as_deref(), Some("CN"));
+        assert_eq!(shot.sources.scenario, "double11-2016");
+    }
+
+    #[test]
+    fn nothing_said_is_the_whole_day_live() {
+        let cli = parse("meridian").unwrap();
+        assert!(cli.command.is_none());
+        assert!(cli.live.feed.is_none() && cli.live.start.is_none() && !cli.live.fullscreen);
+    }
+
+    #[test]
+    fn clocks() {
+        assert_eq!("23:59:59".parse(), Ok(Clock(86_399_000)));
+        assert_eq!("-00:00:10".parse(), Ok(Clock(-10_000)));
+        assert_eq!("00:00:01.5".parse(), Ok(Clock(1_500)));
+        assert_eq!("00:00:01.050".parse(), Ok(Clock(1_050)));
+        for bad in [
+            "",
+            "1",
+            "12:60:00",
+            "aa:bb:cc",
+            "00:00",
+            "00:00:00:00",
+            "00:00:+1",
+            "00:00:1.2345",
+        ] {
+            let problem = bad.parse::<Clock>().unwrap_err();
+            assert!(problem.contains("HH:MM:SS"), "{bad}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_countdown_can_be_a_value() {
+        let cli = parse("meridian shot --at -00:00:10 -o out.png").unwrap();
+        let Some(Command::Shot(shot)) = cli.command else {
+            panic!("no shot");
+        };
+        assert_eq!(shot.at, Clock(-10_000));
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_with_a_word() {
+        for (line, word) in [
+            ("meridian --size 10x10", "64 to 8192"),
+            ("meridian --speed 0", "1 to 3600"),
+            ("meridian --speed 3601", "1 to 3600"),
+            ("meridian --lang fr", "\"en\" or \"zh\""),
+            ("meridian --orders a.csv", "--mapping"),
+            ("meridian --feed ws://a:1 --speed 2", "--speed"),
+            ("meridian shot --at noon -o a.png", "HH:MM:SS"),
+            ("meridian shot --at 12:00:00", "--output"),
+            (
+                "meridian shot --at 12:00:00 -o a.png --look 91,0,1",
+                "LAT,LON,ZOOM",
+            ),
+            (
+                "meridian film --from 00:00:00 --to 00:00:10 --seconds 4 -o d",
+                "--seconds",
+            ),
+            ("meridian --quality best", "software"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(word), "{line}: {error}");
+        }
+    }
+}
