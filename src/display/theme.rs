@@ -59,6 +59,26 @@ pub mod duration {
     pub const WAVE_SECS: f32 = 4.0;
 }
 
+/// Sizes of type and space, in units of a picture 1,080 high (see `panels::frame::unit`).
+pub mod size {
+    /// A figure that stands for itself.
+    pub const FIGURE: f32 = 50.0;
+    /// A title, the clock.
+    pub const TITLE: f32 = 26.0;
+    /// Rows of a list.
+    pub const BODY: f32 = 17.0;
+    /// Labels, axes.
+    pub const SMALL: f32 = 14.0;
+    /// The margin on every side.
+    pub const MARGIN: f32 = 48.0;
+    /// The width of a column beside the planet.
+    pub const COLUMN: f32 = 340.0;
+    /// The thickness of a hairline.
+    pub const HAIRLINE: f32 = 1.0;
+    /// Fading of hints and notices, in seconds.
+    pub const FADE_SECS: f32 = 0.8;
+}
+
 /// Font families that the panels register with egui (see `panels`).
 pub mod family {
     /// Text, 400.

@@ -192,11 +192,11 @@ impl Layout {
     pub fn for_size(size: Vec2) -> Self {
         let aspect = size.x / size.y.max(1.0);
         let (centre_y, radius) = if aspect < 0.9 {
-            (0.40, size.x * 0.40)
-        } else if aspect > 3.0 {
-            (0.54, size.y * 0.40)
+            (0.359, (size.x * 0.36).min(size.y * 0.203))
+        } else if aspect > 2.2 {
+            (0.585, size.y * 0.37)
         } else {
-            (0.53, size.y * 0.335)
+            (0.505, (size.y * 0.322).min(size.x * 0.24))
         };
         Self {
             size,

@@ -1,6 +1,201 @@
 //! The figures around the planet.
+//!
+//! Everything is painted with egui's painter; no widget of its is used. The panels read the ledger, the
+//! view and the texts, write [`Layout`] for the globe's camera, and send [`Command`]s from the search
+//! field.
+
+pub mod board;
+pub mod curve;
+pub mod feed;
+pub mod fonts;
+pub mod format;
+pub mod frame;
+pub mod header;
+pub mod overlay;
+pub mod pen;
+pub mod rates;
+pub mod region;
+pub mod scene;
+pub mod search;
+pub mod state;
 
 use bevy::prelude::*;
+use bevy_egui::egui::{Id, LayerId, Order};
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
+
+pub use state::{Exact, PanelState};
+
+use super::ledger::{Ledger, World};
+use super::text::Texts;
+use super::view::{Command, Layout, View};
+
+/// How many of the ranking are followed: those shown, and those about to come in.
+const FOLLOWED: usize = board::ROWS + 4;
+
+/// Draws every panel.
+pub fn draw_panels(
+    mut contexts: EguiContexts,
+    ledger: Res<Ledger>,
+    world: Option<Res<World>>,
+    view: Res<View>,
+    texts: Res<Texts>,
+    exact: Res<Exact>,
+    time: Res<Time>,
+    real: Res<Time<Real>>,
+    mut layout: ResMut<Layout>,
+    mut state: ResMut<PanelState>,
+    mut commands: MessageWriter<Command>,
+) {
+    // No context yet, or no longer: a window that is being made or closed.
+    let Ok(ctx) = contexts.ctx_mut() else {
+        return;
+    };
+    let ctx = ctx.clone();
+    let screen = ctx.content_rect();
+    if screen.width() < 16.0 || screen.height() < 16.0 {
+        return;
+    }
+    layout.set_if_neq(Layout::for_size(Vec2::new(screen.width(), screen.height())));
+    if !fonts::ready(&ctx) {
+        return;
+    }
+    let world = world.as_ref().map(|world| &*world.0);
+    commands.write_batch(search::listen(
+        &ctx,
+        view.search.as_deref(),
+        world,
+        &mut state.chosen,
+    ));
+    let ranking: Vec<u8> = ledger
+        .ranking()
+        .into_iter()
+        .take(FOLLOWED)
+        .map(|(id, _)| id)
+        .collect();
+    state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
+
+    let frame = frame::Frame::new(&layout);
+    let scene = scene::Scene {
+        pen: pen::Pen {
+            painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("panels"))),
+            u: frame.u,
+            opacity: 1.0,
+        },
+        frame,
+        ledger: &ledger,
+        world,
+        view: &view,
+        texts: &texts,
+        state: &state,
+        now_secs: time.elapsed_secs(),
+        real_secs: real.elapsed_secs_f64(),
+    };
+    header::draw(&scene);
+    rates::draw(&scene);
+    board::draw(&scene);
+    region::draw(&scene);
+    curve::draw(&scene);
+    feed::draw(&scene);
+    region::draw_hovered(&scene, ctx.pointer_hover_pos());
+    search::draw(&scene);
+    overlay::draw(&scene);
+}
 
 /// The panels.
-pub fn plugin(_app: &mut App) {}
+pub fn plugin(app: &mut App) {
+    app.init_resource::<PanelState>()
+        .init_resource::<Exact>()
+        .add_systems(EguiPrimaryContextPass, draw_panels);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::collections::BTreeSet;
+
+    use crate::display::text::{Lang, Texts};
+
+    fn keys(path: &str) -> BTreeSet<String> {
+        let bytes = crate::files::read(path).unwrap();
+        String::from_utf8(bytes.into_owned())
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))
+            .map(|line| line.split_once('=').unwrap().0.trim().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys() {
+        let en = keys("assets/locales/en.ftl");
+        let zh = keys("assets/locales/zh.ftl");
+        assert!(en.len() > 60);
+        assert_eq!(en, zh);
+    }
+
+    #[test]
+    fn both_languages_take_the_same_arguments() {
+        let arguments = |path: &str| -> BTreeSet<(String, String)> {
+            let text = String::from_utf8(crate::files::read(path).unwrap().into_owned()).unwrap();
+            let mut found = BTreeSet::new();
+            for line in text.lines() {
+                let Some((key, value)) = line.split_once('=') else {
+                    continue;
+                };
+                for part in value.split("{ $").skip(1) {
+                    found.insert((
+                        key.trim().to_owned(),
+                        part.split(' ').next().unwrap_or("").to_owned(),
+                    ));
+                }
+            }
+            found
+        };
+        assert_eq!(
+            arguments("assets/locales/en.ftl"),
+            arguments("assets/locales/zh.ftl")
+        );
+    }
+
+    /// Every string in the panels' sources that looks like a key and begins like one is one.
+    #[test]
+    fn every_key_in_the_code_is_in_the_files() {
+        let en = keys("assets/locales/en.ftl");
+        let sources = [
+            include_str!("board.rs"),
+            include_str!("curve.rs"),
+            include_str!("feed.rs"),
+            include_str!("header.rs"),
+            include_str!("overlay.rs"),
+            include_str!("rates.rs"),
+            include_str!("region.rs"),
+            include_str!("search.rs"),
+        ];
+        let mut used = BTreeSet::new();
+        for source in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for text in code.split('"').skip(1).step_by(2) {
+                let is_key = text.starts_with(|first: char| first.is_ascii_lowercase())
+                    && text
+                        .chars()
+                        .all(|symbol| symbol.is_ascii_lowercase() || symbol == '-');
+                if is_key {
+                    used.insert(text.to_owned());
+                }
+            }
+        }
+        let missing: Vec<&String> = used.difference(&en).collect();
+        assert!(missing.is_empty(), "not in en.ftl: {missing:?}");
+        let unused: Vec<&String> = en
+            .difference(&used)
+            .filter(|key| !key.starts_with("shot-"))
+            .collect();
+        assert!(unused.is_empty(), "no panel uses {unused:?}");
+        let texts = Texts::load();
+        for key in &used {
+            for lang in [Lang::En, Lang::Zh] {
+                assert_ne!(&texts.get(lang, key), key, "{key} in {lang:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The regions' leaderboard and the categories.
+
+use bevy_egui::egui::{Align, Rect, pos2, vec2};
+
+use super::format;
+use super::pen::{Face, Pen};
+use super::scene::Scene;
+use crate::display::theme::{colour, size};
+use crate::wire::Counts;
+
+/// Most rows of the leaderboard.
+pub const ROWS: usize = 10;
+/// How high a row is at least, in units.
+const ROW_LEAST: f32 = 29.0;
+/// How high a row is at most, in units.
+const ROW_MOST: f32 = 46.0;
+
+/// Draws both, as far as the region's panel leaves them.
+pub fn draw(scene: &Scene) {
+    let left = 1.0 - scene.state.slide;
+    if left <= 0.01 {
+        return;
+    }
+    let covers = |rect: Rect| scene.frame.region.shrink(1.0).intersects(rect);
+    let board = if covers(scene.frame.board) { left } else { 1.0 };
+    leaderboard(scene, &scene.pen.faded(board), scene.frame.board);
+    let split = if covers(scene.frame.categories) { left } else { 1.0 };
+    let counts = &scene.ledger.categories;
+    categories(scene, &scene.pen.faded(split), scene.frame.categories, counts);
+}
+
+fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
+    let u = pen.u;
+    let faded = Scene {
+        pen: pen.clone(),
+        ..copy(scene)
+    };
+    let line = faded.heading(rect, &scene.t("leaderboard"));
+    let room = rect.bottom() - line - 4.0 * u;
+    let rows = ((room / (ROW_LEAST * u)) as usize).clamp(1, ROWS);
+    let rows = if rows < 9 { rows.min(6) } else { rows };
+    let row = (room / rows as f32).min(ROW_MOST * u);
+    let total = scene.ledger.totals.counts.gmv_minor;
+    let most = scene
+        .state
+        .places
+        .keys()
+        .filter_map(|id| scene.ledger.regions.get(usize::from(*id)))
+        .map(|counts| counts.gmv_minor)
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let rank_width = 26.0 * u;
+    let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 4.0 * u;
+    let money_width = pen.width("¥8,888.8 亿", size::BODY, Face::Figures) + 6.0 * u;
+    let mut ordered: Vec<(u8, f32)> = scene.state.places.iter().map(|(id, at)| (*id, *at)).collect();
+    ordered.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+    for (id, place) in ordered {
+        let strength = (rows as f32 - place).clamp(0.0, 1.0);
+        if strength <= 0.0 {
+            continue;
+        }
+        let Some(counts) = scene.ledger.regions.get(usize::from(id)) else {
+            continue;
+        };
+        let pen = pen.faded(strength);
+        let top = line + 4.0 * u + place * row;
+        let baseline = top + row * 0.5 + size::BODY * u * 0.28;
+        pen.text(
+            pos2(rect.left() + rank_width - 10.0 * u, baseline),
+            Align::Max,
+            &format!("{:.0}", place.round() + 1.0),
+            size::BODY,
+            Face::Figures,
+            colour::INK_SOFT,
+        );
+        let name_room = rect.width() - rank_width - share_width - money_width - 6.0 * u;
+        let pinned = scene.view.selected.is_some_and(|selected| selected.0 == id)
+            || scene.view.hovered.is_some_and(|hovered| hovered.0 == id);
+        let name = pen.fit(&scene.region_name(id), size::BODY, Face::Medium, name_room);
+        pen.text(
+            pos2(rect.left() + rank_width, baseline),
+            Align::Min,
+            &name,
+            size::BODY,
+            Face::Medium,
+            if pinned { colour::GOLD } else { colour::INK },
+        );
+        pen.text(
+            pos2(rect.right() - share_width, baseline),
+            Align::Max,
+            &scene.money(counts.gmv_minor),
+            size::BODY,
+            Face::Figures,
+            colour::INK,
+        );
+        pen.text(
+            pos2(rect.right(), baseline),
+            Align::Max,
+            &format::percent(counts.gmv_minor, total),
+            size::BODY,
+            Face::Figures,
+            colour::INK_SOFT,
+        );
+        let bar = Rect::from_min_size(
+            pos2(rect.left() + rank_width, baseline + 6.5 * u),
+            vec2(rect.width() - rank_width, 2.0 * u),
+        );
+        pen.bar(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
+    }
+}
+
+/// Draws a split by category: every one that fits, greatest first.
+pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
+    let Some(hello) = scene.ledger.hello.as_ref() else {
+        return;
+    };
+    let u = pen.u;
+    let faded = Scene {
+        pen: pen.clone(),
+        ..copy(scene)
+    };
+    let line = faded.heading(rect, &scene.t("categories"));
+    let total: i64 = counts
+        .iter()
+        .fold(0_i64, |sum, counts| sum.saturating_add(counts.gmv_minor));
+    let mut order: Vec<(usize, i64)> = (0..hello.categories.len())
+        .map(|at| (at, counts.get(at).map_or(0, |counts| counts.gmv_minor)))
+        .collect();
+    // By name's place where nothing was sold yet; the greatest first otherwise.
+    order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let most = order.first().map_or(1, |first| first.1).max(1);
+    let room = rect.bottom() - line - 4.0 * u;
+    let rows = ((room / (25.0 * u)) as usize).clamp(1, order.len().max(1));
+    let row = (room / rows as f32).min(ROW_MOST * u);
+    let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 8.0 * u;
+    for (at, (id, gmv_minor)) in order.iter().take(rows).enumerate() {
+        let baseline = line + 4.0 * u + at as f32 * row + row * 0.5 + size::BODY * u * 0.28;
+        let name = hello
+            .categories
+            .get(*id)
+            .map_or("", |names| scene.lang().pick(names));
+        let name = pen.fit(name, size::BODY, Face::Text, rect.width() * 0.52);
+        pen.text(
+            pos2(rect.left(), baseline),
+            Align::Min,
+            &name,
+            size::BODY,
+            Face::Text,
+            colour::INK,
+        );
+        pen.text(
+            pos2(rect.right(), baseline),
+            Align::Max,
+            &format::percent(*gmv_minor, total),
+            size::BODY,
+            Face::Figures,
+            colour::INK,
+        );
+        let from = rect.left() + rect.width() * 0.54;
+        let bar = Rect::from_min_max(
+            pos2(from, baseline - size::BODY * u * 0.36 - 1.5 * u),
+            pos2(
+                rect.right() - share_width,
+                baseline - size::BODY * u * 0.36 + 1.5 * u,
+            ),
+        );
+        pen.bar(bar, *gmv_minor as f32 / most as f32, colour::GOLD);
+    }
+}
+
+/// The same scene, for another pen.
+fn copy<'a>(scene: &Scene<'a>) -> Scene<'a> {
+    Scene {
+        pen: scene.pen.clone(),
+        frame: scene.frame,
+        ledger: scene.ledger,
+        world: scene.world,
+        view: scene.view,
+        texts: scene.texts,
+        state: scene.state,
+        now_secs: scene.now_secs,
+        real_secs: scene.real_secs,
+    }
+}

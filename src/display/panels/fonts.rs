@@ -1,0 +1,125 @@
+//! The fonts, and the style that is left of egui's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use bevy_egui::egui::{Context, FontData, FontDefinitions, FontFamily, Id, Visuals};
+
+use crate::display::theme::{colour, family};
+
+/// Files by the name they get.
+const FILES: [(&str, &str); 4] = [
+    (family::TEXT, "assets/fonts/NotoSansSC-400Regular-full.ttf"),
+    (family::MEDIUM, "assets/fonts/NotoSansSC-500Medium-full.ttf"),
+    (family::BOLD, "assets/fonts/NotoSansSC-700Bold-full.ttf"),
+    (family::FIGURES, "assets/fonts/BarlowCondTab-SemiBold.ttf"),
+];
+
+/// The fonts that can be read. A missing one is logged; another stands in for it.
+fn definitions() -> Option<FontDefinitions> {
+    let mut data: BTreeMap<String, Arc<FontData>> = BTreeMap::new();
+    for (name, path) in FILES {
+        match crate::files::read(path) {
+            Ok(bytes) if ttf_like(&bytes) => {
+                let font = match bytes {
+                    std::borrow::Cow::Borrowed(bytes) => FontData::from_static(bytes),
+                    std::borrow::Cow::Owned(bytes) => FontData::from_owned(bytes),
+                };
+                data.insert(name.to_owned(), Arc::new(font));
+            }
+            Ok(_) => error!("{path}: no TrueType or OpenType font; another font stands in for it"),
+            Err(error) => error!("{error}; another font stands in for it"),
+        }
+    }
+    if data.is_empty() {
+        return None;
+    }
+    let chain = |wanted: &[&str]| -> Vec<String> {
+        let mut names: Vec<String> = wanted
+            .iter()
+            .filter(|name| data.contains_key(**name))
+            .map(|name| (*name).to_owned())
+            .collect();
+        for name in data.keys() {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
+    };
+    let mut families = BTreeMap::new();
+    for (name, order) in [
+        (family::TEXT, &[family::TEXT, family::MEDIUM][..]),
+        (family::MEDIUM, &[family::MEDIUM, family::TEXT][..]),
+        (family::BOLD, &[family::BOLD, family::MEDIUM][..]),
+        (family::FIGURES, &[family::FIGURES, family::MEDIUM][..]),
+    ] {
+        families.insert(FontFamily::Name(name.into()), chain(order));
+    }
+    families.insert(FontFamily::Proportional, chain(&[family::TEXT]));
+    families.insert(FontFamily::Monospace, chain(&[family::FIGURES, family::TEXT]));
+    Some(FontDefinitions {
+        font_data: data,
+        families,
+    })
+}
+
+/// Whether the bytes begin as a font does; egui would panic on anything else.
+fn ttf_like(bytes: &[u8]) -> bool {
+    bytes.len() > 1024
+        && [&b"\0\x01\0\0"[..], b"OTTO", b"true", b"ttcf"]
+            .iter()
+            .any(|magic| bytes.starts_with(magic))
+}
+
+/// Gives a context its fonts once. True when text can be laid out with them.
+pub fn ready(ctx: &Context) -> bool {
+    let id = Id::new("meridian fonts since pass");
+    let pass = ctx.cumulative_pass_nr();
+    match ctx.data(|data| data.get_temp::<u64>(id)) {
+        Some(since) => pass > since,
+        None => {
+            match definitions() {
+                Some(definitions) => {
+                    ctx.set_fonts(definitions);
+                    ctx.data_mut(|data| data.insert_temp(id, pass));
+                }
+                None => {
+                    error!("no font can be read: the panels stay empty");
+                    ctx.data_mut(|data| data.insert_temp(id, u64::MAX));
+                }
+            }
+            let mut visuals = Visuals::dark();
+            visuals.override_text_color = Some(colour::INK);
+            visuals.panel_fill = colour::ROOM;
+            visuals.window_fill = colour::ROOM;
+            ctx.set_visuals(visuals);
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn every_family_has_fonts() {
+        let fonts = definitions().unwrap();
+        for name in [family::TEXT, family::MEDIUM, family::BOLD, family::FIGURES] {
+            let chain = &fonts.families[&FontFamily::Name(name.into())];
+            assert_eq!(chain[0], name);
+            assert!(chain.len() >= 2, "{name} has a fallback for what it lacks");
+        }
+        assert_eq!(fonts.font_data.len(), FILES.len());
+    }
+
+    #[test]
+    fn what_is_no_font_is_refused() {
+        assert!(!ttf_like(b"<html>"));
+        assert!(!ttf_like(&[b'x'; 4096]));
+        assert!(ttf_like(&crate::files::read(FILES[0].1).unwrap()));
+    }
+}
