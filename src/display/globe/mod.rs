@@ -6,6 +6,8 @@
 pub mod camera;
 pub mod earth;
 pub mod geo;
+pub mod labels;
+pub mod pick;
 pub mod shader;
 pub mod sky;
 pub mod sun;
@@ -16,7 +18,13 @@ pub use camera::GlobeCamera;
 
 /// The globe.
 pub fn plugin(app: &mut App) {
-    app.add_plugins((camera::plugin, sky::plugin, earth::plugin));
+    app.add_plugins((
+        camera::plugin,
+        sky::plugin,
+        earth::plugin,
+        labels::plugin,
+        pick::plugin,
+    ));
     // Lights, arcs, warmth, waves and columns.
     // app.add_plugins((lights::plugin, arcs::plugin, warmth::plugin, wave::plugin));
 }
