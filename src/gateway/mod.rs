@@ -1,5 +1,24 @@
 //! From sources to the feed: source → guard → tally → publish.
 
+pub mod scenario;
 pub mod source;
 
+pub use scenario::ScenarioSource;
 pub use source::{Opening, Pulled, Source, SourceError};
+
+/// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
+///
+/// # Errors
+/// [`SourceError::File`] when a file is missing, or naming the line and column of what is wrong in it.
+pub fn load_catalogue() -> Result<std::sync::Arc<crate::sales::Catalogue>, SourceError> {
+    const REGIONS: &str = "assets/data/regions.csv";
+    const CITIES: &str = "assets/data/cities.csv";
+    let read = |path: &str| {
+        crate::files::read(path).map_err(|error| SourceError::File {
+            file: path.to_owned(),
+            problem: error.to_string(),
+        })
+    };
+    let catalogue = crate::sales::Catalogue::from_csv(REGIONS, &read(REGIONS)?, CITIES, &read(CITIES)?);
+    catalogue.map(std::sync::Arc::new).map_err(SourceError::from)
+}

@@ -68,3 +68,21 @@ pub enum SourceError {
         problem: String,
     },
 }
+
+impl From<crate::sales::CatalogueError> for SourceError {
+    fn from(error: crate::sales::CatalogueError) -> Self {
+        use crate::sales::CatalogueError;
+        match error {
+            CatalogueError::File { file, problem } => Self::File { file, problem },
+            CatalogueError::Row {
+                file,
+                line,
+                column,
+                problem,
+            } => Self::File {
+                file,
+                problem: format!("line {line}, column {column}: {problem}"),
+            },
+        }
+    }
+}

@@ -14,3 +14,6 @@ pub use money::{Currency, Money, MoneySum};
 
 /// Event time: milliseconds since the Unix epoch (UTC).
 pub type EventMs = i64;
+
+#[cfg(test)]
+mod tests;
