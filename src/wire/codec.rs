@@ -1,0 +1,1246 @@
+//! Frames to bytes and back: JSON for people, binary for displays. Nothing here panics on any input.
+
+use prost::Message as _;
+use serde::Deserialize;
+
+use super::frame::{
+    Arcs, Body, Bye, Cell, Comparison, Counts, Day, Frame, Heartbeat, Hello, History, Keyed, Level, Lights,
+    MAX_FRAME_BYTES, Mode, Names, Notice, Position, Rates, Reached, RegionHistory, Snapshot, Subscribe, Tick,
+    Totals, Warmth,
+};
+use super::proto;
+use crate::sales::{Currency, Kind};
+
+/// The largest message that a client may send, in bytes.
+pub const MAX_SUBSCRIBE_BYTES: usize = 64 << 10;
+
+/// Why bytes are no frame, or a frame can't become bytes.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CodecError {
+    /// More bytes than either side accepts.
+    #[error("too large: {bytes} bytes, at most {limit} are allowed")]
+    TooLarge {
+        /// How many there are.
+        bytes: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// The bytes end before the frame does.
+    #[error("truncated: the {bytes} bytes end before the frame does ({problem})")]
+    Truncated {
+        /// How many there are.
+        bytes: usize,
+        /// What was being read.
+        problem: String,
+    },
+    /// The bytes are no frame of this encoding.
+    #[error("no frame: {0}")]
+    Malformed(String),
+    /// A key that every frame of this type has is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A column's bytes aren't a whole number of values.
+    #[error("column {column}: {bytes} bytes are no whole number of values of {width} bytes")]
+    Ragged {
+        /// The column.
+        column: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// Size of one value.
+        width: usize,
+    },
+    /// Columns that belong together differ in length.
+    #[error("column {column} has {len} values where {expected} are needed, as many as the column before it")]
+    Columns {
+        /// The column.
+        column: &'static str,
+        /// Its length.
+        len: usize,
+        /// The length of the others.
+        expected: usize,
+    },
+    /// A value outside its list.
+    #[error("{field} is {value}, which means nothing in this version of the protocol")]
+    Unknown {
+        /// The field.
+        field: &'static str,
+        /// What it says.
+        value: String,
+    },
+}
+
+type Result<T> = std::result::Result<T, CodecError>;
+
+// ---- JSON ----
+
+/// A frame as JSON.
+///
+/// # Errors
+/// [`CodecError::TooLarge`], or columns that differ in length.
+pub fn encode_json(frame: &Frame) -> Result<String> {
+    frame_json(frame.epoch, frame.seq, frame.prev, &body_json(&frame.body)?)
+}
+
+/// A body as JSON without the opening brace: what [`frame_json`] puts after a frame's numbers.
+///
+/// # Errors
+/// As for [`encode_json`].
+pub fn body_json(body: &Body) -> Result<String> {
+    check(body)?;
+    let mut text = serde_json::to_string(body).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    // A body is always an object with at least its type.
+    if text.starts_with('{') {
+        text.remove(0);
+    }
+    Ok(text)
+}
+
+/// A frame from its numbers and a body that [`body_json`] encoded.
+///
+/// # Errors
+/// [`CodecError::TooLarge`].
+pub fn frame_json(epoch: u64, seq: u64, prev: u64, body: &str) -> Result<String> {
+    let text = format!("{{\"epoch\":{epoch},\"seq\":{seq},\"prev\":{prev},{body}");
+    cap(text.len(), MAX_FRAME_BYTES)?;
+    Ok(text)
+}
+
+/// A frame from JSON; `None` for a type that this version doesn't know, which is to be ignored.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong and where.
+pub fn decode_json(bytes: &[u8]) -> Result<Option<Frame>> {
+    #[derive(Deserialize)]
+    struct Head {
+        epoch: u64,
+        seq: u64,
+        prev: u64,
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            if error.is_eof() {
+                CodecError::Truncated {
+                    bytes: bytes.len(),
+                    problem: error.to_string(),
+                }
+            } else {
+                CodecError::Malformed(error.to_string())
+            }
+        })
+    }
+    cap(bytes.len(), MAX_FRAME_BYTES)?;
+    let head: Head = read(bytes)?;
+    // Read again as the type it is: serde's flattened enums would copy every number through a tree.
+    let body = match head.kind.as_str() {
+        "hello" => Body::Hello(read(bytes)?),
+        "snapshot" => Body::Snapshot(read(bytes)?),
+        "tick" => Body::Tick(read(bytes)?),
+        "lights" => Body::Lights(read(bytes)?),
+        "heartbeat" => Body::Heartbeat(read(bytes)?),
+        "notice" => Body::Notice(read(bytes)?),
+        "bye" => Body::Bye(read(bytes)?),
+        _ => return Ok(None),
+    };
+    check(&body)?;
+    Ok(Some(Frame {
+        epoch: head.epoch,
+        seq: head.seq,
+        prev: head.prev,
+        body,
+    }))
+}
+
+/// What a client says, as JSON.
+pub fn encode_subscribe_json(subscribe: &Subscribe) -> String {
+    // Two optional numbers can't fail to be written.
+    serde_json::to_string(subscribe).unwrap_or_default()
+}
+
+/// What a client says, from JSON.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong and where.
+pub fn decode_subscribe_json(bytes: &[u8]) -> Result<Subscribe> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Said {
+        #[serde(rename = "type")]
+        kind: String,
+        #[serde(default)]
+        resume: Option<Position>,
+        #[serde(default)]
+        lights_per_s: Option<u32>,
+    }
+    cap(bytes.len(), MAX_SUBSCRIBE_BYTES)?;
+    let said: Said =
+        serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
+    if said.kind != "subscribe" {
+        return Err(CodecError::Unknown {
+            field: "type",
+            value: format!("{:?}", said.kind),
+        });
+    }
+    Ok(Subscribe {
+        resume: said.resume,
+        lights_per_s: said.lights_per_s,
+    })
+}
+
+// ---- binary ----
+
+/// A frame as binary.
+///
+/// # Errors
+/// [`CodecError::TooLarge`], or columns that differ in length.
+pub fn encode_bin(frame: &Frame) -> Result<Vec<u8>> {
+    frame_bin(frame.epoch, frame.seq, frame.prev, &body_bin(&frame.body)?)
+}
+
+/// A body as binary: what [`frame_bin`] puts after a frame's numbers.
+///
+/// # Errors
+/// As for [`encode_bin`].
+pub fn body_bin(body: &Body) -> Result<Vec<u8>> {
+    check(body)?;
+    let (kind, body) = to_proto(body);
+    let tail = proto::Tail {
+        kind,
+        body: Some(body),
+    };
+    Ok(tail.encode_to_vec())
+}
+
+/// A frame from its numbers and a body that [`body_bin`] encoded.
+///
+/// # Errors
+/// [`CodecError::TooLarge`].
+pub fn frame_bin(epoch: u64, seq: u64, prev: u64, body: &[u8]) -> Result<Vec<u8>> {
+    let head = proto::Head { epoch, seq, prev };
+    let mut bytes = Vec::with_capacity(head.encoded_len() + body.len());
+    cap(bytes.capacity(), MAX_FRAME_BYTES)?;
+    head.encode_raw(&mut bytes);
+    bytes.extend_from_slice(body);
+    Ok(bytes)
+}
+
+/// A frame from binary; `None` for a type that this version doesn't know, which is to be ignored.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong and where.
+pub fn decode_bin(bytes: &[u8]) -> Result<Option<Frame>> {
+    cap(bytes.len(), MAX_FRAME_BYTES)?;
+    let envelope = proto::Envelope::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
+    let truncated = |problem: &str| CodecError::Truncated {
+        bytes: bytes.len(),
+        problem: problem.to_owned(),
+    };
+    if envelope.kind == 0 {
+        return Err(truncated("there is no type"));
+    }
+    let Some(body) = envelope.body else {
+        return if KINDS.contains(&envelope.kind) {
+            Err(truncated("there is no body"))
+        } else {
+            Ok(None)
+        };
+    };
+    let body = from_proto(body)?;
+    check(&body)?;
+    Ok(Some(Frame {
+        epoch: envelope.epoch,
+        seq: envelope.seq,
+        prev: envelope.prev,
+        body,
+    }))
+}
+
+/// What a client says, as binary.
+pub fn encode_subscribe_bin(subscribe: &Subscribe) -> Vec<u8> {
+    proto::Subscribe {
+        resume: subscribe.resume.map(|position| proto::Position {
+            epoch: position.epoch,
+            seq: position.seq,
+        }),
+        lights_per_s: subscribe.lights_per_s,
+    }
+    .encode_to_vec()
+}
+
+/// What a client says, from binary.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong.
+pub fn decode_subscribe_bin(bytes: &[u8]) -> Result<Subscribe> {
+    cap(bytes.len(), MAX_SUBSCRIBE_BYTES)?;
+    let said = proto::Subscribe::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
+    Ok(Subscribe {
+        resume: said.resume.map(|position| Position {
+            epoch: position.epoch,
+            seq: position.seq,
+        }),
+        lights_per_s: said.lights_per_s,
+    })
+}
+
+// ---- both ----
+
+fn cap(bytes: usize, limit: usize) -> Result<()> {
+    if bytes > limit {
+        return Err(CodecError::TooLarge { bytes, limit });
+    }
+    Ok(())
+}
+
+fn prost_error(bytes: &[u8], error: &prost::DecodeError) -> CodecError {
+    let problem = error.to_string();
+    // The library keeps its kinds to itself and says only in words that bytes are missing.
+    if problem.contains("underflow") {
+        CodecError::Truncated {
+            bytes: bytes.len(),
+            problem,
+        }
+    } else {
+        CodecError::Malformed(problem)
+    }
+}
+
+fn same(column: &'static str, len: usize, expected: usize) -> Result<()> {
+    if len != expected {
+        return Err(CodecError::Columns {
+            column,
+            len,
+            expected,
+        });
+    }
+    Ok(())
+}
+
+/// Columns that belong together are of one length, whatever they came in.
+fn check(body: &Body) -> Result<()> {
+    match body {
+        Body::Lights(lights) => {
+            same("code", lights.code.len(), lights.place.len())?;
+            let arcs = &lights.arcs;
+            same("arcs.to_place", arcs.to_place.len(), arcs.from_region.len())?;
+            same("arcs.parcels", arcs.parcels.len(), arcs.from_region.len())
+        }
+        Body::Snapshot(snapshot) => same(
+            "warmth.level",
+            snapshot.warmth.level.len(),
+            snapshot.warmth.place.len(),
+        ),
+        Body::Hello(hello) => hello.comparisons.iter().try_for_each(|comparison| {
+            same(
+                "comparisons.gmv_minor",
+                comparison.gmv_minor.len(),
+                comparison.at_ms.len(),
+            )
+        }),
+        Body::Tick(_) | Body::Heartbeat(_) | Body::Notice(_) | Body::Bye(_) => Ok(()),
+    }
+}
+
+macro_rules! column {
+    ($put:ident, $get:ident, $type:ty) => {
+        fn $put(values: impl IntoIterator<Item = $type>) -> Vec<u8> {
+            let values = values.into_iter();
+            let mut bytes = Vec::with_capacity(values.size_hint().0 * size_of::<$type>());
+            for value in values {
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            bytes
+        }
+
+        fn $get(column: &'static str, bytes: &[u8]) -> Result<Vec<$type>> {
+            let (values, rest) = bytes.as_chunks::<{ size_of::<$type>() }>();
+            if !rest.is_empty() {
+                return Err(CodecError::Ragged {
+                    column,
+                    bytes: bytes.len(),
+                    width: size_of::<$type>(),
+                });
+            }
+            Ok(values
+                .iter()
+                .map(|value| <$type>::from_le_bytes(*value))
+                .collect())
+        }
+    };
+}
+column!(put_u16, get_u16, u16);
+column!(put_u32, get_u32, u32);
+column!(put_u64, get_u64, u64);
+column!(put_i64, get_i64, i64);
+
+/// The numbers of the types, 1 to 7; a body's field is 10 more.
+const KINDS: std::ops::RangeInclusive<u32> = 1..=7;
+
+fn to_proto(body: &Body) -> (u32, proto::Body) {
+    match body {
+        Body::Hello(hello) => (1, proto::Body::Hello(put_hello(hello))),
+        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(put_snapshot(snapshot))),
+        Body::Tick(tick) => (3, proto::Body::Tick(put_tick(tick))),
+        Body::Lights(lights) => (4, proto::Body::Lights(put_lights(lights))),
+        Body::Heartbeat(beat) => (
+            5,
+            proto::Body::Heartbeat(proto::Heartbeat {
+                event_ms: beat.event_ms,
+                published_ms: beat.published_ms,
+                mode: put_mode(beat.mode),
+                paused: beat.paused,
+            }),
+        ),
+        Body::Notice(notice) => (
+            6,
+            proto::Body::Notice(proto::Notice {
+                level: match notice.level {
+                    Level::Info => 1,
+                    Level::Warning => 2,
+                    Level::Alert => 3,
+                },
+                code: notice.code.clone(),
+                text: Some(put_names(&notice.text)),
+                published_ms: notice.published_ms,
+            }),
+        ),
+        Body::Bye(bye) => (
+            7,
+            proto::Body::Bye(proto::Bye {
+                code: bye.code.clone(),
+                text: bye.text.clone(),
+                retry_after_ms: bye.retry_after_ms,
+            }),
+        ),
+    }
+}
+
+fn from_proto(body: proto::Body) -> Result<Body> {
+    Ok(match body {
+        proto::Body::Hello(hello) => Body::Hello(Box::new(get_hello(hello)?)),
+        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(snapshot)?)),
+        proto::Body::Tick(tick) => Body::Tick(Box::new(get_tick(tick)?)),
+        proto::Body::Lights(lights) => Body::Lights(get_lights(lights)?),
+        proto::Body::Heartbeat(beat) => Body::Heartbeat(Heartbeat {
+            event_ms: beat.event_ms,
+            published_ms: beat.published_ms,
+            mode: get_mode(beat.mode)?,
+            paused: beat.paused,
+        }),
+        proto::Body::Notice(notice) => Body::Notice(Notice {
+            level: match notice.level {
+                1 => Level::Info,
+                2 => Level::Warning,
+                3 => Level::Alert,
+                other => return Err(unknown("notice.level", other)),
+            },
+            code: notice.code,
+            text: get_names(notice.text),
+            published_ms: notice.published_ms,
+        }),
+        proto::Body::Bye(bye) => Body::Bye(Bye {
+            code: bye.code,
+            text: bye.text,
+            retry_after_ms: bye.retry_after_ms,
+        }),
+    })
+}
+
+fn unknown(field: &'static str, value: impl std::fmt::Display) -> CodecError {
+    CodecError::Unknown {
+        field,
+        value: value.to_string(),
+    }
+}
+
+fn put_mode(mode: Mode) -> u32 {
+    match mode {
+        Mode::Live => 1,
+        Mode::Delayed => 2,
+        Mode::Held => 3,
+        Mode::Replay => 4,
+        Mode::Demo => 5,
+    }
+}
+
+fn get_mode(mode: u32) -> Result<Mode> {
+    Ok(match mode {
+        1 => Mode::Live,
+        2 => Mode::Delayed,
+        3 => Mode::Held,
+        4 => Mode::Replay,
+        5 => Mode::Demo,
+        other => return Err(unknown("mode", other)),
+    })
+}
+
+fn put_names(names: &Names) -> proto::Names {
+    proto::Names {
+        en: names.en.clone(),
+        zh: names.zh.clone(),
+    }
+}
+
+fn get_names(names: Option<proto::Names>) -> Names {
+    let names = names.unwrap_or_default();
+    Names {
+        en: names.en,
+        zh: names.zh,
+    }
+}
+
+fn put_hello(hello: &Hello) -> proto::Hello {
+    proto::Hello {
+        version: hello.version,
+        server: hello.server.clone(),
+        mode: put_mode(hello.mode),
+        synthetic: hello.synthetic,
+        title: Some(put_names(&hello.title)),
+        currency: hello.currency.code().to_owned(),
+        gmv_counts: match hello.gmv_counts {
+            Kind::Order => 1,
+            Kind::Payment => 2,
+        },
+        speed: hello.speed,
+        catalogue: hello.catalogue.clone(),
+        categories: hello.categories.iter().map(put_names).collect(),
+        day_start_ms: hello.day.start_ms,
+        day_end_ms: hello.day.end_ms,
+        day_utc_offset_min: hello.day.utc_offset_min,
+        comparisons: hello
+            .comparisons
+            .iter()
+            .map(|comparison| proto::Comparison {
+                label: Some(put_names(&comparison.label)),
+                at_ms_i64: put_i64(comparison.at_ms.iter().copied()),
+                gmv_minor_i64: put_i64(comparison.gmv_minor.iter().copied()),
+            })
+            .collect(),
+        milestones_minor_i64: put_i64(hello.milestones_minor.iter().copied()),
+    }
+}
+
+fn get_hello(hello: proto::Hello) -> Result<Hello> {
+    Ok(Hello {
+        version: hello.version,
+        server: hello.server,
+        mode: get_mode(hello.mode)?,
+        synthetic: hello.synthetic,
+        title: get_names(hello.title),
+        currency: Currency::from_code(&hello.currency)
+            .map_err(|error| unknown("hello.currency", format!("{:?} ({error})", hello.currency)))?,
+        gmv_counts: match hello.gmv_counts {
+            1 => Kind::Order,
+            2 => Kind::Payment,
+            other => return Err(unknown("hello.gmv_counts", other)),
+        },
+        speed: hello.speed,
+        catalogue: hello.catalogue,
+        categories: hello
+            .categories
+            .into_iter()
+            .map(|names| get_names(Some(names)))
+            .collect(),
+        day: Day {
+            start_ms: hello.day_start_ms,
+            end_ms: hello.day_end_ms,
+            utc_offset_min: hello.day_utc_offset_min,
+        },
+        comparisons: hello
+            .comparisons
+            .into_iter()
+            .map(|comparison| {
+                Ok(Comparison {
+                    label: get_names(comparison.label),
+                    at_ms: get_i64("comparisons.at_ms", &comparison.at_ms_i64)?,
+                    gmv_minor: get_i64("comparisons.gmv_minor", &comparison.gmv_minor_i64)?,
+                })
+            })
+            .collect::<Result<_>>()?,
+        milestones_minor: get_i64("hello.milestones_minor", &hello.milestones_minor_i64)?,
+    })
+}
+
+fn put_counts(counts: &Counts) -> proto::Counts {
+    proto::Counts {
+        orders: counts.orders,
+        payments: counts.payments,
+        gmv_minor: counts.gmv_minor,
+    }
+}
+
+fn get_counts(counts: Option<proto::Counts>) -> Counts {
+    let counts = counts.unwrap_or_default();
+    Counts {
+        orders: counts.orders,
+        payments: counts.payments,
+        gmv_minor: counts.gmv_minor,
+    }
+}
+
+fn put_totals(totals: &Totals) -> proto::Totals {
+    proto::Totals {
+        counts: Some(put_counts(&totals.counts)),
+        unplaced: Some(put_counts(&totals.unplaced)),
+        corrections: totals.corrections,
+        corrected_minor: totals.corrected_minor,
+    }
+}
+
+fn get_totals(totals: Option<proto::Totals>) -> Result<Totals> {
+    // A tick without totals would set them to nothing: that is never meant.
+    let totals = totals.ok_or(CodecError::Missing("totals"))?;
+    Ok(Totals {
+        counts: get_counts(totals.counts),
+        unplaced: get_counts(totals.unplaced),
+        corrections: totals.corrections,
+        corrected_minor: totals.corrected_minor,
+    })
+}
+
+fn put_rates(rates: &Rates) -> proto::Rates {
+    proto::Rates {
+        orders_per_s: rates.orders_per_s,
+        payments_per_s: rates.payments_per_s,
+        gmv_minor_per_s: rates.gmv_minor_per_s,
+        peak_orders_per_s: rates.peak_orders_per_s,
+        peak_orders_at_ms: rates.peak_orders_at_ms,
+        peak_payments_per_s: rates.peak_payments_per_s,
+        peak_payments_at_ms: rates.peak_payments_at_ms,
+    }
+}
+
+fn get_rates(rates: Option<proto::Rates>) -> Result<Rates> {
+    let rates = rates.ok_or(CodecError::Missing("rates"))?;
+    Ok(Rates {
+        orders_per_s: rates.orders_per_s,
+        payments_per_s: rates.payments_per_s,
+        gmv_minor_per_s: rates.gmv_minor_per_s,
+        peak_orders_per_s: rates.peak_orders_per_s,
+        peak_orders_at_ms: rates.peak_orders_at_ms,
+        peak_payments_per_s: rates.peak_payments_per_s,
+        peak_payments_at_ms: rates.peak_payments_at_ms,
+    })
+}
+
+fn put_keyed(rows: &[Keyed]) -> Option<proto::KeyedColumns> {
+    (!rows.is_empty()).then(|| proto::KeyedColumns {
+        id_u8: rows.iter().map(|row| row.id).collect(),
+        orders_u64: put_u64(rows.iter().map(|row| row.counts.orders)),
+        payments_u64: put_u64(rows.iter().map(|row| row.counts.payments)),
+        gmv_minor_i64: put_i64(rows.iter().map(|row| row.counts.gmv_minor)),
+    })
+}
+
+/// Three columns of counts, checked against the number of rows.
+fn get_count_columns(rows: usize, orders: &[u8], payments: &[u8], gmv: &[u8]) -> Result<Vec<Counts>> {
+    let orders = get_u64("orders", orders)?;
+    let payments = get_u64("payments", payments)?;
+    let gmv = get_i64("gmv_minor", gmv)?;
+    same("orders", orders.len(), rows)?;
+    same("payments", payments.len(), rows)?;
+    same("gmv_minor", gmv.len(), rows)?;
+    Ok(orders
+        .into_iter()
+        .zip(payments)
+        .zip(gmv)
+        .map(|((orders, payments), gmv_minor)| Counts {
+            orders,
+            payments,
+            gmv_minor,
+        })
+        .collect())
+}
+
+fn get_keyed(columns: Option<proto::KeyedColumns>) -> Result<Vec<Keyed>> {
+    let columns = columns.unwrap_or_default();
+    let counts = get_count_columns(
+        columns.id_u8.len(),
+        &columns.orders_u64,
+        &columns.payments_u64,
+        &columns.gmv_minor_i64,
+    )?;
+    Ok(columns
+        .id_u8
+        .into_iter()
+        .zip(counts)
+        .map(|(id, counts)| Keyed { id, counts })
+        .collect())
+}
+
+fn put_cells(rows: &[Cell]) -> Option<proto::CellColumns> {
+    (!rows.is_empty()).then(|| proto::CellColumns {
+        region_u8: rows.iter().map(|row| row.region).collect(),
+        category_u8: rows.iter().map(|row| row.category).collect(),
+        orders_u64: put_u64(rows.iter().map(|row| row.counts.orders)),
+        payments_u64: put_u64(rows.iter().map(|row| row.counts.payments)),
+        gmv_minor_i64: put_i64(rows.iter().map(|row| row.counts.gmv_minor)),
+    })
+}
+
+fn get_cells(columns: Option<proto::CellColumns>) -> Result<Vec<Cell>> {
+    let columns = columns.unwrap_or_default();
+    same("category", columns.category_u8.len(), columns.region_u8.len())?;
+    let counts = get_count_columns(
+        columns.region_u8.len(),
+        &columns.orders_u64,
+        &columns.payments_u64,
+        &columns.gmv_minor_i64,
+    )?;
+    Ok(columns
+        .region_u8
+        .into_iter()
+        .zip(columns.category_u8)
+        .zip(counts)
+        .map(|((region, category), counts)| Cell {
+            region,
+            category,
+            counts,
+        })
+        .collect())
+}
+
+fn put_reached(rows: &[Reached]) -> Option<proto::ReachedColumns> {
+    (!rows.is_empty()).then(|| proto::ReachedColumns {
+        gmv_minor_i64: put_i64(rows.iter().map(|row| row.gmv_minor)),
+        at_ms_i64: put_i64(rows.iter().map(|row| row.at_ms)),
+    })
+}
+
+fn get_reached(columns: Option<proto::ReachedColumns>) -> Result<Vec<Reached>> {
+    let columns = columns.unwrap_or_default();
+    let gmv = get_i64("reached.gmv_minor", &columns.gmv_minor_i64)?;
+    let at = get_i64("reached.at_ms", &columns.at_ms_i64)?;
+    same("reached.at_ms", at.len(), gmv.len())?;
+    Ok(gmv
+        .into_iter()
+        .zip(at)
+        .map(|(gmv_minor, at_ms)| Reached { gmv_minor, at_ms })
+        .collect())
+}
+
+fn put_snapshot(snapshot: &Snapshot) -> proto::Snapshot {
+    proto::Snapshot {
+        event_ms: snapshot.event_ms,
+        published_ms: snapshot.published_ms,
+        mode: put_mode(snapshot.mode),
+        totals: Some(put_totals(&snapshot.totals)),
+        rates: Some(put_rates(&snapshot.rates)),
+        regions: put_keyed(&snapshot.regions),
+        categories: put_keyed(&snapshot.categories),
+        channels: put_keyed(&snapshot.channels),
+        cells: put_cells(&snapshot.cells),
+        history: Some(proto::History {
+            step_ms: snapshot.history.step_ms,
+            gmv_minor_i64: put_i64(snapshot.history.gmv_minor.iter().copied()),
+            region_step_ms: snapshot.history.region_step_ms,
+            regions: snapshot
+                .history
+                .regions
+                .iter()
+                .map(|region| proto::RegionHistory {
+                    region: u32::from(region.region),
+                    gmv_minor_i64: put_i64(region.gmv_minor.iter().copied()),
+                })
+                .collect(),
+        }),
+        reached: put_reached(&snapshot.reached),
+        warmth: Some(proto::Warmth {
+            place_u16: put_u16(snapshot.warmth.place.iter().copied()),
+            level_u8: snapshot.warmth.level.clone(),
+        }),
+    }
+}
+
+fn get_snapshot(snapshot: proto::Snapshot) -> Result<Snapshot> {
+    let history = snapshot.history.unwrap_or_default();
+    let warmth = snapshot.warmth.unwrap_or_default();
+    Ok(Snapshot {
+        event_ms: snapshot.event_ms,
+        published_ms: snapshot.published_ms,
+        mode: get_mode(snapshot.mode)?,
+        totals: get_totals(snapshot.totals)?,
+        rates: get_rates(snapshot.rates)?,
+        regions: get_keyed(snapshot.regions)?,
+        categories: get_keyed(snapshot.categories)?,
+        channels: get_keyed(snapshot.channels)?,
+        cells: get_cells(snapshot.cells)?,
+        history: History {
+            step_ms: history.step_ms,
+            gmv_minor: get_i64("history.gmv_minor", &history.gmv_minor_i64)?,
+            region_step_ms: history.region_step_ms,
+            regions: history
+                .regions
+                .into_iter()
+                .map(|region| {
+                    Ok(RegionHistory {
+                        region: u8::try_from(region.region)
+                            .map_err(|_| unknown("history.regions.region", region.region))?,
+                        gmv_minor: get_i64("history.regions.gmv_minor", &region.gmv_minor_i64)?,
+                    })
+                })
+                .collect::<Result<_>>()?,
+        },
+        reached: get_reached(snapshot.reached)?,
+        warmth: Warmth {
+            place: get_u16("warmth.place", &warmth.place_u16)?,
+            level: warmth.level_u8,
+        },
+    })
+}
+
+fn put_tick(tick: &Tick) -> proto::Tick {
+    proto::Tick {
+        event_ms: tick.event_ms,
+        published_ms: tick.published_ms,
+        mode: put_mode(tick.mode),
+        totals: Some(put_totals(&tick.totals)),
+        rates: Some(put_rates(&tick.rates)),
+        regions: put_keyed(&tick.regions),
+        categories: put_keyed(&tick.categories),
+        channels: put_keyed(&tick.channels),
+        cells: put_cells(&tick.cells),
+        reached: put_reached(&tick.reached),
+    }
+}
+
+fn get_tick(tick: proto::Tick) -> Result<Tick> {
+    Ok(Tick {
+        event_ms: tick.event_ms,
+        published_ms: tick.published_ms,
+        mode: get_mode(tick.mode)?,
+        totals: get_totals(tick.totals)?,
+        rates: get_rates(tick.rates)?,
+        regions: get_keyed(tick.regions)?,
+        categories: get_keyed(tick.categories)?,
+        channels: get_keyed(tick.channels)?,
+        cells: get_cells(tick.cells)?,
+        reached: get_reached(tick.reached)?,
+    })
+}
+
+fn put_lights(lights: &Lights) -> proto::Lights {
+    proto::Lights {
+        from_ms: lights.from_ms,
+        to_ms: lights.to_ms,
+        per_light: lights.per_light,
+        events: lights.events,
+        place_u16: put_u16(lights.place.iter().copied()),
+        code_u8: lights.code.clone(),
+        arc_from_region_u8: lights.arcs.from_region.clone(),
+        arc_to_place_u16: put_u16(lights.arcs.to_place.iter().copied()),
+        arc_parcels_u32: put_u32(lights.arcs.parcels.iter().copied()),
+    }
+}
+
+fn get_lights(lights: proto::Lights) -> Result<Lights> {
+    Ok(Lights {
+        from_ms: lights.from_ms,
+        to_ms: lights.to_ms,
+        per_light: lights.per_light,
+        events: lights.events,
+        place: get_u16("place", &lights.place_u16)?,
+        code: lights.code_u8,
+        arcs: Arcs {
+            from_region: lights.arc_from_region_u8,
+            to_place: get_u16("arcs.to_place", &lights.arc_to_place_u16)?,
+            parcels: get_u32("arcs.parcels", &lights.arc_parcels_u32)?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn counts() -> impl Strategy<Value = Counts> {
+        (0..=u64::MAX, 0..=u64::MAX, i64::MIN..=i64::MAX).prop_map(|(orders, payments, gmv_minor)| Counts {
+            orders,
+            payments,
+            gmv_minor,
+        })
+    }
+
+    fn mode() -> impl Strategy<Value = Mode> {
+        prop_oneof![
+            Just(Mode::Live),
+            Just(Mode::Delayed),
+            Just(Mode::Held),
+            Just(Mode::Replay),
+            Just(Mode::Demo)
+        ]
+    }
+
+    fn totals() -> impl Strategy<Value = Totals> {
+        (counts(), counts(), any::<u64>(), any::<i64>()).prop_map(
+            |(counts, unplaced, corrections, corrected_minor)| Totals {
+                counts,
+                unplaced,
+                corrections,
+                corrected_minor,
+            },
+        )
+    }
+
+    fn rates() -> impl Strategy<Value = Rates> {
+        (any::<[u64; 4]>(), any::<[i64; 3]>()).prop_map(|(u, i)| Rates {
+            orders_per_s: u[0],
+            payments_per_s: u[1],
+            gmv_minor_per_s: i[0],
+            peak_orders_per_s: u[2],
+            peak_orders_at_ms: i[1],
+            peak_payments_per_s: u[3],
+            peak_payments_at_ms: i[2],
+        })
+    }
+
+    fn keyed() -> impl Strategy<Value = Vec<Keyed>> {
+        vec(
+            (any::<u8>(), counts()).prop_map(|(id, counts)| Keyed { id, counts }),
+            0..8,
+        )
+    }
+
+    fn cells() -> impl Strategy<Value = Vec<Cell>> {
+        let cell = (any::<u8>(), any::<u8>(), counts()).prop_map(|(region, category, counts)| Cell {
+            region,
+            category,
+            counts,
+        });
+        vec(cell, 0..8)
+    }
+
+    fn reached() -> impl Strategy<Value = Vec<Reached>> {
+        vec(
+            (any::<i64>(), any::<i64>()).prop_map(|(gmv_minor, at_ms)| Reached { gmv_minor, at_ms }),
+            0..4,
+        )
+    }
+
+    fn names() -> impl Strategy<Value = Names> {
+        (any::<String>(), any::<String>()).prop_map(|(en, zh)| Names { en, zh })
+    }
+
+    fn body() -> impl Strategy<Value = Body> {
+        let tick = (
+            any::<(i64, i64)>(),
+            mode(),
+            totals(),
+            rates(),
+            (keyed(), keyed(), keyed()),
+            cells(),
+            reached(),
+        )
+            .prop_map(
+                |(
+                    (event_ms, published_ms),
+                    mode,
+                    totals,
+                    rates,
+                    (regions, categories, channels),
+                    cells,
+                    reached,
+                )| {
+                    Tick {
+                        event_ms,
+                        published_ms,
+                        mode,
+                        totals,
+                        rates,
+                        regions,
+                        categories,
+                        channels,
+                        cells,
+                        reached,
+                    }
+                },
+            );
+        let history = (
+            any::<(i64, i64)>(),
+            vec(any::<i64>(), 0..6),
+            vec((any::<u8>(), vec(any::<i64>(), 0..4)), 0..3),
+        )
+            .prop_map(|((step_ms, region_step_ms), gmv_minor, regions)| History {
+                step_ms,
+                gmv_minor,
+                region_step_ms,
+                regions: regions
+                    .into_iter()
+                    .map(|(region, gmv_minor)| RegionHistory { region, gmv_minor })
+                    .collect(),
+            });
+        let snapshot =
+            (tick.clone(), history, vec(any::<(u16, u8)>(), 0..6)).prop_map(|(tick, history, warmth)| {
+                let (place, level) = warmth.into_iter().unzip();
+                Body::Snapshot(Box::new(Snapshot {
+                    event_ms: tick.event_ms,
+                    published_ms: tick.published_ms,
+                    mode: tick.mode,
+                    totals: tick.totals,
+                    rates: tick.rates,
+                    regions: tick.regions,
+                    categories: tick.categories,
+                    channels: tick.channels,
+                    cells: tick.cells,
+                    history,
+                    reached: tick.reached,
+                    warmth: Warmth { place, level },
+                }))
+            });
+        let lights = (
+            any::<(i64, i64, u32, u64)>(),
+            vec(any::<(u16, u8)>(), 0..50),
+            vec(any::<(u8, u16, u32)>(), 0..8),
+        )
+            .prop_map(|((from_ms, to_ms, per_light, events), rows, arcs)| {
+                let (place, code) = rows.into_iter().unzip();
+                Body::Lights(Lights {
+                    from_ms,
+                    to_ms,
+                    per_light,
+                    events,
+                    place,
+                    code,
+                    arcs: Arcs {
+                        from_region: arcs.iter().map(|arc| arc.0).collect(),
+                        to_place: arcs.iter().map(|arc| arc.1).collect(),
+                        parcels: arcs.iter().map(|arc| arc.2).collect(),
+                    },
+                })
+            });
+        let hello = (
+            (any::<u32>(), any::<String>(), mode(), any::<bool>(), names()),
+            (
+                any::<bool>(),
+                0.001..3600.0_f64,
+                any::<String>(),
+                vec(names(), 0..4),
+            ),
+            (
+                any::<(i64, i64, i32)>(),
+                vec((names(), vec(any::<(i64, i64)>(), 0..4)), 0..2),
+            ),
+            vec(any::<i64>(), 0..5),
+        )
+            .prop_map(|(a, b, c, milestones_minor)| {
+                Body::Hello(Box::new(Hello {
+                    version: a.0,
+                    server: a.1,
+                    mode: a.2,
+                    synthetic: a.3,
+                    title: a.4,
+                    currency: Currency::from_code("EUR").unwrap(),
+                    gmv_counts: if b.0 { Kind::Order } else { Kind::Payment },
+                    speed: (b.1 * 8.0).round() / 8.0,
+                    catalogue: b.2,
+                    categories: b.3,
+                    day: Day {
+                        start_ms: c.0.0,
+                        end_ms: c.0.1,
+                        utc_offset_min: c.0.2,
+                    },
+                    comparisons: c
+                        .1
+                        .into_iter()
+                        .map(|(label, points)| {
+                            let (at_ms, gmv_minor) = points.into_iter().unzip();
+                            Comparison {
+                                label,
+                                at_ms,
+                                gmv_minor,
+                            }
+                        })
+                        .collect(),
+                    milestones_minor,
+                }))
+            });
+        prop_oneof![
+            hello,
+            snapshot,
+            tick.prop_map(|tick| Body::Tick(Box::new(tick))),
+            lights,
+            (any::<(i64, i64, bool)>(), mode()).prop_map(|(a, mode)| Body::Heartbeat(Heartbeat {
+                event_ms: a.0,
+                published_ms: a.1,
+                mode,
+                paused: a.2,
+            })),
+            (0..3_u8, any::<String>(), names(), any::<i64>()).prop_map(
+                |(level, code, text, published_ms)| {
+                    Body::Notice(Notice {
+                        level: [Level::Info, Level::Warning, Level::Alert][usize::from(level)],
+                        code,
+                        text,
+                        published_ms,
+                    })
+                }
+            ),
+            (any::<String>(), any::<String>(), any::<Option<u64>>()).prop_map(
+                |(code, text, retry_after_ms)| {
+                    Body::Bye(Bye {
+                        code,
+                        text,
+                        retry_after_ms,
+                    })
+                }
+            ),
+        ]
+    }
+
+    fn frame() -> impl Strategy<Value = Frame> {
+        (any::<(u64, u64, u64)>(), body()).prop_map(|((epoch, seq, prev), body)| Frame {
+            epoch,
+            seq,
+            prev,
+            body,
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_comes_back(frame in frame()) {
+            let json = encode_json(&frame).unwrap();
+            prop_assert_eq!(decode_json(json.as_bytes()).unwrap().unwrap(), frame.clone());
+            // The serde form of the types is the JSON encoding, whichever way it is read.
+            prop_assert_eq!(serde_json::from_str::<Frame>(&json).unwrap(), frame.clone());
+            let bin = encode_bin(&frame).unwrap();
+            prop_assert_eq!(decode_bin(&bin).unwrap().unwrap(), frame);
+        }
+
+        #[test]
+        fn no_part_of_a_frame_is_a_frame(frame in frame(), at in 0.0..1.0_f64) {
+            let json = encode_json(&frame).unwrap();
+            let cut = &json.as_bytes()[..(json.len() as f64 * at) as usize];
+            prop_assert!(matches!(decode_json(cut), Err(CodecError::Truncated { .. } | CodecError::Malformed(_))));
+            let bin = encode_bin(&frame).unwrap();
+            let cut = &bin[..(bin.len() as f64 * at) as usize];
+            prop_assert!(decode_bin(cut).is_err());
+        }
+
+        #[test]
+        fn garbage_is_refused_in_peace(bytes in vec(any::<u8>(), 0..400)) {
+            let _ = decode_bin(&bytes);
+            prop_assert!(decode_json(&bytes).is_err());
+            let _ = decode_subscribe_bin(&bytes);
+            prop_assert!(decode_subscribe_json(&bytes).is_err());
+        }
+
+        #[test]
+        fn a_flipped_byte_never_panics(frame in frame(), at in any::<prop::sample::Index>(), with in 1..=255_u8) {
+            let mut bin = encode_bin(&frame).unwrap();
+            let at = at.index(bin.len());
+            bin[at] ^= with;
+            let _ = decode_bin(&bin);
+        }
+
+        #[test]
+        fn subscribe_comes_back(epoch in any::<Option<(u64, u64)>>(), lights_per_s in any::<Option<u32>>()) {
+            let subscribe = Subscribe { resume: epoch.map(|(epoch, seq)| Position { epoch, seq }), lights_per_s };
+            let json = encode_subscribe_json(&subscribe);
+            prop_assert_eq!(decode_subscribe_json(json.as_bytes()).unwrap(), subscribe);
+            prop_assert_eq!(decode_subscribe_bin(&encode_subscribe_bin(&subscribe)).unwrap(), subscribe);
+        }
+    }
+
+    fn lights(code: Vec<u8>) -> Frame {
+        Frame {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+            body: Body::Lights(Lights {
+                place: vec![1, 2, 3],
+                code,
+                per_light: 1,
+                ..Lights::default()
+            }),
+        }
+    }
+
+    #[test]
+    fn columns_of_different_lengths_are_refused() {
+        let wrong = CodecError::Columns {
+            column: "code",
+            len: 2,
+            expected: 3,
+        };
+        assert_eq!(encode_bin(&lights(vec![0, 1])), Err(wrong.clone()));
+        let json = r#"{"epoch":7,"seq":2,"prev":1,"type":"lights","from_ms":0,"to_ms":1,"per_light":1,"events":3,"place":[1,2,3],"code":[0,1]}"#;
+        assert_eq!(decode_json(json.as_bytes()), Err(wrong.clone()));
+        let envelope = proto::Envelope {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+            kind: 4,
+            body: Some(proto::Body::Lights(proto::Lights {
+                place_u16: vec![1, 0, 2, 0, 3, 0],
+                code_u8: vec![0, 1],
+                ..proto::Lights::default()
+            })),
+        };
+        assert_eq!(decode_bin(&envelope.encode_to_vec()), Err(wrong));
+        let ragged = proto::Envelope {
+            body: Some(proto::Body::Lights(proto::Lights {
+                place_u16: vec![1, 0, 2],
+                ..proto::Lights::default()
+            })),
+            ..envelope
+        };
+        let error = decode_bin(&ragged.encode_to_vec()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column place: 3 bytes are no whole number of values of 2 bytes"
+        );
+    }
+
+    #[test]
+    fn oversized_frames_are_refused_before_they_are_read() {
+        let bytes = vec![b' '; MAX_FRAME_BYTES + 1];
+        let wrong = CodecError::TooLarge {
+            bytes: MAX_FRAME_BYTES + 1,
+            limit: MAX_FRAME_BYTES,
+        };
+        assert_eq!(decode_json(&bytes), Err(wrong.clone()));
+        assert_eq!(decode_bin(&bytes), Err(wrong));
+        let huge = Frame {
+            body: Body::Lights(Lights {
+                place: vec![0; MAX_FRAME_BYTES / 2],
+                code: vec![0; MAX_FRAME_BYTES / 2],
+                ..Lights::default()
+            }),
+            ..lights(vec![])
+        };
+        assert!(matches!(encode_bin(&huge), Err(CodecError::TooLarge { .. })));
+        assert!(matches!(encode_json(&huge), Err(CodecError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn types_of_tomorrow_are_ignored() {
+        let json = br#"{"epoch":7,"seq":2,"prev":1,"type":"forecast","curve":[1,2]}"#;
+        assert_eq!(decode_json(json), Ok(None));
+        let mut bin = proto::Head {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+        }
+        .encode_to_vec();
+        bin.extend(proto::Tail { kind: 9, body: None }.encode_to_vec());
+        // Field 19, length-delimited, three bytes.
+        bin.extend([0x9a, 0x01, 3, 1, 2, 3]);
+        assert_eq!(decode_bin(&bin), Ok(None));
+        // A new key in a type that is known is skipped.
+        let json = br#"{"epoch":7,"seq":2,"prev":1,"type":"heartbeat","event_ms":1,"published_ms":2,"mode":"live","load":0.5}"#;
+        assert!(decode_json(json).unwrap().is_some());
+    }
+
+    #[test]
+    fn an_empty_frame_is_truncated() {
+        assert!(matches!(decode_bin(&[]), Err(CodecError::Truncated { .. })));
+        assert!(matches!(decode_json(&[]), Err(CodecError::Truncated { .. })));
+    }
+}
