@@ -4,6 +4,9 @@ pub mod scenario;
 pub mod source;
 
 pub use scenario::ScenarioSource;
+pub mod publisher;
+
+pub use publisher::{PublishError, Publisher};
 pub use source::{Opening, Pulled, Source, SourceError};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.

@@ -928,7 +928,7 @@ mod tests {
     }
 
     fn body() -> impl Strategy<Value = Body> {
-        let tick = (
+        let tick = || (
             any::<(i64, i64)>(),
             mode(),
             totals(),
@@ -976,7 +976,7 @@ mod tests {
                     .collect(),
             });
         let snapshot =
-            (tick.clone(), history, vec(any::<(u16, u8)>(), 0..6)).prop_map(|(tick, history, warmth)| {
+            (tick(), history, vec(any::<(u16, u8)>(), 0..6)).prop_map(|(tick, history, warmth)| {
                 let (place, level) = warmth.into_iter().unzip();
                 Body::Snapshot(Box::new(Snapshot {
                     event_ms: tick.event_ms,
@@ -1063,7 +1063,7 @@ mod tests {
         prop_oneof![
             hello,
             snapshot,
-            tick.prop_map(|tick| Body::Tick(Box::new(tick))),
+            tick().prop_map(|tick| Body::Tick(Box::new(tick))),
             lights,
             (any::<(i64, i64, bool)>(), mode()).prop_map(|(a, mode)| Body::Heartbeat(Heartbeat {
                 event_ms: a.0,
@@ -1117,7 +1117,7 @@ mod tests {
         fn no_part_of_a_frame_is_a_frame(frame in frame(), at in 0.0..1.0_f64) {
             let json = encode_json(&frame).unwrap();
             let cut = &json.as_bytes()[..(json.len() as f64 * at) as usize];
-            prop_assert!(matches!(decode_json(cut), Err(CodecError::Truncated { .. } | CodecError::Malformed(_))));
+            prop_assert!(decode_json(cut).is_err());
             let bin = encode_bin(&frame).unwrap();
             let cut = &bin[..(bin.len() as f64 * at) as usize];
             prop_assert!(decode_bin(cut).is_err());

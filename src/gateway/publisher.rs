@@ -1,0 +1,559 @@
+//! What a source gives becomes frames. Pure: no clock, no network.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Pulled, Source, SourceError};
+use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
+use crate::tally::{Meter, Tally, TallyError};
+use crate::wire::{
+    Arcs, Body, Cell, Counts, Hello, History, Keyed, Level, Lights, Mode, Names, Notice, Rates, Reached,
+    RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth, magnitude_bucket,
+};
+
+/// Distance of the history's points.
+pub const HISTORY_STEP_MS: i64 = 60_000;
+/// Distance of the regions' points.
+pub const REGION_STEP_MS: i64 = 900_000;
+/// Most arcs in one tick; each says how many parcels it stands for.
+pub const MAX_ARCS: usize = 150;
+/// Most lights in one frame. A day at its peak has 30,000 in a tenth of a second; more come only when
+/// the day runs much faster than it did, and then one light stands for several.
+pub const MAX_LIGHTS: usize = 120_000;
+/// Cells travel with every so many-th tick.
+const CELLS_EVERY: u64 = 10;
+
+/// Why a day can't be published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The source can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// What the source says can't be counted.
+    #[error("what the source says can't be counted: {0}")]
+    Tally(#[from] TallyError),
+}
+
+/// Counts what a source gives and says what changed.
+pub struct Publisher {
+    source: Box<dyn Source>,
+    catalogue: Arc<Catalogue>,
+    hello: Hello,
+    minor_per_unit: i64,
+    event_ms: EventMs,
+    tally: Tally,
+    meter: Meter,
+    history: History,
+    reached: Vec<Reached>,
+    warmth: Heat,
+    /// What the receivers know, to send only what changed.
+    sent_regions: Vec<Counts>,
+    sent_categories: Vec<Counts>,
+    sent_channels: Vec<Counts>,
+    sent_cells: Vec<Counts>,
+    steps: u64,
+    /// The source failed: the figures are held.
+    failed: bool,
+    /// The day is over and its last tick was sent.
+    over: bool,
+}
+
+impl Publisher {
+    /// Starts at an instant of the day; what happened before it comes from the source's own account.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the source can't be read or contradicts the catalogue.
+    pub fn new(
+        mut source: Box<dyn Source>,
+        catalogue: Arc<Catalogue>,
+        start_ms: EventMs,
+        speed: f64,
+    ) -> Result<Self, PublishError> {
+        let opening = source.seek(start_ms)?;
+        let mut hello = source.hello();
+        hello.version = crate::wire::VERSION;
+        hello.server = concat!("meridian-gateway ", env!("CARGO_PKG_VERSION")).to_owned();
+        hello.catalogue = catalogue.hash().to_owned();
+        hello.speed = speed;
+        let regions = catalogue.regions().len();
+        let categories = hello.categories.len();
+        let mut tally = Tally::new(
+            catalogue.region_of_place(),
+            regions,
+            categories,
+            hello.gmv_counts,
+        );
+        let totals = opening.totals;
+        tally.open(
+            opening
+                .cells
+                .iter()
+                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
+            &totals,
+        )?;
+        let mut meter = Meter::new(start_ms, hello.gmv_counts);
+        meter.open(opening.peak_orders, opening.peak_payments);
+        let mut history = opening.history;
+        history.step_ms = HISTORY_STEP_MS;
+        history.region_step_ms = REGION_STEP_MS;
+        let mut it = Self {
+            minor_per_unit: hello.currency.minor_per_unit(),
+            warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
+            source,
+            catalogue,
+            hello,
+            event_ms: start_ms,
+            tally,
+            meter,
+            history,
+            reached: opening.reached,
+            sent_regions: vec![Counts::default(); regions],
+            sent_categories: vec![Counts::default(); categories],
+            sent_channels: vec![Counts::default(); Channel::COUNT],
+            sent_cells: vec![Counts::default(); regions * categories],
+            steps: 0,
+            failed: false,
+            over: false,
+        };
+        it.extend_history();
+        Ok(it)
+    }
+
+    /// What this feed is.
+    pub fn hello(&self) -> Hello {
+        self.hello.clone()
+    }
+
+    /// Where the day stands.
+    pub fn event_ms(&self) -> EventMs {
+        self.event_ms
+    }
+
+    /// The totals.
+    pub fn totals(&self) -> Totals {
+        self.tally.totals()
+    }
+
+    /// What the figures are.
+    pub fn mode(&self) -> Mode {
+        if self.failed { Mode::Held } else { self.hello.mode }
+    }
+
+    /// Whether nothing will change any more.
+    pub fn ended(&self) -> bool {
+        self.over || self.failed
+    }
+
+    /// How fast the day runs, for the `hello`.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.hello.speed = speed;
+    }
+
+    /// Goes on to an instant, and says what changed: a tick, then its lights, then notices. An instant
+    /// that isn't later changes nothing.
+    pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Vec<Body> {
+        if self.ended() || to_ms <= self.event_ms {
+            return Vec::new();
+        }
+        let from_ms = self.event_ms;
+        let mut notices = Vec::new();
+        let mut light = Gathered::default();
+        let mut reached = Vec::new();
+        while self.event_ms < to_ms && !self.failed {
+            // No further than the next point of the history, so that each point is exact.
+            let into_ms = self.event_ms - self.hello.day.start_ms;
+            let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
+            let until_ms = next_ms.min(to_ms);
+            let mut pulled = Pulled::default();
+            let result = self.source.pull(until_ms, &mut pulled);
+            for batch in &pulled.batches {
+                if let Err(error) = self.take(batch, &mut light, &mut reached) {
+                    notices.push(self.fail(&error.to_string(), published_ms));
+                    break;
+                }
+            }
+            notices.extend(pulled.notices.into_iter().map(|notice| Notice {
+                published_ms,
+                ..notice
+            }));
+            if let Err(error) = result {
+                notices.push(self.fail(&error.to_string(), published_ms));
+            }
+            if self.failed {
+                break;
+            }
+            self.event_ms = until_ms;
+            self.meter.advance(until_ms);
+            self.extend_history();
+            if self.source.ended() && until_ms >= self.hello.day.end_ms + 1_000 {
+                // One second after the end the rates are nothing, and that was said.
+                self.over = true;
+                break;
+            }
+        }
+        self.steps += 1;
+        let mut bodies = vec![Body::Tick(Box::new(self.tick(published_ms, reached)))];
+        if light.events > 0 {
+            bodies.push(Body::Lights(light.into_lights(from_ms, self.event_ms, self.steps)));
+        }
+        bodies.extend(notices.into_iter().map(Body::Notice));
+        bodies
+    }
+
+    /// Everything that is known.
+    pub fn snapshot(&self, published_ms: i64) -> Snapshot {
+        let some = |counts: &Counts| *counts != Counts::default();
+        let regions = self.region_counts();
+        let keyed = |list: Vec<Counts>| -> Vec<Keyed> {
+            list.into_iter()
+                .enumerate()
+                .map(|(id, counts)| Keyed { id: id as u8, counts })
+                .collect()
+        };
+        let width = self.sent_categories.len();
+        Snapshot {
+            event_ms: self.event_ms,
+            published_ms,
+            mode: self.mode(),
+            totals: self.totals(),
+            rates: self.rates(),
+            regions: keyed(regions).into_iter().filter(|row| some(&row.counts)).collect(),
+            categories: keyed(self.category_counts()),
+            channels: keyed(self.channel_counts()),
+            cells: self
+                .cell_counts()
+                .into_iter()
+                .enumerate()
+                .filter(|(_, counts)| some(counts))
+                .map(|(at, counts)| cell(at, width, counts))
+                .collect(),
+            history: self.history.clone(),
+            reached: self.reached.clone(),
+            warmth: self.warmth.levels(self.event_ms),
+        }
+    }
+
+    fn fail(&mut self, problem: &str, published_ms: i64) -> Notice {
+        self.failed = true;
+        Notice {
+            level: Level::Alert,
+            code: "source_failed".to_owned(),
+            text: Names {
+                en: format!("The source can't be read on; the last good figures are held. {problem}"),
+                zh: format!("数据源无法继续读取，保留最后的有效数据。{problem}"),
+            },
+            published_ms,
+        }
+    }
+
+    fn take(
+        &mut self,
+        batch: &Batch,
+        light: &mut Gathered,
+        reached: &mut Vec<Reached>,
+    ) -> Result<(), TallyError> {
+        self.tally.add(batch)?;
+        self.meter.add(batch);
+        light.take(batch, &mut self.warmth, self.minor_per_unit);
+        let gmv = self.tally.totals().counts.gmv_minor;
+        while let Some(milestone) = self.hello.milestones_minor.get(self.reached.len()).copied() {
+            if gmv < milestone {
+                break;
+            }
+            let passed = Reached {
+                gmv_minor: milestone,
+                at_ms: batch.to_ms,
+            };
+            self.reached.push(passed);
+            reached.push(passed);
+        }
+        Ok(())
+    }
+
+    fn rates(&self) -> Rates {
+        self.meter.rates()
+    }
+
+    fn region_counts(&self) -> Vec<Counts> {
+        (0..self.catalogue.regions().len())
+            .map(|id| self.tally.region(id as u8))
+            .collect()
+    }
+
+    fn category_counts(&self) -> Vec<Counts> {
+        (0..self.hello.categories.len())
+            .map(|id| self.tally.category(id as u8))
+            .collect()
+    }
+
+    fn channel_counts(&self) -> Vec<Counts> {
+        Channel::ALL
+            .iter()
+            .map(|channel| self.tally.channel(*channel))
+            .collect()
+    }
+
+    fn cell_counts(&self) -> Vec<Counts> {
+        let categories = self.hello.categories.len();
+        (0..self.catalogue.regions().len())
+            .flat_map(|region| (0..categories).map(move |category| (region, category)))
+            .map(|(region, category)| self.tally.cell(region as u8, category as u8))
+            .collect()
+    }
+
+    fn tick(&mut self, published_ms: i64, reached: Vec<Reached>) -> Tick {
+        let keyed = |changed: Vec<(usize, Counts)>| -> Vec<Keyed> {
+            changed
+                .into_iter()
+                .map(|(id, counts)| Keyed { id: id as u8, counts })
+                .collect()
+        };
+        let (regions, categories, channels) =
+            (self.region_counts(), self.category_counts(), self.channel_counts());
+        let regions = keyed(changed(&mut self.sent_regions, regions));
+        let categories = keyed(changed(&mut self.sent_categories, categories));
+        let channels = keyed(changed(&mut self.sent_channels, channels));
+        let cells = if self.steps.is_multiple_of(CELLS_EVERY) || self.ended() {
+            let cells = self.cell_counts();
+            let width = self.sent_categories.len();
+            changed(&mut self.sent_cells, cells)
+                .into_iter()
+                .map(|(at, counts)| cell(at, width, counts))
+                .collect()
+        } else {
+            Vec::new()
+        };
+        Tick {
+            event_ms: self.event_ms,
+            published_ms,
+            mode: self.mode(),
+            totals: self.totals(),
+            rates: self.rates(),
+            regions,
+            categories,
+            channels,
+            cells,
+            reached,
+        }
+    }
+
+    /// Adds the points of the curves that event time has reached.
+    fn extend_history(&mut self) {
+        let day = self.hello.day;
+        let into_ms = self.event_ms.min(day.end_ms) - day.start_ms;
+        if into_ms < 0 {
+            return;
+        }
+        let due = (into_ms / HISTORY_STEP_MS) as usize + 1;
+        if self.history.gmv_minor.len() < due {
+            let gmv = self.tally.totals().counts.gmv_minor;
+            self.history.gmv_minor.resize(due, gmv);
+        }
+        let due = (into_ms / REGION_STEP_MS) as usize + 1;
+        for id in 0..self.catalogue.regions().len() {
+            let counts = self.tally.region(id as u8);
+            if counts.gmv_minor == 0 && counts.orders == 0 && counts.payments == 0 {
+                continue;
+            }
+            match self
+                .history
+                .regions
+                .iter_mut()
+                .find(|region| usize::from(region.region) == id)
+            {
+                Some(region) if region.gmv_minor.len() < due => region.gmv_minor.resize(due, counts.gmv_minor),
+                Some(_) => {}
+                None => {
+                    // Nothing was sold there at the points before this one.
+                    let mut gmv_minor = vec![0; due];
+                    if into_ms % REGION_STEP_MS == 0
+                        && let Some(last) = gmv_minor.last_mut()
+                    {
+                        *last = counts.gmv_minor;
+                    }
+                    self.history.regions.push(RegionHistory {
+                        region: id as u8,
+                        gmv_minor,
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn cell(at: usize, width: usize, counts: Counts) -> Cell {
+    let width = width.max(1);
+    Cell {
+        region: (at / width) as u8,
+        category: (at % width) as u8,
+        counts,
+    }
+}
+
+/// Which of `now` differ from `sent`, which then becomes `now`.
+fn changed(sent: &mut [Counts], now: Vec<Counts>) -> Vec<(usize, Counts)> {
+    let mut out = Vec::new();
+    for (at, (sent, now)) in sent.iter_mut().zip(now).enumerate() {
+        if *sent != now {
+            *sent = now;
+            out.push((at, now));
+        }
+    }
+    out
+}
+
+/// The lights and arcs of a span while it is read.
+#[derive(Default)]
+struct Gathered {
+    place: Vec<u16>,
+    code: Vec<u8>,
+    events: u64,
+    /// Events that were kept, of those that have a place: one of `per_light`.
+    placed: u64,
+    per_light: u64,
+    /// (from region, to place) → parcels.
+    parcels: BTreeMap<(u8, u16), u32>,
+}
+
+impl Gathered {
+    fn take(&mut self, batch: &Batch, warmth: &mut Heat, minor_per_unit: i64) {
+        let kind = match batch.kind {
+            Kind::Order => 0,
+            Kind::Payment => 1 << 3,
+        };
+        let weight = warmth.weight(batch.from_ms);
+        let rows = batch.place.iter().zip(&batch.amount_minor).zip(&batch.ships_from);
+        for ((place, amount), ships_from) in rows {
+            // A correction takes value off; it is no order and no light.
+            if *amount < 0 {
+                continue;
+            }
+            self.events += 1;
+            if *place == Batch::UNPLACED {
+                continue;
+            }
+            warmth.add(*place, weight);
+            if self.placed.is_multiple_of(self.per_light.max(1)) {
+                self.place.push(*place);
+                self.code.push(kind | magnitude_bucket(*amount, minor_per_unit));
+                if self.place.len() > MAX_LIGHTS {
+                    self.halve();
+                }
+            }
+            self.placed += 1;
+            // A parcel is one order; its payment sends nothing.
+            if batch.kind == Kind::Order && *ships_from != Batch::DOMESTIC {
+                *self.parcels.entry((*ships_from, *place)).or_default() += 1;
+            }
+        }
+    }
+
+    /// Keeps every other light.
+    fn halve(&mut self) {
+        self.per_light = self.per_light.max(1) * 2;
+        self.place = self.place.iter().copied().step_by(2).collect();
+        self.code = self.code.iter().copied().step_by(2).collect();
+    }
+
+    fn into_lights(self, from_ms: EventMs, to_ms: EventMs, step: u64) -> Lights {
+        Lights {
+            from_ms,
+            to_ms,
+            per_light: u32::try_from(self.per_light.max(1)).unwrap_or(u32::MAX),
+            events: self.events,
+            place: self.place,
+            code: self.code,
+            arcs: arcs(&self.parcels, step),
+        }
+    }
+}
+
+/// At most [`MAX_ARCS`] arcs that stand for all parcels. When there are more pairs, evenly spaced
+/// parcels are drawn, beginning elsewhere in each step, so that rare pairs have their turn too.
+fn arcs(parcels: &BTreeMap<(u8, u16), u32>, step: u64) -> Arcs {
+    let mut out = Arcs::default();
+    let mut push = |pair: (u8, u16), count: u64| {
+        out.from_region.push(pair.0);
+        out.to_place.push(pair.1);
+        out.parcels.push(u32::try_from(count).unwrap_or(u32::MAX));
+    };
+    if parcels.len() <= MAX_ARCS {
+        for (pair, count) in parcels {
+            push(*pair, u64::from(*count));
+        }
+        return out;
+    }
+    let total: u64 = parcels.values().map(|count| u64::from(*count)).sum();
+    let arcs = MAX_ARCS as u64;
+    let phase = step.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    let mut behind = 0_u64;
+    let mut next = 0_u64;
+    for (pair, count) in parcels {
+        behind += u64::from(*count);
+        let mut stands_for = 0;
+        while next < arcs {
+            let (begin, end) = (next * total / arcs, (next + 1) * total / arcs);
+            let drawn = begin + (end - begin) * phase / (1 << 24);
+            if drawn >= behind {
+                break;
+            }
+            stands_for += end - begin;
+            next += 1;
+        }
+        if stands_for > 0 {
+            push(*pair, stands_for);
+        }
+    }
+    out
+}
+
+/// Decayed numbers of orders and payments by place.
+struct Heat {
+    values: Vec<f64>,
+    /// The instant that `values` are scaled to.
+    at_ms: EventMs,
+}
+
+impl Heat {
+    fn new(places: usize, at_ms: EventMs, warmth: &Warmth) -> Self {
+        let mut values = vec![0.0; places];
+        for (place, level) in warmth.place.iter().zip(&warmth.level) {
+            if let Some(value) = values.get_mut(usize::from(*place)) {
+                *value = (f64::from(*level) / 16.0).exp2() - 1.0;
+            }
+        }
+        Self { values, at_ms }
+    }
+
+    /// What one event of this instant weighs at the scale's instant. Growing weights stand in for
+    /// decaying every place at every step.
+    fn weight(&mut self, at_ms: EventMs) -> f64 {
+        let mut half_lives = (at_ms - self.at_ms) as f64 / WARMTH_HALF_LIFE_MS;
+        if half_lives > 32.0 {
+            let decay = (-half_lives).exp2();
+            self.values.iter_mut().for_each(|value| *value *= decay);
+            self.at_ms = at_ms;
+            half_lives = 0.0;
+        }
+        half_lives.exp2()
+    }
+
+    fn add(&mut self, place: u16, weight: f64) {
+        if let Some(value) = self.values.get_mut(usize::from(place)) {
+            *value += weight;
+        }
+    }
+
+    fn levels(&self, now_ms: EventMs) -> Warmth {
+        let decay = (-((now_ms - self.at_ms) as f64) / WARMTH_HALF_LIFE_MS).exp2();
+        let mut out = Warmth::default();
+        for (place, value) in self.values.iter().enumerate() {
+            let level = (16.0 * (1.0 + value * decay).log2()).round().clamp(0.0, 255.0) as u8;
+            if level > 0 {
+                out.place.push(place as u16);
+                out.level.push(level);
+            }
+        }
+        out
+    }
+}
