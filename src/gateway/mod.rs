@@ -1,12 +1,14 @@
 //! From sources to the feed: source → guard → tally → publish.
 
 pub mod scenario;
+pub mod publisher;
+pub mod server;
 pub mod source;
 
 pub use scenario::ScenarioSource;
-pub mod publisher;
 
 pub use publisher::{PublishError, Publisher};
+pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
 pub use source::{Opening, Pulled, Source, SourceError};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.

@@ -77,12 +77,7 @@ impl Publisher {
         hello.speed = speed;
         let regions = catalogue.regions().len();
         let categories = hello.categories.len();
-        let mut tally = Tally::new(
-            catalogue.region_of_place(),
-            regions,
-            categories,
-            hello.gmv_counts,
-        );
+        let mut tally = Tally::new(catalogue.region_of_place(), regions, categories, hello.gmv_counts);
         let totals = opening.totals;
         tally.open(
             opening
@@ -194,7 +189,11 @@ impl Publisher {
         self.steps += 1;
         let mut bodies = vec![Body::Tick(Box::new(self.tick(published_ms, reached)))];
         if light.events > 0 {
-            bodies.push(Body::Lights(light.into_lights(from_ms, self.event_ms, self.steps)));
+            bodies.push(Body::Lights(light.into_lights(
+                from_ms,
+                self.event_ms,
+                self.steps,
+            )));
         }
         bodies.extend(notices.into_iter().map(Body::Notice));
         bodies
@@ -217,7 +216,10 @@ impl Publisher {
             mode: self.mode(),
             totals: self.totals(),
             rates: self.rates(),
-            regions: keyed(regions).into_iter().filter(|row| some(&row.counts)).collect(),
+            regions: keyed(regions)
+                .into_iter()
+                .filter(|row| some(&row.counts))
+                .collect(),
             categories: keyed(self.category_counts()),
             channels: keyed(self.channel_counts()),
             cells: self
@@ -308,8 +310,11 @@ impl Publisher {
                 .map(|(id, counts)| Keyed { id: id as u8, counts })
                 .collect()
         };
-        let (regions, categories, channels) =
-            (self.region_counts(), self.category_counts(), self.channel_counts());
+        let (regions, categories, channels) = (
+            self.region_counts(),
+            self.category_counts(),
+            self.channel_counts(),
+        );
         let regions = keyed(changed(&mut self.sent_regions, regions));
         let categories = keyed(changed(&mut self.sent_categories, categories));
         let channels = keyed(changed(&mut self.sent_channels, channels));
@@ -361,7 +366,9 @@ impl Publisher {
                 .iter_mut()
                 .find(|region| usize::from(region.region) == id)
             {
-                Some(region) if region.gmv_minor.len() < due => region.gmv_minor.resize(due, counts.gmv_minor),
+                Some(region) if region.gmv_minor.len() < due => {
+                    region.gmv_minor.resize(due, counts.gmv_minor)
+                }
                 Some(_) => {}
                 None => {
                     // Nothing was sold there at the points before this one.

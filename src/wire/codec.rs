@@ -928,39 +928,41 @@ mod tests {
     }
 
     fn body() -> impl Strategy<Value = Body> {
-        let tick = || (
-            any::<(i64, i64)>(),
-            mode(),
-            totals(),
-            rates(),
-            (keyed(), keyed(), keyed()),
-            cells(),
-            reached(),
-        )
-            .prop_map(
-                |(
-                    (event_ms, published_ms),
-                    mode,
-                    totals,
-                    rates,
-                    (regions, categories, channels),
-                    cells,
-                    reached,
-                )| {
-                    Tick {
-                        event_ms,
-                        published_ms,
+        let tick = || {
+            (
+                any::<(i64, i64)>(),
+                mode(),
+                totals(),
+                rates(),
+                (keyed(), keyed(), keyed()),
+                cells(),
+                reached(),
+            )
+                .prop_map(
+                    |(
+                        (event_ms, published_ms),
                         mode,
                         totals,
                         rates,
-                        regions,
-                        categories,
-                        channels,
+                        (regions, categories, channels),
                         cells,
                         reached,
-                    }
-                },
-            );
+                    )| {
+                        Tick {
+                            event_ms,
+                            published_ms,
+                            mode,
+                            totals,
+                            rates,
+                            regions,
+                            categories,
+                            channels,
+                            cells,
+                            reached,
+                        }
+                    },
+                )
+        };
         let history = (
             any::<(i64, i64)>(),
             vec(any::<i64>(), 0..6),
