@@ -1,7 +1,7 @@
 //! From sources to the feed: source → guard → tally → publish.
 
-pub mod scenario;
 pub mod publisher;
+pub mod scenario;
 pub mod server;
 pub mod source;
 
