@@ -107,7 +107,7 @@ fn nearest_dot(turn: f32, v: f32, y: f32, n: f32, footprint: f32, tilt: vec2<f32
         }
     }
     let spacing = sqrt(4.0 * PI / n);
-    let radius = spacing * 0.335;
+    let radius = spacing * 0.32;
     let distance = sqrt(best.x);
     let towards = best.yz / max(distance, 1e-6);
     let lean = dot(towards, tilt);
@@ -180,13 +180,13 @@ fn fragment(in: Varying) -> Output {
     let limb_normal = closest / max(impact, 1e-4);
     let limb_sun = dot(limb_normal, sun);
     let behind = max(dot(ray, sun), 0.0);
-    let lit = 0.16 + 0.84 * smoothstep(-0.55, 0.75, limb_sun) + 0.9 * behind * behind * smoothstep(-0.4, 0.5, limb_sun);
+    let lit = 0.07 + 0.80 * smoothstep(-0.50, 0.80, limb_sun) + 0.85 * behind * behind * smoothstep(-0.30, 0.30, limb_sun);
 
     // Outside: a thin bright line that falls off fast, and a wide breath.
     var colour = params.room.rgb;
     let height = max(impact - 1.0, 0.0);
     let edge = clamp((REACH - impact) / (REACH - 1.0), 0.0, 1.0);
-    let glow = 0.62 * exp2(-height * 95.0) + 0.15 * exp2(-height * 22.0) + 0.045 * exp2(-height * 7.0);
+    let glow = 0.62 * exp2(-height * 100.0) + 0.12 * exp2(-height * 26.0) + 0.040 * exp2(-height * 8.0);
     let halo = params.air.rgb * glow * lit * edge * edge
         + vec3<f32>(0.30, 0.42, 0.55) * exp2(-height * 190.0) * lit * 0.35;
     var outside = params.room.rgb + halo;
@@ -210,9 +210,9 @@ fn fragment(in: Varying) -> Output {
         // Ocean: deep, a little lighter to the upper left and by day, with a broad sheen under the sun.
         let roundness = 0.30 + 0.70 * facing;
         var surface = mix(vec3<f32>(0.0016, 0.0040, 0.0105) * (0.35 + 1.25 * key * key),
-                          vec3<f32>(0.0070, 0.0245, 0.0600) * (0.45 + 0.75 * max(sun_dot, 0.0)), day) * roundness;
+                          vec3<f32>(0.0050, 0.0170, 0.0430) * (0.22 + 0.85 * max(sun_dot, 0.0)), day) * roundness;
         let sheen = max(dot(reflect(ray, p), sun), 0.0);
-        surface += vec3<f32>(0.020, 0.034, 0.050) * pow(sheen, 14.0) * day;
+        surface += vec3<f32>(0.010, 0.020, 0.032) * pow(sheen, 5.0) * day + vec3<f32>(0.012, 0.014, 0.015) * pow(sheen, 40.0) * day;
 
         let ground = textureSampleLevel(earth_texture, earth_sampler, uv, 0.0).rgb;
         let night = 1.0 - day;
@@ -240,11 +240,11 @@ fn fragment(in: Varying) -> Output {
             let east = vec3<f32>(p.z, 0.0, -p.x) / max(sqrt(p.x * p.x + p.z * p.z), 1e-4);
             let north = cross(p, east);
             let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
-            let relief = 0.80 + 0.75 * ground.g;
-            let by_night = params.land.rgb * (0.16 + 0.26 * key * key);
-            let by_day = params.land.rgb * (0.50 + 0.75 * max(sun_dot, 0.0)) + vec3<f32>(0.03, 0.035, 0.03);
+            let relief = 0.74 + 1.1 * ground.g;
+            let by_night = params.land.rgb * (0.045 + 0.20 * key * key * key);
+            let by_day = params.land.rgb * (0.26 + 0.72 * max(sun_dot, 0.0)) + vec3<f32>(0.012, 0.016, 0.016);
             let base = (mix(by_night, by_day, day) * relief
-                + vec3<f32>(0.60, 0.57, 0.50) * cities * night * 0.38)
+                + vec3<f32>(0.60, 0.56, 0.48) * cities * night * 0.55)
                 * (0.35 + 0.65 * smoothstep(0.0, 0.55, facing));
             if params.dots.z < 0.999 {
                 surface += (1.0 - params.dots.z) * land_dots(turn, v, p.y, params.dots.x, footprint, tilt, base, warm);
@@ -260,7 +260,8 @@ fn fragment(in: Varying) -> Output {
         let veil = 0.050 * rim2 + 0.52 * rim2 * rim2 * rim2;
         surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
         // Dusk's thin line of warm light along the terminator.
-        surface += vec3<f32>(0.050, 0.018, 0.006) * exp2(-pow((sun_dot - 0.02) * 9.0, 2.0)) * (0.3 + 0.7 * facing);
+        let dusk = (sun_dot - 0.01) * 13.0;
+        surface += vec3<f32>(0.0085, 0.0040, 0.0030) * exp2(-dusk * dusk) * (0.3 + 0.7 * facing);
         colour = mix(outside, surface, inside);
     }
 

@@ -42,5 +42,6 @@ fn vertex(
 @fragment
 fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let d2 = dot(in.corner, in.corner);
-    return vec4<f32>(in.colour * exp2(-d2 * 4.0) * max(1.0 - d2, 0.0), 1.0);
+    // Alpha 0: light is added, nothing is covered.
+    return vec4<f32>(in.colour * exp2(-d2 * 4.0) * max(1.0 - d2, 0.0), 0.0);
 }

@@ -24,7 +24,7 @@ const REGIONS_FILE: &str = "assets/textures/region_ids_4k.png";
 /// R city lights at night, G height, B land.
 const EARTH_FILE: &str = "assets/textures/earth_2k.png";
 /// Dots of the coarsest lattice at a planet of [`REFERENCE_RADIUS_PX`].
-const DOTS: f32 = 26_000.0;
+const DOTS: f32 = 36_000.0;
 /// See [`DOTS`].
 const REFERENCE_RADIUS_PX: f32 = 241.0;
 /// Seconds between two looks at the regions' value for the choropleth.
