@@ -241,7 +241,7 @@ fn fragment(in: Varying) -> Output {
             let north = cross(p, east);
             let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
             let relief = 0.74 + 1.1 * ground.g;
-            let by_night = params.land.rgb * (0.045 + 0.20 * key * key * key);
+            let by_night = params.land.rgb * vec3<f32>(0.62, 0.92, 1.30) * (0.045 + 0.20 * key * key * key);
             let by_day = params.land.rgb * (0.26 + 0.72 * max(sun_dot, 0.0)) + vec3<f32>(0.012, 0.016, 0.016);
             let base = (mix(by_night, by_day, day) * relief
                 + vec3<f32>(0.60, 0.56, 0.48) * cities * night * 0.55)
@@ -261,7 +261,7 @@ fn fragment(in: Varying) -> Output {
         surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
         // Dusk's thin line of warm light along the terminator.
         let dusk = (sun_dot - 0.01) * 13.0;
-        surface += vec3<f32>(0.0085, 0.0040, 0.0030) * exp2(-dusk * dusk) * (0.3 + 0.7 * facing);
+        surface += vec3<f32>(0.0050, 0.0030, 0.0032) * exp2(-dusk * dusk) * (0.3 + 0.7 * facing);
         colour = mix(outside, surface, inside);
     }
 
