@@ -352,7 +352,7 @@ fn a_retailers_own_day_works() {
     assert_eq!(tally.regions_reached(), 3);
     let totals = tally.totals().counts;
     assert!(
-        (totals.gmv_minor as f64 / 30_000_000.0 - 1.0).abs() < 0.02,
+        (totals.gmv_minor as f64 / 30_000_000.0 - 1.0).abs() < 0.06,
         "{totals:?}"
     );
     assert!((totals.orders as f64 / 6_000.0 - 1.0).abs() < 0.01, "{totals:?}");
