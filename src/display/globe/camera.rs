@@ -378,7 +378,8 @@ fn set_dynamic_range(
         }
         if wanted {
             commands.entity(entity).insert(Hdr);
-            *tonemapping = Tonemapping::KhronosPbrNeutral;
+            // Linear where it is dark, so that the room looks the same in every preset.
+            *tonemapping = Tonemapping::SomewhatBoringDisplayTransform;
         } else {
             commands.entity(entity).remove::<Hdr>();
             *tonemapping = Tonemapping::None;
