@@ -135,6 +135,7 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
             Command::Select(region) => {
                 view.selected = *region;
                 view.tour = false;
+                view.hint_until_secs = 0.0;
             }
             Command::FlyTo(region) => {
                 view.selected = Some(*region);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail};
 use bevy::log::Level;
 use bevy::math::UVec2;
+use meridian::display::panels::Exact;
 use meridian::display::stage::picture::Studio;
 use meridian::display::stage::screenshot::{event_time, mode_word};
 use meridian::display::stage::{Output, Setup, adapter};
@@ -56,6 +57,8 @@ fn studio(size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
 pub fn shot(shot: &Shot) -> Result<()> {
     let writable = writable(&shot.output)?;
     let mut studio = studio(shot.size, &shot.looks, &shot.sight)?;
+    // A picture shows the ledger's figures to the digit.
+    studio.world_mut().insert_resource(Exact(true));
     let frames = LEAD_MS * LEAD_FPS / 1000;
     let step = Duration::from_secs(1) / LEAD_FPS as u32;
     for _ in 1..frames {

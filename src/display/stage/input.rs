@@ -73,7 +73,7 @@ fn read_keys(
     view: Res<View>,
     mut commands_out: MessageWriter<Command>,
 ) {
-    let typing = egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
+    let typing = view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
     let ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
     for key in pressed.read() {
         if key.state != ButtonState::Pressed || key.repeat {
@@ -89,10 +89,11 @@ fn hold_keys(
     time: Res<Time<Real>>,
     held: Res<ButtonInput<KeyCode>>,
     egui_wants: Option<Res<EguiWantsInput>>,
+    view: Res<View>,
     mut commands_out: MessageWriter<Command>,
 ) {
     let ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    if ctrl || egui_wants.is_some_and(|wants| wants.wants_keyboard_input()) {
+    if ctrl || view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input()) {
         return;
     }
     let axis = |less: [KeyCode; 2], more: [KeyCode; 2]| {
