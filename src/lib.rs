@@ -9,6 +9,7 @@
 //! | [`tally`] | counting: columnar batches in; totals, rates, peaks and windows out |
 //! | [`wire`] | the feed's frames and their encodings |
 //! | [`gateway`] | sources → tally → publish, served over WebSocket |
+//! | [`link`] | the subscriber: follows a feed on its own thread |
 //! | `display` | everything with Bevy (feature `display`) |
 //!
 //! See `ARCHITECTURE.md` for the data-flow picture.
@@ -17,6 +18,7 @@
 pub mod display;
 pub mod files;
 pub mod gateway;
+pub mod link;
 pub mod sales;
 pub mod tally;
 pub mod wire;

@@ -1,0 +1,441 @@
+//! The subscriber: a thread of its own that follows a feed and hands over what may be applied.
+//!
+//! It knows nothing of pictures. It connects, resumes where it was, judges every frame
+//! ([`Sequencer`]), and comes back after a loss, a stall or garbage. Its channel is bounded: when the
+//! reader is slow, lights are dropped and counted; everything else waits, and the socket with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use futures_util::{SinkExt, StreamExt};
+use rand::Rng;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
+
+use crate::wire::{
+    Body, Frame, MAX_FRAME_BYTES, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer, Subscribe, VERSION, Verdict,
+    decode_bin, decode_json, encode_subscribe_bin, encode_subscribe_json,
+};
+
+/// How to follow a feed.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// Address, as in `ws://127.0.0.1:9016`.
+    pub url: String,
+    /// Most lights a second; absent: every one.
+    pub lights_per_s: Option<u32>,
+    /// Without any frame for so long, the connection is given up.
+    pub idle: Duration,
+    /// A connection has to stand within this time.
+    pub handshake: Duration,
+    /// Shortest wait before the next attempt.
+    pub retry_min: Duration,
+    /// Longest wait before the next attempt.
+    pub retry_max: Duration,
+    /// How many events may wait for the reader.
+    pub backlog: usize,
+}
+
+impl LinkConfig {
+    /// The usual limits.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            lights_per_s: None,
+            idle: Duration::from_secs(5),
+            handshake: Duration::from_secs(5),
+            retry_min: Duration::from_millis(250),
+            retry_max: Duration::from_secs(8),
+            backlog: 256,
+        }
+    }
+}
+
+/// What happened on the way to a feed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LinkEvent {
+    /// A connection is tried.
+    Connecting {
+        /// How many attempts in a row this makes, from 1.
+        attempt: u32,
+    },
+    /// The connection stands.
+    Connected,
+    /// A frame to apply, and the wall clock when it was received (milliseconds since the Unix epoch).
+    Frame(Box<Frame>, i64),
+    /// Frames are missing; a new connection asks for them.
+    Gap,
+    /// The connection is lost, or couldn't be made.
+    Lost {
+        /// Why, for people.
+        reason: String,
+        /// When it is tried again.
+        retry_in_ms: u64,
+    },
+    /// The other side speaks, but not this protocol. It is tried again at the longest distance.
+    Refused {
+        /// Why, for people.
+        reason: String,
+    },
+    /// What came is no frame, or contradicts what is known. It was not applied.
+    Garbage {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// Why a feed can't be followed at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// No address that this program can use.
+    #[error("{url:?} is no address of a feed ({problem}): one like ws://127.0.0.1:9016 is needed")]
+    Address {
+        /// What was given.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The thread can't be started.
+    #[error("can't start the feed's thread: {0}")]
+    Start(#[from] std::io::Error),
+}
+
+/// A subscriber that runs. Dropping it stops it.
+pub struct Link {
+    events: Receiver<LinkEvent>,
+    shared: Arc<Shared>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    lights_dropped: AtomicU64,
+}
+
+impl Link {
+    /// Starts to follow a feed.
+    ///
+    /// # Errors
+    /// [`LinkError`] for an address that can't be one.
+    pub fn start(config: LinkConfig) -> Result<Self, LinkError> {
+        let address = |problem: String| LinkError::Address {
+            url: config.url.clone(),
+            problem,
+        };
+        let uri: Uri =
+            config
+                .url
+                .parse()
+                .map_err(|error: tokio_tungstenite::tungstenite::http::uri::InvalidUri| {
+                    address(error.to_string())
+                })?;
+        match uri.scheme_str() {
+            Some("ws") if uri.host().is_some() => {}
+            Some("wss") => return Err(address("encrypted connections aren't built in yet".to_owned())),
+            _ => return Err(address("it doesn't begin with ws://".to_owned())),
+        }
+        let (out, events) = crossbeam_channel::bounded(config.backlog.max(1));
+        let shared = Arc::new(Shared::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let follower = Follower {
+            config,
+            uri,
+            out,
+            shared: Arc::clone(&shared),
+            sequencer: Sequencer::new(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("meridian-link".to_owned())
+            .spawn(move || runtime.block_on(follower.follow()))?;
+        Ok(Self {
+            events,
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// What happened, in order.
+    pub fn events(&self) -> &Receiver<LinkEvent> {
+        &self.events
+    }
+
+    /// How many orders and payments were in lights that the reader was too slow for.
+    pub fn lights_dropped(&self) -> u64 {
+        self.shared.lights_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Stops and waits for the thread.
+    pub fn stop(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// How a connection ended.
+enum End {
+    Stopped,
+    Lost(String),
+    Refused(String),
+    Garbage(String),
+    Gap,
+    /// The gateway said when to come back.
+    Bye(String, Option<u64>),
+}
+
+/// Distance at which a waiting thread looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+struct Follower {
+    config: LinkConfig,
+    uri: Uri,
+    out: Sender<LinkEvent>,
+    shared: Arc<Shared>,
+    sequencer: Sequencer,
+}
+
+impl Follower {
+    async fn follow(mut self) {
+        let mut attempt = 0_u32;
+        let mut gaps = 0_u32;
+        loop {
+            attempt = attempt.saturating_add(1);
+            if !self.tell(LinkEvent::Connecting { attempt }).await {
+                return;
+            }
+            let began = Instant::now();
+            let end = self.connection().await;
+            // Only a connection that held is a reason to hurry back.
+            if began.elapsed() > Duration::from_secs(5) {
+                attempt = 0;
+                gaps = 0;
+            }
+            let mut wait = self.backoff(attempt);
+            let event = match end {
+                End::Stopped => return,
+                End::Lost(reason) => self.lost(reason, wait),
+                End::Bye(reason, retry_ms) => {
+                    if let Some(retry_ms) = retry_ms {
+                        wait = Duration::from_millis(retry_ms.min(60_000));
+                    }
+                    self.lost(reason, wait)
+                }
+                End::Refused(reason) => {
+                    wait = self.config.retry_max;
+                    LinkEvent::Refused { reason }
+                }
+                End::Garbage(reason) => {
+                    self.sequencer.forget_position();
+                    LinkEvent::Garbage { reason }
+                }
+                End::Gap => {
+                    gaps += 1;
+                    if gaps > 1 {
+                        // Resuming didn't help: everything anew.
+                        self.sequencer.forget_position();
+                    }
+                    LinkEvent::Gap
+                }
+            };
+            if !self.tell(event).await || !self.pause(wait).await {
+                return;
+            }
+        }
+    }
+
+    fn lost(&self, reason: String, wait: Duration) -> LinkEvent {
+        LinkEvent::Lost {
+            reason,
+            retry_in_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Doubles with each attempt; the jitter keeps a hundred walls from coming back in one instant.
+    fn backoff(&self, attempt: u32) -> Duration {
+        let doubled = self
+            .config
+            .retry_min
+            .saturating_mul(1 << attempt.saturating_sub(1).min(16));
+        doubled
+            .min(self.config.retry_max)
+            .mul_f64(rand::rng().random_range(0.5..1.0))
+    }
+
+    fn stopped(&self) -> bool {
+        self.shared.stop.load(Ordering::Relaxed)
+    }
+
+    /// Waits; `false` when it is to stop.
+    async fn pause(&self, wait: Duration) -> bool {
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            if self.stopped() {
+                return false;
+            }
+            tokio::time::sleep(LOOK.min(wait)).await;
+        }
+        !self.stopped()
+    }
+
+    /// Hands an event over, waiting for room; `false` when it is to stop.
+    async fn tell(&self, mut event: LinkEvent) -> bool {
+        loop {
+            if self.stopped() {
+                return false;
+            }
+            match self.out.try_send(event) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(back)) => {
+                    if let LinkEvent::Frame(frame, _) = &back
+                        && let Body::Lights(lights) = &frame.body
+                    {
+                        self.shared
+                            .lights_dropped
+                            .fetch_add(lights.events, Ordering::Relaxed);
+                        return true;
+                    }
+                    event = back;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(&mut self) -> End {
+        let request = ClientRequestBuilder::new(self.uri.clone())
+            .with_sub_protocol(SUBPROTOCOL_BIN)
+            .with_sub_protocol(SUBPROTOCOL_JSON);
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(MAX_FRAME_BYTES))
+            .max_frame_size(Some(MAX_FRAME_BYTES))
+            .max_write_buffer_size(1 << 20);
+        let connect = tokio_tungstenite::connect_async_with_config(request, Some(limits), true);
+        let (mut socket, response) = match tokio::time::timeout(self.config.handshake, connect).await {
+            Err(_) => return End::Lost(format!("{} doesn't answer", self.config.url)),
+            Ok(Err(SocketError::Http(response))) => {
+                let said = response
+                    .body()
+                    .as_deref()
+                    .map(String::from_utf8_lossy)
+                    .unwrap_or_default();
+                return End::Refused(format!(
+                    "{} refused the connection: HTTP {} {}",
+                    self.config.url,
+                    response.status(),
+                    said.trim().chars().take(200).collect::<String>()
+                ));
+            }
+            Ok(Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)))) => {
+                return End::Refused(format!(
+                    "{} speaks neither {SUBPROTOCOL_BIN} nor {SUBPROTOCOL_JSON}: it is no Meridian gateway, or one of another version",
+                    self.config.url
+                ));
+            }
+            Ok(Err(error)) => return End::Lost(format!("{}: {error}", self.config.url)),
+            Ok(Ok(connected)) => connected,
+        };
+        let binary = response
+            .headers()
+            .get("sec-websocket-protocol")
+            .is_some_and(|value| value.as_bytes() == SUBPROTOCOL_BIN.as_bytes());
+        let subscribe = Subscribe {
+            resume: self.sequencer.position(),
+            lights_per_s: self.config.lights_per_s,
+        };
+        let said = if binary {
+            Message::Binary(encode_subscribe_bin(&subscribe).into())
+        } else {
+            Message::Text(encode_subscribe_json(&subscribe).into())
+        };
+        if let Err(error) = socket.send(said).await {
+            return End::Lost(error.to_string());
+        }
+        if !self.tell(LinkEvent::Connected).await {
+            return End::Stopped;
+        }
+        let mut heard = Instant::now();
+        loop {
+            if self.stopped() {
+                return End::Stopped;
+            }
+            let message = match tokio::time::timeout(LOOK * 5, socket.next()).await {
+                Err(_) if heard.elapsed() > self.config.idle => {
+                    return End::Lost(format!("nothing came for {:.1} s", heard.elapsed().as_secs_f64()));
+                }
+                Err(_) => continue,
+                Ok(None) => return End::Lost("the connection closed".to_owned()),
+                Ok(Some(Err(SocketError::Capacity(error)))) => return End::Garbage(error.to_string()),
+                Ok(Some(Err(error))) => return End::Lost(error.to_string()),
+                Ok(Some(Ok(message))) => message,
+            };
+            let decoded = match &message {
+                Message::Text(text) => decode_json(text.as_bytes()),
+                Message::Binary(bytes) => decode_bin(bytes),
+                Message::Close(_) => return End::Lost("the gateway closed the connection".to_owned()),
+                // A gateway that only pings tells nothing: the deadline is for frames.
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
+                    if heard.elapsed() > self.config.idle {
+                        return End::Lost(format!("nothing came for {:.1} s", heard.elapsed().as_secs_f64()));
+                    }
+                    continue;
+                }
+            };
+            let frame = match decoded {
+                Ok(Some(frame)) => frame,
+                Ok(None) => continue,
+                Err(error) => return End::Garbage(error.to_string()),
+            };
+            let received_ms = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+            if let Body::Hello(hello) = &frame.body
+                && hello.version != VERSION
+            {
+                return End::Refused(format!(
+                    "the gateway speaks version {} of the protocol, this display version {VERSION}",
+                    hello.version
+                ));
+            }
+            match self.sequencer.accept(&frame) {
+                Verdict::Apply | Verdict::NewEpoch => {}
+                Verdict::Duplicate => continue,
+                Verdict::Gap { .. } => return End::Gap,
+                Verdict::Refuse(refusal) => return End::Garbage(refusal.to_string()),
+            }
+            let bye = match &frame.body {
+                Body::Bye(bye) => Some(End::Bye(
+                    format!("the gateway said goodbye: {}", bye.text),
+                    bye.retry_after_ms,
+                )),
+                _ => None,
+            };
+            if !self.tell(LinkEvent::Frame(Box::new(frame), received_ms)).await {
+                return End::Stopped;
+            }
+            // The time that a slow reader took is not the gateway's silence.
+            heard = Instant::now();
+            if let Some(end) = bye {
+                return end;
+            }
+        }
+    }
+}
