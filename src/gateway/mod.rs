@@ -1,5 +1,6 @@
 //! From sources to the feed: source → guard → tally → publish.
 
+pub mod assemble;
 pub mod publisher;
 pub mod scenario;
 pub mod server;
@@ -7,6 +8,7 @@ pub mod source;
 
 pub use scenario::ScenarioSource;
 
+pub use assemble::{ServeArgs, SourceArgs};
 pub use publisher::{PublishError, Publisher};
 pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
 pub use source::{Opening, Pulled, Source, SourceError};
