@@ -282,7 +282,8 @@ impl Model {
         let target = count as f64 - cell.payment_phase + 0.5;
         let cells = self.cells.len();
         let mut block = near.min(self.blocks - 1);
-        while block > 0 && at(&self.cell_payments, block * cells + index) > target {
+        // Whatever block the search begins at, it ends at the same: figures must not depend on the way there.
+        while block > 0 && at(&self.cell_payments, block * cells + index) >= target {
             block -= 1;
         }
         while block < self.blocks && at(&self.cell_payments, (block + 1) * cells + index) < target {
@@ -291,13 +292,11 @@ impl Model {
         let here = block * cells + index;
         let beyond = target - at(&self.cell_payments, here);
         let value = if block == self.blocks {
-            // Past the day's end (the rest of a last group): at the cell's mean.
-            let whole = at(&self.cell_payments, here);
-            let mean = if whole > 0.0 {
-                at(&self.cell_value, here) / whole
-            } else {
-                0.0
-            };
+            // Past the day's end (the rest of a last group): as in the last block.
+            let last = here - cells;
+            let counted = at(&self.cell_payments, here) - at(&self.cell_payments, last);
+            let gained = at(&self.cell_value, here) - at(&self.cell_value, last);
+            let mean = if counted > 0.0 { gained / counted } else { 0.0 };
             at(&self.cell_value, here) + beyond * mean
         } else {
             let share = at(&self.share, here);
@@ -358,22 +357,41 @@ impl Model {
         if count == 0 {
             return 0;
         }
-        let mut lane = Lane::default();
-        self.enter_group(kind, index, cell, count / GROUP, near, &mut lane);
-        lane.group_from + self.part_of_group(&lane, count % GROUP)
+        self.value_along(kind, index, cell, count, near, &mut Lane::default())
+    }
+
+    /// The same for many instants one after the other: the lane remembers the group.
+    fn value_along(
+        &self,
+        kind: Kind,
+        index: usize,
+        cell: &CellKey,
+        count: u64,
+        near: usize,
+        lane: &mut Lane,
+    ) -> i64 {
+        if count == 0 {
+            return 0;
+        }
+        self.enter_group(kind, index, cell, count / GROUP, near, lane);
+        lane.group_from + self.part_of_group(lane, count % GROUP)
+    }
+
+    fn lanes(&self) -> Vec<Lane> {
+        vec![Lane::default(); self.cells.len()]
     }
 
     /// The total value before an instant: the sum of the cells.
-    fn total_at(&self, ms: EventMs) -> i64 {
-        self.value_by(ms, |_, _| {})
+    fn total_at(&self, ms: EventMs, lanes: &mut [Lane]) -> i64 {
+        self.value_by(ms, lanes, |_, _| {})
     }
 
-    fn value_by(&self, ms: EventMs, mut each: impl FnMut(&CellKey, i64)) -> i64 {
+    fn value_by(&self, ms: EventMs, lanes: &mut [Lane], mut each: impl FnMut(&CellKey, i64)) -> i64 {
         let (near, _, _) = self.curve_at(ms);
         let mut total = 0;
         self.counts_at(ms, |index, payments, _| {
-            if let Some(cell) = self.cells.get(index) {
-                let value = self.value_at(Kind::Payment, index, cell, payments, near);
+            if let (Some(cell), Some(lane)) = (self.cells.get(index), lanes.get_mut(index)) {
+                let value = self.value_along(Kind::Payment, index, cell, payments, near, lane);
                 total += value;
                 each(cell, value);
             }
@@ -422,27 +440,28 @@ impl Model {
 
     /// When the total passes a value, to the millisecond; none if the day ends below it.
     fn passes(&self, value_minor: i64) -> Option<EventMs> {
-        if self.total_at(self.end_ms) < value_minor {
+        let lanes = &mut self.lanes();
+        if self.total_at(self.end_ms, lanes) < value_minor {
             return None;
         }
         let second = self.value.partition_point(|value| *value < value_minor as f64);
         let around = self.start_ms + second as i64 * 1_000;
         let (mut low, mut high) = (around, around);
         let mut reach = 1_000;
-        while low > self.start_ms && self.total_at(low) >= value_minor {
+        while low > self.start_ms && self.total_at(low, lanes) >= value_minor {
             high = low;
             low = (low - reach).max(self.start_ms);
             reach *= 2;
         }
         reach = 1_000;
-        while self.total_at(high) < value_minor {
+        while self.total_at(high, lanes) < value_minor {
             low = high;
             high = (high + reach).min(self.end_ms);
             reach *= 2;
         }
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if self.total_at(middle) < value_minor {
+            if self.total_at(middle, lanes) < value_minor {
                 low = middle;
             } else {
                 high = middle;
@@ -806,11 +825,16 @@ impl ScenarioSource {
         let step_ms = HISTORY_STEP_SECS as i64 * 1_000;
         let region_step_ms = BLOCK_SECS as i64 * 1_000;
         let points = usize::try_from(into_ms / step_ms).unwrap_or(0) + 1;
+        let mut lanes = if self.history.len() < points {
+            model.lanes()
+        } else {
+            Vec::new()
+        };
         while self.history.len() < points {
             let point_ms = self.history.len() as i64 * step_ms;
             let regions = point_ms % region_step_ms == 0;
             let mut sums = vec![0_i64; self.region_history.len()];
-            let total = model.value_by(model.start_ms + point_ms, |cell, value| {
+            let total = model.value_by(model.start_ms + point_ms, &mut lanes, |cell, value| {
                 if let Some(sum) = sums.get_mut(usize::from(cell.region)) {
                     *sum += value;
                 }
