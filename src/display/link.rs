@@ -6,6 +6,7 @@ use bevy::prelude::*;
 
 use super::DisplaySystems;
 use super::ledger::{Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived};
+use crate::link::{Link, LinkEvent};
 use crate::wire::{Body, Notice};
 
 /// How many notices are kept.
@@ -21,6 +22,58 @@ pub struct Inbox {
     pub status: Vec<(FeedStatus, Option<String>)>,
     /// What this display itself has to tell people.
     pub local: Vec<Notice>,
+}
+
+/// The subscriber that this display listens to.
+#[derive(Resource)]
+pub struct Subscription {
+    link: Link,
+    url: String,
+}
+
+impl Subscription {
+    /// Listens to a subscriber; the address is for people.
+    pub fn new(link: Link, url: String) -> Self {
+        Self { link, url }
+    }
+}
+
+/// Without a frame for so long, a connection that stands counts as stalled.
+const STALLED_SECS: f64 = 2.5;
+
+/// Takes what the subscriber's thread brought into the inbox.
+pub fn drain_feed(
+    subscription: Option<Res<Subscription>>,
+    mut inbox: ResMut<Inbox>,
+    mut ledger: ResMut<Ledger>,
+) {
+    let Some(subscription) = subscription else { return };
+    if ledger.feed.address != subscription.url {
+        ledger.feed.address.clone_from(&subscription.url);
+    }
+    for event in subscription.link.events().try_iter() {
+        match event {
+            LinkEvent::Frame(frame, received_ms) => inbox.bodies.push((frame.body, received_ms)),
+            LinkEvent::Connecting { .. } => {}
+            LinkEvent::Connected => inbox.status.push((FeedStatus::Up, None)),
+            LinkEvent::Gap => {
+                inbox
+                    .status
+                    .push((FeedStatus::Lost, Some("frames are missing".to_owned())));
+            }
+            LinkEvent::Lost { reason, .. } => inbox.status.push((FeedStatus::Lost, Some(reason))),
+            LinkEvent::Refused { reason } => inbox.status.push((FeedStatus::Refused, Some(reason))),
+            LinkEvent::Garbage { reason } => {
+                warn!("{}: {reason}", subscription.url);
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
+        }
+    }
+    if ledger.feed.status == FeedStatus::Up && ledger.feed.age_secs > STALLED_SECS {
+        inbox.status.push((FeedStatus::Stalled, None));
+    } else if ledger.feed.status == FeedStatus::Stalled && !inbox.bodies.is_empty() {
+        inbox.status.push((FeedStatus::Up, None));
+    }
 }
 
 /// Applies what waits in the inbox.
@@ -77,6 +130,8 @@ pub fn drain_inbox(
 
 /// The inbox and its drain.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Inbox>()
-        .add_systems(Update, drain_inbox.in_set(DisplaySystems::Drain));
+    app.init_resource::<Inbox>().add_systems(
+        Update,
+        (drain_feed, drain_inbox).chain().in_set(DisplaySystems::Drain),
+    );
 }

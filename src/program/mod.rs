@@ -1,12 +1,16 @@
 //! The program: what is said on the command line, put together and run.
 
 pub mod cli;
+pub mod live;
+pub mod offscreen;
 pub mod pictures;
+pub mod player;
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use meridian::files;
+use meridian::gateway::{ScenarioSource, Source, SourceError};
 use meridian::sales::Catalogue;
 
 /// The shipped catalogue, or the user's own.
@@ -19,4 +23,18 @@ pub fn catalogue() -> Result<Arc<Catalogue>> {
     let catalogue = Catalogue::from_csv(REGIONS, &files::read(REGIONS)?, CITIES, &files::read(CITIES)?)
         .context("the catalogue of regions and cities can't be used")?;
     Ok(Arc::new(catalogue))
+}
+
+/// Opens what the command line names.
+///
+/// # Errors
+/// [`SourceError`] naming the file and what is wrong in it.
+pub fn open_source(
+    sources: &cli::Sources,
+    catalogue: &Arc<Catalogue>,
+) -> Result<Box<dyn Source>, SourceError> {
+    Ok(Box::new(ScenarioSource::load(
+        &sources.scenario,
+        Arc::clone(catalogue),
+    )?))
 }

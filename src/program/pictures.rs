@@ -1,20 +1,26 @@
 //! `meridian shot` and `meridian film`: no socket, no clock on the wall, the same picture every time.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use bevy::log::Level;
 use bevy::math::UVec2;
-use meridian::display::panels::Exact;
+use indicatif::{ProgressBar, ProgressStyle};
+use meridian::display::globe::camera::{Pose, Rig};
 use meridian::display::stage::picture::Studio;
 use meridian::display::stage::screenshot::{event_time, mode_word};
 use meridian::display::stage::{Output, Setup, adapter};
 use meridian::display::view::{Quality, View};
+use meridian::sales::Catalogue;
 use serde_json::json;
 
 use super::catalogue;
 use super::cli::{Film, Looks, Shot, Sight, Size};
+use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
 const LEAD_MS: i64 = 3_000;
@@ -22,9 +28,8 @@ const LEAD_MS: i64 = 3_000;
 const LEAD_FPS: i64 = 30;
 
 /// A studio for pictures of this kind.
-fn studio(size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
+fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
     let adapter = adapter::find()?;
-    let catalogue = catalogue()?;
     let selected = match &sight.select {
         None => None,
         Some(iso2) => Some(catalogue.by_iso2(&iso2.to_uppercase()).ok_or_else(|| {
@@ -32,7 +37,7 @@ fn studio(size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
         })?),
     };
     let setup = Setup {
-        catalogue,
+        catalogue: Arc::clone(catalogue),
         output: Output::Picture {
             size: UVec2::new(size.width, size.height),
         },
@@ -47,6 +52,13 @@ fn studio(size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
     if let Some(mut view) = studio.world_mut().get_resource_mut::<View>() {
         view.selected = selected;
     }
+    if let (Some(look), Some(mut rig)) = (sight.look, studio.world_mut().get_resource_mut::<Rig>()) {
+        rig.put(Pose {
+            lat_deg: look.lat_deg,
+            lon_deg: look.lon_deg,
+            zoom: look.zoom,
+        });
+    }
     Ok(studio)
 }
 
@@ -55,15 +67,21 @@ fn studio(size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
 /// # Errors
 /// When there is nothing to draw with, a source can't be read or the file can't be written.
 pub fn shot(shot: &Shot) -> Result<()> {
-    let writable = writable(&shot.output)?;
-    let mut studio = studio(shot.size, &shot.looks, &shot.sight)?;
-    // A picture shows the ledger's figures to the digit.
-    studio.world_mut().insert_resource(Exact(true));
+    let file = writable(&shot.output)?;
+    let catalogue = catalogue()?;
+    let mut player = Player::open(&shot.sources, &catalogue, shot.at.0 - LEAD_MS, 1.0)?;
+    let mut studio = studio(&catalogue, shot.size, &shot.looks, &shot.sight)?;
+    studio.receive(player.opening()?, 0);
     let frames = LEAD_MS * LEAD_FPS / 1000;
     let step = Duration::from_secs(1) / LEAD_FPS as u32;
-    for _ in 1..frames {
+    for frame in 1..frames {
+        studio.receive(
+            player.play(shot.at.0 - LEAD_MS + frame * 1000 / LEAD_FPS)?,
+            player.event_ms(),
+        );
         studio.advance(step);
     }
+    studio.receive(player.play(shot.at.0)?, player.event_ms());
     let picture = studio.take(step)?;
     picture
         .save(&shot.output)
@@ -81,7 +99,7 @@ pub fn shot(shot: &Shot) -> Result<()> {
         "lights_drawn": ledger.feed.lights_drawn,
         "lights_received": ledger.feed.lights_received,
         "size": [picture.width(), picture.height()],
-        "file": writable,
+        "file": file,
     });
     println!("{line}");
     Ok(())
@@ -108,6 +126,114 @@ fn writable(path: &Path) -> Result<PathBuf> {
 /// # Errors
 /// As [`shot`], and when ffmpeg fails.
 pub fn film(film: &Film) -> Result<()> {
-    let _ = film;
-    bail!("not yet")
+    let frames = match (film.to, film.seconds) {
+        (Some(to), _) => {
+            let span_ms = to.0 - film.from.0;
+            if span_ms <= 0 {
+                bail!("--to must be later than --from");
+            }
+            span_ms as f64 / 1000.0 / film.speed * f64::from(film.fps)
+        }
+        (None, Some(seconds)) => seconds * f64::from(film.fps),
+        (None, None) => bail!("say how long the film is: --to HH:MM:SS or --seconds N"),
+    };
+    let frames = (frames.round() as i64).max(1);
+    let event_ms =
+        |frame: i64| film.from.0 + (frame as f64 * 1000.0 * film.speed / f64::from(film.fps)).round() as i64;
+    let lead_frames = LEAD_MS * i64::from(film.fps) / 1000;
+    let catalogue = catalogue()?;
+    let mut reel = Reel::open(&film.output, film.size, film.fps)?;
+    let mut player = Player::open(&film.sources, &catalogue, event_ms(-lead_frames), film.speed)?;
+    let mut studio = studio(&catalogue, film.size, &film.looks, &film.sight)?;
+    studio.receive(player.opening()?, 0);
+    let bar = ProgressBar::new(frames as u64);
+    bar.set_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} frames, {eta} to go")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let step = Duration::from_secs(1) / film.fps;
+    for frame in -lead_frames + 1..frames {
+        studio.receive(player.play(event_ms(frame))?, player.event_ms());
+        if frame < 0 {
+            studio.advance(step);
+        } else {
+            reel.put(&studio.take(step)?)?;
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    reel.close()?;
+    eprintln!("{frames} frames written to {}", film.output.display());
+    Ok(())
+}
+
+/// Where the frames of a film go.
+enum Reel {
+    /// Numbered pictures in a folder.
+    Folder { folder: PathBuf, frame: u32 },
+    /// ffmpeg, which reads raw frames from its standard input.
+    Ffmpeg { child: Child },
+}
+
+impl Reel {
+    fn open(output: &Path, size: Size, fps: u32) -> Result<Self> {
+        let mp4 = output
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("mp4"));
+        if !mp4 {
+            std::fs::create_dir_all(output)
+                .with_context(|| format!("{}: the folder can't be made", output.display()))?;
+            return Ok(Self::Folder {
+                folder: output.to_owned(),
+                frame: 0,
+            });
+        }
+        if size.width % 2 != 0 || size.height % 2 != 0 {
+            bail!("--size: width and height of an .mp4 must be even");
+        }
+        let child = std::process::Command::new("ffmpeg")
+            .args(["-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s"])
+            .arg(format!("{}x{}", size.width, size.height))
+            .args(["-r", &fps.to_string(), "-i", "-"])
+            .args(["-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"])
+            .arg(output)
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => anyhow!(
+                    "an .mp4 needs ffmpeg, which isn't installed: install the package ffmpeg, or name a folder for numbered frames"
+                ),
+                _ => anyhow!("ffmpeg can't be started: {error}"),
+            })?;
+        Ok(Self::Ffmpeg { child })
+    }
+
+    fn put(&mut self, picture: &image::RgbImage) -> Result<()> {
+        match self {
+            Self::Folder { folder, frame } => {
+                let path = folder.join(format!("{frame:06}.png"));
+                *frame += 1;
+                picture
+                    .save(&path)
+                    .with_context(|| format!("{}: the frame can't be written", path.display()))
+            }
+            Self::Ffmpeg { child } => child
+                .stdin
+                .as_mut()
+                .context("ffmpeg takes no frames")?
+                .write_all(picture.as_raw())
+                .context("ffmpeg stopped taking frames (see what it said)"),
+        }
+    }
+
+    fn close(self) -> Result<()> {
+        if let Self::Ffmpeg { mut child } = self {
+            drop(child.stdin.take());
+            let status = child.wait().context("ffmpeg can't be waited for")?;
+            if !status.success() {
+                bail!("ffmpeg failed ({status}; see what it said)");
+            }
+        }
+        Ok(())
+    }
 }

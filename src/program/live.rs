@@ -1,0 +1,124 @@
+//! `meridian`: the globe, live, in a window or, where there is no screen, in a picture kept current.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use bevy::app::AppExit;
+use bevy::log::Level;
+use bevy::math::UVec2;
+use bevy::prelude::World;
+use meridian::display::stage::picture::Studio;
+use meridian::display::stage::{Output, PauseControl, Setup, adapter, build, leave};
+
+use meridian::display::link::Subscription;
+use meridian::gateway::{GatewayConfig, Publisher, serve};
+use meridian::link::{Link, LinkConfig};
+
+use super::cli::Live;
+use super::{catalogue, offscreen, open_source};
+
+/// How long before the day's beginning the display starts unless told otherwise.
+const COUNTDOWN_MS: i64 = 10_000;
+
+/// Runs until it is told to end.
+///
+/// # Errors
+/// When there is nothing to draw with, or a source can't be read.
+pub fn run(live: &Live) -> Result<ExitCode> {
+    let adapter = adapter::find()?;
+    let setup = Setup {
+        catalogue: catalogue()?,
+        output: Output::Window {
+            size: live.size.map(|size| UVec2::new(size.width, size.height)),
+            fullscreen: live.fullscreen,
+        },
+        lang: live.looks.lang,
+        quality: live.looks.quality.unwrap_or(adapter.quality),
+        reduced_motion: live.looks.reduced_motion,
+        trace: live.trace.clone(),
+        log_level: Level::INFO,
+    };
+    // Without an address, the gateway runs in this process; the way to it is the same.
+    let gateway = match &live.feed {
+        Some(_) => None,
+        None => {
+            let source = open_source(&live.sources, &setup.catalogue)?;
+            let start_ms = source.hello().day.start_ms + live.start.map_or(-COUNTDOWN_MS, |clock| clock.0);
+            let speed = live.speed.unwrap_or(1.0);
+            let publisher = Publisher::new(source, Arc::clone(&setup.catalogue), start_ms, speed)?;
+            let config = GatewayConfig {
+                speed,
+                ..GatewayConfig::default()
+            };
+            Some(serve(config, publisher)?)
+        }
+    };
+    let url = match (&live.feed, &gateway) {
+        (Some(url), _) => url.clone(),
+        (None, Some(gateway)) => gateway.url(),
+        (None, None) => String::new(),
+    };
+    let subscription = Subscription::new(Link::start(LinkConfig::new(url.clone()))?, url);
+    let pause = gateway.as_ref().map(|gateway| {
+        let control = gateway.control();
+        let paused = AtomicBool::new(false);
+        PauseControl(Box::new(move || {
+            if paused.fetch_xor(true, Ordering::Relaxed) {
+                control.resume();
+            } else {
+                control.pause();
+            }
+        }))
+    });
+    let prepare = |world: &mut World| {
+        world.insert_resource(subscription);
+        if let Some(pause) = pause {
+            world.insert_resource(pause);
+        }
+    };
+    leave_on_signals();
+    if !offscreen::has_screen() {
+        let size = live
+            .size
+            .map_or(UVec2::new(1600, 900), |size| UVec2::new(size.width, size.height));
+        eprintln!(
+            "meridian: no screen (neither DISPLAY nor WAYLAND_DISPLAY is set): drawing offscreen with {}, and keeping {} current; Ctrl+C ends it",
+            adapter.name,
+            live.picture.display()
+        );
+        let mut studio = Studio::new(&setup, size, &adapter);
+        prepare(studio.world_mut());
+        offscreen::run(studio, &live.picture)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut app = build(&setup, &adapter);
+    prepare(app.world_mut());
+    Ok(match app.run() {
+        AppExit::Success => ExitCode::SUCCESS,
+        AppExit::Error(code) => ExitCode::from(code.get()),
+    })
+}
+
+/// Ends orderly when the system asks for it. Ctrl+C is Bevy's own.
+fn leave_on_signals() {
+    std::thread::spawn(|| {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                eprintln!("meridian: SIGTERM ends it at once: {error}");
+                return;
+            }
+        };
+        runtime.block_on(async {
+            #[cfg(unix)]
+            if let Ok(mut terminate) =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+            {
+                terminate.recv().await;
+                leave();
+            }
+        });
+    });
+}
