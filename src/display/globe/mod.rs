@@ -7,10 +7,13 @@ pub mod camera;
 pub mod earth;
 pub mod geo;
 pub mod labels;
+pub mod lights;
 pub mod pick;
+pub mod ring;
 pub mod shader;
 pub mod sky;
 pub mod sun;
+pub mod warmth;
 
 use bevy::prelude::*;
 
@@ -25,6 +28,6 @@ pub fn plugin(app: &mut App) {
         labels::plugin,
         pick::plugin,
     ));
-    // Lights, arcs, warmth, waves and columns.
-    // app.add_plugins((lights::plugin, arcs::plugin, warmth::plugin, wave::plugin));
+    // What glows on the planet.
+    app.add_plugins((ring::plugin, lights::plugin, warmth::plugin));
 }

@@ -175,7 +175,9 @@ impl Ring {
         let mut excess = lost.saturating_sub(from);
         // The oldest are the ones written over.
         while excess > 0 {
-            let Some((_, oldest)) = self.living.front_mut() else { break };
+            let Some((_, oldest)) = self.living.front_mut() else {
+                break;
+            };
             let gone = excess.min(*oldest);
             *oldest -= gone;
             self.alive -= gone;
@@ -187,10 +189,7 @@ impl Ring {
         self.living.push_back((dies_ms, count));
         self.alive += count;
         let first = count.min(self.capacity - self.next);
-        let runs = [
-            (self.next, from, from + first),
-            (0, from + first, from + count),
-        ];
+        let runs = [(self.next, from, from + first), (0, from + first, from + count)];
         for (slot, start, end) in runs {
             if end > start {
                 for chunk in slot / self.chunk..=(slot + end - start - 1) / self.chunk {
@@ -218,7 +217,9 @@ impl Ring {
 
     /// Whether a chunk has one that lives.
     pub fn is_chunk_alive(&self, chunk: usize, now_ms: u64) -> bool {
-        self.until_ms.get(chunk).is_some_and(|until_ms| *until_ms > now_ms)
+        self.until_ms
+            .get(chunk)
+            .is_some_and(|until_ms| *until_ms > now_ms)
     }
 
     /// How many chunks there are.
@@ -303,15 +304,28 @@ fn write_uploads(
     queue: Res<RenderQueue>,
 ) {
     waiting.0.retain(|write| match write {
-        Write::Buffer { buffer, offset, bytes } => {
-            let Some(gpu) = buffers.get(*buffer) else { return true };
+        Write::Buffer {
+            buffer,
+            offset,
+            bytes,
+        } => {
+            let Some(gpu) = buffers.get(*buffer) else {
+                return true;
+            };
             if offset + bytes.len() as u64 <= gpu.buffer.size() {
                 queue.write_buffer(&gpu.buffer, *offset, bytes);
             }
             false
         }
-        Write::Texture { image, width, height, bytes } => {
-            let Some(gpu) = images.get(*image) else { return true };
+        Write::Texture {
+            image,
+            width,
+            height,
+            bytes,
+        } => {
+            let Some(gpu) = images.get(*image) else {
+                return true;
+            };
             queue.write_texture(
                 gpu.texture.as_image_copy(),
                 bytes,
@@ -360,9 +374,11 @@ mod tests {
     fn directions_survive_packing() {
         for lat in -9..=9 {
             for lon in -18..=18 {
-                let world =
-                    super::super::geo::world_from_lat_lon(lat as f32 * 10.0, lon as f32 * 10.0);
-                assert!(unpack(pack_direction(world)).distance(world) < 1e-4, "{lat} {lon}");
+                let world = super::super::geo::world_from_lat_lon(lat as f32 * 10.0, lon as f32 * 10.0);
+                assert!(
+                    unpack(pack_direction(world)).distance(world) < 1e-4,
+                    "{lat} {lon}"
+                );
             }
         }
     }

@@ -1,0 +1,390 @@
+//! Every order and payment as a light at its place: born within its tick, a flash, an ember, gone.
+
+use bevy::camera::visibility::NoFrustumCulling;
+use bevy::mesh::MeshTag;
+use bevy::prelude::*;
+use bevy::render::storage::ShaderBuffer;
+
+use super::geo::world_from_lat_lon;
+use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
+use super::shader;
+use crate::display::DisplaySystems;
+use crate::display::ledger::{Ledger, LightsArrived, World as Regions};
+use crate::display::theme::duration::{FLASH_SECS, LIGHT_SECS};
+use crate::display::theme::light;
+use crate::display::view::{Quality, View};
+use crate::sales::{Catalogue, PlaceId};
+use crate::wire::Lights;
+
+/// Lights of one ring where each order is its own.
+const CAPACITY: usize = 524_288;
+/// Lights of one ring where those of the same tick, place and kind are one.
+const CAPACITY_MERGED: usize = 131_072;
+/// Lights of a mesh: what is drawn or left out together.
+const CHUNK: usize = 8_192;
+/// Births of a tick are spread over this long.
+const SPREAD_MS: u32 = 100;
+/// How far a light stands from its city's middle at most, in radians: about 14 km.
+const JITTER_RAD: f32 = 0.0022;
+/// Where many lights are, their sum grows as this power of their number.
+const CROWD_POWER: f32 = 0.5;
+
+ring::glow_material!(
+    /// The lights' material.
+    LightsMaterial,
+    "7c1d94ab-02c6-4c39-8a4e-51a3be7711d0",
+    "shaders/lights.wgsl"
+);
+
+/// What was drawn.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LightStats {
+    /// Instances that live now.
+    pub alive: usize,
+    /// Instances written so far.
+    pub written: u64,
+    /// Instances written over while they lived. 0 means that every light was seen to its end.
+    pub overwritten: u64,
+    /// Orders and payments at places that the catalogue doesn't have, which can't be drawn.
+    pub unplaced: u64,
+}
+
+/// Packs batches of lights into instances. Keeps how crowded each place is.
+#[derive(Debug, Clone, Default)]
+pub struct Packer {
+    directions: Vec<u32>,
+    /// By place × 2 + kind: lights that live there, about.
+    crowd: Vec<f32>,
+    /// By place × 2 + kind: lights in this batch, and the sum of their buckets.
+    counts: Vec<(u32, u32)>,
+    touched: Vec<u32>,
+    crowd_ms: u64,
+    seed: u32,
+}
+
+fn hash(mut value: u32) -> u32 {
+    value = (value ^ (value >> 16)).wrapping_mul(0x7feb_352d);
+    value = (value ^ (value >> 15)).wrapping_mul(0x846c_a68b);
+    value ^ (value >> 16)
+}
+
+impl Packer {
+    /// For the places of a catalogue.
+    pub fn new(catalogue: &Catalogue) -> Self {
+        let directions: Vec<u32> = catalogue
+            .places()
+            .iter()
+            .map(|place| pack_direction(world_from_lat_lon(place.lat, place.lon)))
+            .collect();
+        Self {
+            crowd: vec![0.0; directions.len() * 2],
+            counts: vec![(0, 0); directions.len() * 2],
+            directions,
+            ..Self::default()
+        }
+    }
+
+    /// Packs a batch that came at `now_ms` of app time into `out` and gives how many of its lights have a
+    /// place. With `merge`, those of one place and kind become one whose weight is the sum of theirs:
+    /// additive blending makes the same picture of it.
+    ///
+    /// A light's weight falls as its place gets crowded, so that a thousand at one city shine about
+    /// thirty times as bright as one, and the hue survives.
+    pub fn pack(&mut self, lights: &Lights, now_ms: u64, merge: bool, out: &mut Vec<Instance>) -> u64 {
+        let passed_ms = now_ms.saturating_sub(self.crowd_ms);
+        self.crowd_ms = now_ms;
+        let decay = (-(passed_ms as f32) / (LIGHT_SECS * 1000.0)).exp();
+        for crowd in &mut self.crowd {
+            *crowd *= decay;
+        }
+        self.touched.clear();
+        let mut placed = 0;
+        for (place, code) in lights.place.iter().zip(&lights.code) {
+            let key = usize::from(*place) * 2 + usize::from((code >> 3) & 1);
+            let Some((count, buckets)) = self.counts.get_mut(key) else {
+                continue;
+            };
+            if *count == 0 {
+                self.touched.push(key as u32);
+            }
+            *count += 1;
+            *buckets += u32::from(code & 7);
+            placed += 1;
+        }
+        let per_light = lights.per_light.max(1) as f32;
+        for key in &self.touched {
+            let key = *key as usize;
+            if let (Some(crowd), Some((count, _))) = (self.crowd.get_mut(key), self.counts.get(key)) {
+                *crowd += *count as f32 * per_light;
+            }
+        }
+        let weight = |crowd: f32| per_light * crowd.max(1.0).powf(CROWD_POWER - 1.0);
+        let seed0 = self.seed;
+        let mut seed = seed0;
+        let mut instance = |direction: u32, kind: u32, bucket: u32, weight: f32| {
+            seed = seed.wrapping_add(1);
+            let random = hash(seed);
+            Instance {
+                a: direction,
+                b: kind | bucket << 1 | (random & 0xffff_0000),
+                birth_ms: (now_ms as u32).wrapping_add((random & 0xffff) * SPREAD_MS >> 16),
+                weight,
+            }
+        };
+        if merge {
+            for key in &self.touched {
+                let key = *key as usize;
+                let (Some(direction), Some(crowd), Some((count, buckets))) = (
+                    self.directions.get(key / 2),
+                    self.crowd.get(key),
+                    self.counts.get(key),
+                ) else {
+                    continue;
+                };
+                let bucket = (buckets + count / 2) / (*count).max(1);
+                out.push(instance(
+                    *direction,
+                    (key & 1) as u32,
+                    bucket.min(7),
+                    *count as f32 * weight(*crowd),
+                ));
+            }
+        } else {
+            for (place, code) in lights.place.iter().zip(&lights.code) {
+                let kind = (code >> 3) & 1;
+                let key = usize::from(*place) * 2 + usize::from(kind);
+                let (Some(direction), Some(crowd)) =
+                    (self.directions.get(usize::from(*place)), self.crowd.get(key))
+                else {
+                    continue;
+                };
+                out.push(instance(
+                    *direction,
+                    u32::from(kind),
+                    u32::from(code & 7),
+                    weight(*crowd),
+                ));
+            }
+        }
+        self.seed = seed;
+        for key in &self.touched {
+            if let Some(counts) = self.counts.get_mut(*key as usize) {
+                *counts = (0, 0);
+            }
+        }
+        placed
+    }
+
+    /// Number of places.
+    pub fn places(&self) -> usize {
+        self.directions.len()
+    }
+}
+
+/// The place numbers' directions for other modules, packed.
+pub(super) fn packed_place(catalogue: &Catalogue, place: u16) -> Option<u32> {
+    catalogue
+        .place(PlaceId(place))
+        .map(|place| pack_direction(world_from_lat_lon(place.lat, place.lon)))
+}
+
+#[derive(Resource)]
+struct LightRing {
+    buffer: Handle<ShaderBuffer>,
+    ring: Ring,
+    chunks: Vec<Entity>,
+    scratch: Vec<Instance>,
+    packer: Option<Packer>,
+    merges: bool,
+}
+
+#[derive(Component)]
+struct LightChunk;
+
+fn life_ms() -> u32 {
+    (LIGHT_SECS * 1000.0) as u32 + SPREAD_MS
+}
+
+fn spawn_lights(
+    mut commands: Commands,
+    mut meshes: ResMut<Assets<Mesh>>,
+    mut buffers: ResMut<Assets<ShaderBuffer>>,
+    mut materials: ResMut<Assets<LightsMaterial>>,
+) {
+    let buffer = buffers.add(ring::instance_buffer(CAPACITY));
+    let material = materials.add(LightsMaterial { data: buffer.clone() });
+    let mesh = meshes.add(ring::number_mesh(
+        (0..CHUNK * 3)
+            .map(|vertex| [(vertex / 3) as f32, (vertex % 3) as f32, 0.0])
+            .collect(),
+    ));
+    let chunks = (0..CAPACITY.div_ceil(CHUNK))
+        .map(|chunk| {
+            commands
+                .spawn((
+                    LightChunk,
+                    Mesh3d(mesh.clone()),
+                    MeshMaterial3d(material.clone()),
+                    MeshTag((chunk * CHUNK) as u32),
+                    NoFrustumCulling,
+                    Visibility::Hidden,
+                ))
+                .id()
+        })
+        .collect();
+    commands.insert_resource(LightRing {
+        buffer,
+        ring: Ring::new(CAPACITY, CHUNK, life_ms()),
+        chunks,
+        scratch: Vec::new(),
+        packer: None,
+        merges: false,
+    });
+}
+
+/// Writes the lights that came, and shows the chunks in which one lives.
+fn write_lights(
+    time: Res<Time>,
+    view: Res<View>,
+    regions: Option<Res<Regions>>,
+    mut arrived: MessageReader<LightsArrived>,
+    mut ledger: ResMut<Ledger>,
+    mut uploads: ResMut<Uploads>,
+    mut stats: ResMut<LightStats>,
+    lights: Option<ResMut<LightRing>>,
+    mut chunks: Query<&mut Visibility, With<LightChunk>>,
+) {
+    let (Some(mut lights), Some(regions)) = (lights, regions) else {
+        return;
+    };
+    let lights = &mut *lights;
+    let now_ms = time.elapsed().as_millis() as u64;
+    let merges = view.quality == Quality::Software;
+    if merges != lights.merges {
+        // The other ring begins empty; what lived in this one is gone with the change of preset.
+        lights.merges = merges;
+        let capacity = if merges { CAPACITY_MERGED } else { CAPACITY };
+        let mut fresh = Ring::new(capacity, CHUNK, life_ms());
+        fresh.written = lights.ring.written;
+        fresh.overwritten = lights.ring.overwritten;
+        lights.ring = fresh;
+    }
+    let packer = lights.packer.get_or_insert_with(|| Packer::new(&regions.0));
+    lights.scratch.clear();
+    let mut drawn = 0;
+    for LightsArrived(batch) in arrived.read() {
+        let placed = packer.pack(batch, now_ms, merges, &mut lights.scratch);
+        let of = batch.place.len().min(batch.code.len()) as u64;
+        let shown = if placed == of {
+            batch.events
+        } else {
+            (placed * u64::from(batch.per_light.max(1))).min(batch.events)
+        };
+        drawn += shown;
+        stats.unplaced += batch.events - shown;
+    }
+    if drawn > 0 {
+        ledger.feed.lights_drawn += drawn;
+    }
+    if !lights.scratch.is_empty() {
+        for (slot, from, to) in lights.ring.take(lights.scratch.len(), now_ms) {
+            uploads.instances(&lights.buffer, slot, lights.scratch.get(from..to).unwrap_or(&[]));
+        }
+    }
+    for (chunk, entity) in lights.chunks.iter().enumerate() {
+        if let Ok(mut visibility) = chunks.get_mut(*entity) {
+            let wanted = if lights.ring.is_chunk_alive(chunk, now_ms) {
+                Visibility::Visible
+            } else {
+                Visibility::Hidden
+            };
+            visibility.set_if_neq(wanted);
+        }
+    }
+    *stats = LightStats {
+        alive: lights.ring.alive(now_ms),
+        written: lights.ring.written,
+        overwritten: lights.ring.overwritten,
+        unplaced: stats.unplaced,
+    };
+    let header = Header {
+        now_ms: ring::wrapped_ms(&time),
+        params: [LIGHT_SECS, FLASH_SECS, if merges { 0.0 } else { JITTER_RAD }],
+        first: light::ORDER.extend(0.0).to_array(),
+        second: light::PAYMENT.extend(0.0).to_array(),
+    };
+    if stats.alive > 0 {
+        uploads.header(&lights.buffer, &header);
+    }
+}
+
+/// The lights.
+pub fn plugin(app: &mut App) {
+    shader::load(app, &SHADER, SHADER_FILE);
+    app.add_plugins(MaterialPlugin::<LightsMaterial>::default())
+        .init_resource::<LightStats>()
+        .add_systems(Startup, spawn_lights)
+        .add_systems(Update, write_lights.in_set(DisplaySystems::Follow));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    fn packer() -> Packer {
+        Packer {
+            directions: vec![1, 2, 3],
+            crowd: vec![0.0; 6],
+            counts: vec![(0, 0); 6],
+            ..Packer::default()
+        }
+    }
+
+    fn batch() -> Lights {
+        Lights {
+            per_light: 1,
+            events: 6,
+            place: vec![0, 0, 0, 2, 0, 7],
+            code: vec![2, 3, 4, 1 << 3, 1 << 3 | 7, 0],
+            ..Lights::default()
+        }
+    }
+
+    #[test]
+    fn merging_keeps_the_sum_of_light_and_what_cannot_be_placed_is_not_counted() {
+        let (mut single, mut merged) = (Vec::new(), Vec::new());
+        assert_eq!(packer().pack(&batch(), 1000, false, &mut single), 5);
+        assert_eq!(packer().pack(&batch(), 1000, true, &mut merged), 5);
+        assert_eq!((single.len(), merged.len()), (5, 3));
+        for (direction, kind) in [(1, 0), (1, 1), (3, 1)] {
+            let sum = |list: &[Instance]| -> f32 {
+                list.iter()
+                    .filter(|light| light.a == direction && light.b & 1 == kind)
+                    .map(|light| light.weight)
+                    .sum()
+            };
+            assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
+            assert!(sum(&single) > 0.0);
+        }
+        assert_eq!((merged[0].b >> 1) & 7, 3);
+    }
+
+    #[test]
+    fn births_are_spread_over_the_tick_and_crowds_are_held_back() {
+        let lights = Lights {
+            per_light: 1,
+            events: 1000,
+            place: vec![1; 1000],
+            code: vec![0; 1000],
+            ..Lights::default()
+        };
+        let mut out = Vec::new();
+        packer().pack(&lights, 5000, false, &mut out);
+        assert!(out.iter().all(|light| (5000..5100).contains(&light.birth_ms)));
+        let early = out.iter().filter(|light| light.birth_ms < 5050).count();
+        assert!((400..600).contains(&early), "{early}");
+        let sum: f32 = out.iter().map(|light| light.weight).sum();
+        assert!((sum - 1000.0_f32.sqrt()).abs() < 0.1, "{sum}");
+    }
+}
