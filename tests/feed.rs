@@ -1,0 +1,325 @@
+//! The feed over real sockets: totals, restarts, and servers that misbehave.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use meridian::gateway::{
+    Gateway, GatewayConfig, GatewayError, Publisher, SavedState, ScenarioSource, Source, load_catalogue,
+    serve,
+};
+use meridian::link::{Link, LinkConfig, LinkEvent};
+use meridian::wire::{Body, Frame, Heartbeat, Mode, Totals, encode_json};
+use tokio_tungstenite::tungstenite;
+use tungstenite::Message;
+
+const WAIT: Duration = Duration::from_secs(20);
+
+fn publisher(into_ms: i64) -> Publisher {
+    let catalogue = load_catalogue().unwrap();
+    let source = ScenarioSource::load("double11-2016", catalogue.clone()).unwrap();
+    let start_ms = source.hello().day.start_ms + into_ms;
+    Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
+}
+
+fn gateway(listen: SocketAddr, into_ms: i64) -> Gateway {
+    let config = GatewayConfig {
+        listen,
+        ..GatewayConfig::default()
+    };
+    serve(config, publisher(into_ms)).unwrap()
+}
+
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+fn link(url: String) -> Link {
+    let mut config = LinkConfig::new(url);
+    config.idle = Duration::from_millis(1_500);
+    config.retry_max = Duration::from_millis(500);
+    Link::start(config).unwrap()
+}
+
+/// The first event that `find` wants; everything before it is passed over.
+fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
+    let end = Instant::now() + WAIT;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let event = link.events().recv_timeout(left).expect("the event in time");
+        if let Some(found) = find(event) {
+            return found;
+        }
+    }
+}
+
+fn figures(event: &LinkEvent) -> Option<(i64, Totals)> {
+    match event {
+        LinkEvent::Frame(frame, _) => match &frame.body {
+            Body::Snapshot(snapshot) => Some((snapshot.event_ms, snapshot.totals)),
+            Body::Tick(tick) => Some((tick.event_ms, tick.totals)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What the day's own account says at an instant.
+fn truth(event_ms: i64) -> Totals {
+    let catalogue = load_catalogue().unwrap();
+    let mut source = ScenarioSource::load("double11-2016", catalogue).unwrap();
+    source.seek(event_ms).unwrap().totals
+}
+
+#[test]
+fn a_client_has_the_gateways_totals() {
+    let gateway = gateway(any_port(), 9_000);
+    let link = link(gateway.url());
+    let mut seen = 0;
+    let (event_ms, totals) = until(&link, |event| {
+        let figures = figures(&event)?;
+        seen += 1;
+        (seen > 8).then_some(figures)
+    });
+    assert!(totals.counts.gmv_minor > 0);
+    assert_eq!(totals, truth(event_ms));
+    assert!(gateway.stop().is_some());
+    until(&link, |event| match event {
+        LinkEvent::Lost { reason, .. } => reason.contains("goodbye").then_some(()),
+        _ => None,
+    });
+}
+
+#[test]
+fn a_gateway_that_was_killed_comes_back_with_complete_totals() {
+    let first = gateway(any_port(), 9_000);
+    let address = first.address();
+    let link = link(first.url());
+    let (before_ms, before) = until(&link, |event| {
+        figures(&event).filter(|(_, totals)| totals.counts.orders > 0)
+    });
+    let stopped = first.kill().unwrap().event_ms();
+    until(&link, |event| {
+        matches!(event, LinkEvent::Lost { .. }).then_some(())
+    });
+    let start_ms = truth_start();
+    let second = gateway(address, stopped - start_ms + 2_000);
+    // A new stream begins with a snapshot that holds what happened in between.
+    let (after_ms, after) = until(&link, |event| {
+        figures(&event).filter(|(at, _)| *at >= stopped + 2_000)
+    });
+    assert!(after_ms > before_ms && after.counts.gmv_minor > before.counts.gmv_minor);
+    assert_eq!(after, truth(after_ms));
+    second.stop();
+}
+
+fn truth_start() -> i64 {
+    let catalogue = load_catalogue().unwrap();
+    ScenarioSource::load("double11-2016", catalogue)
+        .unwrap()
+        .hello()
+        .day
+        .start_ms
+}
+
+#[test]
+fn a_restart_goes_on_where_the_day_would_be_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    assert_eq!(SavedState::read(&path).unwrap(), None);
+    let state = SavedState {
+        scenario: "double11-2016".to_owned(),
+        event_ms: 1_000_000,
+        wall_ms: 5_000,
+        speed: 60.0,
+        paused: false,
+    };
+    state.write(&path).unwrap();
+    assert_eq!(SavedState::read(&path).unwrap(), Some(state.clone()));
+    assert_eq!(state.event_ms_at(7_000), 1_120_000);
+    assert_eq!(
+        SavedState {
+            paused: true,
+            ..state
+        }
+        .event_ms_at(7_000),
+        1_000_000
+    );
+    std::fs::write(&path, b"{").unwrap();
+    let error = SavedState::read(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("state.json") && error.contains("delete the file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_or_open_is_refused_by_name() {
+    let taken = TcpListener::bind(any_port()).unwrap();
+    let listen = taken.local_addr().unwrap();
+    let refused = |listen: SocketAddr| {
+        let config = GatewayConfig {
+            listen,
+            ..GatewayConfig::default()
+        };
+        serve(config, publisher(0)).err().expect("a refusal")
+    };
+    let error = refused(listen);
+    assert!(matches!(error, GatewayError::Bind { .. }) && error.to_string().contains(&listen.to_string()));
+    let error = refused("0.0.0.0:9016".parse().unwrap());
+    assert!(error.to_string().contains("0.0.0.0:9016"), "{error}");
+}
+
+#[test]
+fn subprotocols_that_nobody_knows_get_a_sentence() {
+    let gateway = gateway(any_port(), 0);
+    let request =
+        tungstenite::ClientRequestBuilder::new(gateway.url().parse().unwrap()).with_sub_protocol("mqtt");
+    let Err(tungstenite::Error::Http(response)) = tungstenite::connect(request) else {
+        panic!("an HTTP refusal was due");
+    };
+    assert_eq!(response.status(), 400);
+    let said = String::from_utf8(response.body().clone().unwrap_or_default()).unwrap();
+    assert!(
+        said.contains("meridian.v1+json") && said.contains("meridian.v1+bin"),
+        "{said}"
+    );
+    gateway.stop();
+}
+
+/// A server that says these things to each client, as JSON, and then nothing more.
+fn odd_server(messages: Vec<String>) -> String {
+    let listener = TcpListener::bind(any_port()).unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let messages = messages.clone();
+            std::thread::spawn(move || {
+                #[allow(clippy::result_large_err)]
+                let json =
+                    |_: &tungstenite::handshake::server::Request,
+                     mut response: tungstenite::handshake::server::Response| {
+                        response
+                            .headers_mut()
+                            .insert("sec-websocket-protocol", "meridian.v1+json".parse().unwrap());
+                        Ok(response)
+                    };
+                let Ok(mut socket) = tungstenite::accept_hdr(socket, json) else {
+                    return;
+                };
+                for message in messages {
+                    if socket.send(Message::text(message)).is_err() {
+                        return;
+                    }
+                }
+                while socket.read().is_ok() {}
+            });
+        }
+    });
+    url
+}
+
+/// A real gateway's hello and snapshot, to tell lies with.
+fn beginning(into_ms: i64) -> (Frame, Frame) {
+    let publisher = publisher(into_ms);
+    let frame = |prev, body| Frame {
+        epoch: 7,
+        seq: 1,
+        prev,
+        body,
+    };
+    (
+        frame(0, Body::Hello(Box::new(publisher.hello()))),
+        frame(1, Body::Snapshot(Box::new(publisher.snapshot(0)))),
+    )
+}
+
+#[test]
+fn a_wrong_version_is_refused_in_words() {
+    let (mut hello, _) = beginning(0);
+    if let Body::Hello(hello) = &mut hello.body {
+        hello.version = 2;
+    }
+    let link = link(odd_server(vec![encode_json(&hello).unwrap()]));
+    let reason = until(&link, |event| match event {
+        LinkEvent::Refused { reason } => Some(reason),
+        LinkEvent::Frame(..) => panic!("nothing may be applied"),
+        _ => None,
+    });
+    assert!(
+        reason.contains("version 2") && reason.contains("version 1"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn garbage_and_oversized_messages_are_never_applied() {
+    for garbage in ["{\"type\":\"tick\"".to_owned(), " ".repeat((8 << 20) + 1)] {
+        let link = link(odd_server(vec![garbage]));
+        until(&link, |event| match event {
+            LinkEvent::Garbage { .. } => Some(()),
+            LinkEvent::Frame(..) => panic!("nothing may be applied"),
+            _ => None,
+        });
+    }
+}
+
+#[test]
+fn a_feed_that_stalls_is_left() {
+    let (hello, snapshot) = beginning(5_000);
+    let link = link(odd_server(vec![
+        encode_json(&hello).unwrap(),
+        encode_json(&snapshot).unwrap(),
+    ]));
+    let reason = until(&link, |event| match event {
+        LinkEvent::Lost { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert!(reason.contains("nothing came"), "{reason}");
+}
+
+#[test]
+fn figures_that_go_back_in_time_are_refused() {
+    let (hello, now) = beginning(9_000);
+    let (_, earlier) = beginning(4_000);
+    let back = Frame {
+        seq: 2,
+        prev: 1,
+        ..earlier
+    };
+    let messages = [&hello, &now, &back].map(|frame| encode_json(frame).unwrap());
+    let link = link(odd_server(messages.to_vec()));
+    let mut applied = 0;
+    let reason = until(&link, |event| match event {
+        LinkEvent::Garbage { reason } => Some(reason),
+        LinkEvent::Frame(..) => {
+            applied += 1;
+            None
+        }
+        _ => None,
+    });
+    assert_eq!(applied, 2);
+    assert!(reason.contains("back in time"), "{reason}");
+}
+
+#[test]
+fn a_gap_is_reported_and_asked_for() {
+    let (hello, snapshot) = beginning(9_000);
+    let beat = Frame {
+        epoch: 7,
+        seq: 9,
+        prev: 8,
+        body: Body::Heartbeat(Heartbeat {
+            event_ms: 0,
+            published_ms: 0,
+            mode: Mode::Demo,
+            paused: false,
+        }),
+    };
+    let messages = [&hello, &snapshot, &beat].map(|frame| encode_json(frame).unwrap());
+    let link = link(odd_server(messages.to_vec()));
+    until(&link, |event| (event == LinkEvent::Gap).then_some(()));
+    until(&link, |event| {
+        matches!(event, LinkEvent::Connecting { .. }).then_some(())
+    });
+}
