@@ -11,6 +11,9 @@ pub use scenario::ScenarioSource;
 pub use assemble::{ServeArgs, SourceArgs};
 pub use publisher::{PublishError, Publisher};
 pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
+pub mod orders;
+
+pub use orders::{OrdersReport, OrdersSource};
 pub use source::{Opening, Pulled, Source, SourceError};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
