@@ -31,10 +31,12 @@ const LISTED: usize = 20;
 const MAX_LINE_BYTES: usize = 1 << 20;
 /// Most lines that one quoted CSV field may span: an unclosed quote must not swallow the file.
 const MAX_RECORD_LINES: usize = 100;
-/// Distance of the history's points.
+/// Distance of the history's points, for as many of them as [`MAX_POINTS`]; longer files get longer steps.
 const HISTORY_STEP_MS: i64 = 60_000;
-/// Distance of the points of the regions' histories.
-const REGION_STEP_MS: i64 = 600_000;
+/// Most points of a history: one wrong year in a row must not cost a century of minutes.
+const MAX_POINTS: i64 = 20_000;
+/// A regions' history has one point where the total's has this many.
+const REGION_STEPS: i64 = 10;
 /// Amounts are added in billionths of a unit.
 const SCALE_DIGITS: u32 = 9;
 
@@ -704,9 +706,8 @@ impl Plan {
                     .from_local_datetime(&local)
                     .earliest()
                     .or_else(|| {
-                        self.zone
-                            .from_local_datetime(&(local + Duration::hours(1)))
-                            .earliest()
+                        let later = local.checked_add_signed(Duration::hours(1))?;
+                        self.zone.from_local_datetime(&later).earliest()
                     })
                     .ok_or_else(unlike)
             }
@@ -867,6 +868,8 @@ fn split(record: &[u8], delimiter: u8, fields: &mut Vec<(usize, usize)>) -> bool
     let mut start = 0;
     let mut quoted = false;
     let mut at_start = true;
+    // Letters after a closing quote: the quote that seemed to close belongs to another row.
+    let mut broken = false;
     for (at, byte) in record.iter().enumerate() {
         if *byte == b'"' && (at_start || quoted) {
             // Inside, a doubled quote closes and opens again: the state after it is right.
@@ -882,11 +885,12 @@ fn split(record: &[u8], delimiter: u8, fields: &mut Vec<(usize, usize)>) -> bool
             start = at + 1;
             at_start = true;
         } else {
+            broken |= !quoted && !at_start && *byte != b' ' && record.get(start) == Some(&b'"');
             at_start = false;
         }
     }
     fields.push((start, record.len()));
-    quoted
+    quoted || broken
 }
 
 /// A field without its quotes.
@@ -1549,10 +1553,14 @@ impl Source for OrdersSource {
 /// What the orders before an instant add up to.
 fn opening(orders: &[Order], hello: &Hello, region_of_place: &[u8], to_ms: EventMs) -> Opening {
     let start_ms = hello.day.start_ms;
+    let span_ms = hello.day.end_ms - start_ms;
+    let step_ms = HISTORY_STEP_MS * (span_ms / (HISTORY_STEP_MS * MAX_POINTS) + 1);
+    let region_step_ms = step_ms * REGION_STEPS;
+    let to_ms = to_ms.min(hello.day.end_ms);
     let mut opening = Opening {
         history: History {
-            step_ms: HISTORY_STEP_MS,
-            region_step_ms: REGION_STEP_MS,
+            step_ms,
+            region_step_ms,
             ..History::default()
         },
         ..Opening::default()
@@ -1568,10 +1576,7 @@ fn opening(orders: &[Order], hello: &Hello, region_of_place: &[u8], to_ms: Event
     };
     for order in orders {
         let gmv = opening.totals.counts.gmv_minor;
-        opening
-            .history
-            .gmv_minor
-            .resize(due(order.at_ms, HISTORY_STEP_MS), gmv);
+        opening.history.gmv_minor.resize(due(order.at_ms, step_ms), gmv);
         let totals = &mut opening.totals;
         let is_order = order.amount_minor >= 0;
         let add = |counts: &mut Counts| {
@@ -1604,7 +1609,7 @@ fn opening(orders: &[Order], hello: &Hello, region_of_place: &[u8], to_ms: Event
             Some(region) => {
                 add(cells.entry((order.channel, *region, order.category)).or_default());
                 let (gmv, points) = regions.entry(*region).or_default();
-                points.resize(due(order.at_ms, REGION_STEP_MS), *gmv);
+                points.resize(due(order.at_ms, region_step_ms), *gmv);
                 *gmv += order.amount_minor;
                 if is_order {
                     let age_ms = (to_ms - order.at_ms) as f64;
@@ -1615,12 +1620,12 @@ fn opening(orders: &[Order], hello: &Hello, region_of_place: &[u8], to_ms: Event
     }
     if to_ms >= start_ms {
         let gmv = opening.totals.counts.gmv_minor;
-        opening.history.gmv_minor.resize(due(to_ms, HISTORY_STEP_MS), gmv);
+        opening.history.gmv_minor.resize(due(to_ms, step_ms), gmv);
     }
     let mut regions: Vec<_> = regions.into_iter().collect();
     regions.sort_by_key(|(region, _)| *region);
     for (region, (gmv, mut points)) in regions {
-        points.resize(due(to_ms, REGION_STEP_MS), gmv);
+        points.resize(due(to_ms, region_step_ms), gmv);
         opening.history.regions.push(RegionHistory {
             region,
             gmv_minor: points,

@@ -317,6 +317,43 @@ fn a_seek_and_a_pull_add_up_to_the_whole_at_every_instant() {
 }
 
 #[test]
+fn a_wrong_century_does_not_cost_the_memory() {
+    let text = HEADER.to_owned() + "1,A,X,1,12/1/10 8:26,1,,France\n2,A,X,1,1/1/69 8:26,1,,France\n";
+    let mut source = read_with(|text| text, text.as_bytes()).unwrap();
+    let opening = source.seek(i64::MAX).unwrap();
+    assert!(opening.history.gmv_minor.len() <= 20_002);
+    assert_eq!(opening.totals.counts.gmv_minor, 200);
+}
+
+/// `MERIDIAN_UCI_FILE=… cargo test uci -- --ignored`: the real file, 1 to 7 December 2010; the figures
+/// are those of an independent count with Python's csv and decimal modules.
+#[test]
+#[ignore = "needs the UCI Online Retail file, which isn't shipped"]
+fn uci_online_retail_to_the_penny() {
+    let file = std::env::var("MERIDIAN_UCI_FILE").unwrap();
+    let mut source = OrdersSource::open(file, "uci-online-retail", catalogue()).unwrap();
+    let report = source.report().clone();
+    println!("{report:#?}");
+    println!("{:#?}", source.hello());
+    assert_eq!((report.orders, report.gmv_minor), (563, 25_297_977));
+    assert_eq!(
+        (report.corrections, report.corrected_minor, report.without_value),
+        (70, 517_451, 66)
+    );
+    assert_eq!(report.unreadable, [(14_596, "1 of 8 columns".to_owned())]);
+    assert!(report.unknown_countries.is_empty());
+    let mut by_category: HashMap<u8, (u32, i64)> = HashMap::new();
+    for batch in all(&mut source).batches {
+        for (category, amount) in batch.category.iter().zip(&batch.amount_minor) {
+            let entry = by_category.entry(*category).or_default();
+            entry.0 += 1;
+            entry.1 += amount;
+        }
+    }
+    println!("{by_category:?}");
+}
+
+#[test]
 fn places_are_in_the_region_stable_and_spread_by_population() {
     let catalogue = catalogue();
     let sums = cumulative_populations(&catalogue);
