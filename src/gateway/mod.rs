@@ -1,19 +1,17 @@
 //! From sources to the feed: source → guard → tally → publish.
 
 pub mod assemble;
+pub mod orders;
 pub mod publisher;
 pub mod scenario;
 pub mod server;
 pub mod source;
 
-pub use scenario::ScenarioSource;
-
 pub use assemble::{ServeArgs, SourceArgs};
-pub use publisher::{PublishError, Publisher};
-pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
-pub mod orders;
-
 pub use orders::{OrdersReport, OrdersSource};
+pub use publisher::{PublishError, Publisher};
+pub use scenario::ScenarioSource;
+pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
 pub use source::{Opening, Pulled, Source, SourceError};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
