@@ -11,7 +11,7 @@ mode-demo = DEMO
 
 orders-per-s = Orders per second
 payments-per-s = Payments per second
-peak-at = peak, at { $time }
+peak-at = peak at { $time }
 mobile-share = Mobile, share of value
 regions-reached = Regions reached
 leaderboard = Regions by value
@@ -64,7 +64,7 @@ help-close = Esc or ? closes
 key-drag = Drag
 key-wheel = Wheel, pinch
 key-arrows = Arrows
-key-plus = + and −
+key-plus = + and –
 key-click = Click
 key-double-click = Double-click
 key-search = / or Ctrl F

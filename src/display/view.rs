@@ -193,7 +193,7 @@ impl Layout {
     pub fn for_size(size: Vec2) -> Self {
         let aspect = size.x / size.y.max(1.0);
         let (centre_y, radius) = if aspect < 0.9 {
-            (0.359, (size.x * 0.36).min(size.y * 0.203))
+            (0.344, (size.x * 0.33).min(size.y * 0.186))
         } else if aspect > 2.2 {
             (0.585, size.y * 0.37)
         } else {

@@ -13,7 +13,7 @@ pub const ROWS: usize = 10;
 /// How high a row is at least, in units.
 const ROW_LEAST: f32 = 29.0;
 /// How high a row is at most, in units.
-const ROW_MOST: f32 = 46.0;
+const ROW_MOST: f32 = 62.0;
 
 /// Draws both, as far as the region's panel leaves them.
 pub fn draw(scene: &Scene) {
@@ -31,10 +31,7 @@ pub fn draw(scene: &Scene) {
 
 fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
     let u = pen.u;
-    let faded = Scene {
-        pen: pen.clone(),
-        ..copy(scene)
-    };
+    let faded = scene.with_pen(pen);
     let line = faded.heading(rect, &scene.t("leaderboard"));
     let room = rect.bottom() - line - 4.0 * u;
     let rows = ((room / (ROW_LEAST * u)) as usize).clamp(1, ROWS);
@@ -116,10 +113,7 @@ pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
         return;
     };
     let u = pen.u;
-    let faded = Scene {
-        pen: pen.clone(),
-        ..copy(scene)
-    };
+    let faded = scene.with_pen(pen);
     let line = faded.heading(rect, &scene.t("categories"));
     let total: i64 = counts
         .iter()
@@ -166,20 +160,5 @@ pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
             ),
         );
         pen.bar(bar, *gmv_minor as f32 / most as f32, colour::GOLD);
-    }
-}
-
-/// The same scene, for another pen.
-fn copy<'a>(scene: &Scene<'a>) -> Scene<'a> {
-    Scene {
-        pen: scene.pen.clone(),
-        frame: scene.frame,
-        ledger: scene.ledger,
-        world: scene.world,
-        view: scene.view,
-        texts: scene.texts,
-        state: scene.state,
-        now_secs: scene.now_secs,
-        real_secs: scene.real_secs,
     }
 }

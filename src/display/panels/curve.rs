@@ -146,7 +146,7 @@ pub fn draw(scene: &Scene) {
     let now = pos2(x(into_ms), y(total));
     points.push(now);
     pen.area(&points, plot.bottom(), colour::GOLD, 0.30);
-    pen.curve(points, 2.4, colour::GOLD);
+    pen.curve(points.clone(), 2.4, colour::GOLD);
 
     // Now.
     pen.painter.vline(
@@ -189,21 +189,65 @@ pub fn draw(scene: &Scene) {
             .circle_stroke(at, 3.0 * u, Stroke::new(1.4 * u, pen.tint(colour::GOLD)));
         let text = format::axis(format::units(reached.gmv_minor, per_unit), scene.lang());
         let width = pen.width(&text, small, Face::Figures);
-        let base = pos2(at.x, at.y - 9.0 * u);
-        let left = (base.x - width * 0.5).max(plot.left() + 2.0 * u);
-        let place = Rect::from_min_max(pos2(left, base.y - small * u * 0.75), pos2(left + width, base.y))
-            .expand(4.0 * u);
-        if place.top() < plot.top() - 24.0 * u || taken.iter().any(|rect| rect.intersects(place)) {
+        // Above the mark; or beside it, where the curve is too steep for that.
+        let above = pos2(at.x - width * 0.5, at.y - 9.0 * u);
+        let beside = pos2(at.x + 10.0 * u, at.y + small * u * 0.36);
+        let free = [above, beside].into_iter().find_map(|base| {
+            let text = Rect::from_min_max(
+                pos2(base.x, base.y - small * u * 0.72),
+                pos2(base.x + width, base.y),
+            );
+            let place = text.expand(4.0 * u);
+            let clear = text.left() >= plot.left()
+                && text.right() <= plot.right()
+                && place.top() >= plot.top() - 24.0 * u
+                && place.bottom() <= plot.bottom()
+                && !(text.left() - 3.0 * u..=text.right() + 3.0 * u).contains(&now.x)
+                && !crosses(&points, text)
+                && !taken.iter().any(|rect| rect.intersects(place));
+            clear.then_some((base, place))
+        });
+        let Some((base, place)) = free else {
             continue;
-        }
-        pen.text(
-            pos2(left, base.y),
-            Align::Min,
-            &text,
-            small,
-            Face::Figures,
-            colour::INK,
-        );
+        };
+        pen.text(base, Align::Min, &text, small, Face::Figures, colour::INK);
         taken.push(place);
+    }
+}
+
+/// Whether a curve of rising x runs through a rectangle.
+fn crosses(points: &[Pos2], rect: Rect) -> bool {
+    points.windows(2).any(|pair| {
+        let [a, b] = pair else {
+            return false;
+        };
+        let (from, to) = (a.x.max(rect.left()), b.x.min(rect.right()));
+        if from > to {
+            return false;
+        }
+        let at = |x: f32| {
+            if b.x > a.x {
+                a.y + (b.y - a.y) * (x - a.x) / (b.x - a.x)
+            } else {
+                b.y
+            }
+        };
+        let (first, last) = (at(from), at(to));
+        first.min(last) <= rect.bottom() && first.max(last) >= rect.top()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_through_a_label_is_seen() {
+        let curve = [pos2(0.0, 100.0), pos2(50.0, 50.0), pos2(100.0, 40.0)];
+        let label = |x: f32, y: f32| Rect::from_min_max(pos2(x, y), pos2(x + 20.0, y + 10.0));
+        assert!(crosses(&curve, label(15.0, 75.0)));
+        assert!(!crosses(&curve, label(0.0, 40.0)));
+        assert!(!crosses(&curve, label(60.0, 60.0)));
+        assert!(!crosses(&curve, label(200.0, 40.0)));
     }
 }

@@ -116,7 +116,7 @@ fn line(scene: &Scene) {
     }
     let address_width = pen.width(&feed.address, size::SMALL, Face::Text);
     let text_left = left + 18.0 * u;
-    let separator = "   ";
+    let separator = "  ·  ";
     // The address gives way first, then the end of the line.
     let text = parts.join(separator);
     let room = right - text_left;

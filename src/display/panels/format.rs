@@ -3,8 +3,8 @@
 
 use crate::display::text::Lang;
 
-/// The true minus sign, as wide as a digit's plus.
-const MINUS: &str = "−";
+/// The minus: an en dash, since none of the shipped fonts has U+2212.
+const MINUS: &str = "–";
 
 /// Digits in groups of three.
 pub fn grouped(value: i128) -> String {
@@ -122,10 +122,10 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(120_700_000_000), "120,700,000,000");
-        assert_eq!(grouped(-1_234), "−1,234");
+        assert_eq!(grouped(-1_234), "–1,234");
         assert_eq!(
             grouped(i128::MIN),
-            "−170,141,183,460,469,231,731,687,303,715,884,105,728"
+            "–170,141,183,460,469,231,731,687,303,715,884,105,728"
         );
     }
 
@@ -138,10 +138,10 @@ mod tests {
         assert_eq!(compact(99_999_999, Lang::Zh), "9,999.9 万");
         assert_eq!(compact(9_999, Lang::Zh), "9,999");
         assert_eq!(compact(10_000, Lang::Zh), "1.00 万");
-        assert_eq!(compact(-8_250_000, Lang::En), "−8.25 m");
+        assert_eq!(compact(-8_250_000, Lang::En), "–8.25 m");
         assert_eq!(compact(0, Lang::En), "0");
         assert!(compact(i128::MAX, Lang::Zh).ends_with("万亿"));
-        assert!(compact(i128::MIN, Lang::En).starts_with("−"));
+        assert!(compact(i128::MIN, Lang::En).starts_with("–"));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(percent(8_396, 10_000), "83.9%");
         assert_eq!(percent(1, 0), "–");
         assert_eq!(percent(i64::MAX, i64::MAX), "100.0%");
-        assert_eq!(percent(-5, 1000), "−0.5%");
+        assert_eq!(percent(-5, 1000), "–0.5%");
     }
 
     #[test]

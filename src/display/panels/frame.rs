@@ -71,7 +71,7 @@ pub fn unit(size: Vec2) -> f32 {
     match shape_of(size) {
         // Narrower than 16:9: the sides must still clear the planet.
         Shape::Wide => by_height * (aspect / (16.0 / 9.0)).clamp(0.5, 1.0),
-        Shape::Ultrawide => by_height * (aspect / 3.4).clamp(1.0, 1.3),
+        Shape::Ultrawide => by_height * (aspect / 3.0).clamp(1.0, 1.5),
         Shape::Portrait => (size.x / 1080.0 * 1.28).min(size.y / 1920.0 * 1.28),
     }
 }
@@ -122,13 +122,12 @@ impl Frame {
             Shape::Ultrawide => {
                 let hero_size = 0.085 * h / 0.7 / u;
                 let hero = pos2(w * 0.5, m * 0.8 + 0.085 * h);
-                let under = hero.y + 50.0 * u;
+                let under = hero.y + 44.0 * u;
                 let top = m;
                 let bottom = h - 84.0 * u;
                 let span = bottom - top;
                 let at = |part: f32| top + span * part;
                 let globe_left = layout.globe_centre.x - layout.globe_radius * 1.08;
-                let globe_right = layout.globe_centre.x + layout.globe_radius * 1.08;
                 // Two columns in what is left, the gap between them and to the globe alike.
                 let hero_half = 0.5 * 620.0 * hero_size / 92.0 * u;
                 let inner = globe_left.min(w * 0.5 - hero_half);
@@ -137,7 +136,6 @@ impl Frame {
                 let (l1, l2) = (m, m + wide + gap);
                 let r2 = w - m;
                 let r1 = r2 - wide - gap;
-                let _ = globe_right;
                 Self {
                     shape,
                     u,
@@ -176,14 +174,14 @@ impl Frame {
                     hero,
                     hero_size,
                     under,
-                    orders: rect(l, at(0.0), l + half, at(0.20)),
-                    payments: rect(r - half, at(0.0), r, at(0.20)),
-                    mobile: rect(l, at(0.235), l + half, at(0.33)),
-                    reached: rect(r - half, at(0.235), r, at(0.33)),
-                    board: rect(l, at(0.385), l + half, at(0.715)),
-                    categories: rect(r - half, at(0.385), r, at(0.715)),
-                    region: rect(l, at(0.385), r, at(0.715)),
-                    curve: rect(l, at(0.76), r, at(1.0)),
+                    orders: rect(l, at(0.0), l + half, at(0.24)),
+                    payments: rect(r - half, at(0.0), r, at(0.24)),
+                    mobile: rect(l, at(0.27), l + half, at(0.345)),
+                    reached: rect(r - half, at(0.27), r, at(0.345)),
+                    board: rect(l, at(0.385), l + half, at(0.70)),
+                    categories: rect(r - half, at(0.385), r, at(0.70)),
+                    region: rect(l, at(0.285), r, at(0.70)),
+                    curve: rect(l, at(0.74), r, at(1.0)),
                     feed,
                 }
             }

@@ -32,7 +32,7 @@ pub fn draw(scene: &Scene) {
 
 fn countdown(scene: &Scene, into_day_ms: i64) {
     let frame = &scene.frame;
-    let figure = format!("T−{}", format::countdown(into_day_ms));
+    let figure = format!("T–{}", format::countdown(into_day_ms));
     let rect = scene.pen.text(
         frame.hero,
         Align::Center,

@@ -134,6 +134,9 @@ fn reached(scene: &Scene) {
 
 /// A label, its figure to the right, and a slim bar under them.
 fn slim(scene: &Scene, rect: Rect, key: &str, figure: &str, of: &str, share: f32) {
+    // Where the region's panel slides in over it, it gives way.
+    let covered = scene.frame.region.shrink(1.0).intersects(rect);
+    let scene = &scene.faded(if covered { 1.0 - scene.state.slide } else { 1.0 });
     let pen = &scene.pen;
     let u = pen.u;
     let baseline = rect.top() + (rect.height() * 0.5).clamp(24.0 * u, 40.0 * u);

@@ -134,17 +134,24 @@ pub fn draw(scene: &Scene) {
         );
         y += 26.0 * u;
     }
-    let curve_bottom = if broad {
-        rect.bottom()
+    let beside = left_right + 44.0 * u;
+    let plot = if broad {
+        Rect::from_min_max(
+            pos2(beside, rect.top() + rect.height() * 0.68),
+            pos2(rect.right(), rect.bottom() - 20.0 * u),
+        )
     } else {
-        (y + 150.0 * u).min(rect.top() + rect.height() * 0.6)
+        let bottom = (y + 150.0 * u).min(rect.top() + rect.height() * 0.6);
+        Rect::from_min_max(pos2(rect.left(), y), pos2(left_right, bottom))
     };
-    let plot = Rect::from_min_max(pos2(rect.left(), y), pos2(left_right, curve_bottom));
     own_curve(scene, &pen, plot, id, &counts);
     let list = if broad {
-        Rect::from_min_max(pos2(left_right + 44.0 * u, rect.top()), rect.max)
+        Rect::from_min_max(
+            pos2(beside, rect.top()),
+            pos2(rect.right(), rect.top() + rect.height() * 0.6),
+        )
     } else {
-        Rect::from_min_max(pos2(rect.left(), curve_bottom + 36.0 * u), rect.max)
+        Rect::from_min_max(pos2(rect.left(), plot.bottom() + 36.0 * u), rect.max)
     };
     let categories = scene
         .ledger

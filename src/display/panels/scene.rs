@@ -34,7 +34,27 @@ pub struct Scene<'a> {
     pub real_secs: f64,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// The same scene, for another pen.
+    pub fn with_pen(&self, pen: &Pen) -> Scene<'a> {
+        Scene {
+            pen: pen.clone(),
+            frame: self.frame,
+            ledger: self.ledger,
+            world: self.world,
+            view: self.view,
+            texts: self.texts,
+            state: self.state,
+            now_secs: self.now_secs,
+            real_secs: self.real_secs,
+        }
+    }
+
+    /// The same scene, fainter.
+    pub fn faded(&self, opacity: f32) -> Scene<'a> {
+        self.with_pen(&self.pen.faded(opacity))
+    }
+
     /// The language on screen.
     pub fn lang(&self) -> Lang {
         self.view.lang
@@ -76,8 +96,8 @@ impl Scene<'_> {
         let text = self.compact(minor);
         let sign = self.sign();
         let gap = if sign.chars().count() > 1 { " " } else { "" };
-        match text.strip_prefix('−') {
-            Some(rest) => format!("−{sign}{gap}{rest}"),
+        match text.strip_prefix('–') {
+            Some(rest) => format!("–{sign}{gap}{rest}"),
             None => format!("{sign}{gap}{text}"),
         }
     }
