@@ -12,6 +12,12 @@ pub struct SourceArgs {
     /// The day: a scenario's name or file.
     #[arg(long, default_value = "double11-2016", value_name = "NAME|FILE")]
     pub scenario: String,
+    /// A real shop's orders (CSV or NDJSON), played instead of a scenario.
+    #[arg(long, value_name = "FILE", requires = "mapping")]
+    pub orders: Option<PathBuf>,
+    /// What the columns of --orders mean: a file, or a shipped mapping's name.
+    #[arg(long, value_name = "NAME|FILE", requires = "orders")]
+    pub mapping: Option<String>,
     /// Time of the day to begin at, as in 00:06:58; without it, ten seconds before the day.
     #[arg(long, value_name = "HH:MM:SS", value_parser = parse_time_of_day)]
     pub start: Option<i64>,
@@ -66,6 +72,13 @@ impl SourceArgs {
     /// # Errors
     /// [`SourceError`] naming the file and what is wrong in it.
     pub fn open(&self, catalogue: &Arc<Catalogue>) -> Result<Box<dyn Source>, SourceError> {
+        if let (Some(orders), Some(mapping)) = (&self.orders, &self.mapping) {
+            return Ok(Box::new(super::OrdersSource::open(
+                orders,
+                mapping,
+                Arc::clone(catalogue),
+            )?));
+        }
         Ok(Box::new(ScenarioSource::load(
             &self.scenario,
             Arc::clone(catalogue),
@@ -74,7 +87,10 @@ impl SourceArgs {
 
     /// What a state file calls this source.
     pub fn name(&self) -> String {
-        self.scenario.clone()
+        match &self.orders {
+            Some(orders) => orders.display().to_string(),
+            None => self.scenario.clone(),
+        }
     }
 
     /// The instant to begin at: where a gateway that was stopped would be now, or as asked.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use meridian::files;
-use meridian::gateway::{ScenarioSource, Source, SourceError};
+use meridian::gateway::{OrdersSource, ScenarioSource, Source, SourceError};
 use meridian::sales::Catalogue;
 
 /// The shipped catalogue, or the user's own.
@@ -33,6 +33,14 @@ pub fn open_source(
     sources: &cli::Sources,
     catalogue: &Arc<Catalogue>,
 ) -> Result<Box<dyn Source>, SourceError> {
+    if let (Some(orders), Some(mapping)) = (&sources.orders, &sources.mapping) {
+        let mapping = mapping.display().to_string();
+        return Ok(Box::new(OrdersSource::open(
+            orders,
+            &mapping,
+            Arc::clone(catalogue),
+        )?));
+    }
     Ok(Box::new(ScenarioSource::load(
         &sources.scenario,
         Arc::clone(catalogue),

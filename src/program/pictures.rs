@@ -11,11 +11,13 @@ use bevy::log::Level;
 use bevy::math::UVec2;
 use indicatif::{ProgressBar, ProgressStyle};
 use meridian::display::globe::camera::{Pose, Rig};
+use meridian::display::panels::Exact;
 use meridian::display::stage::picture::Studio;
 use meridian::display::stage::screenshot::{event_time, mode_word};
 use meridian::display::stage::{Output, Setup, adapter};
 use meridian::display::view::{Quality, View};
 use meridian::sales::Catalogue;
+use meridian::wire::Body;
 use serde_json::json;
 
 use super::catalogue;
@@ -24,6 +26,8 @@ use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
 const LEAD_MS: i64 = 3_000;
+/// How much of the past the rates' short history is filled with.
+const PAST_MS: i64 = 120_000;
 /// Frames per second of app time on the way there.
 const LEAD_FPS: i64 = 30;
 
@@ -59,6 +63,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
             zoom: look.zoom,
         });
     }
+    studio.world_mut().insert_resource(Exact(true));
     Ok(studio)
 }
 
@@ -69,9 +74,15 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
 pub fn shot(shot: &Shot) -> Result<()> {
     let file = writable(&shot.output)?;
     let catalogue = catalogue()?;
-    let mut player = Player::open(&shot.sources, &catalogue, shot.at.0 - LEAD_MS, 1.0)?;
+    let mut player = Player::open(&shot.sources, &catalogue, shot.at.0 - LEAD_MS - PAST_MS, 1.0)?;
     let mut studio = studio(&catalogue, shot.size, &shot.looks, &shot.sight)?;
     studio.receive(player.opening()?, 0);
+    // The minutes before are there for the rates' short history; their lights are long gone.
+    for second in (1..=PAST_MS / 1000).rev() {
+        let mut bodies = player.play(shot.at.0 - LEAD_MS - (second - 1) * 1000)?;
+        bodies.retain(|body| !matches!(body, Body::Lights(_)));
+        studio.receive(bodies, player.event_ms());
+    }
     let frames = LEAD_MS * LEAD_FPS / 1000;
     let step = Duration::from_secs(1) / LEAD_FPS as u32;
     for frame in 1..frames {
@@ -82,7 +93,10 @@ pub fn shot(shot: &Shot) -> Result<()> {
         studio.advance(step);
     }
     studio.receive(player.play(shot.at.0)?, player.event_ms());
-    let picture = studio.take(step)?;
+    studio.advance(step);
+    // Glyphs that are new in a frame are on the GPU in the next.
+    studio.advance(Duration::ZERO);
+    let picture = studio.take(Duration::ZERO)?;
     picture
         .save(&shot.output)
         .with_context(|| format!("{}: the picture can't be written", shot.output.display()))?;
