@@ -23,8 +23,8 @@ struct Varying {
     @location(1) @interpolate(flat) colour: vec3<f32>,
 }
 
-fn unpack_direction(packed: u32) -> vec3<f32> {
-    let oct = unpack2x16snorm(packed);
+fn unpack_direction(bits: u32) -> vec3<f32> {
+    let oct = unpack2x16snorm(bits);
     let y = 1.0 - abs(oct.x) - abs(oct.y);
     let fold = max(-y, 0.0);
     return normalize(vec3<f32>(

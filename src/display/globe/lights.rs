@@ -13,7 +13,7 @@ use crate::display::ledger::{Ledger, LightsArrived, World as Regions};
 use crate::display::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::display::theme::light;
 use crate::display::view::{Quality, View};
-use crate::sales::{Catalogue, PlaceId};
+use crate::sales::Catalogue;
 use crate::wire::Lights;
 
 /// Lights of one ring where each order is its own.
@@ -127,7 +127,7 @@ impl Packer {
             Instance {
                 a: direction,
                 b: kind | bucket << 1 | (random & 0xffff_0000),
-                birth_ms: (now_ms as u32).wrapping_add((random & 0xffff) * SPREAD_MS >> 16),
+                birth_ms: (now_ms as u32).wrapping_add(((random & 0xffff) * SPREAD_MS) >> 16),
                 weight,
             }
         };
@@ -179,13 +179,6 @@ impl Packer {
     pub fn places(&self) -> usize {
         self.directions.len()
     }
-}
-
-/// The place numbers' directions for other modules, packed.
-pub(super) fn packed_place(catalogue: &Catalogue, place: u16) -> Option<u32> {
-    catalogue
-        .place(PlaceId(place))
-        .map(|place| pack_direction(world_from_lat_lon(place.lat, place.lon)))
 }
 
 #[derive(Resource)]

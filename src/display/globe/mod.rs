@@ -3,7 +3,9 @@
 //! Radius 1 about the origin, north is +Y (see [`geo`]). Each module has one plugin; those that draw
 //! light are in a list of their own.
 
+pub mod arcs;
 pub mod camera;
+pub mod columns;
 pub mod earth;
 pub mod geo;
 pub mod labels;
@@ -14,6 +16,7 @@ pub mod shader;
 pub mod sky;
 pub mod sun;
 pub mod warmth;
+pub mod wave;
 
 use bevy::prelude::*;
 
@@ -29,5 +32,12 @@ pub fn plugin(app: &mut App) {
         pick::plugin,
     ));
     // What glows on the planet.
-    app.add_plugins((ring::plugin, lights::plugin, warmth::plugin));
+    app.add_plugins((
+        ring::plugin,
+        warmth::plugin,
+        columns::plugin,
+        arcs::plugin,
+        lights::plugin,
+        wave::plugin,
+    ));
 }
