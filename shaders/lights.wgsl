@@ -69,7 +69,6 @@ fn vertex(
     // In pixels; never less than what a pixel's middle can miss.
     let scale = view.viewport.w / 1080.0;
     let radius = max((1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash), 1.2);
-    // A light smaller than its least size keeps its sum.
     let strength = (1.5 * flash + 0.34 * ember) * weight * (0.55 + 0.09 * bucket)
         * smoothstep(0.015, 0.30, facing);
     let colour = select(data.order.rgb, data.payment.rgb, (light.y & 1u) == 1u);
@@ -83,7 +82,7 @@ fn vertex(
     out.position = vec4<f32>(clip.xy + corner * radius * 2.0 / view.viewport.zw * clip.w, clip.zw);
     out.corner = corner;
     // A flash is whiter at its first instant; then the hue holds.
-    out.colour = mix(colour, vec3<f32>(1.0, 0.92, 0.78), 0.35 * flash) * strength;
+    out.colour = mix(colour, vec3<f32>(1.0, 0.92, 0.78), 0.22 * flash) * strength;
     return out;
 }
 

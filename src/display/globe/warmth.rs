@@ -17,7 +17,7 @@ use crate::wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 /// Seconds between two paintings.
 const PAINT_SECS: f64 = 0.35;
 /// The number of orders and payments at a texel that is as warm as the picture can show, as log2.
-const HOTTEST_LOG2: f32 = 15.0;
+const HOTTEST_LOG2: f32 = 19.0;
 /// How strongly the Earth's shader adds the map.
 const GAIN: f32 = 0.85;
 
