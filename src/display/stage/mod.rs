@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bevy::app::{PluginGroupBuilder, ScheduleRunnerPlugin, TerminalCtrlCHandlerPlugin};
+use bevy::asset::AssetEventSystems;
 use bevy::camera::RenderTarget;
 use bevy::light::cluster::GlobalClusterSettings;
 use bevy::log::{Level, LogPlugin};
@@ -21,7 +22,7 @@ use bevy::render::render_resource::TextureFormat;
 use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, WindowMode, WindowResolution};
 use bevy::winit::WinitPlugin;
-use bevy_egui::EguiPlugin;
+use bevy_egui::{EguiPlugin, EguiPostUpdateSet};
 
 use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
@@ -148,6 +149,11 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
         app.insert_resource(PictureTarget(handle));
     }
+    // A new glyph goes to the GPU in the frame that shows it first, or that frame lacks it.
+    app.configure_sets(
+        PostUpdate,
+        EguiPostUpdateSet::PostProcessOutput.before(AssetEventSystems),
+    );
     app.add_observer(aim_camera)
         .add_observer(forget_monitor)
         .add_plugins((super::plugin, input::plugin, screenshot::plugin));
