@@ -161,6 +161,8 @@ mod tests {
     #[test]
     fn every_key_in_the_code_is_in_the_files() {
         let en = keys("assets/locales/en.ftl");
+        let bytes = crate::files::read("assets/locales/en.ftl").unwrap();
+        let english = String::from_utf8_lossy(&bytes);
         let sources = [
             include_str!("board.rs"),
             include_str!("curve.rs"),
@@ -179,7 +181,8 @@ mod tests {
                     && text
                         .chars()
                         .all(|symbol| symbol.is_ascii_lowercase() || symbol == '-');
-                if is_key {
+                // Names of arguments look the same.
+                if is_key && !english.contains(&format!("{{ ${text} }}")) {
                     used.insert(text.to_owned());
                 }
             }
@@ -193,9 +196,10 @@ mod tests {
         assert!(unused.is_empty(), "no panel uses {unused:?}");
         let texts = Texts::load();
         for key in &used {
-            for lang in [Lang::En, Lang::Zh] {
-                assert_ne!(&texts.get(lang, key), key, "{key} in {lang:?}");
-            }
+            // A text that Fluent can't read comes back as its key. In English a text may be its key.
+            assert_ne!(&texts.get(Lang::Zh, key), key, "{key} in Chinese");
+            let english = texts.get(Lang::En, key);
+            assert!(english != *key || key == "now", "{key} in English");
         }
     }
 }
