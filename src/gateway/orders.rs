@@ -1387,7 +1387,7 @@ fn amount(minor: i64, currency: Currency) -> String {
     let units = (minor / per_unit).to_string();
     let mut grouped = String::new();
     for (index, digit) in units.chars().enumerate() {
-        if index > 0 && (units.len() - index) % 3 == 0 {
+        if index > 0 && (units.len() - index).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

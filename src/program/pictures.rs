@@ -202,7 +202,7 @@ impl Reel {
                 frame: 0,
             });
         }
-        if size.width % 2 != 0 || size.height % 2 != 0 {
+        if !size.width.is_multiple_of(2) || !size.height.is_multiple_of(2) {
             bail!("--size: width and height of an .mp4 must be even");
         }
         let child = std::process::Command::new("ffmpeg")

@@ -179,7 +179,7 @@ impl Flight {
         let to = world_from_lat_lon(self.to.lat_deg, self.to.lon_deg);
         let angle = from.dot(to).clamp(-1.0, 1.0).acos();
         let along = |share: f32| -> (f32, f32) {
-            if angle < 1e-3 || angle > 3.1 {
+            if !(1e-3..=3.1).contains(&angle) {
                 return self.straight(share);
             }
             let world = (from * ((1.0 - share) * angle).sin() + to * (share * angle).sin()) / angle.sin();
@@ -404,10 +404,10 @@ fn steer(
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     let mut zoom = 1.0_f32;
     let mut pointer: Option<(Vec2, bool)> = None;
-    if let Ok(window) = windows.single() {
-        if let (Some(position), Some(buttons)) = (window.cursor_position(), buttons.as_ref()) {
-            pointer = Some((position, buttons.pressed(MouseButton::Left)));
-        }
+    if let Ok(window) = windows.single()
+        && let (Some(position), Some(buttons)) = (window.cursor_position(), buttons.as_ref())
+    {
+        pointer = Some((position, buttons.pressed(MouseButton::Left)));
     }
     if let Some(scroll) = scroll.filter(|scroll| scroll.delta.y != 0.0) {
         let lines = match scroll.unit {
