@@ -1,8 +1,11 @@
-// The planet and its air, found per pixel on one quad that faces the eye.
+// The planet and its air, found per pixel on two flat meshes that face the eye.
 //
-// Inside the disc: a ray meets the unit sphere; the ocean's gradient, dots of land on a spherical Fibonacci
-// lattice, the terminator, the air. Outside: the air's glow. Depth is that of the limb's plane inside the
-// disc (what lies behind it is hidden, what lies before it isn't) and infinitely far outside.
+// The disc: a ray meets the unit sphere; the ocean's gradient, dots of land on a spherical Fibonacci lattice, the
+// terminator, the air before them. Its depth is that of the limb's plane: what lies behind it is hidden, what lies
+// before it isn't. The ring around it (AIR): the air's glow, infinitely far away, so that the disc wins where both are.
+//
+// PLAIN leaves out what a rasteriser on the CPU pays dearly: it runs both sides of every branch in every pixel, so
+// there the second lattice and the filtered ground are gone for good, not skipped.
 
 #import bevy_pbr::mesh_view_bindings::view
 
@@ -32,7 +35,7 @@ struct Params {
 
 const PI: f32 = 3.14159265;
 const TAU: f32 = 6.2831853;
-// The quad reaches this far, in radii of the disc.
+// The air reaches this far, in radii of the disc.
 const REACH: f32 = 1.32;
 const LOG2_PHI: f32 = 0.69424191;
 const SQRT5: f32 = 2.23606798;
@@ -46,6 +49,7 @@ struct Varying {
 }
 
 @vertex
+// x, y: the mesh's corner; z: 1 on the ring's outer edge.
 fn vertex(@location(0) position: vec3<f32>) -> Varying {
     let eye = view.world_position;
     let distance = length(eye);
@@ -53,9 +57,18 @@ fn vertex(@location(0) position: vec3<f32>) -> Varying {
     let right = normalize(cross(vec3<f32>(0.0, 1.0, 0.0), back));
     let up = cross(back, right);
     let limb_radius = sqrt(max(1.0 - 1.0 / (distance * distance), 0.0));
-    let world = back / distance + (right * position.x + up * position.y) * limb_radius * REACH;
+#ifdef AIR
+    let reach = mix(0.999, REACH, position.z);
+#else
+    // Two pixels beyond the limb, for its soft edge.
+    let reach = 1.0 + 4.0 * sqrt(max(distance * distance - 1.0, 1e-4)) / (view.clip_from_view[1][1] * view.viewport.w);
+#endif
+    let world = back / distance + (right * position.x + up * position.y) * limb_radius * reach;
     var out: Varying;
     out.position = view.clip_from_world * vec4<f32>(world, 1.0);
+#ifdef AIR
+    out.position.z = 0.0;
+#endif
     out.ray = world - eye;
     out.key = normalize(back * 0.75 + up * 0.55 - right * 0.45);
     return out;
@@ -157,120 +170,150 @@ fn interleaved_noise(pixel: vec2<f32>) -> f32 {
     return fract(52.9829189 * fract(dot(pixel, vec2<f32>(0.06711056, 0.00583715))));
 }
 
-struct Output {
-    @location(0) colour: vec4<f32>,
-    @builtin(frag_depth) depth: f32,
+// How much the air beside this ray is lit: on the sun's side, and from behind by grazing light.
+fn air_light(limb_normal: vec3<f32>, ray: vec3<f32>) -> f32 {
+    let sun = params.sun.xyz;
+    let limb_sun = dot(limb_normal, sun);
+    let behind = max(dot(ray, sun), 0.0);
+    return 0.07 + 0.80 * smoothstep(-0.50, 0.80, limb_sun)
+        + 0.85 * behind * behind * smoothstep(-0.30, 0.30, limb_sun);
+}
+
+// A thin bright line that falls off fast, and a wide breath.
+fn air_glow(height: f32, lit: f32) -> vec3<f32> {
+    let edge = clamp((REACH - 1.0 - height) / (REACH - 1.0), 0.0, 1.0);
+    let glow = 0.62 * exp2(-height * 100.0) + 0.12 * exp2(-height * 26.0) + 0.040 * exp2(-height * 8.0);
+    return params.room.rgb + params.air.rgb * glow * lit * edge * edge
+        + vec3<f32>(0.30, 0.42, 0.55) * exp2(-height * 190.0) * lit * 0.35;
+}
+
+// Half a step of the screen's eight bits, so that the dark gradients don't band.
+fn dithered(colour: vec3<f32>, pixel: vec2<f32>) -> vec4<f32> {
+    let luma = max(max(colour.r, colour.g), colour.b);
+    let noise = (interleaved_noise(pixel) - 0.5) * (2.0 * sqrt(luma) + 0.05) / 255.0;
+    return vec4<f32>(max(colour + noise, vec3<f32>(0.0)), 1.0);
+}
+
+#ifdef AIR
+
+@fragment
+fn fragment(in: Varying) -> @location(0) vec4<f32> {
+    let eye = view.world_position;
+    let ray = normalize(in.ray);
+    let closest = eye - ray * dot(eye, ray);
+    let impact = length(closest);
+    let lit = air_light(closest / impact, ray);
+    return dithered(air_glow(max(impact - 1.0, 0.0), lit), in.position.xy);
+}
+
+#else
+
+fn ground_at(uv: vec2<f32>) -> vec3<f32> {
+#ifdef PLAIN
+    let size = vec2<f32>(textureDimensions(earth_texture));
+    return textureLoad(earth_texture, vec2<i32>(clamp(uv * size, vec2<f32>(0.0), size - 1.0)), 0).rgb;
+#else
+    return textureSampleLevel(earth_texture, earth_sampler, uv, 0.0).rgb;
+#endif
 }
 
 @fragment
-fn fragment(in: Varying) -> Output {
+fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let eye = view.world_position;
     let ray = normalize(in.ray);
     let sun = params.sun.xyz;
-    let distance = length(eye);
+    let distance2 = dot(eye, eye);
     let half_b = dot(eye, ray);
     let closest = eye - ray * half_b;
     let impact = length(closest);
     // World size of a pixel per distance.
     let pixel = 2.0 / (view.clip_from_view[1][1] * view.viewport.w);
-    let limb_pixel = pixel * sqrt(max(distance * distance - 1.0, 1e-4));
+    let limb_pixel = pixel * sqrt(max(distance2 - 1.0, 1e-4));
     let inside = clamp(0.5 - (impact - 1.0) / limb_pixel, 0.0, 1.0);
+    let lit = air_light(closest / max(impact, 1e-4), ray);
 
-    // How much the air beside this ray is lit: on the sun's side, and from behind by grazing light.
-    let limb_normal = closest / max(impact, 1e-4);
-    let limb_sun = dot(limb_normal, sun);
-    let behind = max(dot(ray, sun), 0.0);
-    let lit = 0.07 + 0.80 * smoothstep(-0.50, 0.80, limb_sun) + 0.85 * behind * behind * smoothstep(-0.30, 0.30, limb_sun);
+    let discriminant = max(half_b * half_b - (distance2 - 1.0), 0.0);
+    let reach = -half_b - sqrt(discriminant);
+    let p = eye + ray * reach;
+    let facing = clamp(-dot(p, ray), 0.0, 1.0);
+    let sun_dot = dot(p, sun);
+    let sunny = max(sun_dot, 0.0);
+    let day = smoothstep(-0.12, 0.30, sun_dot);
+    let night = 1.0 - day;
+    let key = 0.5 + 0.5 * dot(p, in.key);
 
-    // Outside: a thin bright line that falls off fast, and a wide breath.
-    var colour = params.room.rgb;
-    let height = max(impact - 1.0, 0.0);
-    let edge = clamp((REACH - impact) / (REACH - 1.0), 0.0, 1.0);
-    let glow = 0.62 * exp2(-height * 100.0) + 0.12 * exp2(-height * 26.0) + 0.040 * exp2(-height * 8.0);
-    let halo = params.air.rgb * glow * lit * edge * edge
-        + vec3<f32>(0.30, 0.42, 0.55) * exp2(-height * 190.0) * lit * 0.35;
-    var outside = params.room.rgb + halo;
-    var depth = 0.0;
-    colour = outside;
+    let turn = atan2(p.x, p.z) / TAU;
+    let v = 0.5 - asin(clamp(p.y, -1.0, 1.0)) / PI;
+    let uv = vec2<f32>(turn + 0.5, v);
 
-    if inside > 0.0 {
-        depth = in.position.z;
-        let discriminant = max(half_b * half_b - (distance * distance - 1.0), 0.0);
-        let reach = -half_b - sqrt(discriminant);
-        let p = normalize(eye + ray * reach);
-        let facing = clamp(-dot(p, ray), 0.0, 1.0);
-        let sun_dot = dot(p, sun);
-        let day = smoothstep(-0.12, 0.30, sun_dot);
-        let key = 0.5 + 0.5 * dot(p, in.key);
+    // Ocean: deep, a little lighter to the upper left and by day, with a broad sheen under the sun.
+    let roundness = 0.30 + 0.70 * facing;
+    var surface = mix(vec3<f32>(0.0016, 0.0040, 0.0105) * (0.35 + 1.25 * key * key),
+                      vec3<f32>(0.0050, 0.0170, 0.0430) * (0.22 + 0.85 * sunny), day) * roundness;
+    let sheen = max(dot(reflect(ray, p), sun), 0.0);
+    let sheen2 = sheen * sheen;
+    let sheen4 = sheen2 * sheen2;
+    let sheen8 = sheen4 * sheen4;
+    let sheen16 = sheen8 * sheen8;
+    surface += (vec3<f32>(0.010, 0.020, 0.032) * sheen4 * sheen
+        + vec3<f32>(0.012, 0.014, 0.015) * sheen16 * sheen16 * sheen8) * day;
 
-        let turn = atan2(p.x, p.z) / TAU;
-        let v = 0.5 - asin(clamp(p.y, -1.0, 1.0)) / PI;
-        let uv = vec2<f32>(turn + 0.5, v);
+    let ground = ground_at(uv);
 
-        // Ocean: deep, a little lighter to the upper left and by day, with a broad sheen under the sun.
-        let roundness = 0.30 + 0.70 * facing;
-        var surface = mix(vec3<f32>(0.0016, 0.0040, 0.0105) * (0.35 + 1.25 * key * key),
-                          vec3<f32>(0.0050, 0.0170, 0.0430) * (0.22 + 0.85 * max(sun_dot, 0.0)), day) * roundness;
-        let sheen = max(dot(reflect(ray, p), sun), 0.0);
-        surface += vec3<f32>(0.010, 0.020, 0.032) * pow(sheen, 5.0) * day + vec3<f32>(0.012, 0.014, 0.015) * pow(sheen, 40.0) * day;
+    // Warmth that orders left.
+    let heat = textureSampleLevel(warmth_texture, warmth_sampler, uv, 0.0).rgb * params.marks.w;
+    let warm = heat * smoothstep(0.02, 0.30, facing);
+    surface += warm * 0.40;
 
-        let ground = textureSampleLevel(earth_texture, earth_sampler, uv, 0.0).rgb;
-        let night = 1.0 - day;
+    // Land: a faint ground under the dots so that continents hold together.
+    let shore = ground.b;
+    surface += params.land.rgb * shore * (mix(0.020 + 0.020 * key, 0.085 * (0.4 + sunny), day)) * roundness;
+    let cities = ground.r * ground.r;
+    surface += vec3<f32>(0.52, 0.50, 0.46) * cities * night * 0.10 * facing;
 
-        // Warmth that orders left.
-        var warm = vec3<f32>(0.0);
-        if params.marks.w > 0.0 {
-            let heat = textureSampleLevel(warmth_texture, warmth_sampler, uv, 0.0).rgb * params.marks.w;
-            let fade = smoothstep(0.02, 0.30, facing);
-            warm = heat * fade;
-            surface += warm * 0.40;
+    var is_near_land = true;
+#ifndef PLAIN
+    let size = vec2<f32>(textureDimensions(near_land_texture));
+    let near = textureLoad(near_land_texture, vec2<i32>(clamp(uv * size, vec2<f32>(0.0), size - 1.0)), 0).r;
+    is_near_land = near > 0.5;
+#endif
+    if is_near_land {
+        let footprint = pixel * reach;
+        // The way to the eye along the surface (east, north), over the cosine: how pixels stretch.
+        let east = vec3<f32>(p.z, 0.0, -p.x) / max(sqrt(p.x * p.x + p.z * p.z), 1e-4);
+        let north = cross(p, east);
+        let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
+        let relief = 0.74 + 1.1 * ground.g;
+        let by_night = params.land.rgb * vec3<f32>(0.62, 0.92, 1.30) * (0.045 + 0.20 * key * key * key);
+        let by_day = params.land.rgb * (0.26 + 0.72 * sunny) + vec3<f32>(0.012, 0.016, 0.016);
+        let base = (mix(by_night, by_day, day) * relief
+            + vec3<f32>(0.60, 0.56, 0.48) * cities * night * 0.55)
+            * (0.35 + 0.65 * smoothstep(0.0, 0.55, facing));
+#ifdef PLAIN
+        let n = select(params.dots.x, params.dots.y, params.dots.z > 0.5);
+        surface += land_dots(turn, v, p.y, n, footprint, tilt, base, warm);
+#else
+        if params.dots.z < 0.999 {
+            surface += (1.0 - params.dots.z) * land_dots(turn, v, p.y, params.dots.x, footprint, tilt, base, warm);
         }
-
-        // Land: a faint ground under the dots so that continents hold together.
-        let shore = ground.b;
-        surface += params.land.rgb * shore * (mix(0.020 + 0.020 * key, 0.085 * (0.4 + max(sun_dot, 0.0)), day)) * roundness;
-        let cities = ground.r * ground.r;
-        surface += vec3<f32>(0.52, 0.50, 0.46) * cities * night * 0.10 * facing;
-
-        let size = vec2<f32>(textureDimensions(near_land_texture));
-        let near = textureLoad(near_land_texture, vec2<i32>(clamp(uv * size, vec2<f32>(0.0), size - 1.0)), 0).r;
-        if near > 0.5 {
-            let footprint = pixel * reach;
-            // The way to the eye along the surface (east, north), over the cosine: how pixels stretch.
-            let east = vec3<f32>(p.z, 0.0, -p.x) / max(sqrt(p.x * p.x + p.z * p.z), 1e-4);
-            let north = cross(p, east);
-            let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
-            let relief = 0.74 + 1.1 * ground.g;
-            let by_night = params.land.rgb * vec3<f32>(0.62, 0.92, 1.30) * (0.045 + 0.20 * key * key * key);
-            let by_day = params.land.rgb * (0.26 + 0.72 * max(sun_dot, 0.0)) + vec3<f32>(0.012, 0.016, 0.016);
-            let base = (mix(by_night, by_day, day) * relief
-                + vec3<f32>(0.60, 0.56, 0.48) * cities * night * 0.55)
-                * (0.35 + 0.65 * smoothstep(0.0, 0.55, facing));
-            if params.dots.z < 0.999 {
-                surface += (1.0 - params.dots.z) * land_dots(turn, v, p.y, params.dots.x, footprint, tilt, base, warm);
-            }
-            if params.dots.z > 0.001 {
-                surface += params.dots.z * land_dots(turn, v, p.y, params.dots.y, footprint, tilt, base, warm);
-            }
+        if params.dots.z > 0.001 {
+            surface += params.dots.z * land_dots(turn, v, p.y, params.dots.y, footprint, tilt, base, warm);
         }
-
-        // The air before the surface: thick at the limb.
-        let rim = 1.0 - facing;
-        let rim2 = rim * rim;
-        let veil = 0.050 * rim2 + 0.52 * rim2 * rim2 * rim2;
-        surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
-        // Dusk's thin line of warm light along the terminator.
-        let dusk = (sun_dot - 0.01) * 13.0;
-        surface += vec3<f32>(0.0050, 0.0030, 0.0032) * exp2(-dusk * dusk) * (0.3 + 0.7 * facing);
-        colour = mix(outside, surface, inside);
+#endif
     }
 
-    // Half a step of the screen's eight bits, so that the dark gradients don't band.
-    let luma = max(max(colour.r, colour.g), colour.b);
-    colour += (interleaved_noise(in.position.xy) - 0.5) * (2.0 * sqrt(luma) + 0.05) / 255.0;
+    // The air before the surface: thick at the limb.
+    let rim = 1.0 - facing;
+    let rim2 = rim * rim;
+    let veil = 0.050 * rim2 + 0.52 * rim2 * rim2 * rim2;
+    surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
+    // Dusk's thin line of warm light along the terminator.
+    let dusk = max(1.0 - abs(sun_dot - 0.01) * 7.0, 0.0);
+    surface += vec3<f32>(0.0050, 0.0030, 0.0032) * (dusk * dusk * (3.0 - 2.0 * dusk)) * (0.3 + 0.7 * facing);
 
-    var out: Output;
-    out.colour = vec4<f32>(max(colour, vec3<f32>(0.0)), 1.0);
-    out.depth = depth;
-    return out;
+    // Within two pixels of the limb the air's height is nothing.
+    let outside = params.room.rgb + (params.air.rgb * 0.78 + vec3<f32>(0.105, 0.147, 0.1925)) * lit;
+    return dithered(mix(outside, surface, inside), in.position.xy);
 }
+
+#endif

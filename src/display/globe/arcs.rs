@@ -1,7 +1,7 @@
 //! Parcels across borders: ribbons that fly from their region to their place, and a ring where they land.
 
 use bevy::camera::visibility::NoFrustumCulling;
-use bevy::mesh::MeshTag;
+use bevy::mesh::{Indices, MeshTag};
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
 
@@ -50,31 +50,28 @@ pub fn pack(arcs: &Arcs, catalogue: &Catalogue, now_ms: u64, out: &mut Vec<Insta
     }
 }
 
-/// Six corners per segment (number in the chunk, share of the trail, side), then the landing ring's two
-/// triangles (number, corner, 2).
-fn arcs_mesh(segments: usize) -> Mesh {
-    let mut numbers = Vec::with_capacity(CHUNK * (segments * 6 + 6));
-    for arc in 0..CHUNK {
-        let arc = arc as f32;
-        for segment in 0..segments {
-            let (s0, s1) = (
-                segment as f32 / segments as f32,
-                (segment + 1) as f32 / segments as f32,
-            );
-            for (share, side) in [
-                (s0, -1.0),
-                (s1, -1.0),
-                (s1, 1.0),
-                (s0, -1.0),
-                (s1, 1.0),
-                (s0, 1.0),
-            ] {
-                numbers.push([arc, share, side]);
-            }
+/// A ladder of segments (number in the chunk, share of the trail, side), then the landing ring's corners
+/// (number, corner, 2). Indexed, so that a rung that two segments share is worked out once.
+fn arcs_mesh(segments: u32) -> Mesh {
+    let per_arc = (segments + 1) * 2 + 4;
+    let mut numbers = Vec::with_capacity(CHUNK * per_arc as usize);
+    let mut indices = Vec::with_capacity(CHUNK * (segments as usize * 6 + 6));
+    for arc in 0..CHUNK as u32 {
+        let first = arc * per_arc;
+        for rung in 0..=segments {
+            let share = rung as f32 / segments as f32;
+            numbers.push([arc as f32, share, -1.0]);
+            numbers.push([arc as f32, share, 1.0]);
         }
-        numbers.extend([0.0, 1.0, 2.0, 0.0, 2.0, 3.0].map(|corner| [arc, corner, 2.0]));
+        for segment in 0..segments {
+            let at = first + segment * 2;
+            indices.extend([at, at + 2, at + 3, at, at + 3, at + 1]);
+        }
+        let ring = first + (segments + 1) * 2;
+        numbers.extend([0.0, 1.0, 2.0, 3.0].map(|corner| [arc as f32, corner, 2.0]));
+        indices.extend([0, 1, 2, 0, 2, 3].map(|corner| ring + corner));
     }
-    ring::number_mesh(numbers)
+    ring::number_mesh(numbers).with_inserted_indices(Indices::U32(indices))
 }
 
 #[derive(Resource)]
@@ -98,7 +95,7 @@ fn spawn_arcs(
 ) {
     let buffer = buffers.add(ring::instance_buffer(CAPACITY));
     let material = materials.add(ArcsMaterial { data: buffer.clone() });
-    let meshes = [12, 24].map(|segments| meshes.add(arcs_mesh(segments)));
+    let meshes = [10, 24].map(|segments| meshes.add(arcs_mesh(segments)));
     let [coarse, _] = &meshes;
     let life_ms = ((ARC_SECS + AFTER_SECS) * 1000.0) as u32 + SPREAD_MS;
     let ring = Ring::new(CAPACITY, CHUNK, life_ms);

@@ -1,4 +1,4 @@
-//! The planet: one quad that faces the eye, everything else in its shader.
+//! The planet: a disc and a ring of air that face the eye, everything else in their shader.
 
 use bevy::asset::{RenderAssetUsages, uuid_handle};
 use bevy::camera::visibility::NoFrustumCulling;
@@ -7,13 +7,13 @@ use bevy::mesh::MeshVertexBufferLayoutRef;
 use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    AsBindGroup, CompareFunction, Extent3d, RenderPipelineDescriptor, ShaderType,
-    SpecializedMeshPipelineError, TextureDimension, TextureFormat,
+    AsBindGroup, Extent3d, RenderPipelineDescriptor, ShaderType, SpecializedMeshPipelineError,
+    TextureDimension, TextureFormat,
 };
 use bevy::shader::{Shader, ShaderRef};
 
 use super::camera::Sight;
-use super::{shader, sun};
+use super::{ring, shader, sun};
 use crate::display::ledger::Ledger;
 use crate::display::theme::light;
 use crate::display::view::{Layout, Quality, View};
@@ -46,9 +46,26 @@ struct EarthParams {
     regions: [Vec4; 64],
 }
 
+/// What of the planet a material draws, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Part {
+    /// The ring of air around it, not the planet itself.
+    air: bool,
+    /// Without what a rasteriser on the CPU pays dearly.
+    plain: bool,
+}
+
+impl From<&EarthMaterial> for Part {
+    fn from(material: &EarthMaterial) -> Self {
+        material.part
+    }
+}
+
 /// The planet's material.
 #[derive(Asset, TypePath, AsBindGroup, Debug, Clone)]
+#[bind_group_data(Part)]
 pub struct EarthMaterial {
+    part: Part,
     #[uniform(0)]
     params: EarthParams,
     #[texture(1)]
@@ -84,15 +101,21 @@ impl Material for EarthMaterial {
         _pipeline: &MaterialPipeline,
         descriptor: &mut RenderPipelineDescriptor,
         layout: &MeshVertexBufferLayoutRef,
-        _key: MaterialPipelineKey<Self>,
+        key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
         let buffer = layout
             .0
             .get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?;
         descriptor.vertex.buffers = vec![buffer];
         descriptor.primitive.cull_mode = None;
-        if let Some(depth) = descriptor.depth_stencil.as_mut() {
-            depth.depth_compare = Some(CompareFunction::Always);
+        let Part { air, plain } = key.bind_group_data;
+        for (wanted, name) in [(air, "AIR"), (plain, "PLAIN")] {
+            if wanted {
+                descriptor.vertex.shader_defs.push(name.into());
+                if let Some(fragment) = descriptor.fragment.as_mut() {
+                    fragment.shader_defs.push(name.into());
+                }
+            }
         }
         Ok(())
     }
@@ -238,7 +261,8 @@ fn near_land(width: usize, height: usize, gray: &[u8]) -> (usize, usize, Vec<u8>
 
 #[derive(Resource)]
 struct Earth {
-    material: Handle<EarthMaterial>,
+    /// The disc and the air.
+    parts: [Handle<EarthMaterial>; 2],
     /// Seconds since the regions' value was looked at.
     since_choropleth_secs: f32,
 }
@@ -264,7 +288,11 @@ fn spawn_earth(
         )
     });
     let nearest = ImageFilterMode::Nearest;
-    let material = materials.add(EarthMaterial {
+    let disc = EarthMaterial {
+        part: Part {
+            air: false,
+            plain: false,
+        },
         params: EarthParams {
             sun: Vec4::Z,
             dots: Vec4::new(DOTS, DOTS, 0.0, 0.0),
@@ -292,17 +320,69 @@ fn spawn_earth(
             nearest,
         )),
         warmth: None,
-    });
-    commands.spawn((
-        Mesh3d(meshes.add(Rectangle::new(2.0, 2.0))),
-        MeshMaterial3d(material.clone()),
-        NoFrustumCulling,
-        Transform::IDENTITY,
-    ));
+    };
+    let air = EarthMaterial {
+        part: Part {
+            air: true,
+            ..disc.part
+        },
+        ..disc.clone()
+    };
+    let parts = [
+        (meshes.add(ring::number_mesh(disc_corners())), materials.add(disc)),
+        (meshes.add(ring::number_mesh(air_corners())), materials.add(air)),
+    ];
+    for (mesh, material) in &parts {
+        commands.spawn((
+            Mesh3d(mesh.clone()),
+            MeshMaterial3d(material.clone()),
+            NoFrustumCulling,
+            Transform::IDENTITY,
+        ));
+    }
     commands.insert_resource(Earth {
-        material,
+        parts: parts.map(|(_, material)| material),
         since_choropleth_secs: f32::INFINITY,
     });
+}
+
+/// Corners of a polygon round the unit circle: on it, or just outside.
+fn circle(outside: bool) -> Vec<Vec2> {
+    const CORNERS: usize = 64;
+    let radius = if outside {
+        1.0 / (std::f32::consts::PI / CORNERS as f32).cos()
+    } else {
+        1.0
+    };
+    (0..CORNERS)
+        .map(|corner| Vec2::from_angle(corner as f32 / CORNERS as f32 * std::f32::consts::TAU) * radius)
+        .collect()
+}
+
+/// Triangles that cover the unit disc.
+fn disc_corners() -> Vec<[f32; 3]> {
+    let rim = circle(true);
+    let next = rim.iter().cycle().skip(1);
+    rim.iter()
+        .zip(next)
+        .flat_map(|(a, b)| [[0.0; 3], [a.x, a.y, 0.0], [b.x, b.y, 0.0]])
+        .collect()
+}
+
+/// Triangles from the unit circle outwards; the third number is 1 at the outer edge.
+fn air_corners() -> Vec<[f32; 3]> {
+    let (inner, outer) = (circle(false), circle(true));
+    let pairs: Vec<(&Vec2, &Vec2)> = inner.iter().zip(&outer).collect();
+    let next = pairs.iter().cycle().skip(1);
+    pairs
+        .iter()
+        .zip(next)
+        .flat_map(|((a, far_a), (b, far_b))| {
+            let near = |point: &Vec2| [point.x, point.y, 0.0];
+            let far = |point: &Vec2| [point.x, point.y, 1.0];
+            [near(a), far(far_a), far(far_b), near(a), far(far_b), near(b)]
+        })
+        .collect()
 }
 
 /// The two lattices' numbers of dots and the finer one's share. At rest it is one lattice alone.
@@ -361,7 +441,8 @@ fn light_earth(
     mut materials: ResMut<Assets<EarthMaterial>>,
 ) {
     let Some(mut earth) = earth else { return };
-    let Some(current) = materials.get(&earth.material) else {
+    let [disc, _] = &earth.parts;
+    let Some(current) = materials.get(disc) else {
         return;
     };
     let mut params = current.params;
@@ -384,11 +465,20 @@ fn light_earth(
         earth.since_choropleth_secs = 0.0;
         params.regions = choropleth(&ledger);
     }
-    if (params != current.params || current.warmth != glow.texture)
-        && let Some(mut material) = materials.get_mut(&earth.material)
-    {
-        material.params = params;
-        material.warmth.clone_from(&glow.texture);
+    let plain = view.quality == Quality::Software;
+    if params == current.params && current.warmth == glow.texture && current.part.plain == plain {
+        return;
+    }
+    let sun_moved = params.sun != current.params.sun || current.part.plain != plain;
+    for (part, handle) in earth.parts.iter().enumerate() {
+        // The air knows nothing but the sun.
+        if (part == 0 || sun_moved)
+            && let Some(mut material) = materials.get_mut(handle)
+        {
+            material.params = params;
+            material.part.plain = plain;
+            material.warmth.clone_from(&glow.texture);
+        }
     }
 }
 

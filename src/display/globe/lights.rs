@@ -1,10 +1,13 @@
 //! Every order and payment as a light at its place: born within its tick, a flash, an ember, gone.
 
+use std::collections::HashMap;
+
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::mesh::MeshTag;
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
 
+use super::camera::Sight;
 use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
 use super::shader;
@@ -18,10 +21,10 @@ use crate::wire::Lights;
 
 /// Lights of one ring where each order is its own.
 const CAPACITY: usize = 524_288;
-/// Lights of one ring where those of the same tick, place and kind are one.
+/// Lights of one ring where those of the same tick, pixel and kind are one.
 const CAPACITY_MERGED: usize = 131_072;
 /// Lights of a mesh: what is drawn or left out together.
-const CHUNK: usize = 8_192;
+const CHUNK: usize = 2_048;
 /// Births of a tick are spread over this long.
 const SPREAD_MS: u32 = 100;
 /// How far a light stands from its city's middle at most, in radians: about 14 km.
@@ -72,6 +75,14 @@ pub struct Packer {
     sums: Vec<f32>,
     /// By place × 2 + kind: how bright each light of this batch is.
     weights: Vec<f32>,
+    /// By place: latitude, longitude and population.
+    where_it_is: Vec<(f32, f32, u32)>,
+    /// By place: the place that stands for it where lights are merged, for cells of [`Self::merged_deg`].
+    leaders: Vec<u16>,
+    merged_deg: Option<f32>,
+    /// By leader × 2 + kind: lights, their buckets' sum and their weights' sum.
+    merged: Vec<(u32, u32, f32)>,
+    merged_touched: Vec<u32>,
     crowd_ms: u64,
     seed: u32,
 }
@@ -105,19 +116,65 @@ impl Packer {
                 .map(|place| cell(place.lat, place.lon))
                 .collect(),
             sums: vec![0.0; CELL_COLUMNS * CELL_ROWS],
+            where_it_is: catalogue
+                .places()
+                .iter()
+                .map(|place| (place.lat, place.lon, place.population))
+                .collect(),
             directions,
             ..Self::default()
         }
     }
 
+    /// Chooses, for cells of this many degrees, which place stands for the others of its cell: the largest.
+    fn choose_leaders(&mut self, deg: f32) {
+        if self.merged_deg == Some(deg) {
+            return;
+        }
+        self.merged_deg = Some(deg);
+        let places = self.directions.len();
+        self.leaders = (0..places).map(|place| place as u16).collect();
+        self.merged = vec![(0, 0, 0.0); places * 2];
+        if deg <= 0.0 {
+            return;
+        }
+        let mut of_cell: HashMap<(i32, i32), (u32, u16)> = HashMap::new();
+        let cell_of = |(lat, lon, _): &(f32, f32, u32)| {
+            let row = (lat / deg).floor();
+            // Cells are as wide as they are high: degrees of longitude shrink towards the poles.
+            let wide = deg / (row * deg).to_radians().cos().max(0.02);
+            (row as i32, (lon / wide).floor() as i32)
+        };
+        for (place, known) in self.where_it_is.iter().enumerate() {
+            let leader = of_cell.entry(cell_of(known)).or_insert((known.2, place as u16));
+            if known.2 > leader.0 {
+                *leader = (known.2, place as u16);
+            }
+        }
+        for (leader, known) in self.leaders.iter_mut().zip(&self.where_it_is) {
+            if let Some((_, place)) = of_cell.get(&cell_of(known)) {
+                *leader = *place;
+            }
+        }
+    }
+
     /// Packs a batch that came at `now_ms` of app time into `out` and gives how many of its lights have a
-    /// place. With `merge`, those of one place and kind become one whose weight is the sum of theirs:
-    /// additive blending makes the same picture of it.
+    /// place. With `merge_deg`, those of one kind in one cell of so many degrees become one whose weight is the
+    /// sum of theirs: where a cell is no larger than a pixel, additive blending makes the same picture of it.
     ///
     /// A light's weight falls as its place and the places beside it get crowded, so that a thousand at one
     /// city shine about sixteen times as bright as one, and the hue survives. Payments give way to
     /// orders there: equal parts of gold and cyan would be white.
-    pub fn pack(&mut self, lights: &Lights, now_ms: u64, merge: bool, out: &mut Vec<Instance>) -> u64 {
+    pub fn pack(
+        &mut self,
+        lights: &Lights,
+        now_ms: u64,
+        merge_deg: Option<f32>,
+        out: &mut Vec<Instance>,
+    ) -> u64 {
+        if let Some(deg) = merge_deg {
+            self.choose_leaders(deg);
+        }
         let passed_ms = now_ms.saturating_sub(self.crowd_ms);
         self.crowd_ms = now_ms;
         let decay = (-(passed_ms as f32) / (LIGHT_SECS * 1000.0)).exp();
@@ -182,23 +239,34 @@ impl Packer {
                 weight,
             }
         };
-        if merge {
+        if merge_deg.is_some() {
+            self.merged_touched.clear();
             for key in &self.touched {
                 let key = *key as usize;
-                let (Some(direction), Some(weight), Some((count, buckets))) = (
-                    self.directions.get(key / 2),
+                let (Some(leader), Some(weight), Some((count, buckets))) = (
+                    self.leaders.get(key / 2),
                     self.weights.get(key),
                     self.counts.get(key),
                 ) else {
                     continue;
                 };
-                let bucket = (buckets + count / 2) / (*count).max(1);
-                out.push(instance(
-                    *direction,
-                    (key & 1) as u32,
-                    bucket.min(7),
-                    *count as f32 * weight,
-                ));
+                let at = usize::from(*leader) * 2 + (key & 1);
+                if let Some(sum) = self.merged.get_mut(at) {
+                    if sum.0 == 0 {
+                        self.merged_touched.push(at as u32);
+                    }
+                    *sum = (sum.0 + count, sum.1 + buckets, sum.2 + *count as f32 * weight);
+                }
+            }
+            for key in &self.merged_touched {
+                let key = *key as usize;
+                let (Some(direction), Some(sum)) = (self.directions.get(key / 2), self.merged.get_mut(key))
+                else {
+                    continue;
+                };
+                let (count, buckets, weight) = std::mem::take(sum);
+                let bucket = (buckets + count / 2) / count.max(1);
+                out.push(instance(*direction, (key & 1) as u32, bucket.min(7), weight));
             }
         } else {
             for (place, code) in lights.place.iter().zip(&lights.code) {
@@ -286,10 +354,18 @@ fn spawn_lights(
     });
 }
 
+/// The size of the cells in which lights are merged: about a pixel in the picture's middle, in steps of two, so
+/// that a slow zoom doesn't choose anew in every frame.
+fn cell_deg(sight: &Sight) -> f32 {
+    let pixel_deg = ((sight.distance - 1.0) / sight.focal_px.max(1.0)).to_degrees();
+    pixel_deg.max(1e-3).log2().floor().exp2() * 1.3
+}
+
 /// Writes the lights that came, and shows the chunks in which one lives.
 fn write_lights(
     time: Res<Time>,
     view: Res<View>,
+    sight: Res<Sight>,
     regions: Option<Res<Regions>>,
     mut arrived: MessageReader<LightsArrived>,
     mut ledger: ResMut<Ledger>,
@@ -313,11 +389,12 @@ fn write_lights(
         fresh.overwritten = lights.ring.overwritten;
         lights.ring = fresh;
     }
+    let merge_deg = merges.then(|| cell_deg(&sight));
     let packer = lights.packer.get_or_insert_with(|| Packer::new(&regions.0));
     lights.scratch.clear();
     let mut drawn = 0;
     for LightsArrived(batch) in arrived.read() {
-        let placed = packer.pack(batch, now_ms, merges, &mut lights.scratch);
+        let placed = packer.pack(batch, now_ms, merge_deg, &mut lights.scratch);
         let of = batch.place.len().min(batch.code.len()) as u64;
         let shown = if placed == of {
             batch.events
@@ -383,6 +460,7 @@ mod tests {
             counts: vec![(0, 0); 6],
             cells: vec![0, 1, 2],
             sums: vec![0.0; 3],
+            where_it_is: vec![(30.0, 110.0, 5), (10.0, 20.0, 1), (30.01, 110.01, 9)],
             ..Packer::default()
         }
     }
@@ -400,8 +478,8 @@ mod tests {
     #[test]
     fn merging_keeps_the_sum_of_light_and_what_cannot_be_placed_is_not_counted() {
         let (mut single, mut merged) = (Vec::new(), Vec::new());
-        assert_eq!(packer().pack(&batch(), 1000, false, &mut single), 5);
-        assert_eq!(packer().pack(&batch(), 1000, true, &mut merged), 5);
+        assert_eq!(packer().pack(&batch(), 1000, None, &mut single), 5);
+        assert_eq!(packer().pack(&batch(), 1000, Some(0.0), &mut merged), 5);
         assert_eq!((single.len(), merged.len()), (5, 3));
         for (direction, kind) in [(1, 0), (1, 1), (3, 1)] {
             let sum = |list: &[Instance]| -> f32 {
@@ -417,6 +495,23 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_in_a_pixel_are_one_light_at_the_largest_of_them() {
+        let (mut single, mut merged) = (Vec::new(), Vec::new());
+        packer().pack(&batch(), 1000, None, &mut single);
+        assert_eq!(packer().pack(&batch(), 1000, Some(0.25), &mut merged), 5);
+        // Places 0 and 2 share a cell, and 2 is larger; orders and payments stay apart.
+        assert_eq!(
+            merged
+                .iter()
+                .map(|light| (light.a, light.b & 1))
+                .collect::<Vec<_>>(),
+            [(3, 0), (3, 1)]
+        );
+        let sum = |list: &[Instance]| list.iter().map(|light| light.weight).sum::<f32>();
+        assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
+    }
+
+    #[test]
     fn births_are_spread_over_the_tick_and_crowds_are_held_back() {
         let lights = Lights {
             per_light: 1,
@@ -426,7 +521,7 @@ mod tests {
             ..Lights::default()
         };
         let mut out = Vec::new();
-        packer().pack(&lights, 5000, false, &mut out);
+        packer().pack(&lights, 5000, None, &mut out);
         assert!(out.iter().all(|light| (5000..5100).contains(&light.birth_ms)));
         let early = out.iter().filter(|light| light.birth_ms < 5050).count();
         assert!((400..600).contains(&early), "{early}");

@@ -15,7 +15,7 @@ use crate::sales::{Catalogue, EventMs};
 use crate::wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 
 /// Seconds between two paintings.
-const PAINT_SECS: f64 = 0.35;
+const PAINT_SECS: f64 = 0.5;
 /// The number of orders and payments at a texel that is as warm as the picture can show, as log2.
 const HOTTEST_LOG2: f32 = 19.0;
 /// How strongly the Earth's shader adds the map.
@@ -76,8 +76,10 @@ impl Heat {
 pub struct Painter {
     width: usize,
     height: usize,
-    /// By place: its texels and their shares.
+    /// By place: its texels, as numbers into `reached`, and their shares.
     kernels: Vec<[(u32, f32); 9]>,
+    /// The texels that any place can warm, in order, and their sums.
+    reached: Vec<u32>,
     sums: Vec<f32>,
     palette: Vec<[u8; 4]>,
 }
@@ -85,7 +87,7 @@ pub struct Painter {
 impl Painter {
     /// For a catalogue's places and a map's size.
     pub fn new(catalogue: &Catalogue, width: usize, height: usize) -> Self {
-        let kernels = catalogue
+        let mut kernels: Vec<[(u32, f32); 9]> = catalogue
             .places()
             .iter()
             .map(|place| {
@@ -105,6 +107,13 @@ impl Painter {
                 kernel
             })
             .collect();
+        // Most of the map is sea: only what can be warm is summed and coloured.
+        let mut reached: Vec<u32> = kernels.iter().flatten().map(|(texel, _)| *texel).collect();
+        reached.sort_unstable();
+        reached.dedup();
+        for (texel, _) in kernels.iter_mut().flatten() {
+            *texel = reached.binary_search(texel).unwrap_or(0) as u32;
+        }
         let palette = (0..=255)
             .map(|level| {
                 // Dull ember red when barely warm, gold, then pale gold.
@@ -121,7 +130,8 @@ impl Painter {
             width,
             height,
             kernels,
-            sums: vec![0.0; width * height],
+            sums: vec![0.0; reached.len()],
+            reached,
             palette,
         }
     }
@@ -139,11 +149,14 @@ impl Painter {
             }
         }
         let mut texels = vec![0; self.width * self.height * 4];
-        for (texel, sum) in texels.chunks_exact_mut(4).zip(&self.sums) {
-            if *sum > 0.0 {
+        for (texel, sum) in self.reached.iter().zip(&self.sums) {
+            let at = *texel as usize * 4;
+            if *sum > 0.0
+                && let Some(slot) = texels.get_mut(at..at + 4)
+            {
                 let level = ((1.0 + sum).log2() / HOTTEST_LOG2 * 255.0).min(255.0) as usize;
                 if let Some(colour) = self.palette.get(level) {
-                    texel.copy_from_slice(colour);
+                    slot.copy_from_slice(colour);
                 }
             }
         }

@@ -137,17 +137,33 @@ fn window_mode(fullscreen: bool) -> WindowMode {
     }
 }
 
+/// egui, drawn from one texture at a time where our own shader draws it.
+fn egui_plugin(quality: Quality) -> EguiPlugin {
+    let mut plugin = EguiPlugin::default();
+    if quality == Quality::Software {
+        plugin.bindless_mode_array_size = None;
+    }
+    plugin
+}
+
 /// Puts a display together.
 pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     let mut app = App::new();
     app.add_plugins(plugins(setup, adapter.backends))
-        .add_plugins(EguiPlugin::default())
+        .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
     if let Output::Picture { size } = setup.output {
         let image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
         let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
         app.insert_resource(PictureTarget(handle));
+    }
+    if setup.quality == Quality::Software {
+        super::globe::shader::load(
+            &mut app,
+            &bevy_egui::render::EGUI_SHADER_HANDLE,
+            "shaders/egui.wgsl",
+        );
     }
     // A new glyph goes to the GPU in the frame that shows it first, or that frame lacks it.
     app.configure_sets(
