@@ -32,7 +32,7 @@ use meridian::gateway::{GatewayConfig, Publisher, Pulled, ScenarioSource, Source
 use meridian::link::{Link, LinkConfig};
 use meridian::sales::{Batch, Catalogue};
 use meridian::tally::Tally;
-use meridian::wire::{self, Arcs, Body, Frame, Lights};
+use meridian::wire::{self, Arcs, Body, Frame, Heartbeat, Lights, Mode};
 
 /// The row that a child process runs.
 const CHILD: &str = "MERIDIAN_BENCH_ROW";
@@ -377,6 +377,7 @@ struct Maker {
     arcs_per_tick: usize,
     next: usize,
     made_secs: f64,
+    event_ms: i64,
 }
 
 fn make_lights(time: Res<Time<Real>>, maker: Option<ResMut<Maker>>, mut inbox: ResMut<Inbox>) {
@@ -408,7 +409,15 @@ fn make_lights(time: Res<Time<Real>>, maker: Option<ResMut<Maker>>, mut inbox: R
         made.arcs = arcs;
         made.events = made.place.len() as u64;
         (maker.pool, maker.next) = (pool, next);
-        inbox.bodies.push((Body::Lights(made), now_ms()));
+        let (event_ms, published_ms) = (maker.event_ms, now_ms());
+        let beat = Heartbeat {
+            event_ms,
+            published_ms,
+            mode: Mode::Demo,
+            paused: false,
+        };
+        inbox.bodies.push((Body::Heartbeat(beat), published_ms));
+        inbox.bodies.push((Body::Lights(made), published_ms));
     }
 }
 
@@ -495,14 +504,14 @@ fn flat(catalogue: &Arc<Catalogue>, orders_per_s: u64) -> Publisher {
         name = "double11-2016".to_owned();
     } else {
         folder = std::env::temp_dir().join(format!("meridian-bench-{}.toml", std::process::id()));
-        let orders = orders_per_s * 3_600;
+        let orders = orders_per_s * 2_000;
         let payments = orders * 12 / 17;
         let text = include_str!("flat.toml")
             .replace("@ORDERS@", &orders.to_string())
             .replace("@PAYMENTS@", &payments.to_string())
-            .replace("@PEAK_ORDERS@", &(orders_per_s * 51 / 50).to_string())
-            .replace("@PEAK_PAYMENTS@", &(orders_per_s * 12 / 17 * 51 / 50).to_string())
-            .replace("@HALF@", &(payments * 115 / 2).to_string())
+            .replace("@PEAK_ORDERS@", &orders_per_s.to_string())
+            .replace("@PEAK_PAYMENTS@", &(orders_per_s * 12 / 17).to_string())
+            .replace("@HALF@", &(payments * 115 * 6 / 10).to_string())
             .replace("@GMV@", &(payments * 115).to_string());
         std::fs::write(&folder, text).unwrap();
         name = folder.display().to_string();
@@ -572,6 +581,7 @@ fn frames(row: &str, load: Load) {
                 arcs_per_tick: (arcs as f64 / ARC_LIFE_SECS / 10.0).round() as usize,
                 next: 0,
                 made_secs: 0.0,
+                event_ms: noon_ms,
             })
             .add_systems(PreUpdate, make_lights);
             let mut inbox = app.world_mut().resource_mut::<Inbox>();

@@ -261,8 +261,8 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let ground = ground_at(uv);
 
     // Warmth that orders left.
-    let heat = textureSampleLevel(warmth_texture, warmth_sampler, uv, 0.0).rgb * params.marks.w;
-    let warm = heat * smoothstep(0.02, 0.30, facing);
+    let root = textureSampleLevel(warmth_texture, warmth_sampler, uv, 0.0).rgb;
+    let warm = root * root * params.marks.w * smoothstep(0.02, 0.30, facing);
     surface += warm * 0.40;
 
     // Land: a faint ground under the dots so that continents hold together.

@@ -14,8 +14,8 @@ use crate::display::view::{Quality, View};
 use crate::sales::{Catalogue, EventMs};
 use crate::wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 
-/// Seconds between two paintings.
-const PAINT_SECS: f64 = 0.5;
+/// Seconds between two paintings: a GPU's, and those of a rasteriser on the CPU, which cost a frame.
+const PAINT_SECS: [f64; 2] = [0.4, 1.0];
 /// The number of orders and payments at a texel that is as warm as the picture can show, as log2.
 const HOTTEST_LOG2: f32 = 19.0;
 /// How strongly the Earth's shader adds the map.
@@ -121,9 +121,9 @@ impl Painter {
                 let colour = (light::WARMTH * Vec3::new(1.0, 0.62, 0.45)).lerp(light::WARMTH, warm)
                     * warm.powf(1.6)
                     + Vec3::new(0.0, 0.22, 0.20) * warm.powi(5);
-                let srgb = Srgba::from(LinearRgba::rgb(colour.x, colour.y, colour.z));
-                let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-                [byte(srgb.red), byte(srgb.green), byte(srgb.blue), 255]
+                // As square roots: a gamma that the shader undoes with one multiplication.
+                let byte = |value: f32| (value.clamp(0.0, 1.0).sqrt() * 255.0).round() as u8;
+                [byte(colour.x), byte(colour.y), byte(colour.z), 255]
             })
             .collect();
         Self {
@@ -136,7 +136,7 @@ impl Painter {
         }
     }
 
-    /// The map's texels, sRGB.
+    /// The map's texels: square roots of linear light.
     pub fn paint(&mut self, heat: &Heat) -> Vec<u8> {
         self.sums.fill(0.0);
         for (count, kernel) in heat.counts.iter().zip(&self.kernels) {
@@ -192,7 +192,7 @@ fn map_image(width: usize, height: usize) -> Image {
         },
         TextureDimension::D2,
         &[0, 0, 0, 255],
-        TextureFormat::Rgba8UnormSrgb,
+        TextureFormat::Rgba8Unorm,
         RenderAssetUsages::RENDER_WORLD,
     );
     image.sampler = ImageSampler::Descriptor(ImageSamplerDescriptor {
@@ -234,7 +234,13 @@ fn warm_surface(
         heat.add(batch);
     }
     let now_secs = time.elapsed_secs_f64();
-    if !view.layers.warmth || painted_secs.is_some_and(|then| now_secs - then < PAINT_SECS) {
+    let [often, seldom] = PAINT_SECS;
+    let every_secs = if view.quality == Quality::Software {
+        seldom
+    } else {
+        often
+    };
+    if !view.layers.warmth || painted_secs.is_some_and(|then| now_secs - then < every_secs) {
         return;
     }
     *painted_secs = Some(now_secs);

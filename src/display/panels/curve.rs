@@ -9,7 +9,7 @@ use super::scene::Scene;
 use crate::display::theme::{colour, size};
 
 /// Most points of a curve.
-const POINTS: usize = 1_500;
+const POINTS: usize = 480;
 
 /// Draws the day.
 pub fn draw(scene: &Scene) {

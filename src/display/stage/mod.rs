@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bevy::app::{PluginGroupBuilder, ScheduleRunnerPlugin, TerminalCtrlCHandlerPlugin};
 use bevy::asset::AssetEventSystems;
+use bevy::asset::io::embedded::EmbeddedAssetRegistry;
 use bevy::camera::RenderTarget;
 use bevy::light::cluster::GlobalClusterSettings;
 use bevy::log::{Level, LogPlugin};
@@ -31,6 +32,9 @@ use super::text::Lang;
 use super::view::{Quality, View};
 use crate::sales::Catalogue;
 use crate::wire::{Level as NoticeLevel, Names, Notice};
+
+/// Where Bevy keeps its blit among its embedded assets.
+const BLIT: &str = "bevy_core_pipeline/blit/blit.wgsl";
 
 /// Exit status that asks a supervisor to start the display again: the GPU was lost.
 pub const EXIT_RESTART: u8 = 75;
@@ -146,6 +150,17 @@ fn egui_plugin(quality: Quality) -> EguiPlugin {
     plugin
 }
 
+/// Bevy's own blit gives way to ours.
+fn replace_blit(app: &mut App) {
+    let Some(embedded) = app.world_mut().get_resource_mut::<EmbeddedAssetRegistry>() else {
+        return;
+    };
+    match crate::files::read("shaders/blit.wgsl") {
+        Ok(bytes) => embedded.insert_asset(PathBuf::new(), BLIT.as_ref(), bytes.into_owned()),
+        Err(error) => error!("{error}"),
+    }
+}
+
 /// Puts a display together.
 pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     let mut app = App::new();
@@ -164,6 +179,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
             &bevy_egui::render::EGUI_SHADER_HANDLE,
             "shaders/egui.wgsl",
         );
+        replace_blit(&mut app);
     }
     // A new glyph goes to the GPU in the frame that shows it first, or that frame lacks it.
     app.configure_sets(
