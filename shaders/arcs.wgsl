@@ -103,7 +103,7 @@ fn vertex(
     let third = sin(angle / 3.0) * inverse_sine;
     let two_thirds = sin(angle * 2.0 / 3.0) * inverse_sine;
     // The control points' radius for a middle at this height.
-    let height = 0.012 + 0.105 * angle;
+    let height = 0.010 + 0.072 * angle;
     let radius = (8.0 * (1.0 + height) - 2.0 * cos(angle * 0.5)) / (6.0 * cos(angle / 6.0));
     let c1 = (from_point * two_thirds + to_point * third) * radius;
     let c2 = (from_point * third + to_point * two_thirds) * radius;
@@ -119,7 +119,7 @@ fn vertex(
     out.at = vec4<f32>(number.z, 0.0, 0.0, 0.0);
     let trail = number.y * number.y;
     let tip = smoothstep(0.86, 1.0, number.y) * (1.0 - after);
-    out.colour = (data.trail.rgb * trail * 0.42 + data.head.rgb * tip * 1.5)
+    out.colour = (data.trail.rgb * trail * 0.30 + data.head.rgb * tip * 1.2)
         * (1.0 - after) * data.trail.a * (0.55 + 0.10 * size);
     return out;
 }

@@ -66,9 +66,10 @@ fn vertex(
     let flash = max(1.0 - age / data.flash, 0.0);
     let ember = (1.0 - t) * (1.0 - t);
     let bucket = f32((light.y >> 1u) & 7u);
-    // In pixels; never less than what a pixel's middle can miss.
+    // In pixels of the picture; never less than what the middle of a drawn pixel can miss.
     let scale = view.viewport.w / 1080.0;
-    let radius = max((1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash), 1.2);
+    let least = 1.2 * view.viewport.w / view.main_pass_viewport.w;
+    let radius = max((1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash), least);
     let strength = (1.5 * flash + 0.34 * ember) * weight * (0.55 + 0.09 * bucket)
         * smoothstep(0.015, 0.30, facing);
     let colour = select(data.order.rgb, data.payment.rgb, (light.y & 1u) == 1u);

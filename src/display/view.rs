@@ -20,6 +20,27 @@ pub enum Quality {
     Ultra,
 }
 
+/// What may be spent on a frame within a preset. Lights aren't in it: they are never traded.
+#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// High dynamic range and its tone curve, a pass over the whole picture.
+    pub tone: bool,
+    /// Land dots of two lattices, filtered ground and relief; without it one lattice and plain ground.
+    pub fine_land: bool,
+    /// Share of the picture's width and height that the globe is drawn with.
+    pub scale: f32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            tone: true,
+            fine_land: true,
+            scale: 1.0,
+        }
+    }
+}
+
 /// A layer that can be switched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Layer {
@@ -221,6 +242,7 @@ pub fn plugin(app: &mut App) {
         ..default()
     })
     .init_resource::<Layout>()
+    .init_resource::<Budget>()
     .add_message::<Command>()
     .add_systems(Update, apply_commands.in_set(DisplaySystems::Apply));
 }

@@ -174,7 +174,7 @@ fn fly_arcs(
                 now_ms: ring::wrapped_ms(&time),
                 params: [ARC_SECS, AFTER_SECS, if view.reduced_motion { 1.0 } else { 0.0 }],
                 first: light::ORDER
-                    .lerp(Vec3::new(1.0, 0.86, 0.62), 0.45)
+                    .lerp(Vec3::new(1.0, 0.86, 0.62), 0.25)
                     .extend(crowd)
                     .to_array(),
                 second: Vec4::new(1.0, 0.96, 0.88, 0.0).to_array(),

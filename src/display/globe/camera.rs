@@ -13,7 +13,7 @@ use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::display::DisplaySystems;
 use crate::display::ledger::World as Regions;
 use crate::display::theme::duration::{FLIGHT_SECS, TURN_SECS};
-use crate::display::view::{Command, Layout, Quality, View};
+use crate::display::view::{Budget, Command, Layout, Quality, View};
 
 /// Vertical field of view.
 const FOV_DEG: f32 = 30.0;
@@ -369,9 +369,10 @@ fn spawn_camera(mut commands: Commands) {
 fn set_dynamic_range(
     mut commands: Commands,
     view: Res<View>,
+    budget: Res<Budget>,
     mut cameras: Query<(Entity, Has<Hdr>, &mut Tonemapping), With<GlobeCamera>>,
 ) {
-    let wanted = view.quality >= Quality::High;
+    let wanted = view.quality >= Quality::High && budget.tone;
     for (entity, has, mut tonemapping) in &mut cameras {
         if has == wanted {
             continue;

@@ -16,7 +16,7 @@ use super::camera::Sight;
 use super::{ring, shader, sun};
 use crate::display::ledger::Ledger;
 use crate::display::theme::light;
-use crate::display::view::{Layout, Quality, View};
+use crate::display::view::{Budget, Layout, Quality, View};
 
 const SHADER: Handle<Shader> = uuid_handle!("0b7d3c52-4a39-4be0-9d0e-6f1a54c8e917");
 /// One byte per texel: region number + 1, 0 water, 255 land of no region.
@@ -434,6 +434,7 @@ fn light_earth(
     time: Res<Time>,
     ledger: Res<Ledger>,
     view: Res<View>,
+    budget: Res<Budget>,
     layout: Res<Layout>,
     sight: Res<Sight>,
     glow: Res<SurfaceGlow>,
@@ -465,7 +466,7 @@ fn light_earth(
         earth.since_choropleth_secs = 0.0;
         params.regions = choropleth(&ledger);
     }
-    let plain = view.quality == Quality::Software;
+    let plain = view.quality == Quality::Software || !budget.fine_land;
     if params == current.params && current.warmth == glow.texture && current.part.plain == plain {
         return;
     }

@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod input;
 pub mod picture;
 pub mod quality;
+pub mod scale;
 pub mod screenshot;
 
 use std::path::PathBuf;
@@ -95,7 +96,7 @@ fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
     };
     let log = LogPlugin {
         level: setup.log_level,
-        filter: "wgpu=error,naga=warn,bevy_render=warn,bevy_winit=error,winit=error,offset_allocator=error,bevy_diagnostic=warn"
+        filter: "wgpu=error,naga=warn,bevy_render=warn,bevy_render::renderer=error,bevy_egui=error,bevy_winit=error,winit=error,offset_allocator=error,bevy_diagnostic=warn"
             .to_owned(),
         ..default()
     };
@@ -188,7 +189,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     );
     app.add_observer(aim_camera)
         .add_observer(forget_monitor)
-        .add_plugins((super::plugin, input::plugin, screenshot::plugin));
+        .add_plugins((super::plugin, input::plugin, scale::plugin, screenshot::plugin));
     app.add_plugins(quality::Plugin {
         govern: matches!(setup.output, Output::Window { .. }),
         trace: setup.trace.clone(),

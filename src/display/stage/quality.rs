@@ -12,48 +12,35 @@ use super::tell;
 use crate::display::DisplaySystems;
 use crate::display::ledger::Ledger;
 use crate::display::link::Inbox;
+use crate::display::text::{Lang, Texts};
 use crate::display::theme::duration::LIGHT_SECS;
-use crate::display::view::{Quality, View};
+use crate::display::view::{Budget, Quality, View};
 use crate::wire::Level;
 
 /// How long the governor looks before it acts, in seconds.
 const LOOK_SECS: f32 = 2.0;
+/// A step is worth it when frames take no more than this share of what they took before.
+const WORTH: f32 = 0.95;
 /// How many good looks in a row give a step back.
 const GOOD_LOOKS: u32 = 6;
 
-/// What may be spent on a frame. Lights aren't in it: they are never traded.
-#[derive(Resource, Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// Share of the land dots, 0 to 1.
-    pub dots: f32,
-    /// Glow and other passes over the whole picture.
-    pub post: bool,
-}
-
-/// From everything to the least; what is dearest per pixel and tells least goes first.
-const STEPS: [Budget; 4] = [
-    Budget {
-        dots: 1.0,
-        post: true,
-    },
-    Budget {
-        dots: 1.0,
-        post: false,
-    },
-    Budget {
-        dots: 0.6,
-        post: false,
-    },
-    Budget {
-        dots: 0.35,
-        post: false,
-    },
-];
-
-impl Default for Budget {
-    fn default() -> Self {
-        STEPS[0]
-    }
+/// A preset's steps, from everything to the least; what tells least goes first.
+fn steps(quality: Quality) -> Vec<Budget> {
+    let full = Budget::default();
+    let no_tone = Budget { tone: false, ..full };
+    let plain = Budget {
+        fine_land: false,
+        ..no_tone
+    };
+    let mut steps = match quality {
+        // Neither is there to be given up.
+        Quality::Software => vec![full],
+        Quality::Low => vec![full, Budget { tone: true, ..plain }],
+        Quality::High | Quality::Ultra => vec![full, no_tone, plain],
+    };
+    let last = steps.last().copied().unwrap_or(full);
+    steps.extend([0.75, 0.5].map(|scale| Budget { scale, ..last }));
+    steps
 }
 
 /// The longest frame that is steady enough, in seconds.
@@ -68,10 +55,15 @@ fn frame_goal_secs(quality: Quality) -> f32 {
 /// Watches how long frames take.
 #[derive(Resource, Debug, Default)]
 struct Governor {
+    steps: Vec<Budget>,
     step: usize,
     elapsed_secs: f32,
     frames: u32,
     good_looks: u32,
+    /// How long frames took before the last step down, until its effect was seen.
+    before_secs: Option<f32>,
+    /// Steps that didn't make frames quicker: not taken again in this preset.
+    useless: Vec<usize>,
     quality: Option<Quality>,
 }
 
@@ -84,6 +76,24 @@ enum Verdict {
 }
 
 impl Governor {
+    fn new(quality: Quality) -> Self {
+        Self {
+            steps: steps(quality),
+            quality: Some(quality),
+            ..default()
+        }
+    }
+
+    /// The nearest step in a direction that is worth taking.
+    fn next(&self, down: bool) -> Option<usize> {
+        let worth = |step: &usize| !self.useless.contains(step);
+        if down {
+            (self.step + 1..self.steps.len()).find(worth)
+        } else {
+            (0..self.step).rev().find(worth)
+        }
+    }
+
     /// Takes a frame into account.
     fn look(&mut self, frame_secs: f32, goal_secs: f32) -> Verdict {
         self.elapsed_secs += frame_secs;
@@ -94,17 +104,40 @@ impl Governor {
         let mean_secs = self.elapsed_secs / self.frames as f32;
         self.elapsed_secs = 0.0;
         self.frames = 0;
+        // What doesn't help is given back: the load is somewhere else.
+        if let Some(before_secs) = self.before_secs.take()
+            && mean_secs > before_secs * WORTH
+        {
+            self.useless.push(self.step);
+            if let Some(step) = self.next(false) {
+                self.step = step;
+            }
+            if mean_secs <= goal_secs * 1.15 {
+                return Verdict::More;
+            }
+            return match self.next(true) {
+                Some(step) => {
+                    self.step = step;
+                    self.before_secs = Some(before_secs);
+                    Verdict::Less
+                }
+                None => Verdict::More,
+            };
+        }
         if mean_secs > goal_secs * 1.15 {
             self.good_looks = 0;
-            if self.step + 1 < STEPS.len() {
-                self.step += 1;
+            if let Some(step) = self.next(true) {
+                self.step = step;
+                self.before_secs = Some(mean_secs);
                 return Verdict::Less;
             }
         } else if mean_secs < goal_secs * 0.6 {
             self.good_looks += 1;
-            if self.good_looks >= GOOD_LOOKS && self.step > 0 {
+            if self.good_looks >= GOOD_LOOKS
+                && let Some(step) = self.next(false)
+            {
                 self.good_looks = 0;
-                self.step -= 1;
+                self.step = step;
                 return Verdict::More;
             }
         } else {
@@ -112,20 +145,41 @@ impl Governor {
         }
         Verdict::Keep
     }
+
+    fn budget(&self) -> Budget {
+        self.steps.get(self.step).copied().unwrap_or_default()
+    }
+}
+
+/// What a budget leaves, in words.
+fn in_words(texts: &Texts, lang: Lang, budget: Budget) -> String {
+    if budget == Budget::default() {
+        return texts.get(lang, "governor-full");
+    }
+    let mut words = Vec::new();
+    if !budget.tone {
+        words.push(texts.get(lang, "governor-no-tone"));
+    }
+    if !budget.fine_land {
+        words.push(texts.get(lang, "governor-plain-land"));
+    }
+    if budget.scale < 1.0 {
+        let percent = format!("{:.0}", budget.scale * 100.0);
+        words.push(texts.with(lang, "governor-scale", &[("percent", percent)]));
+    }
+    words.join(&texts.get(lang, "list-comma"))
 }
 
 fn govern(
     time: Res<Time<Real>>,
     view: Res<View>,
+    texts: Res<Texts>,
     mut governor: ResMut<Governor>,
     mut budget: ResMut<Budget>,
     mut inbox: ResMut<Inbox>,
 ) {
     if governor.quality != Some(view.quality) {
-        *governor = Governor {
-            quality: Some(view.quality),
-            ..default()
-        };
+        *governor = Governor::new(view.quality);
         budget.set_if_neq(Budget::default());
     }
     // The first frames compile shaders: they say nothing of the ones to come.
@@ -136,22 +190,15 @@ fn govern(
     if verdict == Verdict::Keep {
         return;
     }
-    let wanted = STEPS.get(governor.step).copied().unwrap_or_default();
+    let wanted = governor.budget();
     budget.set_if_neq(wanted);
-    let percent = (wanted.dots * 100.0).round();
-    let glow_en = if wanted.post { "on" } else { "off" };
-    let glow_zh = if wanted.post { "开" } else { "关" };
-    let (en, zh) = if verdict == Verdict::Less {
-        (
-            format!("Frames were slow: glow {glow_en}, land dots {percent} %. Every light stays."),
-            format!("画面较慢：辉光{glow_zh}，陆地点 {percent}%。光点一个不少。"),
-        )
+    let key = if verdict == Verdict::Less {
+        "governor-less"
     } else {
-        (
-            format!("Frames are quick again: glow {glow_en}, land dots {percent} %."),
-            format!("画面恢复流畅：辉光{glow_zh}，陆地点 {percent}%。"),
-        )
+        "governor-more"
     };
+    let [en, zh] =
+        [Lang::En, Lang::Zh].map(|lang| texts.with(lang, key, &[("spent", in_words(&texts, lang, wanted))]));
     tell(&mut inbox, Level::Info, "quality_governed", en, zh);
 }
 
@@ -200,7 +247,6 @@ pub struct Plugin {
 
 impl bevy::app::Plugin for Plugin {
     fn build(&self, app: &mut App) {
-        app.init_resource::<Budget>();
         if self.govern {
             app.init_resource::<Governor>()
                 .add_systems(Update, govern.in_set(DisplaySystems::Input));
@@ -231,40 +277,67 @@ impl bevy::app::Plugin for Plugin {
 mod tests {
     use super::*;
 
-    fn run(governor: &mut Governor, frame_secs: f32, secs: f32) -> Vec<Verdict> {
-        (0..(secs / frame_secs) as u32)
-            .map(|_| governor.look(frame_secs, 1.0 / 12.0))
-            .filter(|verdict| *verdict != Verdict::Keep)
-            .collect()
+    /// Looks on for a while at frames whose length follows from the budget; gives what was decided.
+    fn run(governor: &mut Governor, secs: f32, frame_secs: impl Fn(Budget) -> f32) -> Vec<Verdict> {
+        let mut passed_secs = 0.0;
+        let mut verdicts = Vec::new();
+        while passed_secs < secs {
+            let frame = frame_secs(governor.budget());
+            passed_secs += frame;
+            let verdict = governor.look(frame, 1.0 / 12.0);
+            if verdict != Verdict::Keep {
+                verdicts.push(verdict);
+            }
+        }
+        verdicts
     }
 
     #[test]
-    fn slow_frames_cost_glow_then_dots_and_nothing_else() {
-        let mut governor = Governor::default();
-        assert_eq!(run(&mut governor, 0.2, 2.2), [Verdict::Less]);
+    fn slow_frames_cost_tone_then_land_then_scale_and_nothing_else() {
+        let mut governor = Governor::new(Quality::High);
+        let by_pixels = |budget: Budget| {
+            0.4 * budget.scale
+                * if budget.tone { 1.2 } else { 1.0 }
+                * if budget.fine_land { 1.2 } else { 1.0 }
+        };
+        let verdicts = run(&mut governor, 30.0, by_pixels);
+        assert_eq!(verdicts, [Verdict::Less; 4]);
         assert_eq!(
-            STEPS[governor.step],
+            governor.budget(),
             Budget {
-                dots: 1.0,
-                post: false
+                tone: false,
+                fine_land: false,
+                scale: 0.5
             }
         );
-        let more = run(&mut governor, 0.2, 60.0);
-        assert_eq!(more, [Verdict::Less, Verdict::Less]);
-        assert_eq!(governor.step, STEPS.len() - 1);
+    }
+
+    #[test]
+    fn what_does_not_help_is_given_back_and_not_tried_again() {
+        let mut governor = Governor::new(Quality::Software);
+        let by_lights = |_: Budget| 0.12;
+        let verdicts = run(&mut governor, 120.0, by_lights);
+        assert_eq!(verdicts, [Verdict::Less, Verdict::Less, Verdict::More]);
+        assert_eq!(governor.budget(), Budget::default());
     }
 
     #[test]
     fn quick_frames_give_it_back_one_by_one_and_only_after_a_while() {
-        let mut governor = Governor { step: 2, ..default() };
-        assert!(run(&mut governor, 0.02, 8.0).is_empty());
-        assert_eq!(run(&mut governor, 0.02, 6.0), [Verdict::More]);
+        let mut governor = Governor {
+            step: 2,
+            ..Governor::new(Quality::Low)
+        };
+        assert!(run(&mut governor, 8.0, |_| 0.02).is_empty());
+        assert_eq!(run(&mut governor, 6.0, |_| 0.02), [Verdict::More]);
         assert_eq!(governor.step, 1);
     }
 
     #[test]
     fn steady_frames_change_nothing() {
-        let mut governor = Governor { step: 1, ..default() };
-        assert!(run(&mut governor, 0.08, 120.0).is_empty());
+        let mut governor = Governor {
+            step: 1,
+            ..Governor::new(Quality::Low)
+        };
+        assert!(run(&mut governor, 120.0, |_| 0.08).is_empty());
     }
 }
