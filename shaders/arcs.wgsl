@@ -113,14 +113,18 @@ fn vertex(
     let to_eye = eye - p;
     let distance = length(to_eye);
     let across = normalize(cross(along, to_eye) + vec3<f32>(1e-9));
-    let half_width = pixel * distance * max((0.75 + 0.16 * size) * scale, 0.9) * (0.45 + 0.55 * number.y);
+    let half_width = pixel * distance * max((0.60 + 0.10 * size) * scale, 0.8) * (0.45 + 0.55 * number.y);
     let world = p * 1.0015 + across * (number.z * half_width);
     out.position = view.clip_from_world * vec4<f32>(world, 1.0);
     out.at = vec4<f32>(number.z, 0.0, 0.0, 0.0);
+    // Beyond the limb an arc dissolves: the sky above the planet belongs to the figures.
+    let sight = to_eye / distance;
+    let impact = length(p - sight * dot(p, sight));
+    let in_air = 1.0 - smoothstep(1.0, 1.11, impact);
     let trail = number.y * number.y;
-    let tip = smoothstep(0.86, 1.0, number.y) * (1.0 - after);
-    out.colour = (data.trail.rgb * trail * 0.30 + data.head.rgb * tip * 1.2)
-        * (1.0 - after) * data.trail.a * (0.55 + 0.10 * size);
+    let tip = smoothstep(0.90, 1.0, number.y) * (1.0 - after);
+    out.colour = (data.trail.rgb * trail * 0.20 + data.head.rgb * tip * 0.9)
+        * (1.0 - after) * data.trail.a * (0.55 + 0.10 * size) * in_air * in_air;
     return out;
 }
 

@@ -70,7 +70,7 @@ fn vertex(
     let scale = view.viewport.w / 1080.0;
     let least = 1.2 * view.viewport.w / view.main_pass_viewport.w;
     let radius = max((1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash), least);
-    let strength = (1.5 * flash + 0.34 * ember) * weight * (0.55 + 0.09 * bucket)
+    let strength = (2.2 * flash + 0.75 * ember) * weight * (0.55 + 0.09 * bucket)
         * smoothstep(0.015, 0.30, facing);
     let colour = select(data.order.rgb, data.payment.rgb, (light.y & 1u) == 1u);
     var corner = vec2<f32>(0.0, 2.0);

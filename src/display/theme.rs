@@ -30,7 +30,7 @@ pub mod light {
     use bevy::math::Vec3;
 
     /// An order.
-    pub const ORDER: Vec3 = Vec3::new(1.0, 0.62, 0.20);
+    pub const ORDER: Vec3 = Vec3::new(1.0, 0.56, 0.14);
     /// A payment.
     pub const PAYMENT: Vec3 = Vec3::new(0.16, 0.72, 1.0);
     /// Warmth left behind.

@@ -16,7 +16,7 @@ pub const HISTORY_STEP_MS: i64 = 60_000;
 /// Distance of the regions' points.
 pub const REGION_STEP_MS: i64 = 900_000;
 /// Most arcs in one tick; each says how many parcels it stands for.
-pub const MAX_ARCS: usize = 150;
+pub const MAX_ARCS: usize = 8;
 /// Most lights in one frame. A day at its peak has 30,000 in a tenth of a second; more come only when
 /// the day runs much faster than it did, and then one light stands for several.
 pub const MAX_LIGHTS: usize = 120_000;

@@ -167,7 +167,7 @@ fn fly_arcs(
     }
     if arcs.ring.alive(now_ms) > 0 {
         // Many at once are each thinner and fainter, so that their fans stay readable.
-        let crowd = (arcs.ring.alive(now_ms) as f32 / 400.0).max(1.0).powf(-0.35);
+        let crowd = (arcs.ring.alive(now_ms) as f32 / 200.0).max(1.0).powf(-0.35);
         uploads.header(
             &arcs.buffer,
             &Header {

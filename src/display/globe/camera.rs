@@ -21,6 +21,8 @@ const FOV_DEG: f32 = 30.0;
 const HOME_LAT_DEG: f32 = 22.0;
 /// See [`HOME_LAT_DEG`].
 const HOME_LON_DEG: f32 = 105.0;
+/// How much slower the tour is over home than over the far side: 0 is not at all, 1 is standing still.
+const DWELL: f32 = 0.8;
 /// The camera tilts no further north or south.
 const MAX_LAT_DEG: f32 = 78.0;
 /// Nearest, as a factor of the altitude at rest.
@@ -330,7 +332,8 @@ impl Rig {
         self.pose = self.pose.limited();
     }
 
-    /// Follows the daylight westward, one turn in [`TURN_SECS`]; a quarter at a time where motion is unwanted.
+    /// Follows the daylight westward, one turn in [`TURN_SECS`], slowly over the home region and quickly over the
+    /// far side; a quarter at a time where motion is unwanted.
     fn tour(&mut self, delta_secs: f32, reduced_motion: bool) {
         self.tour_secs += delta_secs;
         let turned_deg = 360.0 * self.tour_secs / TURN_SECS;
@@ -344,7 +347,9 @@ impl Rig {
             }
             return;
         }
-        self.pose.lon_deg = wrap_deg(self.tour_lon_deg - turned_deg);
+        let from_home = (self.pose.lon_deg - HOME_LON_DEG).to_radians();
+        let haste = (1.0 - DWELL * from_home.cos()) / (1.0 - DWELL * DWELL).sqrt();
+        self.pose.lon_deg = wrap_deg(self.pose.lon_deg - 360.0 * delta_secs / TURN_SECS * haste);
         self.goal = self.pose;
     }
 }
@@ -640,14 +645,17 @@ mod tests {
             touring: true,
             ..default()
         };
-        for _ in 0..60 {
-            rig.advance(1.0, &view);
-        }
-        assert!((rig.pose.lon_deg - 15.0).abs() < 0.1, "{}", rig.pose.lon_deg);
-        for _ in 0..180 {
-            rig.advance(1.0, &view);
-        }
-        assert!((rig.pose.lon_deg - HOME_LON_DEG).abs() < 0.1);
+        let mut turn = |secs: u32| {
+            for _ in 0..secs * 20 {
+                rig.advance(0.05, &view);
+            }
+            rig.pose.lon_deg
+        };
+        // A minute over home is 41 degrees, and the whole turn is a turn.
+        let after_a_minute = turn(60);
+        assert!((50.0..75.0).contains(&after_a_minute), "{after_a_minute}");
+        let after_a_turn = turn(180);
+        assert!((after_a_turn - HOME_LON_DEG).abs() < 1.0, "{after_a_turn}");
     }
 
     #[test]

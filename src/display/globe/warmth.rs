@@ -19,7 +19,7 @@ const PAINT_SECS: [f64; 2] = [0.4, 1.0];
 /// The number of orders and payments at a texel that is as warm as the picture can show, as log2.
 const HOTTEST_LOG2: f32 = 19.0;
 /// How strongly the Earth's shader adds the map.
-const GAIN: f32 = 0.85;
+const GAIN: f32 = 1.15;
 
 /// Decayed numbers of orders and payments by place.
 #[derive(Debug, Clone, Default)]
