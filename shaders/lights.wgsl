@@ -9,6 +9,7 @@ struct Data {
     life: f32,
     flash: f32,
     jitter: f32,
+    // a: gain of both.
     order: vec4<f32>,
     payment: vec4<f32>,
     // Direction; kind, bucket << 1, seed << 16; birth; weight.
@@ -69,8 +70,10 @@ fn vertex(
     // In pixels of the picture; never less than what the middle of a drawn pixel can miss.
     let scale = view.viewport.w / 1080.0;
     let least = 1.2 * view.viewport.w / view.main_pass_viewport.w;
-    let radius = max((1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash), least);
-    let strength = (2.2 * flash + 0.75 * ember) * weight * (0.55 + 0.09 * bucket)
+    let wanted = (1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash);
+    let radius = max(wanted, least);
+    // What had to grow is fainter, so that a small picture is no brighter than a large one.
+    let strength = data.order.a * (wanted / radius) * (2.2 * flash + 0.75 * ember) * weight * (0.55 + 0.09 * bucket)
         * smoothstep(0.015, 0.30, facing);
     let colour = select(data.order.rgb, data.payment.rgb, (light.y & 1u) == 1u);
     var corner = vec2<f32>(0.0, 2.0);

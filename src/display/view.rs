@@ -210,12 +210,17 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// Below this ratio of width to height, panels are stacked.
+    pub const PORTRAIT: f32 = 1.2;
+    /// Above this one, the sides are spread.
+    pub const ULTRAWIDE: f32 = 2.2;
+
     /// The planet's place for a picture of this size: wide, ultrawide or portrait.
     pub fn for_size(size: Vec2) -> Self {
         let aspect = size.x / size.y.max(1.0);
-        let (centre_y, radius) = if aspect < 0.9 {
+        let (centre_y, radius) = if aspect < Self::PORTRAIT {
             (0.344, (size.x * 0.33).min(size.y * 0.186))
-        } else if aspect > 2.2 {
+        } else if aspect > Self::ULTRAWIDE {
             (0.585, size.y * 0.37)
         } else {
             (0.505, (size.y * 0.322).min(size.x * 0.24))

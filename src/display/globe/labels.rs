@@ -36,7 +36,7 @@ struct Shown {
 }
 
 /// A font of one of our families; egui's own until the panels have put theirs in (an unknown family panics).
-pub(super) fn font(context: &Context, name: &'static str, size: f32) -> FontId {
+fn font(context: &Context, name: &'static str, size: f32) -> FontId {
     let family = FontFamily::Name(name.into());
     let known = context.fonts(|fonts| fonts.families().contains(&family));
     FontId::new(size, if known { family } else { FontFamily::Proportional })
@@ -46,14 +46,7 @@ pub(super) fn font(context: &Context, name: &'static str, size: f32) -> FontId {
 const HALO_PX: f32 = 1.2;
 
 /// Text with a dark halo.
-pub(super) fn haloed_text(
-    painter: &Painter,
-    at: Pos2,
-    text: &str,
-    font: FontId,
-    ink: Color32,
-    alpha: f32,
-) -> Rect {
+fn haloed_text(painter: &Painter, at: Pos2, text: &str, font: FontId, ink: Color32, alpha: f32) -> Rect {
     let galley = painter.layout_no_wrap(text.to_owned(), font, Color32::PLACEHOLDER);
     // Four copies are enough for a halo: each is as dear to draw as the text itself.
     let room = colour::ROOM.gamma_multiply(0.72 * alpha);

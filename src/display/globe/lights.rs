@@ -15,7 +15,7 @@ use crate::display::DisplaySystems;
 use crate::display::ledger::{Ledger, LightsArrived, World as Regions};
 use crate::display::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::display::theme::light;
-use crate::display::view::{Quality, View};
+use crate::display::view::{Budget, Quality, View};
 use crate::sales::Catalogue;
 use crate::wire::Lights;
 
@@ -33,6 +33,8 @@ const JITTER_RAD: f32 = 0.0022;
 const PLACE_POWER: f32 = 0.4;
 /// Where many such places are side by side, their sum grows as this power of theirs.
 const CELL_POWER: f32 = 0.86;
+/// How bright lights are where there is no high dynamic range.
+const LOW_RANGE_GAIN: f32 = 0.5;
 /// Degrees across a cell of such neighbours.
 const CELL_DEG: f32 = 2.0;
 /// Cells round the equator.
@@ -365,6 +367,7 @@ fn cell_deg(sight: &Sight) -> f32 {
 fn write_lights(
     time: Res<Time>,
     view: Res<View>,
+    budget: Res<Budget>,
     sight: Res<Sight>,
     regions: Option<Res<Regions>>,
     mut arrived: MessageReader<LightsArrived>,
@@ -428,10 +431,16 @@ fn write_lights(
         overwritten: lights.ring.overwritten,
         unplaced: stats.unplaced,
     };
+    // Without a tone curve light above 1 is cut off, channel by channel, until gold is white: less of it, then.
+    let gain = if view.quality >= Quality::High && budget.tone {
+        1.0
+    } else {
+        LOW_RANGE_GAIN
+    };
     let header = Header {
         now_ms: ring::wrapped_ms(&time),
         params: [LIGHT_SECS, FLASH_SECS, if merges { 0.0 } else { JITTER_RAD }],
-        first: light::ORDER.extend(0.0).to_array(),
+        first: light::ORDER.extend(gain).to_array(),
         second: light::PAYMENT.extend(0.0).to_array(),
     };
     if stats.alive > 0 {

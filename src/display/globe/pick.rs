@@ -1,20 +1,15 @@
-//! Which region is under the pointer, what a click on it does, and the few words beside it.
+//! Which region is under the pointer, and what a click on it does. (The words beside it are a panel's.)
 
 use bevy::input::touch::Touches;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
-use bevy_egui::egui::{LayerId, Order, pos2, vec2};
 use bevy_egui::input::EguiWantsInput;
-use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 
 use super::camera::{CLICK_SLOP_PX, Rig, Sight};
 use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
-use super::labels::{font, haloed_text};
 use crate::display::DisplaySystems;
-use crate::display::ledger::{Ledger, World as Regions};
-use crate::display::text::Lang;
-use crate::display::theme::{colour, family};
+use crate::display::ledger::World as Regions;
 use crate::display::view::{Command, View};
 use crate::sales::RegionId;
 
@@ -28,8 +23,6 @@ const SNAP_PX: f32 = 7.0;
 struct Clicks {
     pressed_at: Option<Vec2>,
     last: Option<(f32, RegionId)>,
-    /// The pointer, while it is over the planet and nothing else wants it.
-    hover_at: Option<Vec2>,
 }
 
 /// The region at a pixel, or the nearest within a few pixels.
@@ -68,12 +61,13 @@ fn pick_regions(
     };
     let regions = world.0.regions().len();
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
+    // What lies over the planet takes the pointer.
+    let covered = view.help_open || view.search.is_some();
     let cursor = windows
         .single()
         .ok()
         .and_then(Window::cursor_position)
-        .filter(|_| !egui_has_it && !rig.dragging());
-    clicks.hover_at = cursor;
+        .filter(|_| !egui_has_it && !rig.dragging() && !covered);
     let hovered = cursor.and_then(|pixel| region_at(&map, &sight, regions, pixel));
     if view.hovered != hovered {
         view.hovered = hovered;
@@ -93,6 +87,7 @@ fn pick_regions(
     }
     if let Some(touches) = touches
         && !egui_has_it
+        && !covered
     {
         for touch in touches.iter_just_released() {
             if touch.start_position().distance(touch.position()) <= CLICK_SLOP_PX * 2.0 {
@@ -121,103 +116,8 @@ fn pick_regions(
     }
 }
 
-/// A figure in as few digits as say it.
-fn short_figure(value: f64, lang: Lang) -> String {
-    let steps: &[(f64, &str)] = match lang {
-        Lang::En => &[(1e9, " bn"), (1e6, " m"), (1e4, " k")],
-        Lang::Zh => &[(1e8, " 亿"), (1e4, " 万")],
-    };
-    for (from, word) in steps {
-        if value >= *from {
-            let unit = if *word == " k" { 1e3 } else { *from };
-            let scaled = value / unit;
-            let digits = if scaled < 10.0 {
-                2
-            } else if scaled < 100.0 {
-                1
-            } else {
-                0
-            };
-            return format!("{scaled:.digits$}{word}");
-        }
-    }
-    format!("{value:.0}")
-}
-
-fn paint_tooltip(
-    view: Res<View>,
-    ledger: Res<Ledger>,
-    clicks: Res<Clicks>,
-    world: Option<Res<Regions>>,
-    mut contexts: EguiContexts,
-) {
-    let (Some(at), Some(id), Some(world)) = (clicks.hover_at, view.hovered, world) else {
-        return;
-    };
-    let (Some(region), Ok(context)) = (world.0.region(id), contexts.ctx_mut()) else {
-        return;
-    };
-    let counts = ledger.regions.get(usize::from(id.0)).copied().unwrap_or_default();
-    let name = match view.lang {
-        Lang::En => &region.name_en,
-        Lang::Zh => &region.name_zh,
-    };
-    let (symbol, per_unit) = ledger.hello.as_ref().map_or((String::new(), 100.0), |hello| {
-        (
-            hello.currency.symbol().to_owned(),
-            hello.currency.minor_per_unit() as f64,
-        )
-    });
-    let gmv = short_figure(counts.gmv_minor as f64 / per_unit, view.lang);
-    let orders = short_figure(counts.orders as f64, view.lang);
-    let total = ledger.totals.counts.gmv_minor;
-    let share = if total > 0 {
-        format!(" · {:.1} %", 100.0 * counts.gmv_minor as f64 / total as f64)
-    } else {
-        String::new()
-    };
-    let figures = match view.lang {
-        Lang::En => format!("{symbol}{gmv}{share}  ·  {orders} orders"),
-        Lang::Zh => format!("{symbol}{gmv}{share}  ·  {orders} 单"),
-    };
-    let painter = context.layer_painter(LayerId::new(Order::Tooltip, egui::Id::new("globe tooltip")));
-    let bounds = painter.clip_rect();
-    let name_font = font(context, family::BOLD, 15.0);
-    let figures_font = font(context, family::MEDIUM, 13.0);
-    let width = painter
-        .layout_no_wrap(figures.clone(), figures_font.clone(), colour::INK)
-        .size()
-        .x;
-    let x = (at.x + 18.0).min(bounds.max.x - width - 12.0);
-    let y = (at.y + 18.0).min(bounds.max.y - 48.0);
-    let line = haloed_text(&painter, pos2(x, y), name, name_font, colour::INK, 1.0);
-    haloed_text(
-        &painter,
-        line.left_bottom() + vec2(0.0, 2.0),
-        &figures,
-        figures_font,
-        colour::INK_SOFT,
-        1.0,
-    );
-}
-
-/// Hover, click, tooltip.
+/// Hover and click.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Clicks>()
-        .add_systems(Update, pick_regions.in_set(DisplaySystems::Input))
-        .add_systems(EguiPrimaryContextPass, paint_tooltip);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_short_in_both_languages() {
-        assert_eq!(short_figure(120.7e9, Lang::En), "121 bn");
-        assert_eq!(short_figure(120.7e9, Lang::Zh), "1207 亿");
-        assert_eq!(short_figure(1_234_567.0, Lang::En), "1.23 m");
-        assert_eq!(short_figure(15_300.0, Lang::Zh), "1.53 万");
-        assert_eq!(short_figure(900.0, Lang::En), "900");
-    }
+        .add_systems(Update, pick_regions.in_set(DisplaySystems::Input));
 }

@@ -52,12 +52,19 @@ pub struct Frame {
     pub feed: f32,
 }
 
+/// Half of the odometer's width at twelve digits and a sign, in cap heights.
+const HALF: f32 = 4.82;
+/// What stands beside it on the right: minor units and the figure in words.
+const BESIDE: f32 = 190.0;
+/// The minor units' part of that.
+const CENTS: f32 = 40.0;
+
 /// How a picture of this size stands.
 pub fn shape_of(size: Vec2) -> Shape {
     let aspect = size.x / size.y.max(1.0);
-    if aspect < 0.9 {
+    if aspect < Layout::PORTRAIT {
         Shape::Portrait
-    } else if aspect > 2.2 {
+    } else if aspect > Layout::ULTRAWIDE {
         Shape::Ultrawide
     } else {
         Shape::Wide
@@ -91,9 +98,12 @@ impl Frame {
         let feed = h - m * 0.62;
         match shape {
             Shape::Wide => {
-                // Cap height 6.4 % of the picture's height; 0.7 of the type's size is cap height.
-                let hero_size = 0.064 * h / 0.7 / u;
-                let hero = pos2(w * 0.5, m + 0.064 * h);
+                // Cap height 6.4 % of the picture's height, or what leaves room beside the columns; 0.7 of the
+                // type's size is cap height.
+                let room = w * 0.5 - m - column - (20.0 + BESIDE) * u;
+                let cap = (0.064 * h).min(room / HALF);
+                let hero_size = cap / 0.7 / u;
+                let hero = pos2(w * 0.5, m + cap);
                 let under = hero.y + 52.0 * u;
                 let top = m;
                 let curve = rect(m, h - 208.0 * u, w - m, h - 58.0 * u);
@@ -120,8 +130,10 @@ impl Frame {
                 }
             }
             Shape::Ultrawide => {
-                let hero_size = 0.085 * h / 0.7 / u;
-                let hero = pos2(w * 0.5, m * 0.8 + 0.085 * h);
+                let aspect = w / h.max(1.0);
+                let cap = h * (0.064 + 0.021 * ((aspect - 2.3) / 1.0).clamp(0.0, 1.0));
+                let hero_size = cap / 0.7 / u;
+                let hero = pos2(w * 0.5, m * 0.8 + cap);
                 let under = hero.y + 44.0 * u;
                 let top = m;
                 let bottom = h - 84.0 * u;
@@ -129,9 +141,8 @@ impl Frame {
                 let at = |part: f32| top + span * part;
                 let globe_left = layout.globe_centre.x - layout.globe_radius * 1.08;
                 // Two columns in what is left, the gap between them and to the globe alike.
-                let hero_half = 0.5 * 620.0 * hero_size / 92.0 * u;
-                let inner = globe_left.min(w * 0.5 - hero_half);
-                let gap = 72.0 * u;
+                let inner = globe_left.min(w * 0.5 - HALF * cap - (BESIDE - CENTS) * u);
+                let gap = (72.0 * u).min(w * 0.02);
                 let wide = ((inner - m - gap * 1.6) * 0.5).min(column * 1.75);
                 let (l1, l2) = (m, m + wide + gap);
                 let r2 = w - m;
@@ -188,9 +199,24 @@ impl Frame {
         }
     }
 
+    /// The odometer with what stands beside it, at its widest.
+    fn hero_rect(&self) -> Rect {
+        let cap = self.hero_size * 0.7 * self.u;
+        let beside = match self.shape {
+            Shape::Wide => BESIDE * self.u,
+            Shape::Ultrawide => (BESIDE - CENTS) * self.u,
+            Shape::Portrait => 0.0,
+        };
+        Rect::from_min_max(
+            pos2(self.hero.x - HALF * cap, self.hero.y - cap),
+            pos2(self.hero.x + HALF * cap + beside, self.hero.y),
+        )
+    }
+
     /// Every panel that must not touch another, by name.
-    pub fn panels(&self) -> [(&'static str, Rect); 7] {
+    pub fn panels(&self) -> [(&'static str, Rect); 8] {
         [
+            ("odometer", self.hero_rect()),
             ("orders", self.orders),
             ("payments", self.payments),
             ("mobile", self.mobile),
@@ -219,6 +245,12 @@ mod tests {
             (1440.0, 900.0),
             (1024.0, 768.0),
             (7680.0, 1080.0),
+            (3440.0, 1440.0),
+            (5120.0, 1440.0),
+            (1000.0, 1000.0),
+            (1440.0, 1400.0),
+            (800.0, 600.0),
+            (1200.0, 1920.0),
         ] {
             let layout = Layout::for_size(Vec2::new(w, h));
             let frame = Frame::new(&layout);

@@ -60,8 +60,10 @@ pub fn draw_panels(
         return;
     }
     let world = world.as_ref().map(|world| &*world.0);
+    let frame = frame::Frame::new(&layout);
     commands.write_batch(search::listen(
         &ctx,
+        &frame,
         view.search.as_deref(),
         world,
         &mut state.chosen,
@@ -74,7 +76,6 @@ pub fn draw_panels(
         .collect();
     state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
 
-    let frame = frame::Frame::new(&layout);
     let scene = scene::Scene {
         pen: pen::Pen {
             painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("panels"))),
@@ -172,12 +173,14 @@ mod tests {
             include_str!("rates.rs"),
             include_str!("region.rs"),
             include_str!("search.rs"),
+            include_str!("../stage/quality.rs"),
         ];
         let mut used = BTreeSet::new();
         for source in sources {
             let code = source.split("#[cfg(test)]").next().unwrap();
             for text in code.split('"').skip(1).step_by(2) {
                 let is_key = text.starts_with(|first: char| first.is_ascii_lowercase())
+                    && text.len() > 2
                     && text
                         .chars()
                         .all(|symbol| symbol.is_ascii_lowercase() || symbol == '-');

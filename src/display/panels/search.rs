@@ -1,7 +1,8 @@
 //! The search field: what it finds, and the keys it takes while it is open.
 
-use bevy_egui::egui::{Align, Context, Event, Key, Stroke, pos2};
+use bevy_egui::egui::{Align, Context, Event, Key, PointerButton, Pos2, Stroke, pos2};
 
+use super::frame::Frame;
 use super::pen::Face;
 use super::scene::Scene;
 use crate::display::text::Lang;
@@ -73,10 +74,41 @@ pub fn find(world: &Catalogue, text: &str) -> Vec<Found> {
         .collect()
 }
 
-/// Takes the keys: opens the field, types in it, chooses, flies. Escape is [`Command::Back`], whose
-/// key belongs to the stage.
+/// Where the field stands: its left end, its width, its text's baseline.
+fn field(frame: &Frame) -> (f32, f32, f32) {
+    let width = (560.0 * frame.u).min(frame.whole.width() - 2.0 * size::MARGIN * frame.u);
+    (frame.hero.x - width * 0.5, width, frame.whole.height() * 0.30)
+}
+
+/// Distance of two results.
+const ROW: f32 = 40.0;
+/// From the field's baseline to its line.
+const LINE: f32 = 16.0;
+
+/// The result at a point, counted from 0, or `None` beside them.
+fn row_at(frame: &Frame, at: Pos2) -> Option<usize> {
+    let (left, width, baseline) = field(frame);
+    if !(left - 24.0 * frame.u..=left + width + 24.0 * frame.u).contains(&at.x) {
+        return None;
+    }
+    // A row reaches from above its capitals to below its descenders.
+    let row = (at.y - baseline - (LINE + ROW - 27.0) * frame.u) / (ROW * frame.u);
+    (0.0..RESULTS as f32).contains(&row).then_some(row as usize)
+}
+
+fn fly_to(found: Option<&Found>) -> Vec<Command> {
+    match found {
+        Some(Found::Region(region)) => vec![Command::FlyTo(*region)],
+        Some(Found::Place(place)) => vec![Command::FlyToPlace(*place), Command::Search(None)],
+        None => Vec::new(),
+    }
+}
+
+/// Takes the keys and the pointer: types in the field, chooses, flies. A click beside the results closes it.
+/// Escape is [`Command::Back`], whose key belongs to the stage.
 pub fn listen(
     ctx: &Context,
+    frame: &Frame,
     search: Option<&str>,
     world: Option<&Catalogue>,
     chosen: &mut usize,
@@ -118,16 +150,28 @@ pub fn listen(
                 ..
             } => {
                 let found = world.map(|world| find(world, &text)).unwrap_or_default();
-                let at = (*chosen).min(found.len().saturating_sub(1));
-                match found.get(at) {
-                    Some(Found::Region(region)) => commands.push(Command::FlyTo(*region)),
-                    Some(Found::Place(place)) => {
-                        commands.push(Command::FlyToPlace(*place));
-                        commands.push(Command::Search(None));
-                    }
-                    None => {}
+                return fly_to(found.get((*chosen).min(found.len().saturating_sub(1))));
+            }
+            Event::PointerMoved(at) => {
+                if let Some(row) = row_at(frame, at) {
+                    *chosen = row;
                 }
-                return commands;
+            }
+            Event::PointerButton {
+                pos,
+                button: PointerButton::Primary,
+                pressed: false,
+                ..
+            } => {
+                let found = world.map(|world| find(world, &text)).unwrap_or_default();
+                let chosen = row_at(frame, pos).and_then(|row| found.get(row));
+                let (_, _, baseline) = field(frame);
+                let beside = chosen.is_none() && (pos.y - baseline).abs() > ROW * frame.u;
+                return if beside {
+                    vec![Command::Search(None)]
+                } else {
+                    fly_to(chosen)
+                };
             }
             _ => {}
         }
@@ -152,9 +196,7 @@ pub fn draw(scene: &Scene) {
         0.0,
         pen.tint(colour::ROOM).gamma_multiply(0.82),
     );
-    let width = (560.0 * u).min(scene.frame.whole.width() - 2.0 * size::MARGIN * u);
-    let left = scene.frame.hero.x - width * 0.5;
-    let mut y = scene.frame.whole.height() * 0.30;
+    let (left, width, mut y) = field(&scene.frame);
     let type_size = size::TITLE * 1.25;
     let shown = if text.is_empty() {
         pen.text(
@@ -185,7 +227,7 @@ pub fn draw(scene: &Scene) {
             Stroke::new(2.0 * u, pen.tint(colour::GOLD)),
         );
     }
-    y += 16.0 * u;
+    y += LINE * u;
     pen.painter.hline(
         left..=left + width,
         y,
@@ -207,7 +249,7 @@ pub fn draw(scene: &Scene) {
     }
     let chosen = scene.state.chosen.min(found.len().saturating_sub(1));
     for (at, item) in found.iter().enumerate() {
-        y += 40.0 * u;
+        y += ROW * u;
         let (name, detail) = match item {
             Found::Region(id) => {
                 let region = world.region(*id);
@@ -274,6 +316,65 @@ mod tests {
         assert!(find(&world, "").is_empty());
         assert!(find(&world, "zzzzqq").is_empty());
         assert!(find(&world, "a").len() <= RESULTS);
+    }
+
+    #[test]
+    fn each_result_is_hit_where_it_is_drawn() {
+        for (width, height) in [(1920.0, 1080.0), (1080.0, 1920.0), (3840.0, 860.0)] {
+            let frame = Frame::new(&crate::display::view::Layout::for_size(bevy::math::Vec2::new(
+                width, height,
+            )));
+            let (left, width, baseline) = field(&frame);
+            for row in 0..RESULTS {
+                let drawn_at = baseline + (LINE + ROW * (row as f32 + 1.0)) * frame.u;
+                assert_eq!(
+                    row_at(&frame, pos2(left + width * 0.5, drawn_at - 5.0 * frame.u)),
+                    Some(row)
+                );
+            }
+            assert_eq!(row_at(&frame, pos2(left + width * 0.5, baseline)), None);
+            assert_eq!(
+                row_at(&frame, pos2(left - 60.0 * frame.u, baseline + 60.0 * frame.u)),
+                None
+            );
+        }
+    }
+
+    fn pressed(world: &Catalogue, events: Vec<Event>) -> Vec<Command> {
+        let frame = Frame::new(&crate::display::view::Layout::default());
+        let ctx = Context::default();
+        let input = bevy_egui::egui::RawInput {
+            events,
+            ..Default::default()
+        };
+        let mut commands = Vec::new();
+        let _ = ctx.run_ui(input, |ui| {
+            commands = listen(ui.ctx(), &frame, Some("Japan"), Some(world), &mut 0);
+        });
+        commands
+    }
+
+    #[test]
+    fn a_click_flies_and_a_click_beside_closes() {
+        let world = world();
+        let frame = Frame::new(&crate::display::view::Layout::default());
+        let (left, _, baseline) = field(&frame);
+        let click = |at: Pos2| {
+            pressed(
+                &world,
+                vec![Event::PointerButton {
+                    pos: at,
+                    button: PointerButton::Primary,
+                    pressed: false,
+                    modifiers: Default::default(),
+                }],
+            )
+        };
+        let japan = world.by_iso2("JP").unwrap();
+        let first = pos2(left + 20.0, baseline + (LINE + ROW - 6.0) * frame.u);
+        assert_eq!(click(first), [Command::FlyTo(japan)]);
+        assert_eq!(click(pos2(4.0, 4.0)), [Command::Search(None)]);
+        assert!(click(pos2(left + 20.0, baseline)).is_empty());
     }
 
     #[test]
