@@ -108,3 +108,5 @@ governor-no-tone = tone curve off
 governor-plain-land = plain land
 governor-scale = globe drawn at { $percent } % of its size
 list-comma = {", "}
+ahead-record = The mark to beat
+ahead-milestones = Milestones ahead

@@ -108,3 +108,5 @@ governor-no-tone = 色调曲线关闭
 governor-plain-land = 陆地简化
 governor-scale = 地球按 { $percent }% 尺寸绘制
 list-comma = ，
+ahead-record = 待超越的纪录
+ahead-milestones = 即将冲击的里程碑

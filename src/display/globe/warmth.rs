@@ -119,7 +119,7 @@ impl Painter {
                 // Dull ember red when barely warm, gold, then pale gold.
                 let warm = level as f32 / 255.0;
                 let colour = (light::WARMTH * Vec3::new(1.0, 0.62, 0.45)).lerp(light::WARMTH, warm)
-                    * warm.powf(1.6)
+                    * warm.powf(2.1)
                     + Vec3::new(0.0, 0.22, 0.20) * warm.powi(5);
                 // As square roots: a gamma that the shader undoes with one multiplication.
                 let byte = |value: f32| (value.clamp(0.0, 1.0).sqrt() * 255.0).round() as u8;

@@ -1,6 +1,6 @@
 //! The regions' leaderboard and the categories.
 
-use bevy_egui::egui::{Align, Rect, pos2, vec2};
+use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
 
 use super::format;
 use super::pen::{Face, Pen};
@@ -21,12 +21,69 @@ pub fn draw(scene: &Scene) {
     if left <= 0.01 {
         return;
     }
+    if scene.ledger.totals.counts == Counts::default() && scene.ledger.into_day_ms().is_none_or(|ms| ms < 0) {
+        ahead(&scene.faded(left));
+        return;
+    }
     let covers = |rect: Rect| scene.frame.region.shrink(1.0).intersects(rect);
     let board = if covers(scene.frame.board) { left } else { 1.0 };
     leaderboard(scene, &scene.pen.faded(board), scene.frame.board);
     let split = if covers(scene.frame.categories) { left } else { 1.0 };
     let counts = &scene.ledger.categories;
     categories(scene, &scene.pen.faded(split), scene.frame.categories, counts);
+}
+
+/// Before the day: what is to be beaten, and what will be celebrated.
+fn ahead(scene: &Scene) {
+    let Some(hello) = scene.ledger.hello.as_ref() else {
+        return;
+    };
+    let pen = &scene.pen;
+    let u = pen.u;
+    if let Some((past, most)) = hello
+        .comparisons
+        .first()
+        .and_then(|past| Some((past, *past.gmv_minor.iter().max()?)))
+    {
+        let rect = scene.frame.board;
+        let line = scene.heading(rect, &scene.t("ahead-record"));
+        let baseline = line + 58.0 * u;
+        let figure = pen.text(
+            pos2(rect.left(), baseline),
+            Align::Min,
+            &scene.money(most),
+            size::FIGURE,
+            Face::Figures,
+            colour::INK,
+        );
+        scene.label(
+            pos2(figure.right() + 14.0 * u, baseline),
+            Align::Min,
+            scene.lang().pick(&past.label),
+        );
+    }
+    if hello.milestones_minor.is_empty() {
+        return;
+    }
+    let rect = scene.frame.categories;
+    let line = scene.heading(rect, &scene.t("ahead-milestones"));
+    let room = rect.bottom() - line - 4.0 * u;
+    let rows = ((room / (ROW_LEAST * u)) as usize).max(1);
+    let row = (room / rows as f32).min(ROW_LEAST * 1.3 * u);
+    for (at, milestone) in hello.milestones_minor.iter().take(rows).enumerate() {
+        let baseline = line + 4.0 * u + (at as f32 + 0.5) * row + size::BODY * u * 0.28;
+        let ring = pos2(rect.left() + 6.0 * u, baseline - size::BODY * u * 0.34);
+        let stroke = Stroke::new(1.6 * u, pen.tint(colour::GOLD));
+        pen.painter.circle_stroke(ring, 4.0 * u, stroke);
+        pen.text(
+            pos2(rect.left() + 24.0 * u, baseline),
+            Align::Min,
+            &scene.money(*milestone),
+            size::BODY,
+            Face::Figures,
+            colour::INK,
+        );
+    }
 }
 
 fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
