@@ -20,6 +20,10 @@ pub const MAX_ARCS: usize = 8;
 /// Most lights in one frame. A day at its peak has 30,000 in a tenth of a second; more come only when
 /// the day runs much faster than it did, and then one light stands for several.
 pub const MAX_LIGHTS: usize = 120_000;
+/// A step with more orders and payments than this isn't gone through row by row where the source can do without:
+/// its figures are taken from the source's own account, which is exact, and its lights from its last seconds, each
+/// standing for several.
+pub const LEAP_EVENTS: u64 = 600_000;
 /// Cells travel with every so many-th tick.
 const CELLS_EVERY: u64 = 10;
 
@@ -154,6 +158,11 @@ impl Publisher {
         let mut notices = Vec::new();
         let mut light = Gathered::default();
         let mut reached = Vec::new();
+        if self.source.ahead(to_ms) > LEAP_EVENTS
+            && let Err(error) = self.leap(to_ms, &mut light, &mut reached)
+        {
+            notices.push(self.fail(&error.to_string(), published_ms));
+        }
         while self.event_ms < to_ms && !self.failed {
             // No further than the next point of the history, so that each point is exact.
             let into_ms = self.event_ms - self.hello.day.start_ms;
@@ -197,6 +206,52 @@ impl Publisher {
         }
         bodies.extend(notices.into_iter().map(Body::Notice));
         bodies
+    }
+
+    /// Takes the source's own account of everything until the last full second before an instant.
+    fn leap(
+        &mut self,
+        to_ms: EventMs,
+        light: &mut Gathered,
+        reached: &mut Vec<Reached>,
+    ) -> Result<(), PublishError> {
+        // The second before the last full one is gone through too: the rates are those of a full second.
+        let from_ms = to_ms - to_ms.rem_euclid(1_000) - 1_000;
+        if from_ms <= self.event_ms {
+            return Ok(());
+        }
+        let before = self.tally.totals().counts;
+        let opening = self.source.seek(from_ms)?;
+        let mut tally = Tally::new(
+            self.catalogue.region_of_place(),
+            self.catalogue.regions().len(),
+            self.hello.categories.len(),
+            self.hello.gmv_counts,
+        );
+        tally.open(
+            opening
+                .cells
+                .iter()
+                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
+            &opening.totals,
+        )?;
+        let after = tally.totals().counts;
+        light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
+        self.tally = tally;
+        self.meter = Meter::new(from_ms, self.hello.gmv_counts);
+        self.meter.open(opening.peak_orders, opening.peak_payments);
+        self.history = History {
+            step_ms: HISTORY_STEP_MS,
+            region_step_ms: REGION_STEP_MS,
+            ..opening.history
+        };
+        self.warmth = Heat::new(self.catalogue.places().len(), from_ms, &opening.warmth);
+        let passed = opening.reached.get(self.reached.len()..).unwrap_or(&[]);
+        reached.extend_from_slice(passed);
+        self.reached.extend_from_slice(passed);
+        self.event_ms = from_ms;
+        self.extend_history();
+        Ok(())
     }
 
     /// Everything that is known.
@@ -418,6 +473,8 @@ struct Gathered {
     /// Events that were kept, of those that have a place: one of `per_light`.
     placed: u64,
     per_light: u64,
+    /// Events that were counted and not gone through: the others stand for them.
+    skipped: u64,
     /// (from region, to place) → parcels.
     parcels: BTreeMap<(u8, u16), u32>,
 }
@@ -463,14 +520,23 @@ impl Gathered {
     }
 
     fn into_lights(self, from_ms: EventMs, to_ms: EventMs, step: u64) -> Lights {
+        let events = self.events + self.skipped;
+        let (mut per_light, mut parcels) = (self.per_light.max(1), self.parcels);
+        if self.skipped > 0 && self.events > 0 {
+            per_light = events.div_ceil(self.place.len().max(1) as u64);
+            let share = events as f64 / self.events as f64;
+            for count in parcels.values_mut() {
+                *count = (f64::from(*count) * share).round() as u32;
+            }
+        }
         Lights {
             from_ms,
             to_ms,
-            per_light: u32::try_from(self.per_light.max(1)).unwrap_or(u32::MAX),
-            events: self.events,
+            per_light: u32::try_from(per_light).unwrap_or(u32::MAX),
+            events,
             place: self.place,
             code: self.code,
-            arcs: arcs(&self.parcels, step),
+            arcs: arcs(&parcels, step),
         }
     }
 }
@@ -562,5 +628,153 @@ impl Heat {
             }
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+    use crate::gateway::{ScenarioSource, load_catalogue};
+
+    fn publisher(at_ms: i64) -> (Publisher, EventMs) {
+        let catalogue = load_catalogue().unwrap();
+        let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+        let start_ms = source.hello().day.start_ms;
+        let publisher = Publisher::new(Box::new(source), catalogue, start_ms + at_ms, 1.0).unwrap();
+        (publisher, start_ms)
+    }
+
+    fn lights(bodies: &[Body]) -> Option<&Lights> {
+        bodies.iter().find_map(|body| match body {
+            Body::Lights(lights) => Some(lights),
+            _ => None,
+        })
+    }
+
+    fn tick(bodies: &[Body]) -> &Tick {
+        bodies
+            .iter()
+            .find_map(|body| match body {
+                Body::Tick(tick) => Some(&**tick),
+                _ => None,
+            })
+            .unwrap()
+    }
+
+    /// A leap comes to what going through comes to: totals to the fen, rates, peaks, curves, milestones.
+    #[test]
+    fn leaps_and_steps_come_to_the_same() {
+        let catalogue = load_catalogue().unwrap();
+        for (from_ms, to_ms) in [(-1_000, 61_300), (200_000, 260_000), (50_000_000, 50_400_500)] {
+            let (mut steps, start_ms) = publisher(from_ms);
+            let (mut leap, _) = publisher(from_ms);
+            let mut events = 0;
+            let mut at_ms = from_ms;
+            let mut last = Vec::new();
+            while at_ms < to_ms {
+                // Two seconds at most, so that nothing is leapt over.
+                at_ms = (at_ms + 1_700).min(to_ms);
+                last = steps.step(start_ms + at_ms, 0);
+                events += lights(&last).map_or(0, |lights| lights.events);
+            }
+            let leapt = leap.step(start_ms + to_ms, 0);
+            assert_eq!(leap.totals(), steps.totals());
+            assert_eq!(tick(&leapt).rates, tick(&last).rates);
+            let (mut a, mut b) = (leap.snapshot(0), steps.snapshot(0));
+            // Regions stand in the order in which they first sold something.
+            a.history.regions.sort_by_key(|region| region.region);
+            b.history.regions.sort_by_key(|region| region.region);
+            assert!(a.history == b.history, "{from_ms} to {to_ms}: the curves differ");
+            assert!(a.regions == b.regions, "{from_ms} to {to_ms}: regions differ");
+            assert!(a.cells == b.cells, "{from_ms} to {to_ms}: cells differ");
+            assert!(a.channels == b.channels, "{from_ms} to {to_ms}: channels differ");
+            let values = |list: &[Reached]| list.iter().map(|passed| passed.gmv_minor).collect::<Vec<_>>();
+            assert_eq!(values(&a.reached), values(&b.reached));
+            for (a, b) in a.reached.iter().zip(&b.reached) {
+                assert!((a.at_ms - b.at_ms).abs() <= 1_000, "{a:?} {b:?}");
+            }
+            // Lights say how many they stand for, and that is all of them.
+            let shown = lights(&leapt).unwrap();
+            assert_eq!(shown.events, events);
+            let stands_for = shown.place.len() as u64 * u64::from(shown.per_light);
+            assert!(shown.per_light > 1 && stands_for >= events, "{}", shown.per_light);
+            assert!(stands_for - events <= shown.place.len() as u64);
+            // Warmth, within what its levels can tell.
+            let heat = |snapshot: &Snapshot| {
+                let mut levels = vec![0_u8; catalogue.places().len()];
+                for (place, level) in snapshot.warmth.place.iter().zip(&snapshot.warmth.level) {
+                    levels[usize::from(*place)] = *level;
+                }
+                levels
+            };
+            let apart = heat(&a)
+                .iter()
+                .zip(heat(&b))
+                .filter(|(a, b)| **a > 96 && a.abs_diff(*b) > 16)
+                .count();
+            assert!(apart < catalogue.places().len() / 50, "{apart} places");
+        }
+    }
+
+    #[test]
+    fn arcs_stand_for_every_parcel_however_few_there_are() {
+        let mut parcels = BTreeMap::new();
+        for pair in 0..900_u16 {
+            parcels.insert(((pair % 7) as u8, pair), u32::from(pair % 13) + 1);
+        }
+        let all: u64 = parcels.values().map(|count| u64::from(*count)).sum();
+        let mut pairs = std::collections::BTreeSet::new();
+        for step in 0..400 {
+            let drawn = arcs(&parcels, step);
+            assert!(drawn.parcels.len() <= MAX_ARCS);
+            assert_eq!(
+                drawn.parcels.iter().map(|count| u64::from(*count)).sum::<u64>(),
+                all
+            );
+            pairs.extend(
+                drawn
+                    .from_region
+                    .iter()
+                    .zip(&drawn.to_place)
+                    .map(|(from, to)| (*from, *to)),
+            );
+        }
+        assert!(pairs.len() > 450, "{} of 900 had their turn", pairs.len());
+        let few: BTreeMap<_, _> = parcels.into_iter().take(3).collect();
+        assert_eq!(arcs(&few, 1).parcels, [1, 8, 2]);
+    }
+
+    #[test]
+    fn milestones_are_said_once_as_they_are_passed() {
+        let (mut publisher, start_ms) = publisher(0);
+        let mut said = Vec::new();
+        for at_ms in (1_000..=60_000).step_by(1_000) {
+            said.extend(tick(&publisher.step(start_ms + at_ms, 0)).reached.clone());
+        }
+        // One billion yuan, 52 seconds after midnight.
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].gmv_minor, 100_000_000_000);
+        assert!(
+            (start_ms + 51_000..=start_ms + 53_000).contains(&said[0].at_ms),
+            "{said:?}"
+        );
+    }
+
+    #[test]
+    fn warmth_halves_in_its_half_life() {
+        let mut heat = Heat::new(2, 0, &Warmth::default());
+        let weight = heat.weight(0);
+        for _ in 0..1023 {
+            heat.add(1, weight);
+        }
+        let level = |heat: &Heat, at_ms: i64| heat.levels(at_ms).level.first().copied().unwrap_or(0);
+        assert_eq!(level(&heat, 0), 160);
+        let half = WARMTH_HALF_LIFE_MS as i64;
+        assert_eq!(level(&heat, half), 144);
+        // Long after, scaled anew.
+        let weight = heat.weight(half * 40);
+        heat.add(0, weight);
+        assert_eq!(heat.levels(half * 40).place, [0]);
     }
 }

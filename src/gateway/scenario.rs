@@ -1319,6 +1319,12 @@ impl Source for ScenarioSource {
         Ok(())
     }
 
+    fn ahead(&self, to_ms: EventMs) -> u64 {
+        let (payments, orders) = self.model.count_total_at(to_ms);
+        let (payments_now, orders_now) = self.model.count_total_at(self.now_ms);
+        (payments + orders).saturating_sub(payments_now + orders_now)
+    }
+
     fn ended(&self) -> bool {
         self.now_ms >= self.model.end_ms
     }

@@ -24,6 +24,13 @@ pub trait Source: Send {
     /// [`SourceError`] when the source can't be read on; what was appended before stays good.
     fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError>;
 
+    /// How many orders and payments come until an instant, for a source that knows without going through them;
+    /// it can then be asked to [`seek`](Self::seek) there. 0 for a source that doesn't.
+    fn ahead(&self, to_ms: EventMs) -> u64 {
+        let _ = to_ms;
+        0
+    }
+
     /// Whether nothing will ever come after this instant.
     fn ended(&self) -> bool;
 }
