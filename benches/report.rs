@@ -24,10 +24,10 @@ use bevy::window::{PresentMode, PrimaryWindow};
 use bevy::winit::WinitSettings;
 use meridian::display::globe::lights::{LightStats, Packer};
 use meridian::display::ledger::{FeedStatus, Ledger};
-use meridian::display::link::{Inbox, Subscription};
+use meridian::display::link::{Inbox, Subscription, drain_feed, drain_inbox};
 use meridian::display::stage::{Output, Setup, adapter, build, now_ms};
 use meridian::display::text::Lang;
-use meridian::display::view::Quality;
+use meridian::display::view::{Quality, Worldview};
 use meridian::gateway::{GatewayConfig, Publisher, Pulled, ScenarioSource, Source, load_catalogue, serve};
 use meridian::link::{Link, LinkConfig};
 use meridian::sales::{Batch, Catalogue};
@@ -164,6 +164,19 @@ fn main() {
             number("orders_per_s"),
             number("mib"),
         );
+        if let Some(feed) = said["feed"].as_object() {
+            let number = |name: &str| feed[name].as_f64().unwrap_or(0.0);
+            println!(
+                "             published to applied: median {:.0} ms, p99 {:.0} ms; totals at {} {}; lights dropped {:.0}; MiB by \
+                 minute {}",
+                number("median_ms"),
+                number("p99_ms"),
+                feed["event_time"].as_str().unwrap_or_default(),
+                feed["totals"].as_str().unwrap_or_default(),
+                number("lights_dropped"),
+                feed["mib_by_minute"],
+            );
+        }
     }
 }
 
@@ -297,7 +310,7 @@ fn count() {
     let binary = median_secs(15, || {
         let mut ledger = Ledger::default();
         for bytes in &bin {
-            apply(&mut ledger, wire::decode_bin(black_box(bytes)).unwrap().unwrap());
+            apply(&mut ledger, wire::decode_bin(black_box(bytes)).unwrap());
         }
     });
     let text = median_secs(5, || {
@@ -305,7 +318,7 @@ fn count() {
         for bytes in &json {
             apply(
                 &mut ledger,
-                wire::decode_json(black_box(bytes.as_bytes())).unwrap().unwrap(),
+                wire::decode_json(black_box(bytes.as_bytes())).unwrap(),
             );
         }
     });
@@ -432,16 +445,50 @@ struct Measured {
     alive: Vec<f64>,
     frame_began: Instant,
     orders_at_start: u64,
+    /// From a tick's publication to its application, and the resident memory at each whole minute.
+    latency_ms: Vec<f64>,
+    mib_by_minute: Vec<f64>,
 }
+
+/// What a row of the feed counts again at its end.
+#[derive(Resource)]
+struct Account(ScenarioSource);
 
 fn begin_frame(mut measured: ResMut<Measured>) {
     measured.frame_began = Instant::now();
+}
+
+/// How old ticks are at the moment at which their figures are put on screen.
+fn age_of_ticks(inbox: Res<Inbox>, mut measured: ResMut<Measured>) {
+    let now = now_ms();
+    if measured.began.is_some() {
+        let ticks = inbox.bodies.iter().filter_map(|(body, _)| match body {
+            Body::Tick(tick) => Some((now - tick.published_ms) as f64),
+            _ => None,
+        });
+        measured.latency_ms.extend(ticks);
+    }
+}
+
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib: Option<f64> = status.lines().find_map(|line| {
+        line.strip_prefix("VmRSS:")?
+            .trim()
+            .strip_suffix("kB")?
+            .trim()
+            .parse()
+            .ok()
+    });
+    kib.unwrap_or(0.0) / 1024.0
 }
 
 fn end_frame(
     time: Res<Time<Real>>,
     stats: Option<Res<LightStats>>,
     ledger: Option<Res<Ledger>>,
+    subscription: Option<Res<Subscription>>,
+    mut account: Option<ResMut<Account>>,
     mut measured: ResMut<Measured>,
     mut exit: MessageWriter<AppExit>,
 ) {
@@ -449,7 +496,7 @@ fn end_frame(
     if now_secs < WARM_UP_SECS {
         return;
     }
-    let orders = ledger.map_or(0, |ledger| ledger.totals.counts.orders);
+    let orders = ledger.as_ref().map_or(0, |ledger| ledger.totals.counts.orders);
     let Some(began_secs) = measured.began else {
         measured.began = Some(now_secs);
         measured.orders_at_start = orders;
@@ -460,6 +507,9 @@ fn end_frame(
     measured.frame_ms.push(time.delta_secs_f64() * 1e3);
     measured.alive.push(stats.map_or(0.0, |stats| stats.alive as f64));
     let secs = now_secs - began_secs;
+    if secs >= 60.0 * (measured.mib_by_minute.len() + 1) as f32 {
+        measured.mib_by_minute.push(resident_mib().round());
+    }
     if secs < measured.secs {
         return;
     }
@@ -468,18 +518,21 @@ fn end_frame(
         sorted.sort_by(f64::total_cmp);
         sorted[((sorted.len() - 1) as f64 * share) as usize]
     };
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let rss_kib: f64 = status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix("kB")?
-                .trim()
-                .parse()
-                .ok()
+    let feed = ledger.zip(account.as_mut()).map(|(ledger, account)| {
+        let truth = account.0.seek(ledger.event_ms).unwrap().totals;
+        serde_json::json!({
+            "median_ms": at(&measured.latency_ms, 0.5),
+            "p99_ms": at(&measured.latency_ms, 0.99),
+            "lights_dropped": subscription.map_or(0, |subscription| subscription.lights_dropped()),
+            "mib_by_minute": measured.mib_by_minute,
+            "event_time": chrono::DateTime::from_timestamp_millis(ledger.event_ms).map(|at| at.to_rfc3339()),
+            "totals": if truth == ledger.totals {
+                "equal the scenario's to the fen".to_owned()
+            } else {
+                format!("DIFFER: {:?} on screen, {truth:?} in the scenario", ledger.totals)
+            },
         })
-        .unwrap_or(0.0);
+    });
     println!(
         "{}",
         serde_json::json!({
@@ -490,14 +543,15 @@ fn end_frame(
             "main_ms": at(&measured.main_ms, 0.5),
             "alive": measured.alive.iter().sum::<f64>() / measured.alive.len() as f64,
             "orders_per_s": (orders - measured.orders_at_start) as f64 / f64::from(secs),
-            "mib": rss_kib / 1024.0,
+            "mib": resident_mib(),
+            "feed": feed,
         })
     );
     exit.write(AppExit::Success);
 }
 
-/// A gateway that makes so many orders a second, and payments as the day's peak has them.
-fn flat(catalogue: &Arc<Catalogue>, orders_per_s: u64) -> Publisher {
+/// A day that makes so many orders a second, and payments as the 2016 day's peak has them.
+fn flat(catalogue: &Arc<Catalogue>, orders_per_s: u64) -> ScenarioSource {
     let (name, folder);
     if orders_per_s == 0 {
         // The day's countdown: everything is there and nothing is sold.
@@ -516,9 +570,7 @@ fn flat(catalogue: &Arc<Catalogue>, orders_per_s: u64) -> Publisher {
         std::fs::write(&folder, text).unwrap();
         name = folder.display().to_string();
     }
-    let source = ScenarioSource::load(&name, Arc::clone(catalogue)).unwrap();
-    let start_ms = source.hello().day.start_ms + if orders_per_s == 0 { -60_000 } else { 60_000 };
-    Publisher::new(Box::new(source), Arc::clone(catalogue), start_ms, 1.0).unwrap()
+    ScenarioSource::load(&name, Arc::clone(catalogue)).unwrap()
 }
 
 /// Runs one row and prints a line of JSON.
@@ -539,6 +591,7 @@ fn frames(row: &str, load: Load) {
         },
         lang: Lang::En,
         quality: quality(&adapter),
+        worldview: Worldview::Default,
         reduced_motion: false,
         trace: None,
         log_level: Level::ERROR,
@@ -556,6 +609,8 @@ fn frames(row: &str, load: Load) {
         alive: Vec::new(),
         frame_began: Instant::now(),
         orders_at_start: 0,
+        latency_ms: Vec::new(),
+        mib_by_minute: Vec::new(),
     })
     .insert_resource(WinitSettings::continuous())
     .add_systems(First, begin_frame)
@@ -590,10 +645,16 @@ fn frames(row: &str, load: Load) {
             inbox.bodies.push((Body::Snapshot(Box::new(snapshot)), now_ms()));
         }
         Load::Feed { orders_per_s } => {
-            let running = serve(GatewayConfig::default(), flat(&catalogue, orders_per_s)).unwrap();
+            let source = flat(&catalogue, orders_per_s);
+            let into_ms = if orders_per_s == 0 { -60_000 } else { 60_000 };
+            let start_ms = source.hello().day.start_ms + into_ms;
+            let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
+            let running = serve(GatewayConfig::default(), publisher).unwrap();
             let url = running.url();
             let link = Link::start(LinkConfig::new(url.clone())).unwrap();
-            app.insert_resource(Subscription::new(link, url));
+            app.insert_resource(Subscription::new(link, url))
+                .insert_resource(Account(flat(&catalogue, orders_per_s)))
+                .add_systems(Update, age_of_ticks.after(drain_feed).before(drain_inbox));
             gateway = Some(running);
         }
     }

@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use directories::ProjectDirs;
 use rust_embed::RustEmbed;
@@ -48,6 +49,14 @@ pub enum FileError {
         /// Why it could not be read.
         source: std::io::Error,
     },
+    /// The file is there, and its content is wrong.
+    #[error("{path}: {problem}")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// What is wrong in it.
+        problem: String,
+    },
 }
 
 /// Folders in which a user's copy of `path` may lie, first wins.
@@ -70,25 +79,80 @@ fn user_paths(path: &str) -> Vec<PathBuf> {
 /// # Errors
 /// [`FileError::Missing`] when no copy exists, [`FileError::Unreadable`] when one exists and can't be read.
 pub fn read(path: &str) -> Result<Cow<'static, [u8]>, FileError> {
-    let candidates = user_paths(path);
-    for candidate in &candidates {
-        match std::fs::read(candidate) {
-            Ok(bytes) => return Ok(Cow::Owned(bytes)),
+    match read_users(path)? {
+        Some((_, bytes)) => Ok(Cow::Owned(bytes)),
+        None => read_shipped(path),
+    }
+}
+
+/// Reads a file without which the display shall not stay dark: where the user's copy can't be read or `parse`
+/// finds it wrong, the shipped one stands in, and [`take_problems`] tells.
+///
+/// # Errors
+/// [`FileError`] when the shipped file is missing or wrong too.
+pub fn usable<T>(
+    path: &str,
+    parse: impl Fn(Cow<'static, [u8]>) -> Result<T, String>,
+) -> Result<T, FileError> {
+    let problem = match read_users(path) {
+        Ok(None) => None,
+        Ok(Some((found, bytes))) => match parse(Cow::Owned(bytes)) {
+            Ok(parsed) => return Ok(parsed),
+            Err(problem) => Some(FileError::Unusable {
+                path: found.display().to_string(),
+                problem,
+            }),
+        },
+        Err(problem) => Some(problem),
+    };
+    if let Some(problem) = problem {
+        PROBLEMS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(problem);
+    }
+    parse(read_shipped(path)?).map_err(|problem| FileError::Unusable {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+/// What [`usable`] found since it was last asked.
+static PROBLEMS: Mutex<Vec<FileError>> = Mutex::new(Vec::new());
+
+/// The user's files that couldn't be used since this was last called; the shipped ones stand in for them.
+pub fn take_problems() -> Vec<FileError> {
+    std::mem::take(&mut PROBLEMS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The user's copy and where it lies, if there is one.
+fn read_users(path: &str) -> Result<Option<(PathBuf, Vec<u8>)>, FileError> {
+    for candidate in user_paths(path) {
+        match std::fs::read(&candidate) {
+            Ok(bytes) => return Ok(Some((candidate, bytes))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => {
                 return Err(FileError::Unreadable {
-                    path: candidate.clone(),
+                    path: candidate,
                     source,
                 });
             }
         }
     }
+    Ok(None)
+}
+
+/// The shipped copy, whatever the user has.
+///
+/// # Errors
+/// [`FileError::Missing`].
+pub fn read_shipped(path: &str) -> Result<Cow<'static, [u8]>, FileError> {
     Assets::get(path)
         .or_else(|| Config::get(path))
         .or_else(|| Shaders::get(path))
         .map(|file| file.data)
         .ok_or_else(|| {
-            let looked: Vec<String> = candidates
+            let looked: Vec<String> = user_paths(path)
                 .iter()
                 .map(|candidate| candidate.display().to_string())
                 .chain(std::iter::once("the program itself".to_owned()))

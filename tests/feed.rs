@@ -9,7 +9,7 @@ use meridian::gateway::{
     serve,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
-use meridian::wire::{Body, Frame, Heartbeat, Mode, Totals, encode_json};
+use meridian::wire::{Body, Frame, Heartbeat, Mode, Sequencer, Totals, Verdict, decode_json, encode_json};
 use tokio_tungstenite::tungstenite;
 use tungstenite::Message;
 
@@ -322,4 +322,188 @@ fn a_gap_is_reported_and_asked_for() {
     until(&link, |event| {
         matches!(event, LinkEvent::Connecting { .. }).then_some(())
     });
+}
+
+#[test]
+fn a_type_of_tomorrow_is_passed_over_without_a_gap() {
+    let (hello, snapshot) = beginning(9_000);
+    let beat = Frame {
+        epoch: 7,
+        seq: 3,
+        prev: 2,
+        body: Body::Heartbeat(Heartbeat {
+            event_ms: 0,
+            published_ms: 0,
+            mode: Mode::Demo,
+            paused: true,
+        }),
+    };
+    let messages = vec![
+        encode_json(&hello).unwrap(),
+        encode_json(&snapshot).unwrap(),
+        r#"{"epoch":7,"seq":2,"prev":1,"type":"forecast","curve":[1,2]}"#.to_owned(),
+        encode_json(&beat).unwrap(),
+    ];
+    let link = link(odd_server(messages));
+    until(&link, |event| match event {
+        LinkEvent::Frame(frame, _) => matches!(frame.body, Body::Heartbeat(_)).then_some(()),
+        LinkEvent::Gap | LinkEvent::Garbage { .. } => panic!("{event:?}"),
+        _ => None,
+    });
+}
+
+/// A client of the JSON feed that reads only when it is told to.
+struct Raw(tungstenite::WebSocket<tungstenite::stream::MaybeTlsStream<std::net::TcpStream>>);
+
+impl Raw {
+    fn connect(url: &str, subscribe: &str) -> Self {
+        let request = tungstenite::ClientRequestBuilder::new(url.parse().unwrap())
+            .with_sub_protocol("meridian.v1+json");
+        let (mut socket, _) = tungstenite::connect(request).unwrap();
+        socket.send(Message::text(subscribe)).unwrap();
+        Self(socket)
+    }
+
+    fn frame(&mut self) -> Frame {
+        loop {
+            if let Message::Text(text) = self.0.read().unwrap() {
+                return decode_json(text.as_bytes()).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_comes_back_in_time_goes_on_where_it_was() {
+    let gateway = gateway(any_port(), 9_000);
+    let mut client = Raw::connect(&gateway.url(), r#"{"type":"subscribe","lights_per_s":0}"#);
+    let mut ticks = 0;
+    let last = loop {
+        let frame = client.frame();
+        ticks += usize::from(matches!(frame.body, Body::Tick(_)));
+        if ticks == 3 {
+            break frame;
+        }
+    };
+    drop(client);
+    std::thread::sleep(Duration::from_millis(700));
+    let resume = format!(
+        r#"{{"type":"subscribe","resume":{{"epoch":{},"seq":{}}}}}"#,
+        last.epoch, last.seq
+    );
+    let mut client = Raw::connect(&gateway.url(), &resume);
+    let hello = client.frame();
+    assert!(matches!(hello.body, Body::Hello(_)));
+    assert_eq!((hello.epoch, hello.seq), (last.epoch, last.seq));
+    let (mut seq, mut ticks) = (last.seq, 0);
+    while ticks < 12 {
+        let frame = client.frame();
+        assert_eq!(frame.prev, seq, "nothing is missing");
+        seq = frame.seq;
+        match frame.body {
+            Body::Tick(tick) => {
+                ticks += 1;
+                assert_eq!(tick.totals, truth(tick.event_ms));
+            }
+            Body::Snapshot(_) => panic!("what was missing is still there: no snapshot is needed"),
+            _ => {}
+        }
+    }
+    drop(client);
+    // Another stream's position, and one that is long gone, get everything anew.
+    for resume in [
+        r#"{"type":"subscribe","resume":{"epoch":1,"seq":1}}"#.to_owned(),
+        format!(
+            r#"{{"type":"subscribe","resume":{{"epoch":{},"seq":999999}}}}"#,
+            last.epoch
+        ),
+    ] {
+        let mut client = Raw::connect(&gateway.url(), &resume);
+        assert!(matches!(client.frame().body, Body::Hello(_)));
+        assert!(matches!(client.frame().body, Body::Snapshot(_)));
+    }
+    gateway.stop();
+}
+
+#[test]
+fn a_client_that_stops_reading_loses_lights_and_no_figure() {
+    let catalogue = load_catalogue().unwrap();
+    let config = GatewayConfig {
+        speed: 3_600.0,
+        ..GatewayConfig::default()
+    };
+    let noon = truth_start() + 12 * 3_600_000;
+    let source = ScenarioSource::load("double11-2016", catalogue.clone()).unwrap();
+    let publisher = Publisher::new(Box::new(source), catalogue, noon, 3_600.0).unwrap();
+    let gateway = serve(config, publisher).unwrap();
+    let mut slow = Raw::connect(&gateway.url(), r#"{"type":"subscribe"}"#);
+    assert!(matches!(slow.frame().body, Body::Hello(_)));
+    assert!(matches!(slow.frame().body, Body::Snapshot(_)));
+    // Everybody else is served as ever.
+    let mut quick = Raw::connect(&gateway.url(), r#"{"type":"subscribe","lights_per_s":0}"#);
+    let (mut ticks, mut now_ms) = (0, 0);
+    while ticks < 80 {
+        if let Body::Tick(tick) = quick.frame().body {
+            ticks += 1;
+            now_ms = tick.event_ms;
+        }
+    }
+    // What waited is shorter than what happened: a snapshot took its place, and the frames chain on.
+    let mut sequencer = Sequencer::new();
+    let (mut snapshots, mut last) = (0, None);
+    let begun = Instant::now();
+    while last.is_none_or(|(event_ms, _)| event_ms < now_ms) {
+        assert!(begun.elapsed() < WAIT, "it catches up");
+        let frame = slow.frame();
+        if sequencer.position().is_some() {
+            assert_eq!(sequencer.accept(&frame), Verdict::Apply);
+        } else {
+            // The hello was read above.
+            sequencer.accept(&frame);
+        }
+        match frame.body {
+            Body::Snapshot(snapshot) => {
+                snapshots += 1;
+                last = Some((snapshot.event_ms, snapshot.totals));
+            }
+            Body::Tick(tick) => last = Some((tick.event_ms, tick.totals)),
+            _ => {}
+        }
+    }
+    let (event_ms, totals) = last.unwrap();
+    assert_eq!(totals, truth(event_ms));
+    assert!(snapshots > 0, "a snapshot took the place of what waited");
+    gateway.stop();
+}
+
+#[test]
+fn the_program_killed_and_started_again_goes_on_with_every_order_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
+    let start = || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+            .args(["--start", "00:00:10", "--listen", &address.to_string(), "--state"])
+            .arg(folder.path().join("state.json"))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut first = start();
+    let link = link(format!("ws://{address}"));
+    let began = Instant::now();
+    let (before_ms, before) = until(&link, |event| {
+        figures(&event).filter(|_| began.elapsed() > Duration::from_millis(2_500))
+    });
+    assert_eq!(before, truth(before_ms));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    until(&link, |event| {
+        matches!(event, LinkEvent::Lost { .. }).then_some(())
+    });
+    let mut second = start();
+    let (after_ms, after) = until(&link, |event| figures(&event).filter(|(at, _)| *at > before_ms));
+    assert!(after.counts.orders > before.counts.orders);
+    assert_eq!(after, truth(after_ms));
+    second.kill().unwrap();
+    second.wait().unwrap();
 }

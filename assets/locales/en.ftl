@@ -104,6 +104,7 @@ help-quit = Leave
 governor-less = Frames were slow: { $spent }. Every light stays.
 governor-more = Frames are steady: { $spent }.
 governor-full = the globe is drawn in full
+governor-no-bloom = bloom off
 governor-no-tone = tone curve off
 governor-plain-land = plain land
 governor-scale = globe drawn at { $percent } % of its size

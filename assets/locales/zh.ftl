@@ -104,6 +104,7 @@ help-quit = 退出
 governor-less = 画面较慢：{ $spent }。光点一个不少。
 governor-more = 画面平稳：{ $spent }。
 governor-full = 地球完整绘制
+governor-no-bloom = 泛光关闭
 governor-no-tone = 色调曲线关闭
 governor-plain-land = 陆地简化
 governor-scale = 地球按 { $percent }% 尺寸绘制

@@ -67,7 +67,7 @@ def area(points):
 
 def bake(topojson, out, regions):
     number = {row["iso2"]: i + 1 for i, row in enumerate(regions)}
-    topology = json.loads((DATA / topojson).read_text(encoding="utf-8"))
+    topology = json.loads((SOURCES / topojson).read_text(encoding="utf-8"))
     arcs = arcs_of(topology)
     shapes = []
     for geometry in topology["objects"]["countries"]["geometries"]:

@@ -164,6 +164,7 @@ impl Ledger {
                 Applied::Nothing
             }
             Body::Notice(notice) => Applied::Notice(notice),
+            Body::Unknown(_) => Applied::Nothing,
             Body::Bye(bye) => {
                 self.feed.problem = Some(bye.text);
                 Applied::Nothing

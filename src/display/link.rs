@@ -7,7 +7,7 @@ use bevy::prelude::*;
 use super::DisplaySystems;
 use super::ledger::{Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived};
 use crate::link::{Link, LinkEvent};
-use crate::wire::{Body, Notice};
+use crate::wire::{Body, Level, Names, Notice};
 
 /// How many notices are kept.
 const NOTICES: usize = 20;
@@ -76,6 +76,22 @@ pub fn drain_feed(
     }
 }
 
+/// Tells people of the files of theirs that can't be used.
+pub fn tell_of_files(mut inbox: ResMut<Inbox>) {
+    for problem in crate::files::take_problems() {
+        error!("{problem}; the shipped file stands in for it");
+        inbox.local.push(Notice {
+            level: Level::Warning,
+            code: "file_unusable".to_owned(),
+            text: Names {
+                en: format!("{problem}; the shipped file stands in for it"),
+                zh: format!("{problem}；已改用内置文件"),
+            },
+            published_ms: 0,
+        });
+    }
+}
+
 /// Applies what waits in the inbox.
 pub fn drain_inbox(
     time: Res<Time<Real>>,
@@ -132,6 +148,8 @@ pub fn drain_inbox(
 pub fn plugin(app: &mut App) {
     app.init_resource::<Inbox>().add_systems(
         Update,
-        (drain_feed, drain_inbox).chain().in_set(DisplaySystems::Drain),
+        (drain_feed, tell_of_files, drain_inbox)
+            .chain()
+            .in_set(DisplaySystems::Drain),
     );
 }

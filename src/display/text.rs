@@ -57,24 +57,29 @@ fn bundle(path: &str, id: &str) -> FluentBundle<FluentResource> {
     let language = id.parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![language]);
     bundle.set_use_isolating(false);
-    match crate::files::read(path) {
-        Ok(bytes) => {
-            let source = String::from_utf8_lossy(&bytes).into_owned();
-            let resource = FluentResource::try_new(source).unwrap_or_else(|(good, errors)| {
-                for error in errors {
-                    error!("{path}: {error}");
-                }
-                good
-            });
-            bundle.add_resource_overriding(resource);
-        }
+    let parse = |bytes: std::borrow::Cow<'static, [u8]>| {
+        let source = String::from_utf8(bytes.into_owned()).map_err(|error| error.to_string())?;
+        FluentResource::try_new(source).map_err(|(_, errors)| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            errors.join("; ")
+        })
+    };
+    // The user's texts over the shipped ones: a key that they lack is there all the same.
+    let shipped = crate::files::read_shipped(path)
+        .ok()
+        .and_then(|bytes| parse(bytes).ok());
+    if let Some(resource) = shipped {
+        bundle.add_resource_overriding(resource);
+    }
+    match crate::files::usable(path, parse) {
+        Ok(resource) => bundle.add_resource_overriding(resource),
         Err(error) => error!("{error}"),
     }
     bundle
 }
 
 impl Texts {
-    /// Reads both files; what is wrong in one is logged, and its keys stand for its texts.
+    /// Reads both files.
     pub fn load() -> Self {
         Self {
             en: bundle("assets/locales/en.ftl", "en"),

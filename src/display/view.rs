@@ -20,9 +20,21 @@ pub enum Quality {
     Ultra,
 }
 
+/// Which map of the world's borders decides what land belongs to which region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+pub enum Worldview {
+    /// Natural Earth's, by who governs.
+    #[default]
+    Default,
+    /// As maps that are published in China have it.
+    Cn,
+}
+
 /// What may be spent on a frame within a preset. Lights aren't in it: they are never traded.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
+    /// Light that spreads round what is bright, in the preset that has it.
+    pub bloom: bool,
     /// High dynamic range and its tone curve, a pass over the whole picture.
     pub tone: bool,
     /// Land dots of two lattices, filtered ground and relief; without it one lattice and plain ground.
@@ -34,6 +46,7 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
+            bloom: true,
             tone: true,
             fine_land: true,
             scale: 1.0,
@@ -100,6 +113,8 @@ pub struct View {
     pub search: Option<String>,
     /// How much is spent on a frame.
     pub quality: Quality,
+    /// Whose borders; read once, at the start.
+    pub worldview: Worldview,
     /// A first-run hint is shown until this many seconds of app time.
     pub hint_until_secs: f32,
     /// Frame statistics are shown.

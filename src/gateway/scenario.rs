@@ -783,7 +783,18 @@ impl ScenarioSource {
         } else {
             format!("config/{inner}")
         };
-        let bytes = crate::files::read(&inner).map_err(|error| refusal.because(error.to_string()))?;
+        let bytes = crate::files::read(&inner).map_err(|error| match error {
+            crate::files::FileError::Missing { .. } => {
+                let shipped: Vec<String> = crate::files::shipped("config/")
+                    .iter()
+                    .filter_map(|path| path.strip_prefix("config/")?.strip_suffix(".toml"))
+                    .filter(|name| !name.contains('/'))
+                    .map(str::to_owned)
+                    .collect();
+                refusal.because(format!("{error}; the shipped days are {}", shipped.join(", ")))
+            }
+            _ => refusal.because(error.to_string()),
+        })?;
         let text = std::str::from_utf8(&bytes).map_err(|error| refusal.because(error.to_string()))?;
         Self::from_toml(&inner, text, catalogue)
     }

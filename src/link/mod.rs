@@ -400,8 +400,7 @@ impl Follower {
                 }
             };
             let frame = match decoded {
-                Ok(Some(frame)) => frame,
-                Ok(None) => continue,
+                Ok(frame) => frame,
                 Err(error) => return End::Garbage(error.to_string()),
             };
             let received_ms = SystemTime::now()

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use meridian::display::text::Lang;
-use meridian::display::view::Quality;
+use meridian::display::view::{Quality, Worldview};
 
 /// Meridian, the live sales globe: a sale as it happens, as light on a 3D Earth.
 #[derive(Debug, Parser)]
@@ -51,6 +51,9 @@ pub struct Looks {
     /// How much is spent on a frame; chosen from what draws when it isn't given.
     #[arg(long, value_enum)]
     pub quality: Option<Quality>,
+    /// Whose map of the world's borders.
+    #[arg(long, value_enum, default_value_t)]
+    pub worldview: Worldview,
     /// No motion that carries no information.
     #[arg(long)]
     pub reduced_motion: bool,

@@ -36,6 +36,7 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         },
         lang: live.looks.lang,
         quality: live.looks.quality.unwrap_or(adapter.quality),
+        worldview: live.looks.worldview,
         reduced_motion: live.looks.reduced_motion,
         trace: live.trace.clone(),
         log_level: Level::INFO,

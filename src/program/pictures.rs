@@ -48,6 +48,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
         lang: looks.lang,
         // A picture has all the time it needs.
         quality: looks.quality.unwrap_or(Quality::High),
+        worldview: looks.worldview,
         reduced_motion: looks.reduced_motion,
         trace: None,
         log_level: Level::WARN,

@@ -74,7 +74,7 @@ impl Player {
             };
             let bytes = wire::encode_bin(&frame).context("a frame can't be encoded")?;
             let frame = wire::decode_bin(&bytes).context("a frame can't be decoded")?;
-            carried.extend(frame.map(|frame| frame.body));
+            carried.push(frame.body);
         }
         Ok(carried)
     }

@@ -105,11 +105,11 @@ pub fn frame_json(epoch: u64, seq: u64, prev: u64, body: &str) -> Result<String>
     Ok(text)
 }
 
-/// A frame from JSON; `None` for a type that this version doesn't know, which is to be ignored.
+/// A frame from JSON; [`Body::Unknown`] for a type that this version doesn't know.
 ///
 /// # Errors
 /// [`CodecError`] saying what is wrong and where.
-pub fn decode_json(bytes: &[u8]) -> Result<Option<Frame>> {
+pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
     #[derive(Deserialize)]
     struct Head {
         epoch: u64,
@@ -141,15 +141,15 @@ pub fn decode_json(bytes: &[u8]) -> Result<Option<Frame>> {
         "heartbeat" => Body::Heartbeat(read(bytes)?),
         "notice" => Body::Notice(read(bytes)?),
         "bye" => Body::Bye(read(bytes)?),
-        _ => return Ok(None),
+        _ => Body::Unknown(head.kind),
     };
     check(&body)?;
-    Ok(Some(Frame {
+    Ok(Frame {
         epoch: head.epoch,
         seq: head.seq,
         prev: head.prev,
         body,
-    }))
+    })
 }
 
 /// What a client says, as JSON.
@@ -204,7 +204,7 @@ pub fn encode_bin(frame: &Frame) -> Result<Vec<u8>> {
 /// As for [`encode_bin`].
 pub fn body_bin(body: &Body) -> Result<Vec<u8>> {
     check(body)?;
-    let (kind, body) = to_proto(body);
+    let (kind, body) = to_proto(body)?;
     let tail = proto::Tail {
         kind,
         body: Some(body),
@@ -225,11 +225,11 @@ pub fn frame_bin(epoch: u64, seq: u64, prev: u64, body: &[u8]) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// A frame from binary; `None` for a type that this version doesn't know, which is to be ignored.
+/// A frame from binary; [`Body::Unknown`] for a type that this version doesn't know.
 ///
 /// # Errors
 /// [`CodecError`] saying what is wrong and where.
-pub fn decode_bin(bytes: &[u8]) -> Result<Option<Frame>> {
+pub fn decode_bin(bytes: &[u8]) -> Result<Frame> {
     cap(bytes.len(), MAX_FRAME_BYTES)?;
     let envelope = proto::Envelope::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
     let truncated = |problem: &str| CodecError::Truncated {
@@ -239,21 +239,18 @@ pub fn decode_bin(bytes: &[u8]) -> Result<Option<Frame>> {
     if envelope.kind == 0 {
         return Err(truncated("there is no type"));
     }
-    let Some(body) = envelope.body else {
-        return if KINDS.contains(&envelope.kind) {
-            Err(truncated("there is no body"))
-        } else {
-            Ok(None)
-        };
+    let body = match envelope.body {
+        Some(body) => from_proto(body)?,
+        None if KINDS.contains(&envelope.kind) => return Err(truncated("there is no body")),
+        None => Body::Unknown(envelope.kind.to_string()),
     };
-    let body = from_proto(body)?;
     check(&body)?;
-    Ok(Some(Frame {
+    Ok(Frame {
         epoch: envelope.epoch,
         seq: envelope.seq,
         prev: envelope.prev,
         body,
-    }))
+    })
 }
 
 /// What a client says, as binary.
@@ -338,7 +335,7 @@ fn check(body: &Body) -> Result<()> {
                 comparison.at_ms.len(),
             )
         }),
-        Body::Tick(_) | Body::Heartbeat(_) | Body::Notice(_) | Body::Bye(_) => Ok(()),
+        Body::Tick(_) | Body::Heartbeat(_) | Body::Notice(_) | Body::Bye(_) | Body::Unknown(_) => Ok(()),
     }
 }
 
@@ -377,8 +374,8 @@ column!(put_i64, get_i64, i64);
 /// The numbers of the types, 1 to 7; a body's field is 10 more.
 const KINDS: std::ops::RangeInclusive<u32> = 1..=7;
 
-fn to_proto(body: &Body) -> (u32, proto::Body) {
-    match body {
+fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
+    Ok(match body {
         Body::Hello(hello) => (1, proto::Body::Hello(put_hello(hello))),
         Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(put_snapshot(snapshot))),
         Body::Tick(tick) => (3, proto::Body::Tick(put_tick(tick))),
@@ -413,7 +410,13 @@ fn to_proto(body: &Body) -> (u32, proto::Body) {
                 retry_after_ms: bye.retry_after_ms,
             }),
         ),
-    }
+        Body::Unknown(kind) => {
+            return Err(CodecError::Unknown {
+                field: "kind",
+                value: kind.clone(),
+            });
+        }
+    })
 }
 
 fn from_proto(body: proto::Body) -> Result<Body> {
@@ -1108,11 +1111,11 @@ mod tests {
         #[test]
         fn what_was_encoded_comes_back(frame in frame()) {
             let json = encode_json(&frame).unwrap();
-            prop_assert_eq!(decode_json(json.as_bytes()).unwrap().unwrap(), frame.clone());
+            prop_assert_eq!(decode_json(json.as_bytes()).unwrap(), frame.clone());
             // The serde form of the types is the JSON encoding, whichever way it is read.
             prop_assert_eq!(serde_json::from_str::<Frame>(&json).unwrap(), frame.clone());
             let bin = encode_bin(&frame).unwrap();
-            prop_assert_eq!(decode_bin(&bin).unwrap().unwrap(), frame);
+            prop_assert_eq!(decode_bin(&bin).unwrap(), frame);
         }
 
         #[test]
@@ -1222,9 +1225,15 @@ mod tests {
     }
 
     #[test]
-    fn types_of_tomorrow_are_ignored() {
+    fn types_of_tomorrow_keep_their_place_in_the_stream() {
+        let unknown = |kind: &str| Frame {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+            body: Body::Unknown(kind.to_owned()),
+        };
         let json = br#"{"epoch":7,"seq":2,"prev":1,"type":"forecast","curve":[1,2]}"#;
-        assert_eq!(decode_json(json), Ok(None));
+        assert_eq!(decode_json(json), Ok(unknown("forecast")));
         let mut bin = proto::Head {
             epoch: 7,
             seq: 2,
@@ -1234,10 +1243,12 @@ mod tests {
         bin.extend(proto::Tail { kind: 9, body: None }.encode_to_vec());
         // Field 19, length-delimited, three bytes.
         bin.extend([0x9a, 0x01, 3, 1, 2, 3]);
-        assert_eq!(decode_bin(&bin), Ok(None));
+        assert_eq!(decode_bin(&bin), Ok(unknown("9")));
+        // What isn't understood isn't passed on.
+        assert!(encode_bin(&unknown("9")).is_err() && encode_json(&unknown("forecast")).is_err());
         // A new key in a type that is known is skipped.
         let json = br#"{"epoch":7,"seq":2,"prev":1,"type":"heartbeat","event_ms":1,"published_ms":2,"mode":"live","load":0.5}"#;
-        assert!(decode_json(json).unwrap().is_some());
+        assert!(matches!(decode_json(json).unwrap().body, Body::Heartbeat(_)));
     }
 
     #[test]

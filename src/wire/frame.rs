@@ -61,7 +61,7 @@ pub struct Frame {
     pub body: Body,
 }
 
-/// What a frame says. A type that a client doesn't know is to be ignored.
+/// What a frame says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Body {
@@ -79,6 +79,10 @@ pub enum Body {
     Notice(Notice),
     /// The gateway closes this connection on purpose.
     Bye(Bye),
+    /// A type that this version doesn't know, by its name or number. What it says is passed over; its
+    /// place in the stream counts. It is only ever received.
+    #[serde(skip)]
+    Unknown(String),
 }
 
 /// What this feed is.

@@ -1,14 +1,17 @@
 //! The camera that looks at the planet: a tour by itself, hands, flights.
 
+use bevy::camera::visibility::RenderLayers;
 use bevy::camera::{Hdr, SubCameraView};
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::input::gestures::PinchGesture;
 use bevy::input::mouse::{AccumulatedMouseScroll, MouseScrollUnit};
 use bevy::input::touch::Touches;
+use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 use bevy_egui::input::EguiWantsInput;
 
+use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::display::DisplaySystems;
 use crate::display::ledger::World as Regions;
@@ -56,7 +59,8 @@ pub struct Pose {
 }
 
 impl Pose {
-    const HOME: Self = Self {
+    /// At rest, over the home region.
+    pub const HOME: Self = Self {
         lat_deg: HOME_LAT_DEG,
         lon_deg: HOME_LON_DEG,
         zoom: 1.0,
@@ -361,6 +365,7 @@ fn spawn_camera(mut commands: Commands) {
         Msaa::Off,
         Tonemapping::None,
         DebandDither::Disabled,
+        RenderLayers::from_layers(&[0, PLANET_LAYER]),
         Projection::Perspective(PerspectiveProjection {
             fov: FOV_DEG.to_radians(),
             near: 0.01,
@@ -370,16 +375,29 @@ fn spawn_camera(mut commands: Commands) {
     ));
 }
 
-/// High dynamic range where it can be paid.
+/// How much of the light is scattered in the preset that has it.
+const BLOOM: f32 = 0.12;
+
+/// High dynamic range where it can be paid, and bloom where there is power to spare.
 fn set_dynamic_range(
     mut commands: Commands,
     view: Res<View>,
     budget: Res<Budget>,
-    mut cameras: Query<(Entity, Has<Hdr>, &mut Tonemapping), With<GlobeCamera>>,
+    mut cameras: Query<(Entity, Has<Hdr>, Has<Bloom>, &mut Tonemapping), With<GlobeCamera>>,
 ) {
     let wanted = view.quality >= Quality::High && budget.tone;
-    for (entity, has, mut tonemapping) in &mut cameras {
+    let blooms = wanted && view.quality == Quality::Ultra && budget.bloom;
+    for (entity, has, has_bloom, mut tonemapping) in &mut cameras {
+        if has_bloom && !blooms {
+            commands.entity(entity).remove::<Bloom>();
+        }
         if has == wanted {
+            if blooms && !has_bloom {
+                commands.entity(entity).insert(Bloom {
+                    intensity: BLOOM,
+                    ..Bloom::NATURAL
+                });
+            }
             continue;
         }
         if wanted {

@@ -1,7 +1,9 @@
 //! The planet: a disc and a ring of air that face the eye, everything else in their shader.
 
+use std::borrow::Cow;
+
 use bevy::asset::{RenderAssetUsages, uuid_handle};
-use bevy::camera::visibility::NoFrustumCulling;
+use bevy::camera::visibility::{NoFrustumCulling, RenderLayers};
 use bevy::image::{ImageAddressMode, ImageFilterMode, ImageSampler, ImageSamplerDescriptor};
 use bevy::mesh::MeshVertexBufferLayoutRef;
 use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
@@ -13,14 +15,19 @@ use bevy::render::render_resource::{
 use bevy::shader::{Shader, ShaderRef};
 
 use super::camera::Sight;
-use super::{ring, shader, sun};
+use super::{PLANET_LAYER, PlanetLook, ring, shader, sun};
 use crate::display::ledger::Ledger;
 use crate::display::theme::light;
-use crate::display::view::{Budget, Layout, Quality, View};
+use crate::display::view::{Budget, Layout, Quality, View, Worldview};
 
 const SHADER: Handle<Shader> = uuid_handle!("0b7d3c52-4a39-4be0-9d0e-6f1a54c8e917");
 /// One byte per texel: region number + 1, 0 water, 255 land of no region.
-const REGIONS_FILE: &str = "assets/textures/region_ids_4k.png";
+const fn regions_file(worldview: Worldview) -> &'static str {
+    match worldview {
+        Worldview::Default => "assets/textures/region_ids_4k.png",
+        Worldview::Cn => "assets/textures/region_ids_cn_4k.png",
+    }
+}
 /// R city lights at night, G height, B land.
 const EARTH_FILE: &str = "assets/textures/earth_2k.png";
 /// Dots of the coarsest lattice at a planet of [`REFERENCE_RADIUS_PX`].
@@ -175,20 +182,11 @@ impl RegionMap {
 }
 
 fn decode(path: &str) -> Option<image::DynamicImage> {
-    let bytes = match crate::files::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            error!("{error}");
-            return None;
-        }
-    };
-    match image::load_from_memory(&bytes) {
-        Ok(image) => Some(image),
-        Err(error) => {
-            error!("{path}: {error}");
-            None
-        }
-    }
+    let parse =
+        |bytes: Cow<'static, [u8]>| image::load_from_memory(&bytes).map_err(|error| error.to_string());
+    crate::files::usable(path, parse)
+        .inspect_err(|error| error!("{error}"))
+        .ok()
 }
 
 fn sampler(filter: ImageFilterMode) -> ImageSampler {
@@ -272,8 +270,9 @@ fn spawn_earth(
     mut meshes: ResMut<Assets<Mesh>>,
     mut images: ResMut<Assets<Image>>,
     mut materials: ResMut<Assets<EarthMaterial>>,
+    view: Res<View>,
 ) {
-    let (width, height, gray) = decode(REGIONS_FILE).map_or((1, 1, vec![0]), |image| {
+    let (width, height, gray) = decode(regions_file(view.worldview)).map_or((1, 1, vec![0]), |image| {
         let gray = image.into_luma8();
         (gray.width() as usize, gray.height() as usize, gray.into_raw())
     });
@@ -337,6 +336,7 @@ fn spawn_earth(
             Mesh3d(mesh.clone()),
             MeshMaterial3d(material.clone()),
             NoFrustumCulling,
+            RenderLayers::layer(PLANET_LAYER),
             Transform::IDENTITY,
         ));
     }
@@ -438,6 +438,7 @@ fn light_earth(
     layout: Res<Layout>,
     sight: Res<Sight>,
     glow: Res<SurfaceGlow>,
+    mut look: ResMut<PlanetLook>,
     earth: Option<ResMut<Earth>>,
     mut materials: ResMut<Assets<EarthMaterial>>,
 ) {
@@ -470,6 +471,7 @@ fn light_earth(
     if params == current.params && current.warmth == glow.texture && current.part.plain == plain {
         return;
     }
+    look.revision += 1;
     let sun_moved = params.sun != current.params.sun || current.part.plain != plain;
     for (part, handle) in earth.parts.iter().enumerate() {
         // The air knows nothing but the sun.

@@ -22,8 +22,19 @@ use bevy::prelude::*;
 
 pub use camera::GlobeCamera;
 
+/// The layer of what is drawn again only when it changed, where a CPU draws: the planet and the sky.
+pub const PLANET_LAYER: usize = 1;
+
+/// Whether the planet and the sky look as before, but for where they are seen from.
+#[derive(Resource, Debug, Default)]
+pub struct PlanetLook {
+    /// Rises when they don't.
+    pub revision: u64,
+}
+
 /// The globe.
 pub fn plugin(app: &mut App) {
+    app.init_resource::<PlanetLook>();
     app.add_plugins((
         camera::plugin,
         sky::plugin,

@@ -1,7 +1,9 @@
 //! The stars behind the planet: 5,044 of them, where they stand at event time.
 
+use std::borrow::Cow;
+
 use bevy::asset::{RenderAssetUsages, uuid_handle};
-use bevy::camera::visibility::NoFrustumCulling;
+use bevy::camera::visibility::{NoFrustumCulling, RenderLayers};
 use bevy::mesh::{MeshVertexBufferLayoutRef, PrimitiveTopology};
 use bevy::pbr::{MaterialPipeline, MaterialPipelineKey};
 use bevy::prelude::*;
@@ -11,7 +13,7 @@ use bevy::render::render_resource::{
 use bevy::shader::{Shader, ShaderRef};
 
 use super::geo::world_from_lat_lon;
-use super::{shader, sun};
+use super::{PLANET_LAYER, PlanetLook, shader, sun};
 use crate::display::DisplaySystems;
 use crate::display::ledger::Ledger;
 
@@ -115,19 +117,20 @@ fn spawn_sky(
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<SkyMaterial>>,
 ) {
-    let bytes = match crate::files::read(STARS_FILE) {
+    let whole = |bytes: Cow<'static, [u8]>| match bytes.len() % BYTES_PER_STAR {
+        0 => Ok(bytes),
+        _ => Err(format!(
+            "{} bytes are no whole number of stars of {BYTES_PER_STAR}",
+            bytes.len()
+        )),
+    };
+    let bytes = match crate::files::usable(STARS_FILE, whole) {
         Ok(bytes) => bytes,
         Err(error) => {
             error!("{error}");
             return;
         }
     };
-    if bytes.len() % BYTES_PER_STAR != 0 {
-        error!(
-            "{STARS_FILE}: {} bytes, which isn't a multiple of {BYTES_PER_STAR}; the last star is left out",
-            bytes.len()
-        );
-    }
     commands.spawn((
         Sky,
         Mesh3d(meshes.add(stars_mesh(&bytes))),
@@ -137,16 +140,18 @@ fn spawn_sky(
             },
         })),
         NoFrustumCulling,
+        RenderLayers::layer(PLANET_LAYER),
         // Sorted before everything else that is see-through.
         Transform::from_xyz(0.0, 0.0, 0.0),
     ));
 }
 
-fn turn_sky(ledger: Res<Ledger>, mut skies: Query<&mut Transform, With<Sky>>) {
+fn turn_sky(ledger: Res<Ledger>, mut look: ResMut<PlanetLook>, mut skies: Query<&mut Transform, With<Sky>>) {
     let turned = Quat::from_rotation_y(-(sun::sidereal_deg(ledger.event_ms) as f32).to_radians());
     for mut transform in &mut skies {
         if transform.rotation.angle_between(turned) > 2e-4 {
             transform.rotation = turned;
+            look.revision += 1;
         }
     }
 }

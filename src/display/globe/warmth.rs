@@ -5,6 +5,7 @@ use bevy::image::{ImageAddressMode, ImageFilterMode, ImageSampler, ImageSamplerD
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 
+use super::PlanetLook;
 use super::earth::SurfaceGlow;
 use super::ring::Uploads;
 use crate::display::DisplaySystems;
@@ -218,6 +219,7 @@ fn warm_surface(
     mut uploads: ResMut<Uploads>,
     mut images: ResMut<Assets<Image>>,
     mut glow: ResMut<SurfaceGlow>,
+    mut look: ResMut<PlanetLook>,
 ) {
     let Some(regions) = regions else { return };
     let Surface {
@@ -244,6 +246,7 @@ fn warm_surface(
         return;
     }
     *painted_secs = Some(now_secs);
+    look.revision += 1;
     heat.cool(ledger.event_ms);
     let (width, height) = map_size(view.quality);
     if painter

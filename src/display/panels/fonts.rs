@@ -1,9 +1,12 @@
 //! The fonts, and the style that is left of egui's.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy::prelude::*;
+use skrifa::{FontRef, MetadataProvider};
+
 use bevy_egui::egui::{Context, FontData, FontDefinitions, FontFamily, Id, Visuals};
 
 use crate::display::theme::{colour, family};
@@ -16,19 +19,14 @@ const FILES: [(&str, &str); 4] = [
     (family::FIGURES, "assets/fonts/BarlowCondTab-SemiBold.ttf"),
 ];
 
-/// The fonts that can be read. A missing one is logged; another stands in for it.
+/// The fonts that can be read. For one that can't, the shipped one stands in, and failing that another of the four.
 fn definitions() -> Option<FontDefinitions> {
     let mut data: BTreeMap<String, Arc<FontData>> = BTreeMap::new();
     for (name, path) in FILES {
-        match crate::files::read(path) {
-            Ok(bytes) if ttf_like(&bytes) => {
-                let font = match bytes {
-                    std::borrow::Cow::Borrowed(bytes) => FontData::from_static(bytes),
-                    std::borrow::Cow::Owned(bytes) => FontData::from_owned(bytes),
-                };
+        match crate::files::usable(path, font) {
+            Ok(font) => {
                 data.insert(name.to_owned(), Arc::new(font));
             }
-            Ok(_) => error!("{path}: no TrueType or OpenType font; another font stands in for it"),
             Err(error) => error!("{error}; another font stands in for it"),
         }
     }
@@ -65,12 +63,24 @@ fn definitions() -> Option<FontDefinitions> {
     })
 }
 
-/// Whether the bytes begin as a font does; egui would panic on anything else.
-fn ttf_like(bytes: &[u8]) -> bool {
-    bytes.len() > 1024
-        && [&b"\0\x01\0\0"[..], b"OTTO", b"true", b"ttcf"]
-            .iter()
-            .any(|magic| bytes.starts_with(magic))
+/// The bytes as a font, read as egui reads them: it would panic on what it can't read.
+fn font(bytes: Cow<'static, [u8]>) -> Result<FontData, String> {
+    let problem = "no TrueType or OpenType font";
+    let read = FontRef::new(&bytes).map_err(|error| format!("{problem} ({error})"))?;
+    let whole = read.table_directory.table_records().iter().all(|record| {
+        let end = u64::from(record.offset()) + u64::from(record.length());
+        usize::try_from(end).is_ok_and(|end| end <= bytes.len())
+    });
+    if !whole {
+        return Err(format!("{problem}: the file ends before its tables do"));
+    }
+    if read.charmap().map('0').is_none() {
+        return Err(format!("{problem} with figures in it"));
+    }
+    Ok(match bytes {
+        Cow::Borrowed(bytes) => FontData::from_static(bytes),
+        Cow::Owned(bytes) => FontData::from_owned(bytes),
+    })
 }
 
 /// Gives a context its fonts once. True when text can be laid out with them.
@@ -118,8 +128,14 @@ mod tests {
 
     #[test]
     fn what_is_no_font_is_refused() {
-        assert!(!ttf_like(b"<html>"));
-        assert!(!ttf_like(&[b'x'; 4096]));
-        assert!(ttf_like(&crate::files::read(FILES[0].1).unwrap()));
+        let good = crate::files::read(FILES[3].1).unwrap();
+        assert!(font(good.clone()).is_ok());
+        assert!(font(Cow::Borrowed(b"<html>")).is_err());
+        assert!(font(Cow::Owned(vec![b'x'; 4096])).is_err());
+        // The right beginning, and then nothing.
+        assert!(font(Cow::Owned(good[..good.len() / 8].to_vec())).is_err());
+        let mut torn = good.into_owned();
+        torn.truncate(12);
+        assert!(font(Cow::Owned(torn)).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod input;
+pub mod keep;
 pub mod picture;
 pub mod quality;
 pub mod scale;
@@ -30,7 +31,7 @@ use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
 use super::link::Inbox;
 use super::text::Lang;
-use super::view::{Quality, View};
+use super::view::{Quality, View, Worldview};
 use crate::sales::Catalogue;
 use crate::wire::{Level as NoticeLevel, Names, Notice};
 
@@ -68,6 +69,8 @@ pub struct Setup {
     pub lang: Lang,
     /// How much is spent on a frame.
     pub quality: Quality,
+    /// Whose borders.
+    pub worldview: Worldview,
     /// No motion that carries no information.
     pub reduced_motion: bool,
     /// Frame statistics go to this file.
@@ -168,6 +171,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     app.add_plugins(plugins(setup, adapter.backends))
         .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
+        .insert_resource(keep::MayKeep(matches!(setup.output, Output::Window { .. })))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
     if let Output::Picture { size } = setup.output {
         let image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
@@ -189,7 +193,13 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     );
     app.add_observer(aim_camera)
         .add_observer(forget_monitor)
-        .add_plugins((super::plugin, input::plugin, scale::plugin, screenshot::plugin));
+        .add_plugins((
+            super::plugin,
+            input::plugin,
+            keep::plugin,
+            scale::plugin,
+            screenshot::plugin,
+        ));
     app.add_plugins(quality::Plugin {
         govern: matches!(setup.output, Output::Window { .. }),
         trace: setup.trace.clone(),
@@ -201,6 +211,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
         view.lang = setup.lang;
         view.quality = setup.quality;
+        view.worldview = setup.worldview;
         view.reduced_motion = setup.reduced_motion;
         if matches!(setup.output, Output::Picture { .. }) {
             view.hint_until_secs = 0.0;

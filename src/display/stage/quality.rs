@@ -27,7 +27,11 @@ const GOOD_LOOKS: u32 = 6;
 /// A preset's steps, from everything to the least; what tells least goes first.
 fn steps(quality: Quality) -> Vec<Budget> {
     let full = Budget::default();
-    let no_tone = Budget { tone: false, ..full };
+    let no_bloom = Budget { bloom: false, ..full };
+    let no_tone = Budget {
+        tone: false,
+        ..no_bloom
+    };
     let plain = Budget {
         fine_land: false,
         ..no_tone
@@ -35,8 +39,22 @@ fn steps(quality: Quality) -> Vec<Budget> {
     let mut steps = match quality {
         // Neither is there to be given up.
         Quality::Software => vec![full],
-        Quality::Low => vec![full, Budget { tone: true, ..plain }],
-        Quality::High | Quality::Ultra => vec![full, no_tone, plain],
+        Quality::Low => vec![
+            full,
+            Budget {
+                fine_land: false,
+                ..full
+            },
+        ],
+        Quality::High => vec![
+            full,
+            Budget {
+                bloom: true,
+                ..no_tone
+            },
+            Budget { bloom: true, ..plain },
+        ],
+        Quality::Ultra => vec![full, no_bloom, no_tone, plain],
     };
     let last = steps.last().copied().unwrap_or(full);
     steps.extend([0.75, 0.5].map(|scale| Budget { scale, ..last }));
@@ -157,6 +175,9 @@ fn in_words(texts: &Texts, lang: Lang, budget: Budget) -> String {
         return texts.get(lang, "governor-full");
     }
     let mut words = Vec::new();
+    if !budget.bloom {
+        words.push(texts.get(lang, "governor-no-bloom"));
+    }
     if !budget.tone {
         words.push(texts.get(lang, "governor-no-tone"));
     }
@@ -307,7 +328,8 @@ mod tests {
             Budget {
                 tone: false,
                 fine_land: false,
-                scale: 0.5
+                scale: 0.5,
+                ..default()
             }
         );
     }
