@@ -21,7 +21,7 @@ const server = createServer(async (request, response) => {
   }
 }).listen(0, '127.0.0.1');
 await new Promise(ready => server.once('listening', ready));
-const rows = process.argv.length > 2 ? process.argv.slice(2) : ['land', 'points_10k', 'points_100k', 'arcs_1k', 'arcs_10k'];
+const rows = process.argv.length > 2 ? process.argv.slice(2) : ['land', 'land_dots', 'points_10k', 'points_100k', 'arcs_1k', 'arcs_10k'];
 for (const row of rows) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

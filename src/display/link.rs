@@ -36,6 +36,11 @@ impl Subscription {
     pub fn new(link: Link, url: String) -> Self {
         Self { link, url }
     }
+
+    /// How many orders and payments were in lights that this display was too slow for.
+    pub fn lights_dropped(&self) -> u64 {
+        self.link.lights_dropped()
+    }
 }
 
 /// Without a frame for so long, a connection that stands counts as stalled.

@@ -746,3 +746,88 @@ fn thin(lights: &crate::wire::Lights, limit: u32) -> crate::wire::Lights {
         ..lights.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::gateway::{ScenarioSource, Source, load_catalogue};
+    use crate::wire::{Frame, Lights, Sequencer, Verdict};
+
+    #[test]
+    fn what_waits_for_a_client_is_bounded_and_chains() {
+        let catalogue = load_catalogue().unwrap();
+        let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+        let start_ms = source.hello().day.start_ms + 60_000;
+        let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
+        let mut stream = Stream::new(GatewayConfig::default(), publisher);
+        let client = Arc::new(Client::default());
+        stream.join(&client, &Subscribe::default());
+        let mut sequencer = Sequencer::new();
+        let mut read = |client: &Client| {
+            let mut queue = client.queue();
+            queue.lights = 0;
+            let items: Vec<Arc<Item>> = queue.items.drain(..).collect();
+            drop(queue);
+            let mut prev = sequencer.position().map_or(0, |at| at.seq);
+            for item in &items {
+                let frame = Frame {
+                    epoch: item.epoch,
+                    seq: item.seq,
+                    prev,
+                    body: item.body.clone(),
+                };
+                assert!(matches!(
+                    sequencer.accept(&frame),
+                    Verdict::Apply | Verdict::NewEpoch
+                ));
+                prev = item.seq;
+            }
+            items
+        };
+        assert_eq!(read(&client).len(), 2, "hello and snapshot");
+        // A client that reads nothing: first lights are left out, then a snapshot takes everything's place.
+        let mut most = (0, 0);
+        let (mut waited, mut snapshots) = (0, 0);
+        for step in 1..=200 {
+            for body in stream.publisher.step(start_ms + step * 10, 0) {
+                stream.publish(body);
+            }
+            let queue = client.queue();
+            let lights = queue.items.iter().filter(|item| item.is_lights()).count();
+            most = (most.0.max(queue.items.len()), most.1.max(lights));
+            if queue.items.len() < waited {
+                snapshots += 1;
+                assert!(matches!(
+                    queue.items.front().map(|item| &item.body),
+                    Some(Body::Snapshot(_))
+                ));
+            }
+            waited = queue.items.len();
+        }
+        assert!(snapshots >= 2, "{snapshots}");
+        let last = read(&client).into_iter().rev().find_map(|item| match &item.body {
+            Body::Tick(tick) => Some((tick.event_ms, tick.totals)),
+            _ => None,
+        });
+        let snapshot = stream.publisher.snapshot(0);
+        assert_eq!(last, Some((snapshot.event_ms, snapshot.totals)));
+    }
+
+    #[test]
+    fn fewer_lights_stand_for_more() {
+        let lights = Lights {
+            per_light: 2,
+            events: 2_000,
+            place: vec![7; 1_000],
+            code: vec![1; 1_000],
+            ..Lights::default()
+        };
+        let few = thin(&lights, 1_000);
+        assert_eq!((few.place.len(), few.code.len(), few.per_light), (100, 100, 20));
+        assert_eq!(few.events, 2_000);
+        assert_eq!(thin(&lights, 100_000), lights);
+        assert_eq!(thin(&lights, 1).place.len(), 1);
+    }
+}

@@ -15,14 +15,15 @@ use bevy::app::{PluginGroupBuilder, ScheduleRunnerPlugin, TerminalCtrlCHandlerPl
 use bevy::asset::AssetEventSystems;
 use bevy::asset::io::embedded::EmbeddedAssetRegistry;
 use bevy::camera::RenderTarget;
+use bevy::ecs::schedule::SingleThreadedExecutor;
 use bevy::light::cluster::GlobalClusterSettings;
 use bevy::log::{Level, LogPlugin};
 use bevy::prelude::*;
-use bevy::render::RenderPlugin;
 use bevy::render::error_handler::{ErrorType, RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::settings::{RenderCreation, WgpuSettings};
+use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, WindowMode, WindowResolution};
 use bevy::winit::WinitPlugin;
 use bevy_egui::{EguiPlugin, EguiPostUpdateSet};
@@ -208,6 +209,12 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     if let Some(mut settings) = app.world_mut().get_resource_mut::<GlobalClusterSettings>() {
         settings.gpu_clustering = None;
     }
+    if setup.quality == Quality::Software {
+        run_on_one_thread(app.world_mut());
+        if let Some(render) = app.get_sub_app_mut(RenderApp) {
+            run_on_one_thread(render.world_mut());
+        }
+    }
     if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
         view.lang = setup.lang;
         view.quality = setup.quality;
@@ -218,6 +225,17 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         }
     }
     app
+}
+
+/// Runs each schedule on the thread that it is called from: where a CPU draws, handing hundreds of small systems from
+/// core to core costs more than they do, and the cores have pixels to fill.
+fn run_on_one_thread(world: &mut World) {
+    let Some(mut schedules) = world.get_resource_mut::<Schedules>() else {
+        return;
+    };
+    for (_, schedule) in schedules.iter_mut() {
+        schedule.set_executor(SingleThreadedExecutor::new());
+    }
 }
 
 /// Says something to the people in front of the display.
