@@ -141,6 +141,10 @@ pub fn drain_inbox(
         }
     }
     for notice in std::mem::take(&mut inbox.local) {
+        // What this display last did takes the place of what it did before.
+        if notice.level == Level::Info {
+            ledger.feed.notices.retain(|(_, known)| known.code != notice.code);
+        }
         ledger.feed.notices.push_back((now_secs, notice));
         while ledger.feed.notices.len() > NOTICES {
             ledger.feed.notices.pop_front();

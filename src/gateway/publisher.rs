@@ -73,6 +73,10 @@ impl Publisher {
         start_ms: EventMs,
         speed: f64,
     ) -> Result<Self, PublishError> {
+        // The last full second before the start, so that the rates are the day's own from the beginning.
+        let second_ms = start_ms - start_ms.rem_euclid(1_000);
+        let before = source.seek(second_ms - 1_000)?.totals.counts;
+        let second = source.seek(second_ms)?.totals.counts;
         let opening = source.seek(start_ms)?;
         let mut hello = source.hello();
         hello.version = crate::wire::VERSION;
@@ -92,6 +96,11 @@ impl Publisher {
         )?;
         let mut meter = Meter::new(start_ms, hello.gmv_counts);
         meter.open(opening.peak_orders, opening.peak_payments);
+        meter.resume(
+            second.orders.saturating_sub(before.orders),
+            second.payments.saturating_sub(before.payments),
+            second.gmv_minor.saturating_sub(before.gmv_minor),
+        );
         let mut history = opening.history;
         history.step_ms = HISTORY_STEP_MS;
         history.region_step_ms = REGION_STEP_MS;
@@ -663,6 +672,27 @@ mod tests {
     }
 
     /// A leap comes to what going through comes to: totals to the fen, rates, peaks, curves, milestones.
+    #[test]
+    fn the_first_rates_are_those_of_the_second_before() {
+        let catalogue = load_catalogue().unwrap();
+        let at = |into_ms: i64| {
+            let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+            let start_ms = source.hello().day.start_ms + into_ms;
+            Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap()
+        };
+        let mut played = at(240_000);
+        let day_ms = played.event_ms() - 240_000;
+        played.step(day_ms + 243_400, 0);
+        let joined = at(243_400).snapshot(0).rates;
+        assert!(joined.orders_per_s > 100_000, "{joined:?}");
+        let rates = played.snapshot(0).rates;
+        assert_eq!(
+            (rates.orders_per_s, rates.payments_per_s, rates.gmv_minor_per_s),
+            (joined.orders_per_s, joined.payments_per_s, joined.gmv_minor_per_s)
+        );
+        assert_eq!(at(-5_000).snapshot(0).rates.orders_per_s, 0);
+    }
+
     #[test]
     fn leaps_and_steps_come_to_the_same() {
         let catalogue = load_catalogue().unwrap();

@@ -50,6 +50,13 @@ impl Meter {
         (self.rates.peak_payments_per_s, self.rates.peak_payments_at_ms) = payments;
     }
 
+    /// Takes over the rates of the last full second before the meter's beginning.
+    pub fn resume(&mut self, orders: u64, payments: u64, gmv_minor: i64) {
+        self.rates.orders_per_s = orders;
+        self.rates.payments_per_s = payments;
+        self.rates.gmv_minor_per_s = gmv_minor;
+    }
+
     /// Counts a batch into its seconds; one that spans several is spread evenly over its span.
     pub fn add(&mut self, batch: &Batch) {
         let carries = batch.kind == self.gmv_counts;

@@ -11,6 +11,7 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 use super::camera::Sight;
 use super::geo::world_from_lat_lon;
 use crate::display::ledger::{Ledger, World as Regions};
+use crate::display::panels::frame::Frame;
 use crate::display::text::Lang;
 use crate::display::theme::{colour, family};
 use crate::display::view::{Layout, View};
@@ -102,7 +103,8 @@ fn paint_labels(
         wanted(&Ledger::default(), &view, 0)
     };
     let fade = (FADE_PER_SEC * time.delta_secs()).clamp(0.0, 1.0);
-    let mut taken: Vec<Rect> = Vec::new();
+    // Where the panels are, no name is.
+    let mut taken: Vec<Rect> = Frame::new(&layout).areas().to_vec();
     let mut standing: Vec<u8> = Vec::new();
     for (id, rank) in candidates {
         let Some(region) = world.0.region(id) else {
@@ -144,7 +146,10 @@ fn paint_labels(
                 let at = pos2(pixel.x + right * size, pixel.y + down * size);
                 let rect = anchor.anchor_size(at, extent);
                 let padded = rect.expand2(vec2(size * 0.5, size * 0.2));
-                (marked || taken.iter().all(|other| !other.intersects(padded))).then_some((side, rect))
+                taken
+                    .iter()
+                    .all(|other| !other.intersects(padded))
+                    .then_some((side, rect))
             });
         let Some((side, rect)) = free else { continue };
         taken.push(rect);

@@ -1,7 +1,7 @@
 //! Where each panel is: wide, ultrawide, portrait.
 
 use bevy::math::Vec2;
-use bevy_egui::egui::{Pos2, Rect, pos2};
+use bevy_egui::egui::{Pos2, Rect, pos2, vec2};
 
 use crate::display::theme::size;
 use crate::display::view::Layout;
@@ -84,6 +84,29 @@ pub fn unit(size: Vec2) -> f32 {
 }
 
 impl Frame {
+    /// Where the panels are: left, right, below and above.
+    pub fn areas(&self) -> [Rect; 4] {
+        let left = self
+            .orders
+            .union(self.payments)
+            .union(self.mobile)
+            .union(self.reached);
+        let right = self.board.union(self.categories).union(self.region);
+        let line = Rect::from_min_max(
+            pos2(self.whole.left(), self.feed - 20.0 * self.u),
+            self.whole.right_bottom(),
+        );
+        let (right, below) = match self.shape {
+            Shape::Ultrawide => (right.union(self.curve), line),
+            Shape::Wide | Shape::Portrait => (right, self.curve.union(line)),
+        };
+        let above = Rect::from_center_size(
+            pos2(self.hero.x, self.under * 0.5),
+            vec2(900.0 * self.u, self.under),
+        );
+        [left, right, below, above]
+    }
+
     /// The places in a picture of this layout's size.
     pub fn new(layout: &Layout) -> Self {
         let (w, h) = (layout.size.x, layout.size.y);

@@ -9,14 +9,18 @@ use super::scene::Scene;
 use crate::display::theme::{colour, size};
 use crate::wire::Mode;
 
-/// How far a digit of the odometer has rolled towards the next, 0 to 1: it turns while the digits
-/// below it pass from 9 to 0, and stands still where it would turn too fast to be read.
+/// How long a digit of the odometer takes to roll, in seconds.
+const ROLL_SECS: f64 = 0.35;
+
+/// How far a digit of the odometer has rolled towards the next, 0 to 1. It rolls in the last moment before it changes,
+/// so that what stands there is what is so, and stands still where it would turn too fast to be read.
 pub fn roll(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
-    if per_s / digit_minor > 4.0 {
+    let digits_per_s = per_s / digit_minor;
+    if digits_per_s <= 0.0 || digits_per_s > 2.0 {
         return 0.0;
     }
-    let part = (value_minor / digit_minor).fract();
-    let into = ((part * 10.0 - 9.0).clamp(0.0, 1.0)) as f32;
+    let left_secs = (1.0 - (value_minor / digit_minor).fract()) / digits_per_s;
+    let into = (1.0 - left_secs / ROLL_SECS).clamp(0.0, 1.0) as f32;
     into * into * (3.0 - 2.0 * into)
 }
 
@@ -275,11 +279,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_roll_only_while_those_below_pass_nine() {
-        assert_eq!(roll(1_234_500.0, 100.0, 0.0), 0.0);
-        let half = roll(1_995.0 * 100.0, 100_000.0, 0.0);
-        assert!(half > 0.9, "{half}");
-        assert_eq!(roll(1_899.0 * 100.0, 100_000.0, 0.0), 0.0);
+    fn a_digit_rolls_only_in_the_moment_before_it_changes() {
+        // At 800,000 units a second, a digit of 100 million stands still although 97 million are below it.
+        let per_s = 800_000.0 * 100.0;
+        let digit = 100_000_000.0 * 100.0;
+        assert_eq!(roll(91_197_816_856.0 * 100.0, digit, per_s), 0.0);
+        let late = roll(91_199_900_000.0 * 100.0, digit, per_s);
+        assert!((0.3..1.0).contains(&late), "{late}");
+        assert_eq!(roll(91_199_900_000.0 * 100.0, digit, 0.0), 0.0);
     }
 
     #[test]

@@ -20,11 +20,12 @@ pub mod search;
 pub mod state;
 
 use bevy::prelude::*;
-use bevy_egui::egui::{Id, LayerId, Order};
+use bevy_egui::egui::{Id, LayerId, Order, pos2};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 
 pub use state::{Exact, PanelState};
 
+use super::globe::camera::Sight;
 use super::ledger::{Ledger, World};
 use super::text::Texts;
 use super::view::{Command, Layout, View};
@@ -42,6 +43,7 @@ pub fn draw_panels(
     exact: Res<Exact>,
     time: Res<Time>,
     real: Res<Time<Real>>,
+    sight: Res<Sight>,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
     mut commands: MessageWriter<Command>,
@@ -68,11 +70,11 @@ pub fn draw_panels(
         world,
         &mut state.chosen,
     ));
-    let ranking: Vec<u8> = ledger
+    let ranking: Vec<(u8, i64)> = ledger
         .ranking()
         .into_iter()
         .take(FOLLOWED)
-        .map(|(id, _)| id)
+        .map(|(id, counts)| (id, counts.gmv_minor))
         .collect();
     state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
 
@@ -91,6 +93,7 @@ pub fn draw_panels(
         now_secs: time.elapsed_secs(),
         real_secs: real.elapsed_secs_f64(),
     };
+    veil(&scene, &sight);
     header::draw(&scene);
     rates::draw(&scene);
     board::draw(&scene);
@@ -100,6 +103,26 @@ pub fn draw_panels(
     region::draw_hovered(&scene, ctx.pointer_hover_pos());
     search::draw(&scene);
     overlay::draw(&scene);
+}
+
+/// Darkens the planet behind the panels when it has come so near that it lies there.
+fn veil(scene: &scene::Scene, sight: &Sight) {
+    let frame = &scene.frame;
+    let u = frame.u;
+    let radius = sight.radius_px();
+    let rest = sight.focal_px / (sight.rest_distance * sight.rest_distance - 1.0).max(1e-4).sqrt();
+    let nearer = ((radius / rest - 1.05) / 0.5).clamp(0.0, 1.0);
+    if nearer <= 0.0 {
+        return;
+    }
+    let centre = pos2(sight.centre_px.x, sight.centre_px.y);
+    for rect in frame.areas() {
+        let reach = radius - rect.distance_to_pos(centre);
+        let opacity = nearer * (reach / (120.0 * u)).clamp(0.0, 1.0);
+        if opacity > 0.01 {
+            scene.pen.veil(rect.expand(14.0 * u), 70.0 * u, 0.8 * opacity);
+        }
+    }
 }
 
 /// The panels.

@@ -178,6 +178,35 @@ impl Pen {
         self.painter.add(Shape::mesh(mesh));
     }
 
+    /// A rectangle of the room, dense inside and nothing at `fade` outside of it.
+    pub fn veil(&self, rect: Rect, fade: f32, opacity: f32) {
+        let core = self.tint(colour::ROOM).gamma_multiply(opacity);
+        let mut mesh = Mesh::default();
+        // Steps of a soft curve from nothing to all, from the outside in and out again.
+        let steps = [(1.0, 0.0), (0.66, 0.2), (0.33, 0.75), (0.0, 1.0)];
+        let along = |from: f32, to: f32| {
+            let down = steps.map(|(share, strength)| (from - fade * share, strength));
+            let mut up = steps.map(|(share, strength)| (to + fade * share, strength));
+            up.reverse();
+            down.into_iter().chain(up).collect::<Vec<(f32, f32)>>()
+        };
+        let (columns, rows) = (along(rect.left(), rect.right()), along(rect.top(), rect.bottom()));
+        for (y, strong_y) in &rows {
+            for (x, strong_x) in &columns {
+                mesh.colored_vertex(pos2(*x, *y), core.gamma_multiply(strong_x * strong_y));
+            }
+        }
+        let width = columns.len() as u32;
+        for row in 0..rows.len() as u32 - 1 {
+            for column in 0..width - 1 {
+                let at = row * width + column;
+                mesh.add_triangle(at, at + 1, at + width);
+                mesh.add_triangle(at + 1, at + width, at + width + 1);
+            }
+        }
+        self.painter.add(Shape::mesh(mesh));
+    }
+
     /// A soft shade of the room behind text that stands over the planet: dense in the middle, nothing
     /// at its edges.
     pub fn shade(&self, rect: Rect, opacity: f32) {

@@ -27,10 +27,33 @@ pub struct PanelState {
     pub region: Option<RegionId>,
     /// The chosen row of the search's results.
     pub chosen: usize,
+    /// The ranking as it is shown.
+    pub order: Vec<u8>,
     /// Frame time, eased, in seconds.
     pub frame_secs: f32,
     /// Figures are the ledger's, to the digit.
     pub exact: bool,
+}
+
+/// How much more a region has to have than the one before it to take its place, as a share: two that are as good
+/// as equal would change places for ever.
+const OVERTAKES: f64 = 0.002;
+
+/// The ranking as it is shown: the order before, but for those that were overtaken clearly.
+fn settled(before: &[u8], ranking: &[(u8, i64)]) -> Vec<u8> {
+    let mut order = ranking.to_vec();
+    order.sort_by_key(|(id, _)| before.iter().position(|known| known == id).unwrap_or(usize::MAX));
+    for last in 1..order.len() {
+        let mut at = last;
+        while at > 0
+            && let (Some((_, above)), Some((_, value))) = (order.get(at - 1), order.get(at))
+            && *value as f64 > *above as f64 * (1.0 + OVERTAKES)
+        {
+            order.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+    order.into_iter().map(|(id, _)| id).collect()
 }
 
 /// A step of an exponential ease with a time constant.
@@ -41,7 +64,14 @@ fn toward(from: f32, to: f32, dt_secs: f32, constant_secs: f32) -> f32 {
 
 impl PanelState {
     /// Moves everything on by `dt_secs`.
-    pub fn advance(&mut self, ledger: &Ledger, view: &View, exact: bool, dt_secs: f32, ranking: &[u8]) {
+    pub fn advance(
+        &mut self,
+        ledger: &Ledger,
+        view: &View,
+        exact: bool,
+        dt_secs: f32,
+        ranking: &[(u8, i64)],
+    ) {
         self.exact = exact;
         self.advance_gmv(ledger, exact, dt_secs);
         if dt_secs > 0.0 {
@@ -52,8 +82,13 @@ impl PanelState {
             };
         }
         let still = exact || view.reduced_motion;
-        self.places.retain(|id, _| ranking.contains(id));
-        for (at, id) in ranking.iter().enumerate() {
+        self.order = if exact {
+            ranking.iter().map(|(id, _)| *id).collect()
+        } else {
+            settled(&self.order, ranking)
+        };
+        self.places.retain(|id, _| self.order.contains(id));
+        for (at, id) in self.order.iter().enumerate() {
             let to = at as f32;
             let place = self.places.entry(*id).or_insert(to);
             *place = if still {
@@ -131,15 +166,25 @@ mod tests {
     }
 
     #[test]
+    fn equals_dont_change_places() {
+        assert_eq!(settled(&[], &[(3, 100_000), (7, 99_990)]), [3, 7]);
+        assert_eq!(settled(&[3, 7], &[(7, 100_010), (3, 100_000)]), [3, 7]);
+        assert_eq!(settled(&[3, 7], &[(7, 100_300), (3, 100_000)]), [7, 3]);
+        // One that comes from nowhere goes to its own place.
+        assert_eq!(settled(&[3, 7], &[(9, 300_000), (3, 100_000), (7, 5)]), [9, 3, 7]);
+        assert_eq!(settled(&[3, 7], &[]), [0_u8; 0]);
+    }
+
+    #[test]
     fn the_leaderboard_moves_and_settles() {
         let mut state = PanelState::default();
         let (ledger, view) = (Ledger::default(), View::default());
-        state.advance(&ledger, &view, false, 0.016, &[3, 7]);
-        state.advance(&ledger, &view, false, 0.016, &[7, 3]);
+        state.advance(&ledger, &view, false, 0.016, &[(3, 100), (7, 90)]);
+        state.advance(&ledger, &view, false, 0.016, &[(7, 110), (3, 100)]);
         let between = state.places[&7];
         assert!(between > 0.0 && between < 1.0, "{between}");
         for _ in 0..300 {
-            state.advance(&ledger, &view, false, 0.016, &[7, 3]);
+            state.advance(&ledger, &view, false, 0.016, &[(7, 110), (3, 100)]);
         }
         assert_eq!((state.places[&7], state.places[&3]), (0.0, 1.0));
     }
