@@ -122,6 +122,16 @@ impl Ledger {
             .count()
     }
 
+    /// The region with the greatest value, if any has one.
+    pub fn leader(&self) -> Option<u8> {
+        let (id, counts) = self
+            .regions
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, counts)| counts.gmv_minor)?;
+        (counts.gmv_minor > 0).then_some(id as u8)
+    }
+
     /// Regions by value, greatest first, those without any left out.
     pub fn ranking(&self) -> Vec<(u8, Counts)> {
         let mut ranked: Vec<(u8, Counts)> = self

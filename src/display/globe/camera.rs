@@ -14,9 +14,10 @@ use bevy_egui::input::EguiWantsInput;
 use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::display::DisplaySystems;
-use crate::display::ledger::World as Regions;
+use crate::display::ledger::{Ledger, World as Regions};
 use crate::display::theme::duration::{FLIGHT_SECS, TURN_SECS};
 use crate::display::view::{Budget, Command, Layout, Quality, View};
+use crate::sales::RegionId;
 
 /// Vertical field of view.
 const FOV_DEG: f32 = 30.0;
@@ -234,6 +235,10 @@ pub struct Rig {
     touring: bool,
     tour_lon_deg: f32,
     tour_secs: f32,
+    /// Longitude of the region that sells most, where the tour dwells.
+    home_lon_deg: f32,
+    /// The home region was looked for, or somebody looks elsewhere.
+    settled: bool,
 }
 
 impl Default for Rig {
@@ -249,6 +254,8 @@ impl Default for Rig {
             touring: false,
             tour_lon_deg: HOME_LON_DEG,
             tour_secs: 0.0,
+            home_lon_deg: HOME_LON_DEG,
+            settled: false,
         }
     }
 }
@@ -267,8 +274,29 @@ impl Rig {
         self.flight = None;
         self.spin = Vec2::ZERO;
         self.touring = true;
+        self.settled = true;
         self.tour_lon_deg = pose.lon_deg;
         self.tour_secs = 0.0;
+    }
+
+    /// Begins over the region that sells most, once that is known, where it wouldn't be seen otherwise.
+    fn settle(&mut self, lon_deg: f32, at_once: bool) {
+        self.settled = true;
+        if wrap_deg(lon_deg - HOME_LON_DEG).abs() > 50.0 {
+            self.home_lon_deg = lon_deg;
+            if !at_once {
+                let home = Pose {
+                    lon_deg,
+                    ..Pose::HOME
+                };
+                self.fly_to(home, false);
+                return;
+            }
+            self.pose.lon_deg = lon_deg;
+            self.goal = self.pose;
+            self.tour_lon_deg = lon_deg;
+            self.tour_secs = 0.0;
+        }
     }
 
     /// The pointer holds the planet.
@@ -351,7 +379,7 @@ impl Rig {
             }
             return;
         }
-        let from_home = (self.pose.lon_deg - HOME_LON_DEG).to_radians();
+        let from_home = (self.pose.lon_deg - self.home_lon_deg).to_radians();
         let haste = (1.0 - DWELL * from_home.cos()) / (1.0 - DWELL * DWELL).sqrt();
         self.pose.lon_deg = wrap_deg(self.pose.lon_deg - 360.0 * delta_secs / TURN_SECS * haste);
         self.goal = self.pose;
@@ -533,6 +561,7 @@ fn move_camera(
     time: Res<Time>,
     layout: Res<Layout>,
     view: Res<View>,
+    ledger: Res<Ledger>,
     world: Option<Res<Regions>>,
     mut commands_in: MessageReader<Command>,
     mut rig: ResMut<Rig>,
@@ -540,6 +569,15 @@ fn move_camera(
     mut cameras: Query<(&mut Camera, &mut Transform), With<GlobeCamera>>,
 ) {
     let rig = rig.as_mut();
+    if !rig.settled && !view.tour {
+        rig.settled = true;
+    }
+    if !rig.settled
+        && let Some(leader) = ledger.leader()
+        && let Some(region) = world.as_ref().and_then(|world| world.0.region(RegionId(leader)))
+    {
+        rig.settle(region.label_lon as f32, time.elapsed_secs() < 2.0);
+    }
     for command in commands_in.read() {
         let catalogue = world.as_ref().map(|world| &world.0);
         match command {
@@ -651,6 +689,16 @@ mod tests {
                 .hit(layout.globe_centre + Vec2::X * (layout.globe_radius + 2.0))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_tour_begins_where_most_is_sold() {
+        let mut rig = Rig::default();
+        rig.settle(-3.0, true);
+        assert_eq!(rig.pose().lon_deg, -3.0);
+        let mut near = Rig::default();
+        near.settle(90.0, true);
+        assert_eq!(near.pose().lon_deg, HOME_LON_DEG);
     }
 
     #[test]

@@ -90,6 +90,12 @@ pub fn clock(into_day_ms: i64) -> String {
     format!("{:02}:{:02}:{:02}", secs / 3600, secs / 60 % 60, secs % 60)
 }
 
+/// An instant as `MM-DD HH:MM:SS` on the clock of a place.
+pub fn date_and_clock(at_ms: i64, utc_offset_min: i32) -> String {
+    chrono::DateTime::from_timestamp_millis(at_ms.saturating_add(i64::from(utc_offset_min) * 60_000))
+        .map_or_else(String::new, |at| at.format("%m-%d %H:%M:%S").to_string())
+}
+
 /// What is left until the day begins, as `HH:MM:SS`; a second that has begun counts.
 pub fn countdown(into_day_ms: i64) -> String {
     let secs = (-into_day_ms).max(0).saturating_add(999) / 1000;
@@ -172,6 +178,7 @@ mod tests {
     #[test]
     fn clocks() {
         assert_eq!(clock(418_000), "00:06:58");
+        assert_eq!(date_and_clock(1_291_162_000_000, 60), "12-01 01:06:40");
         assert_eq!(clock(86_400_000), "24:00:00");
         assert_eq!(clock(-5), "00:00:00");
         assert_eq!(countdown(-10_000), "00:00:10");

@@ -9,6 +9,8 @@ use super::scene::Scene;
 use crate::display::theme::{colour, size};
 use crate::wire::Mode;
 
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
 /// How long a digit of the odometer takes to roll, in seconds.
 const ROLL_SECS: f64 = 0.35;
 
@@ -210,11 +212,21 @@ fn under(scene: &Scene, counting_down: bool) {
     let clock = match into_ms {
         None => "--:--:--".to_owned(),
         // Before midnight it is still the evening before.
-        Some(ms) if ms < 0 => format::clock(ms.rem_euclid(86_400_000)),
-        Some(ms) => format::clock(ms),
+        Some(ms) if ms < 0 => format::clock(ms.rem_euclid(DAY_MS)),
+        Some(ms) => match scene.ledger.hello.as_ref() {
+            // Over many days an hour alone says nothing.
+            Some(hello) if hello.day.end_ms - hello.day.start_ms > DAY_MS => {
+                format::date_and_clock(scene.ledger.event_ms, hello.day.utc_offset_min)
+            }
+            _ => format::clock(ms),
+        },
     };
     let clock_size = size::TITLE * 1.25;
-    let half = pen.width("00:00:00", clock_size, Face::Figures) * 0.5;
+    let widest: String = clock
+        .chars()
+        .map(|symbol| if symbol.is_ascii_digit() { '0' } else { symbol })
+        .collect();
+    let half = pen.width(&widest, clock_size, Face::Figures) * 0.5;
     let ink = if counting_down {
         colour::INK_SOFT
     } else {
