@@ -10,7 +10,7 @@ struct Data {
     flight: f32,
     after: f32,
     still: f32,
-    // a: strength where many fly.
+    // a: strength where many fly; how large the planet is, 1 as in a picture of 16:9.
     trail: vec4<f32>,
     head: vec4<f32>,
     // From, to, departure, parcels.
@@ -55,7 +55,7 @@ fn vertex(
     let from_point = unpack_direction(arc.x);
     let to_point = unpack_direction(arc.y);
     let eye = view.world_position;
-    let scale = view.viewport.w / 1080.0;
+    let scale = view.viewport.w / 1080.0 * data.head.a;
     let pixel = 2.0 / (view.clip_from_view[1][1] * view.viewport.w);
     let size = min(log2(1.0 + parcels), 10.0);
     let after = clamp((age - data.flight) / data.after, 0.0, 1.0);

@@ -9,7 +9,7 @@ struct Data {
     life: f32,
     flash: f32,
     jitter: f32,
-    // a: gain of both.
+    // a: gain of both; how large the planet is, 1 as in a picture of 16:9.
     order: vec4<f32>,
     payment: vec4<f32>,
     // Direction; kind, bucket << 1, seed << 16; birth; weight.
@@ -68,7 +68,7 @@ fn vertex(
     let ember = (1.0 - t) * (1.0 - t);
     let bucket = f32((light.y >> 1u) & 7u);
     // In pixels of the picture; never less than what the middle of a drawn pixel can miss.
-    let scale = view.viewport.w / 1080.0;
+    let scale = view.viewport.w / 1080.0 * data.payment.a;
     let least = 1.2 * view.viewport.w / view.main_pass_viewport.w;
     let wanted = (1.15 + 0.26 * bucket) * scale * (1.0 + 0.9 * flash);
     let radius = max(wanted, least);

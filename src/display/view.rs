@@ -230,6 +230,11 @@ impl Layout {
     /// Above this one, the sides are spread.
     pub const ULTRAWIDE: f32 = 2.2;
 
+    /// How large the planet is in its picture, 1 as in one of 16:9: what is drawn on it keeps its proportion.
+    pub fn magnitude(&self) -> f32 {
+        self.globe_radius / (self.size.y.max(1.0) * 0.322)
+    }
+
     /// The planet's place for a picture of this size: wide, ultrawide or portrait.
     pub fn for_size(size: Vec2) -> Self {
         let aspect = size.x / size.y.max(1.0);

@@ -12,7 +12,7 @@ use crate::display::DisplaySystems;
 use crate::display::ledger::{LightsArrived, World as Regions};
 use crate::display::theme::duration::ARC_SECS;
 use crate::display::theme::light;
-use crate::display::view::{Quality, View};
+use crate::display::view::{Layout, Quality, View};
 use crate::sales::{Catalogue, PlaceId, RegionId};
 use crate::wire::Arcs;
 
@@ -126,6 +126,7 @@ fn spawn_arcs(
 fn fly_arcs(
     time: Res<Time>,
     view: Res<View>,
+    layout: Res<Layout>,
     regions: Option<Res<Regions>>,
     mut arrived: MessageReader<LightsArrived>,
     mut uploads: ResMut<Uploads>,
@@ -177,7 +178,7 @@ fn fly_arcs(
                     .lerp(Vec3::new(1.0, 0.86, 0.62), 0.25)
                     .extend(crowd)
                     .to_array(),
-                second: Vec4::new(1.0, 0.96, 0.88, 0.0).to_array(),
+                second: Vec4::new(1.0, 0.96, 0.88, layout.magnitude()).to_array(),
             },
         );
     }

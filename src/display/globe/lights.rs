@@ -15,7 +15,7 @@ use crate::display::DisplaySystems;
 use crate::display::ledger::{Ledger, LightsArrived, World as Regions};
 use crate::display::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::display::theme::light;
-use crate::display::view::{Budget, Quality, View};
+use crate::display::view::{Budget, Layout, Quality, View};
 use crate::sales::Catalogue;
 use crate::wire::Lights;
 
@@ -368,6 +368,7 @@ fn write_lights(
     time: Res<Time>,
     view: Res<View>,
     budget: Res<Budget>,
+    layout: Res<Layout>,
     sight: Res<Sight>,
     regions: Option<Res<Regions>>,
     mut arrived: MessageReader<LightsArrived>,
@@ -441,7 +442,7 @@ fn write_lights(
         now_ms: ring::wrapped_ms(&time),
         params: [LIGHT_SECS, FLASH_SECS, if merges { 0.0 } else { JITTER_RAD }],
         first: light::ORDER.extend(gain).to_array(),
-        second: light::PAYMENT.extend(0.0).to_array(),
+        second: light::PAYMENT.extend(layout.magnitude()).to_array(),
     };
     if stats.alive > 0 {
         uploads.header(&lights.buffer, &header);

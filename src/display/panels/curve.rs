@@ -42,7 +42,12 @@ pub fn draw(scene: &Scene) {
     let tops = ((most_units + step - 1) / step * step).max(step);
     let axis_width = pen.width(&format::axis(tops, scene.lang()), small, Face::Figures) + 12.0 * u;
     // Room for what stands at the curves' ends.
-    let right = outer.right() - pen.width("2015 1,207.00 亿", small, Face::Figures) - 10.0 * u;
+    let end_width = hello.comparisons.first().map_or(0.0, |past| {
+        pen.width(scene.lang().pick(&past.label), small, Face::Text)
+            + pen.width(&scene.compact(past_most), small, Face::Figures)
+            + 7.0 * u
+    });
+    let right = outer.right() - end_width - 10.0 * u;
     let plot = Rect::from_min_max(
         pos2(outer.left() + axis_width, top),
         pos2(right, outer.bottom() - 22.0 * u),

@@ -40,7 +40,7 @@ fn cut(value: u128, unit: u128, decimals: u32) -> String {
     }
 }
 
-/// An amount of whole units in a few figures: `120.7 bn`, `8.25 m`, `1,207.00 亿`, `3.50 万`.
+/// An amount of whole units in a few figures: `120.69 bn`, `8.25 m`, `1,207.00 亿`, `3.50 万`.
 pub fn compact(units: i128, lang: Lang) -> String {
     let value = units.unsigned_abs();
     let steps: &[(u128, &str)] = match lang {
@@ -50,7 +50,7 @@ pub fn compact(units: i128, lang: Lang) -> String {
     let sign = if units < 0 { MINUS } else { "" };
     match steps.iter().find(|(unit, _)| value >= *unit) {
         Some((unit, name)) => {
-            let decimals = if *name != "亿" && value / unit >= 100 {
+            let decimals = if !["bn", "亿"].contains(name) && value / unit >= 100 {
                 1
             } else {
                 2
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn compacts_are_cut_never_rounded_up() {
-        assert_eq!(compact(120_700_000_000, Lang::En), "120.7 bn");
+        assert_eq!(compact(120_700_000_000, Lang::En), "120.70 bn");
         assert_eq!(compact(120_700_000_000, Lang::Zh), "1,207.00 亿");
         assert_eq!(compact(999_999_999, Lang::En), "999.9 m");
         assert_eq!(compact(1_000_000_000, Lang::En), "1.00 bn");

@@ -91,14 +91,18 @@ impl Frame {
             .union(self.payments)
             .union(self.mobile)
             .union(self.reached);
-        let right = self.board.union(self.categories).union(self.region);
+        let right = self.board.union(self.region);
         let line = Rect::from_min_max(
             pos2(self.whole.left(), self.feed - 20.0 * self.u),
             self.whole.right_bottom(),
         );
         let (right, below) = match self.shape {
             Shape::Ultrawide => (right.union(self.curve), line),
-            Shape::Wide | Shape::Portrait => (right, self.curve.union(line)),
+            Shape::Wide | Shape::Portrait => (right.union(self.categories), self.curve.union(line)),
+        };
+        let left = match self.shape {
+            Shape::Ultrawide => left.union(self.categories),
+            Shape::Wide | Shape::Portrait => left,
         };
         let above = Rect::from_center_size(
             pos2(self.hero.x, self.under * 0.5),
