@@ -671,7 +671,67 @@ mod tests {
             .unwrap()
     }
 
-    /// A leap comes to what going through comes to: totals to the fen, rates, peaks, curves, milestones.
+    /// A source that breaks at an instant.
+    struct Breaks(ScenarioSource, EventMs);
+
+    impl Source for Breaks {
+        fn hello(&self) -> Hello {
+            self.0.hello()
+        }
+
+        fn seek(&mut self, to_ms: EventMs) -> Result<crate::gateway::Opening, SourceError> {
+            self.0.seek(to_ms)
+        }
+
+        fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
+            self.0.pull(to_ms.min(self.1), out)?;
+            if to_ms > self.1 {
+                return Err(SourceError::File {
+                    file: "orders.csv".to_owned(),
+                    problem: "the disk is gone".to_owned(),
+                });
+            }
+            Ok(())
+        }
+
+        fn ended(&self) -> bool {
+            self.0.ended()
+        }
+    }
+
+    #[test]
+    fn a_source_that_breaks_leaves_the_last_good_figures_held() {
+        let catalogue = load_catalogue().unwrap();
+        let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+        let start_ms = source.hello().day.start_ms + 60_000;
+        let broken = Breaks(source, start_ms + 250);
+        let mut publisher = Publisher::new(Box::new(broken), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
+        publisher.step(start_ms + 200, 0);
+        assert_eq!(publisher.mode(), Mode::Demo);
+        let bodies = publisher.step(start_ms + 300, 7);
+        assert_eq!(tick(&bodies).mode, Mode::Held);
+        let notice = bodies
+            .iter()
+            .find_map(|body| match body {
+                Body::Notice(notice) => Some(notice),
+                _ => None,
+            })
+            .unwrap();
+        assert_eq!(
+            (notice.code.as_str(), notice.level),
+            ("source_failed", Level::Alert)
+        );
+        assert!(
+            notice.text.en.contains("orders.csv: the disk is gone"),
+            "{notice:?}"
+        );
+        // What came before the break counts, and then nothing changes any more.
+        let mut whole = ScenarioSource::load("double11-2016", catalogue).unwrap();
+        assert_eq!(publisher.totals(), whole.seek(start_ms + 250).unwrap().totals);
+        assert!(publisher.step(start_ms + 400, 0).is_empty());
+        assert_eq!(publisher.snapshot(0).mode, Mode::Held);
+    }
+
     #[test]
     fn the_first_rates_are_those_of_the_second_before() {
         let catalogue = load_catalogue().unwrap();
@@ -693,6 +753,7 @@ mod tests {
         assert_eq!(at(-5_000).snapshot(0).rates.orders_per_s, 0);
     }
 
+    /// A leap comes to what going through comes to: totals to the fen, rates, peaks, curves, milestones.
     #[test]
     fn leaps_and_steps_come_to_the_same() {
         let catalogue = load_catalogue().unwrap();

@@ -100,7 +100,7 @@ pub struct Shot {
     /// The picture's size in pixels.
     #[arg(long, value_name = "WxH", default_value = "1920x1080")]
     pub size: Size,
-    /// The file to write (.png).
+    /// The file to write (.png or .jpg).
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Where the figures come from.

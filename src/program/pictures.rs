@@ -98,9 +98,7 @@ pub fn shot(shot: &Shot) -> Result<()> {
     // Glyphs that are new in a frame are on the GPU in the next.
     studio.advance(Duration::ZERO);
     let picture = studio.take(Duration::ZERO)?;
-    picture
-        .save(&shot.output)
-        .with_context(|| format!("{}: the picture can't be written", shot.output.display()))?;
+    save(&picture, &shot.output)?;
     let ledger = studio.ledger();
     let line = json!({
         "event_time": event_time(&ledger),
@@ -120,11 +118,44 @@ pub fn shot(shot: &Shot) -> Result<()> {
     Ok(())
 }
 
+/// Quality of a JPEG, 0 to 100: high enough that points of light keep their edges.
+const JPEG_QUALITY: u8 = 90;
+
+fn save(picture: &image::RgbImage, path: &Path) -> Result<()> {
+    let outcome = if is_jpeg(path) {
+        std::fs::File::create(path)
+            .map_err(image::ImageError::IoError)
+            .and_then(|file| {
+                let writer = std::io::BufWriter::new(file);
+                picture.write_with_encoder(image::codecs::jpeg::JpegEncoder::new_with_quality(
+                    writer,
+                    JPEG_QUALITY,
+                ))
+            })
+    } else {
+        picture.save(path)
+    };
+    outcome.with_context(|| format!("{}: the picture can't be written", path.display()))
+}
+
+fn is_jpeg(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| {
+        ["jpg", "jpeg"]
+            .iter()
+            .any(|name| extension.eq_ignore_ascii_case(name))
+    })
+}
+
 /// Checks that a picture can be written there before it is drawn; gives the path for people.
 fn writable(path: &Path) -> Result<PathBuf> {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-    if extension.is_none_or(|extension| extension != "png") {
-        bail!("{}: the name of a picture must end in .png", path.display());
+    let is_png = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if !is_png && !is_jpeg(path) {
+        bail!(
+            "{}: the name of a picture must end in .png or .jpg",
+            path.display()
+        );
     }
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
