@@ -49,7 +49,7 @@ fn vertex(
     let p = direction * (1.001 + height * number.y);
     let to_eye = view.world_position - p;
     let pixel = 2.0 / (view.clip_from_view[1][1] * view.viewport.w);
-    let half_width = pixel * length(to_eye) * max(2.0 * view.viewport.w / 1080.0, 1.2);
+    let half_width = pixel * length(to_eye) * max(3.4 * view.viewport.w / 1080.0, 1.6);
     let across = normalize(cross(direction, to_eye) + vec3<f32>(1e-9));
     out.position = view.clip_from_world * vec4<f32>(p + across * (number.z * half_width), 1.0);
     out.colour = data.gold.rgb;
@@ -59,7 +59,7 @@ fn vertex(
 @fragment
 fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let fall = 1.0 - in.at.x * in.at.x;
-    let up = 0.16 + 0.84 * in.at.y * in.at.y;
+    let up = 0.30 + 0.70 * in.at.y * in.at.y;
     let tip = smoothstep(0.94, 1.0, in.at.y);
     return vec4<f32>((in.colour * up + vec3<f32>(0.6, 0.55, 0.45) * tip) * fall, 0.0);
 }

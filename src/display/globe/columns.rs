@@ -18,7 +18,7 @@ const CAPACITY: usize = 256;
 /// Seconds between two looks at the ledger.
 const UPDATE_SECS: f64 = 0.25;
 /// The highest column, in radii of the planet.
-const HIGHEST: f32 = 0.34;
+const HIGHEST: f32 = 0.55;
 
 ring::glow_material!(
     /// The columns' material.

@@ -62,14 +62,11 @@ fn haloed_text(painter: &Painter, at: Pos2, text: &str, font: FontId, ink: Color
 /// Which names are wanted, most important first, with their rank.
 fn wanted(ledger: &Ledger, view: &View, names: usize) -> Vec<(RegionId, usize)> {
     let mut out: Vec<(RegionId, usize)> = Vec::new();
-    for region in [view.selected, view.hovered].into_iter().flatten() {
-        if out.iter().all(|(id, _)| *id != region) {
-            out.push((region, 0));
-        }
-    }
+    out.extend(view.selected.map(|region| (region, 0)));
     for (rank, (id, _)) in ledger.ranking().into_iter().take(names).enumerate() {
         let region = RegionId(id);
-        if out.iter().all(|(id, _)| *id != region) {
+        // What is under the pointer is named beside it.
+        if view.hovered != Some(region) && out.iter().all(|(id, _)| *id != region) {
             out.push((region, rank));
         }
     }
@@ -110,7 +107,7 @@ fn paint_labels(
         let Some(region) = world.0.region(id) else {
             continue;
         };
-        let marked = view.selected == Some(id) || view.hovered == Some(id);
+        let marked = view.selected == Some(id);
         let point = world_from_lat_lon(region.label_lat as f32, region.label_lon as f32);
         let (pixel, facing) = sight.project(point);
         let clear = ((facing - 0.16) / 0.24).clamp(0.0, 1.0);
