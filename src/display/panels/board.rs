@@ -18,19 +18,22 @@ const ROW_MOST: f32 = 62.0;
 /// Draws both, as far as the region's panel leaves them.
 pub fn draw(scene: &Scene) {
     let left = 1.0 - scene.state.slide;
-    if left <= 0.01 {
-        return;
-    }
     if scene.ledger.totals.counts == Counts::default() && scene.ledger.into_day_ms().is_none_or(|ms| ms < 0) {
-        ahead(&scene.faded(left));
+        if left > 0.01 {
+            ahead(&scene.faded(left));
+        }
         return;
     }
     let covers = |rect: Rect| scene.frame.region.shrink(1.0).intersects(rect);
     let board = if covers(scene.frame.board) { left } else { 1.0 };
-    leaderboard(scene, &scene.pen.faded(board), scene.frame.board);
+    if board > 0.01 {
+        leaderboard(scene, &scene.pen.faded(board), scene.frame.board);
+    }
     let split = if covers(scene.frame.categories) { left } else { 1.0 };
     let counts = &scene.ledger.categories;
-    categories(scene, &scene.pen.faded(split), scene.frame.categories, counts);
+    if split > 0.01 {
+        categories(scene, &scene.pen.faded(split), scene.frame.categories, counts);
+    }
 }
 
 /// Before the day: what is to be beaten, and what will be celebrated.
