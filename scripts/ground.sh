@@ -89,3 +89,10 @@ need_packages() {
         exit 1
     fi
 }
+
+# Where nobody logged in there is no such folder, and the driver's search for a screen complains at every start.
+need_runtime_folder() {
+    [ -z "${XDG_RUNTIME_DIR:-}" ] || return 0
+    XDG_RUNTIME_DIR=${TMPDIR:-/tmp}/meridian-runtime-$(id -u)
+    mkdir -p "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR" && export XDG_RUNTIME_DIR
+}

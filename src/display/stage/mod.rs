@@ -100,7 +100,7 @@ fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
     };
     let log = LogPlugin {
         level: setup.log_level,
-        filter: "wgpu=error,naga=warn,bevy_render=warn,bevy_render::renderer=error,bevy_egui=error,bevy_winit=error,winit=error,offset_allocator=error,bevy_diagnostic=warn"
+        filter: "wgpu=error,naga=warn,bevy_render=warn,bevy_render::renderer=error,bevy_pbr=warn,bevy_app=warn,bevy_egui=error,bevy_winit=error,winit=error,offset_allocator=error,bevy_diagnostic=warn"
             .to_owned(),
         ..default()
     };
