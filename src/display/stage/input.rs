@@ -71,18 +71,23 @@ fn read_keys(
     held: Res<ButtonInput<KeyCode>>,
     egui_wants: Option<Res<EguiWantsInput>>,
     view: Res<View>,
+    mut ctrl: Local<bool>,
     mut commands_out: MessageWriter<Command>,
 ) {
     let typing = view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
-    let ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
     for key in pressed.read() {
+        // In a slow frame a key may have come and gone: what was held when counts, in order.
+        if key.logical_key == Key::Control {
+            *ctrl = key.state == ButtonState::Pressed;
+        }
         if key.state != ButtonState::Pressed || key.repeat {
             continue;
         }
-        if let Some(command) = command_of(&key.logical_key, ctrl, typing, view.quality) {
+        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, view.quality) {
             commands_out.write(command);
         }
     }
+    *ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
 }
 
 fn hold_keys(
