@@ -222,6 +222,8 @@ pub struct Layout {
     pub globe_centre: Vec2,
     /// Radius of the planet at rest.
     pub globe_radius: f32,
+    /// Where the panels are: nothing else is written there.
+    pub panels: [Rect; 4],
 }
 
 impl Layout {
@@ -249,6 +251,7 @@ impl Layout {
             size,
             globe_centre: Vec2::new(size.x * 0.5, size.y * centre_y),
             globe_radius: radius,
+            panels: [Rect::EMPTY; 4],
         }
     }
 }

@@ -11,7 +11,6 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 use super::camera::Sight;
 use super::geo::world_from_lat_lon;
 use crate::display::ledger::{Ledger, World as Regions};
-use crate::display::panels::frame::Frame;
 use crate::display::text::Lang;
 use crate::display::theme::{colour, family};
 use crate::display::view::{Layout, View};
@@ -101,7 +100,12 @@ fn paint_labels(
     };
     let fade = (FADE_PER_SEC * time.delta_secs()).clamp(0.0, 1.0);
     // Where the panels are, no name is.
-    let mut taken: Vec<Rect> = Frame::new(&layout).areas().to_vec();
+    let mut taken: Vec<Rect> = layout
+        .panels
+        .iter()
+        .filter(|area| !area.is_empty())
+        .map(|area| Rect::from_min_max(pos2(area.min.x, area.min.y), pos2(area.max.x, area.max.y)))
+        .collect();
     let mut standing: Vec<u8> = Vec::new();
     for (id, rank) in candidates {
         let Some(region) = world.0.region(id) else {

@@ -57,7 +57,11 @@ pub fn draw_panels(
     if screen.width() < 16.0 || screen.height() < 16.0 {
         return;
     }
-    layout.set_if_neq(Layout::for_size(Vec2::new(screen.width(), screen.height())));
+    let mut placed = Layout::for_size(Vec2::new(screen.width(), screen.height()));
+    placed.panels = frame::Frame::new(&placed)
+        .areas()
+        .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
+    layout.set_if_neq(placed);
     if !fonts::ready(&ctx) {
         return;
     }
