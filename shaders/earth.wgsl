@@ -175,7 +175,7 @@ fn air_light(limb_normal: vec3<f32>, ray: vec3<f32>) -> f32 {
     let sun = params.sun.xyz;
     let limb_sun = dot(limb_normal, sun);
     let behind = max(dot(ray, sun), 0.0);
-    return 0.07 + 0.80 * smoothstep(-0.50, 0.80, limb_sun)
+    return 0.06 + 0.82 * smoothstep(-0.40, 0.85, limb_sun)
         + 0.85 * behind * behind * smoothstep(-0.30, 0.30, limb_sun);
 }
 

@@ -23,8 +23,8 @@ const FADE_PER_SEC: f32 = 6.0;
 /// Where a name may stand about its point: which of its corners is there, and which way it is moved.
 const SIDES: [(Align2, f32, f32); 4] = [
     (Align2::LEFT_BOTTOM, 0.55, -0.35),
-    (Align2::RIGHT_BOTTOM, -0.55, -0.35),
     (Align2::LEFT_TOP, 0.55, 0.35),
+    (Align2::RIGHT_BOTTOM, -0.55, -0.35),
     (Align2::RIGHT_TOP, -0.55, 0.35),
 ];
 
@@ -114,7 +114,7 @@ fn paint_labels(
         let marked = view.selected == Some(id);
         let point = world_from_lat_lon(region.label_lat as f32, region.label_lon as f32);
         let (pixel, facing) = sight.project(point);
-        let clear = ((facing - 0.16) / 0.24).clamp(0.0, 1.0);
+        let clear = ((facing - 0.26) / 0.08).clamp(0.0, 1.0);
         if clear <= 0.0 {
             continue;
         }

@@ -163,7 +163,7 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
             pos2(rect.left() + rank_width, baseline + 6.5 * u),
             vec2(rect.width() - rank_width, 2.0 * u),
         );
-        pen.bar(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
+        pen.strip(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
     }
 }
 
@@ -219,6 +219,6 @@ pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
                 baseline - size::BODY * u * 0.36 + 1.5 * u,
             ),
         );
-        pen.bar(bar, *gmv_minor as f32 / most as f32, colour::GOLD);
+        pen.strip(bar, *gmv_minor as f32 / most as f32, colour::GOLD);
     }
 }

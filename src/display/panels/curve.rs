@@ -192,27 +192,36 @@ pub fn draw(scene: &Scene) {
         pen.painter.circle_filled(at, 3.0 * u, pen.tint(colour::ROOM));
         pen.painter
             .circle_stroke(at, 3.0 * u, Stroke::new(1.4 * u, pen.tint(colour::GOLD)));
-        let text = format::axis(format::units(reached.gmv_minor, per_unit), scene.lang());
-        let width = pen.width(&text, small, Face::Figures);
-        // Above the mark; or beside it, where the curve is too steep for that.
-        let above = pos2(at.x - width * 0.5, at.y - 9.0 * u);
-        let beside = pos2(at.x + 10.0 * u, at.y + small * u * 0.36);
-        let free = [above, beside].into_iter().find_map(|base| {
-            let text = Rect::from_min_max(
-                pos2(base.x, base.y - small * u * 0.72),
-                pos2(base.x + width, base.y),
-            );
-            let place = text.expand(4.0 * u);
-            let clear = text.left() >= plot.left()
-                && text.right() <= plot.right()
-                && place.top() >= plot.top() - 24.0 * u
-                && place.bottom() <= plot.bottom()
-                && !(text.left() - 3.0 * u..=text.right() + 3.0 * u).contains(&now.x)
-                && !crosses(&points, text)
-                && !taken.iter().any(|rect| rect.intersects(place));
-            clear.then_some((base, place))
+        let value = format::axis(format::units(reached.gmv_minor, per_unit), scene.lang());
+        // A mark that an earlier day ended with says so.
+        let past = hello.comparisons.iter().find(|past| {
+            past.gmv_minor
+                .last()
+                .is_some_and(|end| (end - reached.gmv_minor).abs() <= end / 500)
         });
-        let Some((base, place)) = free else {
+        let named = past.map(|past| format!("{} · {value}", scene.lang().pick(&past.label)));
+        let free = named.into_iter().chain([value]).find_map(|text| {
+            let width = pen.width(&text, small, Face::Figures);
+            // Above the mark; or beside it, where the curve is too steep for that.
+            let above = pos2(at.x - width * 0.5, at.y - 9.0 * u);
+            let beside = pos2(at.x + 10.0 * u, at.y + small * u * 0.36);
+            [above, beside].into_iter().find_map(|base| {
+                let written = Rect::from_min_max(
+                    pos2(base.x, base.y - small * u * 0.72),
+                    pos2(base.x + width, base.y),
+                );
+                let place = written.expand(4.0 * u);
+                let clear = written.left() >= plot.left()
+                    && written.right() <= plot.right()
+                    && place.top() >= plot.top() - 24.0 * u
+                    && place.bottom() <= plot.bottom()
+                    && !(written.left() - 3.0 * u..=written.right() + 3.0 * u).contains(&now.x)
+                    && !crosses(&points, written)
+                    && !taken.iter().any(|rect| rect.intersects(place));
+                clear.then(|| (base, place, text.clone()))
+            })
+        });
+        let Some((base, place, text)) = free else {
             continue;
         };
         pen.text(base, Align::Min, &text, small, Face::Figures, colour::INK);

@@ -134,10 +134,16 @@ impl Pen {
         self.painter.hline(from_x..=to_x, y, stroke);
     }
 
-    /// A slim bar, filled to a share.
+    /// A slim bar, filled to a share of the whole that its track stands for.
     pub fn bar(&self, rect: Rect, share: f32, fill: Color32) {
         let round = rect.height() * 0.5;
         self.painter.rect_filled(rect, round, self.tint(colour::LINE));
+        self.strip(rect, share, fill);
+    }
+
+    /// A slim bar without a track: it is compared with its neighbours, not with a whole.
+    pub fn strip(&self, rect: Rect, share: f32, fill: Color32) {
+        let round = rect.height() * 0.5;
         let width = rect.width() * share.clamp(0.0, 1.0);
         if width > 0.0 {
             let filled = Rect::from_min_size(rect.min, vec2(width.max(rect.height()), rect.height()));

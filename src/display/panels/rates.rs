@@ -94,6 +94,25 @@ fn rate(
         })
         .collect();
     pen.area(&points, plot.bottom(), ink, 0.26);
+    // How long the line is.
+    if let (Some(oldest), Some(newest)) = (scene.ledger.recent.front(), scene.ledger.recent.back())
+        && samples.len() > 1
+    {
+        let per_sample = (newest.at_ms - oldest.at_ms) / (samples.len() as i64 - 1);
+        let secs = per_sample * (RATE_SECONDS as i64 - 1) / 1_000;
+        let (key, amount) = match secs {
+            ..100 => ("span-seconds", secs),
+            100..6_000 => ("span-minutes", (secs + 30) / 60),
+            _ => ("span-hours", (secs + 1_800) / 3_600),
+        };
+        let text = scene.tw(key, &[("amount", amount.to_string())]);
+        scene.small(
+            pos2(plot.left() + 2.0 * u, plot.bottom() - 7.0 * u),
+            Align::Min,
+            &text,
+            colour::INK_SOFT,
+        );
+    }
     let last = points.last().copied();
     pen.curve(points, 1.6, ink);
     if let Some(last) = last {
