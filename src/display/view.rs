@@ -227,6 +227,8 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The planet's radius at 16:9, as a share of the height.
+    const RADIUS: f32 = 0.322;
     /// Below this ratio of width to height, panels are stacked.
     pub const PORTRAIT: f32 = 1.2;
     /// Above this one, the sides are spread.
@@ -234,7 +236,7 @@ impl Layout {
 
     /// How large the planet is in its picture, 1 as in one of 16:9: what is drawn on it keeps its proportion.
     pub fn magnitude(&self) -> f32 {
-        self.globe_radius / (self.size.y.max(1.0) * 0.322)
+        self.globe_radius / (self.size.y.max(1.0) * Self::RADIUS)
     }
 
     /// The planet's place for a picture of this size: wide, ultrawide or portrait.
@@ -245,7 +247,7 @@ impl Layout {
         } else if aspect > Self::ULTRAWIDE {
             (0.585, size.y * 0.37)
         } else {
-            (0.505, (size.y * 0.322).min(size.x * 0.24))
+            (0.505, (size.y * Self::RADIUS).min(size.x * 0.24))
         };
         Self {
             size,

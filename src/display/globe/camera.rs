@@ -403,6 +403,9 @@ fn spawn_camera(mut commands: Commands) {
     ));
 }
 
+/// From so many orders on, the region that sells most is taken for the home region.
+const SETTLE_ORDERS: u64 = 20;
+
 /// How much of the light is scattered in the preset that has it.
 const BLOOM: f32 = 0.12;
 
@@ -573,6 +576,7 @@ fn move_camera(
         rig.settled = true;
     }
     if !rig.settled
+        && ledger.totals.counts.orders >= SETTLE_ORDERS
         && let Some(leader) = ledger.leader()
         && let Some(region) = world.as_ref().and_then(|world| world.0.region(RegionId(leader)))
     {

@@ -58,7 +58,8 @@ pub fn draw_panels(
         return;
     }
     let mut placed = Layout::for_size(Vec2::new(screen.width(), screen.height()));
-    placed.panels = frame::Frame::new(&placed)
+    let frame = frame::Frame::new(&placed);
+    placed.panels = frame
         .areas()
         .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
     layout.set_if_neq(placed);
@@ -66,7 +67,6 @@ pub fn draw_panels(
         return;
     }
     let world = world.as_ref().map(|world| &*world.0);
-    let frame = frame::Frame::new(&layout);
     commands.write_batch(search::listen(
         &ctx,
         &frame,
@@ -74,11 +74,18 @@ pub fn draw_panels(
         world,
         &mut state.chosen,
     ));
-    let ranking: Vec<(u8, i64)> = ledger
+    let per_unit = ledger
+        .hello
+        .as_ref()
+        .map_or(100, |hello| hello.currency.minor_per_unit());
+    let ranking: Vec<(u8, String)> = ledger
         .ranking()
         .into_iter()
         .take(FOLLOWED)
-        .map(|(id, counts)| (id, counts.gmv_minor))
+        .map(|(id, counts)| {
+            let units = format::units(counts.gmv_minor, per_unit);
+            (id, format::compact(units, view.lang))
+        })
         .collect();
     state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
 
@@ -97,7 +104,7 @@ pub fn draw_panels(
         now_secs: time.elapsed_secs(),
         real_secs: real.elapsed_secs_f64(),
     };
-    veil(&scene, &sight);
+    veil(&scene, &sight, layout.globe_radius);
     header::draw(&scene);
     rates::draw(&scene);
     board::draw(&scene);
@@ -110,11 +117,10 @@ pub fn draw_panels(
 }
 
 /// Darkens the planet behind the panels when it has come so near that it lies there.
-fn veil(scene: &scene::Scene, sight: &Sight) {
+fn veil(scene: &scene::Scene, sight: &Sight, rest: f32) {
     let frame = &scene.frame;
     let u = frame.u;
     let radius = sight.radius_px();
-    let rest = sight.focal_px / (sight.rest_distance * sight.rest_distance - 1.0).max(1e-4).sqrt();
     let nearer = ((radius / rest - 1.05) / 0.5).clamp(0.0, 1.0);
     if nearer <= 0.0 {
         return;

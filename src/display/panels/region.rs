@@ -13,6 +13,10 @@ use crate::wire::Counts;
 
 /// Place of a region by value, from 1; `None` before it has any.
 fn rank(scene: &Scene, id: u8) -> Option<usize> {
+    // As the leaderboard has it, where it stands there.
+    if let Some(at) = scene.state.order.iter().position(|known| *known == id) {
+        return Some(at + 1);
+    }
     let own = scene.ledger.regions.get(usize::from(id))?.gmv_minor;
     if own <= 0 {
         return None;

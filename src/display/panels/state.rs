@@ -35,25 +35,19 @@ pub struct PanelState {
     pub exact: bool,
 }
 
-/// How much more a region has to have than the one before it to take its place, as a share: two that are as good
-/// as equal would change places for ever.
-const OVERTAKES: f64 = 0.002;
+/// The value shown lags behind the feed by a tenth of a second; nearer than this, in seconds, the feed stands.
+const STANDS_SECS: f64 = 0.02;
 
-/// The ranking as it is shown: the order before, but for those that were overtaken clearly.
-fn settled(before: &[u8], ranking: &[(u8, i64)]) -> Vec<u8> {
-    let mut order = ranking.to_vec();
-    order.sort_by_key(|(id, _)| before.iter().position(|known| known == id).unwrap_or(usize::MAX));
-    for last in 1..order.len() {
-        let mut at = last;
-        while at > 0
-            && let (Some((_, above)), Some((_, value))) = (order.get(at - 1), order.get(at))
-            && *value as f64 > *above as f64 * (1.0 + OVERTAKES)
-        {
-            order.swap(at - 1, at);
-            at -= 1;
-        }
+/// The ranking as it is shown: regions whose figures read the same keep the order that they had, so that two that
+/// are as good as equal don't change places for ever. `ranking` is the exact one, with the figures as they read.
+fn settled(before: &[u8], ranking: &[(u8, String)]) -> Vec<u8> {
+    let mut order = Vec::with_capacity(ranking.len());
+    for equals in ranking.chunk_by(|a, b| a.1 == b.1) {
+        let mut ids: Vec<u8> = equals.iter().map(|(id, _)| *id).collect();
+        ids.sort_by_key(|id| before.iter().position(|known| known == id).unwrap_or(usize::MAX));
+        order.extend(ids);
     }
-    order.into_iter().map(|(id, _)| id).collect()
+    order
 }
 
 /// A step of an exponential ease with a time constant.
@@ -70,7 +64,7 @@ impl PanelState {
         view: &View,
         exact: bool,
         dt_secs: f32,
-        ranking: &[(u8, i64)],
+        ranking: &[(u8, String)],
     ) {
         self.exact = exact;
         self.advance_gmv(ledger, exact, dt_secs);
@@ -114,8 +108,9 @@ impl PanelState {
         let target = ledger.totals.counts.gmv_minor as f64;
         let speed = ledger.hello.as_ref().map_or(1.0, |hello| hello.speed.abs());
         let rate = ledger.rates.gmv_minor_per_s as f64 * speed;
-        self.gmv_minor_per_s = rate;
         let behind = target - self.gmv_minor;
+        // Paused, held or cut off: the last rate stands, the value doesn't move, and no digit may hang half rolled.
+        self.gmv_minor_per_s = if behind < rate * STANDS_SECS { 0.0 } else { rate };
         // A correction, a fresh snapshot or a feed that came back: show what is, don't tell a story.
         let jump = behind < 0.0 || behind > (rate * 3.0).max(100_000.0);
         if exact || jump || behind < 1.0 {
@@ -165,26 +160,46 @@ mod tests {
         assert_eq!(state.gmv_minor, 4_000_000.0);
     }
 
+    fn reads(rows: &[(u8, &str)]) -> Vec<(u8, String)> {
+        rows.iter().map(|(id, text)| (*id, (*text).to_owned())).collect()
+    }
+
     #[test]
     fn equals_dont_change_places() {
-        assert_eq!(settled(&[], &[(3, 100_000), (7, 99_990)]), [3, 7]);
-        assert_eq!(settled(&[3, 7], &[(7, 100_010), (3, 100_000)]), [3, 7]);
-        assert_eq!(settled(&[3, 7], &[(7, 100_300), (3, 100_000)]), [7, 3]);
-        // One that comes from nowhere goes to its own place.
-        assert_eq!(settled(&[3, 7], &[(9, 300_000), (3, 100_000), (7, 5)]), [9, 3, 7]);
+        assert_eq!(settled(&[], &reads(&[(3, "10.1 m"), (7, "10.0 m")])), [3, 7]);
+        assert_eq!(settled(&[3, 7], &reads(&[(7, "10.1 m"), (3, "10.1 m")])), [3, 7]);
+        // What reads greater stands higher, always.
+        assert_eq!(settled(&[3, 7], &reads(&[(7, "10.2 m"), (3, "10.1 m")])), [7, 3]);
+        assert_eq!(
+            settled(&[3, 7], &reads(&[(9, "30.0 m"), (7, "10.1 m"), (3, "10.1 m")])),
+            [9, 3, 7]
+        );
         assert_eq!(settled(&[3, 7], &[]), [0_u8; 0]);
+    }
+
+    #[test]
+    fn digits_stand_when_the_figures_do() {
+        let mut state = PanelState::default();
+        let view = View::default();
+        state.advance(&ledger(1_000_000, 1_000_000), &view, true, 0.0, &[]);
+        state.advance(&ledger(1_100_000, 1_000_000), &view, false, 0.016, &[]);
+        assert!(state.gmv_minor_per_s > 0.0);
+        for _ in 0..40 {
+            state.advance(&ledger(1_100_000, 1_000_000), &view, false, 0.016, &[]);
+        }
+        assert_eq!(state.gmv_minor_per_s, 0.0);
     }
 
     #[test]
     fn the_leaderboard_moves_and_settles() {
         let mut state = PanelState::default();
         let (ledger, view) = (Ledger::default(), View::default());
-        state.advance(&ledger, &view, false, 0.016, &[(3, 100), (7, 90)]);
-        state.advance(&ledger, &view, false, 0.016, &[(7, 110), (3, 100)]);
+        state.advance(&ledger, &view, false, 0.016, &reads(&[(3, "100"), (7, "90")]));
+        state.advance(&ledger, &view, false, 0.016, &reads(&[(7, "110"), (3, "100")]));
         let between = state.places[&7];
         assert!(between > 0.0 && between < 1.0, "{between}");
         for _ in 0..300 {
-            state.advance(&ledger, &view, false, 0.016, &[(7, 110), (3, 100)]);
+            state.advance(&ledger, &view, false, 0.016, &reads(&[(7, "110"), (3, "100")]));
         }
         assert_eq!((state.places[&7], state.places[&3]), (0.0, 1.0));
     }

@@ -104,7 +104,6 @@ fn keep_planet(
         if kept.is_some() {
             *shown = None;
             globe_camera.clear_color = ClearColorConfig::Default;
-            globe_camera.order = 0;
             globe_camera.output_mode = CameraOutputMode::default();
             commands
                 .entity(globe)
