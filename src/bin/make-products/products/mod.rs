@@ -1,0 +1,3 @@
+//! The products.
+
+pub mod bottle;
