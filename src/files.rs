@@ -74,6 +74,11 @@ fn user_paths(path: &str) -> Vec<PathBuf> {
     found
 }
 
+/// The user's folders of this path, whether they are there or not; the first wins.
+pub fn user_folders(path: &str) -> Vec<PathBuf> {
+    user_paths(path)
+}
+
 /// Reads a file by its path relative to the project (`assets/…`, `config/…`, `shaders/…`).
 ///
 /// # Errors

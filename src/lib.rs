@@ -10,6 +10,7 @@
 //! | [`wire`] | the feed's frames and their encodings |
 //! | [`gateway`] | sources → tally → publish, served over WebSocket |
 //! | [`link`] | the subscriber: follows a feed on its own thread |
+//! | `product` | products and their models: what a retailer's folder says, glTF read without trust (feature `display`) |
 //! | `display` | everything with Bevy (feature `display`) |
 //!
 //! See `ARCHITECTURE.md` for the data-flow picture.
@@ -19,6 +20,8 @@ pub mod display;
 pub mod files;
 pub mod gateway;
 pub mod link;
+#[cfg(feature = "display")]
+pub mod product;
 pub mod sales;
 pub mod tally;
 pub mod wire;
