@@ -1,12 +1,13 @@
 //! Everything with a picture.
 //!
-//! Data flows one way: [`link`] → [`ledger`] → [`globe`] and [`panels`]. What people do flows back as
+//! Data flows one way: [`link`] → [`ledger`] → [`globe`], [`panels`] and [`showroom`]. What people do flows back as
 //! one [`view::Command`], applied in one place.
 
 pub mod globe;
 pub mod ledger;
 pub mod link;
 pub mod panels;
+pub mod showroom;
 pub mod stage;
 pub mod text;
 pub mod theme;
@@ -47,5 +48,6 @@ pub fn plugin(app: &mut App) {
         theme::plugin,
         globe::plugin,
         panels::plugin,
+        showroom::plugin,
     ));
 }

@@ -3,6 +3,7 @@
 use bevy::prelude::*;
 
 use super::DisplaySystems;
+use super::showroom::ShowroomCommand;
 use super::text::Lang;
 use crate::sales::{PlaceId, RegionId};
 
@@ -113,6 +114,8 @@ pub struct View {
     pub search: Option<String>,
     /// How much is spent on a frame.
     pub quality: Quality,
+    /// A product is looked at, the planet beside it.
+    pub showroom: bool,
     /// Whose borders; read once, at the start.
     pub worldview: Worldview,
     /// A first-run hint is shown until this many seconds of app time.
@@ -155,6 +158,10 @@ pub enum Command {
     Back,
     /// Window to full screen and back.
     ToggleFullscreen,
+    /// Step into the showroom, to a product by its id, or to the one that was looked at last.
+    Enter(Option<String>),
+    /// What concerns the product in view.
+    Showroom(ShowroomCommand),
     /// Write the picture on screen to a file.
     Screenshot,
     /// Stand event time still, or go on (own gateway only).
@@ -178,6 +185,8 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                 view.search = None;
                 view.tour = false;
             }
+            // It is the product that turns then.
+            Command::Nudge { .. } if view.showroom => {}
             Command::FlyToPlace(_) | Command::Nudge { .. } => {
                 view.tour = false;
                 view.hint_until_secs = 0.0;
@@ -202,12 +211,19 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                     view.help_open = false;
                 } else if view.search.is_some() {
                     view.search = None;
+                } else if view.showroom {
+                    view.showroom = false;
                 } else {
                     view.selected = None;
                     view.tour = true;
                 }
             }
-            Command::ToggleFullscreen | Command::Screenshot | Command::TogglePause | Command::Quit => {}
+            Command::ToggleFullscreen
+            | Command::Screenshot
+            | Command::TogglePause
+            | Command::Enter(_)
+            | Command::Showroom(_)
+            | Command::Quit => {}
         }
     }
 }

@@ -20,10 +20,20 @@ fn width(kind: DataType) -> usize {
 }
 
 fn number(bytes: &[u8], kind: DataType, normalised: bool) -> f32 {
-    let two = || [bytes.first().copied().unwrap_or(0), bytes.get(1).copied().unwrap_or(0)];
+    let two = || {
+        [
+            bytes.first().copied().unwrap_or(0),
+            bytes.get(1).copied().unwrap_or(0),
+        ]
+    };
     let four = || {
         let [a, b] = two();
-        [a, b, bytes.get(2).copied().unwrap_or(0), bytes.get(3).copied().unwrap_or(0)]
+        [
+            a,
+            b,
+            bytes.get(2).copied().unwrap_or(0),
+            bytes.get(3).copied().unwrap_or(0),
+        ]
     };
     let (value, full) = match kind {
         DataType::I8 => (f32::from(two()[0] as i8), 127.0),
@@ -33,7 +43,11 @@ fn number(bytes: &[u8], kind: DataType, normalised: bool) -> f32 {
         DataType::U32 => (u32::from_le_bytes(four()) as f32, f32::MAX),
         DataType::F32 => return f32::from_le_bytes(four()),
     };
-    if normalised { (value / full).max(-1.0) } else { value }
+    if normalised {
+        (value / full).max(-1.0)
+    } else {
+        value
+    }
 }
 
 fn whole(bytes: &[u8], kind: DataType) -> u32 {
@@ -53,14 +67,22 @@ fn column_stride(dimensions: Dimensions, component: usize) -> (usize, usize, usi
         Dimensions::Mat4 => (4, 4),
         other => (1, other.multiplicity()),
     };
-    let stride = if columns > 1 { (rows * component).next_multiple_of(4) } else { rows * component };
+    let stride = if columns > 1 {
+        (rows * component).next_multiple_of(4)
+    } else {
+        rows * component
+    };
     (columns, rows, stride)
 }
 
 fn view_bytes<'a>(view: &gltf::buffer::View<'_>, buffers: &'a Buffers) -> Result<&'a [u8], Problem> {
-    let buffer = buffers
-        .get(view.buffer().index())
-        .ok_or_else(|| format!("buffer view {} names buffer {}, which isn't there", view.index(), view.buffer().index()))?;
+    let buffer = buffers.get(view.buffer().index()).ok_or_else(|| {
+        format!(
+            "buffer view {} names buffer {}, which isn't there",
+            view.index(),
+            view.buffer().index()
+        )
+    })?;
     view.offset()
         .checked_add(view.length())
         .and_then(|end| buffer.get(view.offset()..end))
@@ -79,7 +101,9 @@ fn elements(accessor: &gltf::Accessor<'_>, buffers: &Buffers) -> Result<(Vec<u8>
     let at = accessor.index();
     let count = accessor.count();
     if count > MAX_ELEMENTS {
-        return Err(format!("accessor {at} claims {count} elements; at most {MAX_ELEMENTS} are taken"));
+        return Err(format!(
+            "accessor {at} claims {count} elements; at most {MAX_ELEMENTS} are taken"
+        ));
     }
     let (columns, _, column) = column_stride(accessor.dimensions(), width(accessor.data_type()));
     let size = columns * column;
@@ -89,7 +113,9 @@ fn elements(accessor: &gltf::Accessor<'_>, buffers: &Buffers) -> Result<(Vec<u8>
             let from = view_bytes(&view, buffers)?;
             let stride = view.stride().unwrap_or(size);
             if stride < size {
-                return Err(format!("accessor {at} has elements of {size} bytes every {stride} bytes"));
+                return Err(format!(
+                    "accessor {at} has elements of {size} bytes every {stride} bytes"
+                ));
             }
             let needed = match count {
                 0 => 0,
@@ -97,7 +123,10 @@ fn elements(accessor: &gltf::Accessor<'_>, buffers: &Buffers) -> Result<(Vec<u8>
             };
             let end = accessor.offset().saturating_add(needed);
             if end > from.len() {
-                return Err(format!("accessor {at} goes to byte {end} of a buffer view of {} bytes", from.len()));
+                return Err(format!(
+                    "accessor {at} goes to byte {end} of a buffer view of {} bytes",
+                    from.len()
+                ));
             }
             bytes.reserve(count * size);
             for element in 0..count {
@@ -124,7 +153,10 @@ fn put_sparse(
     let at = accessor.index();
     let count = sparse.count();
     if count > accessor.count() {
-        return Err(format!("accessor {at} replaces {count} of {} elements", accessor.count()));
+        return Err(format!(
+            "accessor {at} replaces {count} of {} elements",
+            accessor.count()
+        ));
     }
     let kind = match sparse.indices().index_type() {
         IndexType::U8 => DataType::U8,
@@ -136,9 +168,15 @@ fn put_sparse(
     let numbers = numbers.get(sparse.indices().offset()..).unwrap_or_default();
     let values = values.get(sparse.values().offset()..).unwrap_or_default();
     if numbers.len() < count * width(kind) || values.len() < count * size {
-        return Err(format!("accessor {at} has fewer replacements than the {count} it claims"));
+        return Err(format!(
+            "accessor {at} has fewer replacements than the {count} it claims"
+        ));
     }
-    for (number, value) in numbers.chunks_exact(width(kind)).zip(values.chunks_exact(size)).take(count) {
+    for (number, value) in numbers
+        .chunks_exact(width(kind))
+        .zip(values.chunks_exact(size))
+        .take(count)
+    {
         let element = whole(number, kind) as usize;
         let to = element
             .checked_mul(size)
@@ -153,10 +191,17 @@ fn put_sparse(
 ///
 /// # Errors
 /// When the accessor isn't of so many components, lies outside its buffer or holds a number that isn't finite.
-pub fn floats(accessor: &gltf::Accessor<'_>, buffers: &Buffers, components: usize) -> Result<Vec<f32>, Problem> {
+pub fn floats(
+    accessor: &gltf::Accessor<'_>,
+    buffers: &Buffers,
+    components: usize,
+) -> Result<Vec<f32>, Problem> {
     let has = accessor.dimensions().multiplicity();
     if has != components {
-        return Err(format!("accessor {} has {has} numbers an element, not {components}", accessor.index()));
+        return Err(format!(
+            "accessor {} has {has} numbers an element, not {components}",
+            accessor.index()
+        ));
     }
     let (bytes, size) = elements(accessor, buffers)?;
     let kind = accessor.data_type();
@@ -187,7 +232,11 @@ pub fn floats(accessor: &gltf::Accessor<'_>, buffers: &Buffers, components: usiz
 ///
 /// # Errors
 /// As for [`floats`], and where the numbers are fractions.
-pub fn wholes(accessor: &gltf::Accessor<'_>, buffers: &Buffers, components: usize) -> Result<Vec<u32>, Problem> {
+pub fn wholes(
+    accessor: &gltf::Accessor<'_>,
+    buffers: &Buffers,
+    components: usize,
+) -> Result<Vec<u32>, Problem> {
     let has = accessor.dimensions().multiplicity();
     if has != components || accessor.data_type() == DataType::F32 {
         return Err(format!(
@@ -198,5 +247,8 @@ pub fn wholes(accessor: &gltf::Accessor<'_>, buffers: &Buffers, components: usiz
     }
     let (bytes, _) = elements(accessor, buffers)?;
     let kind = accessor.data_type();
-    Ok(bytes.chunks_exact(width(kind)).map(|bytes| whole(bytes, kind)).collect())
+    Ok(bytes
+        .chunks_exact(width(kind))
+        .map(|bytes| whole(bytes, kind))
+        .collect())
 }

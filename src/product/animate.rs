@@ -17,7 +17,12 @@ fn span(at_secs: &[f32], secs: f32) -> (usize, usize, f32, f32) {
 
 fn hermite(share: f32) -> [f32; 4] {
     let (s, s2, s3) = (share, share * share, share * share * share);
-    [2.0 * s3 - 3.0 * s2 + 1.0, s3 - 2.0 * s2 + s, -2.0 * s3 + 3.0 * s2, s3 - s2]
+    [
+        2.0 * s3 - 3.0 * s2 + 1.0,
+        s3 - 2.0 * s2 + s,
+        -2.0 * s3 + 3.0 * s2,
+        s3 - s2,
+    ]
 }
 
 fn sample<T: Copy>(
@@ -44,13 +49,17 @@ fn sample<T: Copy>(
 }
 
 fn vector(channel: &Channel, values: &[Vec3], secs: f32) -> Option<Vec3> {
-    sample(channel, values, secs, Vec3::lerp, |terms| terms.iter().map(|(value, weight)| *value * *weight).sum())
+    sample(channel, values, secs, Vec3::lerp, |terms| {
+        terms.iter().map(|(value, weight)| *value * *weight).sum()
+    })
 }
 
 /// Moves nodes (and their morph weights) to where an animation has them at a time, in seconds.
 pub fn pose(animation: &Animation, secs: f32, local: &mut [Trs], weights: &mut [Vec<f32>]) {
     for channel in &animation.channels {
-        let Some(node) = local.get_mut(channel.node) else { continue };
+        let Some(node) = local.get_mut(channel.node) else {
+            continue;
+        };
         match &channel.track {
             Track::Translation(values) => {
                 if let Some(value) = vector(channel, values, secs) {
@@ -66,17 +75,31 @@ pub fn pose(animation: &Animation, secs: f32, local: &mut [Trs], weights: &mut [
                 let weigh = |terms: [(Quat, f32); 4]| {
                     terms
                         .into_iter()
-                        .fold(Quat::from_xyzw(0.0, 0.0, 0.0, 0.0), |sum, (value, weight)| sum + value * weight)
+                        .fold(Quat::from_xyzw(0.0, 0.0, 0.0, 0.0), |sum, (value, weight)| {
+                            sum + value * weight
+                        })
                 };
                 if let Some(value) = sample(channel, values, secs, |a, b, s| a.slerp(b, s), weigh) {
-                    node.rotation = if value.length_squared() > 1e-12 { value.normalize() } else { Quat::IDENTITY };
+                    node.rotation = if value.length_squared() > 1e-12 {
+                        value.normalize()
+                    } else {
+                        Quat::IDENTITY
+                    };
                 }
             }
             Track::Weights { targets, values } => {
-                let Some(now) = weights.get_mut(channel.node) else { continue };
+                let Some(now) = weights.get_mut(channel.node) else {
+                    continue;
+                };
                 for (at, weight) in now.iter_mut().enumerate().take(*targets) {
-                    let column: Vec<f32> = values.iter().skip(at).step_by((*targets).max(1)).copied().collect();
-                    let weigh = |terms: [(f32, f32); 4]| terms.iter().map(|(value, weight)| value * weight).sum();
+                    let column: Vec<f32> = values
+                        .iter()
+                        .skip(at)
+                        .step_by((*targets).max(1))
+                        .copied()
+                        .collect();
+                    let weigh =
+                        |terms: [(f32, f32); 4]| terms.iter().map(|(value, weight)| value * weight).sum();
                     if let Some(value) = sample(channel, &column, secs, |a, b, s| a + (b - a) * s, weigh) {
                         *weight = value;
                     }
@@ -106,7 +129,12 @@ mod tests {
         Animation {
             name: "a".to_owned(),
             duration_secs: 2.0,
-            channels: vec![Channel { node: 0, easing, at_secs: vec![0.0, 2.0], track }],
+            channels: vec![Channel {
+                node: 0,
+                easing,
+                at_secs: vec![0.0, 2.0],
+                track,
+            }],
         }
     }
 
@@ -118,7 +146,10 @@ mod tests {
 
     #[test]
     fn keys_are_met_and_the_ends_hold() {
-        let line = channel(Easing::Linear, Track::Translation(vec![Vec3::ZERO, Vec3::X * 4.0]));
+        let line = channel(
+            Easing::Linear,
+            Track::Translation(vec![Vec3::ZERO, Vec3::X * 4.0]),
+        );
         for (secs, x) in [(-1.0, 0.0), (0.0, 0.0), (0.5, 1.0), (2.0, 4.0), (9.0, 4.0)] {
             assert!((at(&line, secs).translation.x - x).abs() < 1e-6, "{secs}");
         }
@@ -129,7 +160,14 @@ mod tests {
 
     #[test]
     fn cubic_passes_through_its_values_with_its_tangents() {
-        let values = [Vec3::ZERO, Vec3::ZERO, Vec3::X, Vec3::X, Vec3::X * 2.0, Vec3::ZERO];
+        let values = [
+            Vec3::ZERO,
+            Vec3::ZERO,
+            Vec3::X,
+            Vec3::X,
+            Vec3::X * 2.0,
+            Vec3::ZERO,
+        ];
         let curve = channel(Easing::Cubic, Track::Translation(values.to_vec()));
         assert!((at(&curve, 2.0).translation.x - 2.0).abs() < 1e-6);
         // Tangents of one metre a second and a way of two metres in two seconds: a straight line.

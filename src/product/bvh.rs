@@ -25,7 +25,9 @@ fn bounds(triangles: &[[Vec3; 3]]) -> (Vec3, Vec3) {
     triangles
         .iter()
         .flatten()
-        .fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(min, max), point| (min.min(*point), max.max(*point)))
+        .fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(min, max), point| {
+            (min.min(*point), max.max(*point))
+        })
 }
 
 impl Bvh {
@@ -42,7 +44,12 @@ impl Bvh {
                 _ => None,
             })
             .collect();
-        let mut branches = vec![Branch { min: Vec3::ZERO, max: Vec3::ZERO, first: 0, count: 0 }];
+        let mut branches = vec![Branch {
+            min: Vec3::ZERO,
+            max: Vec3::ZERO,
+            first: 0,
+            count: 0,
+        }];
         let mut open = vec![(0_usize, 0_usize, triangles.len())];
         while let Some((at, from, to)) = open.pop() {
             let part = triangles.get_mut(from..to).unwrap_or_default();
@@ -51,21 +58,39 @@ impl Bvh {
                 (from as u32, part.len() as u32)
             } else {
                 let size = max - min;
-                let axis = if size.x >= size.y && size.x >= size.z { 0 } else if size.y >= size.z { 1 } else { 2 };
+                let axis = if size.x >= size.y && size.x >= size.z {
+                    0
+                } else if size.y >= size.z {
+                    1
+                } else {
+                    2
+                };
                 let middle = part.len() / 2;
                 part.select_nth_unstable_by(middle, |a, b| {
-                    let centre = |triangle: &[Vec3; 3]| triangle.iter().map(|point| point.to_array()[axis]).sum::<f32>();
+                    let centre = |triangle: &[Vec3; 3]| {
+                        triangle.iter().map(|point| point.to_array()[axis]).sum::<f32>()
+                    };
                     centre(a).total_cmp(&centre(b))
                 });
                 let child = branches.len();
-                let empty = Branch { min, max, first: 0, count: 0 };
+                let empty = Branch {
+                    min,
+                    max,
+                    first: 0,
+                    count: 0,
+                };
                 branches.extend([empty, empty]);
                 open.push((child, from, from + middle));
                 open.push((child + 1, from + middle, to));
                 (child as u32, 0)
             };
             if let Some(branch) = branches.get_mut(at) {
-                *branch = Branch { min, max, first, count };
+                *branch = Branch {
+                    min,
+                    max,
+                    first,
+                    count,
+                };
             }
         }
         Self { branches, triangles }
@@ -90,7 +115,11 @@ impl Bvh {
                 continue;
             }
             let from = branch.first as usize;
-            for [a, b, c] in self.triangles.get(from..from + branch.count as usize).unwrap_or_default() {
+            for [a, b, c] in self
+                .triangles
+                .get(from..from + branch.count as usize)
+                .unwrap_or_default()
+            {
                 let (ab, ac) = (*b - *a, *c - *a);
                 let across = direction.cross(ac);
                 let volume = ab.dot(across);
@@ -123,7 +152,9 @@ mod tests {
             (state >> 8) as f32 / (1 << 24) as f32 - 0.5
         };
         let mut point = || Vec3::new(next(), next(), next());
-        let positions: Vec<Vec3> = (0..900).map(|at| if at % 3 == 0 { point() } else { point() * 0.2 }).collect();
+        let positions: Vec<Vec3> = (0..900)
+            .map(|at| if at % 3 == 0 { point() } else { point() * 0.2 })
+            .collect();
         let indices: Vec<u32> = (0..900).collect();
         let tree = Bvh::new(&positions, &indices);
         for _ in 0..200 {

@@ -28,11 +28,22 @@ fn blur(map: &mut Vec<f32>, radius: usize) {
     let width = (2 * radius + 1) as f32;
     for _ in 0..3 {
         for transposed in [false, true] {
-            let index = |line: usize, at: usize| if transposed { at * SIDE + line } else { line * SIDE + at };
+            let index = |line: usize, at: usize| {
+                if transposed {
+                    at * SIDE + line
+                } else {
+                    line * SIDE + at
+                }
+            };
             let mut out = vec![0.0; SIDE * SIDE];
             for line in 0..SIDE {
                 let value = |at: isize| -> f32 {
-                    usize::try_from(at).ok().filter(|at| *at < SIDE).and_then(|at| map.get(index(line, at))).copied().unwrap_or(0.0)
+                    usize::try_from(at)
+                        .ok()
+                        .filter(|at| *at < SIDE)
+                        .and_then(|at| map.get(index(line, at)))
+                        .copied()
+                        .unwrap_or(0.0)
                 };
                 let mut sum: f32 = (0..=radius as isize).map(value).sum();
                 for at in 0..SIDE {
@@ -63,15 +74,23 @@ pub fn shadow(model: &Model, local: &[Trs]) -> Contact {
     };
     let worlds = model.worlds(local);
     for (at, node) in model.nodes.iter().enumerate() {
-        for primitive in node.mesh.and_then(|mesh| model.meshes.get(mesh)).iter().flat_map(|mesh| &mesh.primitives) {
+        for primitive in node
+            .mesh
+            .and_then(|mesh| model.meshes.get(mesh))
+            .iter()
+            .flat_map(|mesh| &mesh.primitives)
+        {
             let clear = model
                 .materials
                 .get(primitive.material)
                 .is_some_and(|material| material.transmission > 0.5);
             let placed = model.placed(at, primitive, &worlds);
             for corner in primitive.indices.chunks_exact(3) {
-                let points: Vec<(Vec2, f32)> =
-                    corner.iter().filter_map(|index| placed.get(*index as usize)).map(|point| to_pixel(*point)).collect();
+                let points: Vec<(Vec2, f32)> = corner
+                    .iter()
+                    .filter_map(|index| placed.get(*index as usize))
+                    .map(|point| to_pixel(*point))
+                    .collect();
                 if let ([a, b, c], false) = (points.as_slice(), clear) {
                     raster(&mut lowest, *a, *b, *c);
                 }
@@ -81,7 +100,13 @@ pub fn shadow(model: &Model, local: &[Trs]) -> Contact {
     let layer = |fade: f32, radius: f32| -> Vec<f32> {
         let mut map: Vec<f32> = lowest
             .iter()
-            .map(|height| if height.is_finite() { (-height / fade).exp() } else { 0.0 })
+            .map(|height| {
+                if height.is_finite() {
+                    (-height / fade).exp()
+                } else {
+                    0.0
+                }
+            })
             .collect();
         blur(&mut map, (radius * SIDE as f32).round() as usize);
         map
@@ -96,7 +121,12 @@ pub fn shadow(model: &Model, local: &[Trs]) -> Contact {
             ((1.0 - open) * 255.0).round().clamp(0.0, 255.0) as u8
         })
         .collect();
-    Contact { centre, half, ground, dark }
+    Contact {
+        centre,
+        half,
+        ground,
+        dark,
+    }
 }
 
 fn raster(lowest: &mut [f32], a: (Vec2, f32), b: (Vec2, f32), c: (Vec2, f32)) {

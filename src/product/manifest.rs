@@ -168,13 +168,20 @@ pub struct Manifest {
 }
 
 /// A view from a little above and beside the front.
-const FRONT: Camera = Camera { azimuth_deg: 24.0, elevation_deg: 14.0, distance: 1.0, target: None };
+const FRONT: Camera = Camera {
+    azimuth_deg: 24.0,
+    elevation_deg: 14.0,
+    distance: 1.0,
+    target: None,
+};
 /// More points of interest than this can't be told apart on a screen.
 const MAX_HOTSPOTS: usize = 12;
 
 /// Red, green and blue of `#rrggbb`.
 pub fn colour(text: &str) -> Option<[u8; 3]> {
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+    let digits = text
+        .strip_prefix('#')
+        .filter(|digits| digits.len() == 6 && digits.is_ascii())?;
     let part = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
     Some([part(0)?, part(2)?, part(4)?])
 }
@@ -184,7 +191,9 @@ pub fn stays_inside(path: &str) -> bool {
     use std::path::{Component, Path};
     !path.is_empty()
         && !path.contains(['\\', ':'])
-        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
 }
 
 impl Manifest {
@@ -193,44 +202,73 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`]: an unknown key, a missing one, or a value that can't be.
     pub fn parse(path: &str, text: &str) -> Result<Self, ManifestError> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| ManifestError::Syntax { path: path.to_owned(), problem: error.to_string().trim_end().to_owned() })?;
+        let file: File = toml::from_str(text).map_err(|error| ManifestError::Syntax {
+            path: path.to_owned(),
+            problem: error.to_string().trim_end().to_owned(),
+        })?;
         let wrong = |key: &str, problem: String| ManifestError::Value {
             path: path.to_owned(),
             key: key.to_owned(),
             problem,
         };
         if file.name.en.trim().is_empty() || file.name.zh.trim().is_empty() {
-            return Err(wrong("name", "needs both languages: name = { en = \"Bottle\", zh = \"保温杯\" }".to_owned()));
+            return Err(wrong(
+                "name",
+                "needs both languages: name = { en = \"Bottle\", zh = \"保温杯\" }".to_owned(),
+            ));
         }
         for (key, named) in [("model", Some(&file.model)), ("poster", file.poster.as_ref())] {
             if let Some(named) = named
                 && !stays_inside(named)
             {
-                return Err(wrong(key, format!("{named:?} isn't a file in the product's own folder, such as \"bottle.glb\"")));
+                return Err(wrong(
+                    key,
+                    format!("{named:?} isn't a file in the product's own folder, such as \"bottle.glb\""),
+                ));
             }
         }
-        if !["glb", "gltf"].iter().any(|ending| file.model.to_ascii_lowercase().ends_with(&format!(".{ending}"))) {
-            return Err(wrong("model", format!("{:?} is neither .glb nor .gltf", file.model)));
+        if !["glb", "gltf"]
+            .iter()
+            .any(|ending| file.model.to_ascii_lowercase().ends_with(&format!(".{ending}")))
+        {
+            return Err(wrong(
+                "model",
+                format!("{:?} is neither .glb nor .gltf", file.model),
+            ));
         }
         if !(0.05..=20.0).contains(&file.exposure) {
-            return Err(wrong("exposure", format!("{} isn't between 0.05 and 20", file.exposure)));
+            return Err(wrong(
+                "exposure",
+                format!("{} isn't between 0.05 and 20", file.exposure),
+            ));
         }
         let check_camera = |key: &str, camera: &Camera| {
             let fine = camera.azimuth_deg.is_finite()
                 && (-85.0..=85.0).contains(&camera.elevation_deg)
                 && (0.05..=5.0).contains(&camera.distance)
-                && camera.target.is_none_or(|target| Vec3::from_array(target).is_finite());
+                && camera
+                    .target
+                    .is_none_or(|target| Vec3::from_array(target).is_finite());
             if fine {
                 Ok(())
             } else {
-                Err(wrong(key, "elevation_deg goes from -85 to 85, distance from 0.05 to 5 (1 shows all of it)".to_owned()))
+                Err(wrong(
+                    key,
+                    "elevation_deg goes from -85 to 85, distance from 0.05 to 5 (1 shows all of it)"
+                        .to_owned(),
+                ))
             }
         };
         let camera = file.camera.unwrap_or(FRONT);
         check_camera("camera", &camera)?;
         if file.hotspot.len() > MAX_HOTSPOTS {
-            return Err(wrong("hotspot", format!("{} of them; at most {MAX_HOTSPOTS} can be told apart", file.hotspot.len())));
+            return Err(wrong(
+                "hotspot",
+                format!(
+                    "{} of them; at most {MAX_HOTSPOTS} can be told apart",
+                    file.hotspot.len()
+                ),
+            ));
         }
         for (at, hotspot) in file.hotspot.iter().enumerate() {
             let key = format!("hotspot {}", at + 1);
@@ -239,10 +277,16 @@ impl Manifest {
             }
             let (place, normal) = (Vec3::from_array(hotspot.at), Vec3::from_array(hotspot.normal));
             if !place.is_finite() || !normal.is_finite() || normal.length() < 1e-6 {
-                return Err(wrong(&key, "at is a point in metres, normal a direction such as [0, 0, 1]".to_owned()));
+                return Err(wrong(
+                    &key,
+                    "at is a point in metres, normal a direction such as [0, 0, 1]".to_owned(),
+                ));
             }
             if !(0.0..=1.0).contains(&hotspot.open) {
-                return Err(wrong(&key, format!("open is {}, must be from 0 (closed) to 1", hotspot.open)));
+                return Err(wrong(
+                    &key,
+                    format!("open is {}, must be from 0 (closed) to 1", hotspot.open),
+                ));
             }
             if let Some(camera) = &hotspot.camera {
                 check_camera(&key, camera)?;
@@ -250,11 +294,17 @@ impl Manifest {
         }
         for (name, swatch) in &file.variant {
             if colour(&swatch.colour).is_none() {
-                return Err(wrong(&format!("variant.{name}.colour"), format!("{:?} isn't a colour such as \"#1f4e79\"", swatch.colour)));
+                return Err(wrong(
+                    &format!("variant.{name}.colour"),
+                    format!("{:?} isn't a colour such as \"#1f4e79\"", swatch.colour),
+                ));
             }
         }
         Ok(Self {
-            price: file.price.map(|price| tag(&price).map_err(|problem| wrong("price", problem))).transpose()?,
+            price: file
+                .price
+                .map(|price| tag(&price).map_err(|problem| wrong("price", problem)))
+                .transpose()?,
             name: file.name,
             text: file.text,
             model: file.model,
@@ -273,20 +323,33 @@ impl Manifest {
 }
 
 fn tag(price: &Price) -> Result<Tag, String> {
-    let currency = crate::sales::Currency::from_code(&price.currency).map_err(|error| format!("currency: {error}"))?;
+    let currency =
+        crate::sales::Currency::from_code(&price.currency).map_err(|error| format!("currency: {error}"))?;
     let text = match &price.amount {
         toml::Value::Integer(whole) => whole.to_string(),
         toml::Value::String(text) => text.clone(),
-        other => return Err(format!("amount {other} must be whole (1099) or text (\"1099.50\")")),
+        other => {
+            return Err(format!(
+                "amount {other} must be whole (1099) or text (\"1099.50\")"
+            ));
+        }
     };
-    let amount = minor(&text, currency.digits()).ok_or_else(|| format!("amount {text:?} isn't an amount such as \"1099.50\""))?;
-    Ok(Tag { amount: Money(amount), currency })
+    let amount = minor(&text, currency.digits())
+        .ok_or_else(|| format!("amount {text:?} isn't an amount such as \"1099.50\""))?;
+    Ok(Tag {
+        amount: Money(amount),
+        currency,
+    })
 }
 
 /// Minor units of an amount such as `1099.5`, without a float.
 fn minor(text: &str, digits: u8) -> Option<i64> {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
-    let fits = rest.len() <= usize::from(digits) && !whole.is_empty() && (whole.to_owned() + rest).bytes().all(|byte| byte.is_ascii_digit());
+    let fits = rest.len() <= usize::from(digits)
+        && !whole.is_empty()
+        && (whole.to_owned() + rest)
+            .bytes()
+            .all(|byte| byte.is_ascii_digit());
     let padded = format!("{whole}{rest:0<width$}", width = usize::from(digits));
     fits.then(|| padded.parse().ok()).flatten()
 }
@@ -329,11 +392,20 @@ colour = "#101418"
             ("#101418", "black", "variant.Night.colour"),
             ("normal = [0, 0, 1]", "normal = [0, 0, 0]", "hotspot 1"),
             ("normal = [0, 0, 1]", "normal = [0, 0]", "line"),
-            ("[variant", "[hotspot.camera]\nazimuth_deg = 0\nelevation_deg = 99\n[variant", "elevation_deg"),
+            (
+                "[variant",
+                "[hotspot.camera]\nazimuth_deg = 0\nelevation_deg = 99\n[variant",
+                "elevation_deg",
+            ),
         ] {
             let text = GOOD.replacen(from, to, 1);
-            let error = Manifest::parse("shop/product.toml", &text).expect_err(to).to_string();
-            assert!(error.starts_with("shop/product.toml") && error.contains(says), "{to}: {error}");
+            let error = Manifest::parse("shop/product.toml", &text)
+                .expect_err(to)
+                .to_string();
+            assert!(
+                error.starts_with("shop/product.toml") && error.contains(says),
+                "{to}: {error}"
+            );
         }
     }
 }

@@ -442,7 +442,12 @@ impl Model {
         let worlds = self.worlds(local);
         let mut bounds = Bounds::EMPTY;
         for (at, node) in self.nodes.iter().enumerate() {
-            for primitive in node.mesh.and_then(|mesh| self.meshes.get(mesh)).iter().flat_map(|mesh| &mesh.primitives) {
+            for primitive in node
+                .mesh
+                .and_then(|mesh| self.meshes.get(mesh))
+                .iter()
+                .flat_map(|mesh| &mesh.primitives)
+            {
                 for point in self.placed(at, primitive, &worlds) {
                     bounds.add(point);
                 }

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::accessor::{Buffers, floats, wholes};
 use super::model::{
-    Alpha, Animation, Bounds, Channel, Easing, Mapping, Material, Mesh, Model, Morph, Node, Picture, Primitive, Skin,
-    Texture, Track, Trs, Wrap,
+    Alpha, Animation, Bounds, Channel, Easing, Mapping, Material, Mesh, Model, Morph, Node, Picture,
+    Primitive, Skin, Texture, Track, Trs, Wrap,
 };
 
 /// The largest file that is read, in bytes.
@@ -91,14 +91,20 @@ pub enum ModelError {
 
 /// What turns a file with this extension into one that is read.
 fn remedy(extension: &str, path: &Path) -> String {
-    let from = path.file_name().map_or_else(|| "in.glb".into(), |name| name.to_string_lossy().into_owned());
-    let stem = path.file_stem().map_or_else(|| "out".into(), |name| name.to_string_lossy().into_owned());
+    let from = path
+        .file_name()
+        .map_or_else(|| "in.glb".into(), |name| name.to_string_lossy().into_owned());
+    let stem = path
+        .file_stem()
+        .map_or_else(|| "out".into(), |name| name.to_string_lossy().into_owned());
     match extension {
         "KHR_draco_mesh_compression" | "EXT_meshopt_compression" | "KHR_meshopt_compression" => {
             format!("npx @gltf-transform/cli copy {from} {stem}-plain.glb")
         }
         "KHR_texture_basisu" => format!("npx @gltf-transform/cli ktxdecompress {from} {stem}-plain.glb"),
-        "KHR_materials_pbrSpecularGlossiness" => format!("npx @gltf-transform/cli metalrough {from} {stem}-plain.glb"),
+        "KHR_materials_pbrSpecularGlossiness" => {
+            format!("npx @gltf-transform/cli metalrough {from} {stem}-plain.glb")
+        }
         _ => format!("npx @gltf-transform/cli inspect {from}, and export it again without that extension"),
     }
 }
@@ -108,14 +114,22 @@ fn remedy(extension: &str, path: &Path) -> String {
 /// # Errors
 /// [`ModelError`], when the file or one it names can't be read, isn't glTF 2.0, or asks for what isn't drawn.
 pub fn read(path: &Path) -> Result<Model, ModelError> {
-    let length = std::fs::metadata(path).map_err(|source| ModelError::File { path: path.to_owned(), source })?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|source| ModelError::File {
+            path: path.to_owned(),
+            source,
+        })?
+        .len();
     if length > MAX_FILE_BYTES {
         return Err(ModelError::Format {
             path: path.to_owned(),
             problem: format!("{length} bytes; at most {MAX_FILE_BYTES} are taken"),
         });
     }
-    let bytes = std::fs::read(path).map_err(|source| ModelError::File { path: path.to_owned(), source })?;
+    let bytes = std::fs::read(path).map_err(|source| ModelError::File {
+        path: path.to_owned(),
+        source,
+    })?;
     read_bytes(path, &bytes)
 }
 
@@ -125,7 +139,8 @@ pub fn read(path: &Path) -> Result<Model, ModelError> {
 /// As for [`read`].
 pub fn read_bytes(path: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
     // The glTF library may meet what it didn't expect; a broken file must not take the display with it.
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Reader::new(path, bytes)?.model()));
+    let outcome =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Reader::new(path, bytes)?.model()));
     outcome.unwrap_or_else(|_| {
         Err(ModelError::Format {
             path: path.to_owned(),
@@ -146,7 +161,10 @@ fn member<'v>(value: &'v Value, keys: &[&str]) -> Option<&'v Value> {
 }
 
 fn number(value: &Value, keys: &[&str]) -> Option<f32> {
-    member(value, keys)?.as_f64().map(|number| number as f32).filter(|number| number.is_finite())
+    member(value, keys)?
+        .as_f64()
+        .map(|number| number as f32)
+        .filter(|number| number.is_finite())
 }
 
 fn vector(value: &Value, keys: &[&str]) -> Option<Vec3> {
@@ -157,25 +175,46 @@ fn vector(value: &Value, keys: &[&str]) -> Option<Vec3> {
 
 impl<'a> Reader<'a> {
     fn format(path: &Path, problem: impl Into<String>) -> ModelError {
-        ModelError::Format { path: path.to_owned(), problem: problem.into() }
+        ModelError::Format {
+            path: path.to_owned(),
+            problem: problem.into(),
+        }
     }
 
     fn wrong(&self, place: impl Into<String>, problem: impl Into<String>) -> ModelError {
-        ModelError::Content { path: self.path.to_owned(), place: place.into(), problem: problem.into() }
+        ModelError::Content {
+            path: self.path.to_owned(),
+            place: place.into(),
+            problem: problem.into(),
+        }
     }
 
     fn new(path: &'a Path, bytes: &[u8]) -> Result<Self, ModelError> {
         let (json, blob) = if bytes.starts_with(b"glTF") {
-            let glb = gltf::Glb::from_slice(bytes).map_err(|error| Self::format(path, format!("{error} (is the file cut off?)")))?;
+            let glb = gltf::Glb::from_slice(bytes)
+                .map_err(|error| Self::format(path, format!("{error} (is the file cut off?)")))?;
             (glb.json.into_owned(), glb.bin.map(|bin| bin.into_owned()))
         } else {
             (bytes.to_vec(), None)
         };
-        let mut raw: Value = serde_json::from_slice(&json)
-            .map_err(|error| Self::format(path, format!("its JSON ends or errs at line {}, column {}: {error}", error.line(), error.column())))?;
+        let mut raw: Value = serde_json::from_slice(&json).map_err(|error| {
+            Self::format(
+                path,
+                format!(
+                    "its JSON ends or errs at line {}, column {}: {error}",
+                    error.line(),
+                    error.column()
+                ),
+            )
+        })?;
         match member(&raw, &["asset", "version"]).and_then(Value::as_str) {
             Some(version) if version.starts_with("2.") => {}
-            Some(version) => return Err(Self::format(path, format!("asset.version is {version:?}, must be 2.x"))),
+            Some(version) => {
+                return Err(Self::format(
+                    path,
+                    format!("asset.version is {version:?}, must be 2.x"),
+                ));
+            }
             None => return Err(Self::format(path, "asset.version is missing")),
         }
         Self::check_extensions(path, &raw)?;
@@ -197,7 +236,12 @@ impl<'a> Reader<'a> {
             gltf::Error::Validation(problems) => Self::first_problem(path, &raw, problems),
             _ => Self::format(path, error.to_string()),
         })?;
-        let mut reader = Self { path, raw, document, buffers: Vec::new() };
+        let mut reader = Self {
+            path,
+            raw,
+            document,
+            buffers: Vec::new(),
+        };
         reader.buffers = reader.read_buffers(blob)?;
         Ok(reader)
     }
@@ -237,7 +281,11 @@ impl<'a> Reader<'a> {
             JsonError::Oversize => "is larger than any file",
             JsonError::Unsupported => "isn't supported",
         };
-        ModelError::Content { path: path.to_owned(), place: named, problem: problem.to_owned() }
+        ModelError::Content {
+            path: path.to_owned(),
+            place: named,
+            problem: problem.to_owned(),
+        }
     }
 
     fn read_buffers(&self, blob: Option<Vec<u8>>) -> Result<Buffers, ModelError> {
@@ -254,7 +302,11 @@ impl<'a> Reader<'a> {
             if bytes.len() < buffer.length() {
                 return Err(self.wrong(
                     &place,
-                    format!("claims {} bytes and has {}; is the file cut off?", buffer.length(), bytes.len()),
+                    format!(
+                        "claims {} bytes and has {}; is the file cut off?",
+                        buffer.length(),
+                        bytes.len()
+                    ),
                 ));
             }
             buffers.push(bytes);
@@ -271,13 +323,19 @@ impl<'a> Reader<'a> {
                 .ok_or_else(|| self.wrong(place, "has a data: address that isn't base64"))?;
             return base64::engine::general_purpose::STANDARD
                 .decode(text)
-                .map_err(|error| self.wrong(place, format!("has a data: address that isn't base64: {error}")));
+                .map_err(|error| {
+                    self.wrong(place, format!("has a data: address that isn't base64: {error}"))
+                });
         }
-        let decoded = percent_encoding::percent_decode_str(uri).decode_utf8_lossy().into_owned();
+        let decoded = percent_encoding::percent_decode_str(uri)
+            .decode_utf8_lossy()
+            .into_owned();
         let relative = Path::new(&decoded);
         let inside = !decoded.contains(':')
             && !decoded.contains('\\')
-            && relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+            && relative
+                .components()
+                .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !inside {
             return Err(self.wrong(
                 place,
@@ -292,14 +350,24 @@ impl<'a> Reader<'a> {
             place: place.to_owned(),
             problem: format!("needs {}: {source}", file.display()),
         };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
         let target = real(&file).map_err(error)?;
         if !target.starts_with(real(folder).map_err(error)?) {
-            return Err(self.wrong(place, format!("names {decoded:?}, a link out of the model's own folder")));
+            return Err(self.wrong(
+                place,
+                format!("names {decoded:?}, a link out of the model's own folder"),
+            ));
         }
         let length = std::fs::metadata(&target).map_err(error)?.len();
         if length > MAX_FILE_BYTES {
-            return Err(self.wrong(place, format!("names a file of {length} bytes; at most {MAX_FILE_BYTES} are taken")));
+            return Err(self.wrong(
+                place,
+                format!("names a file of {length} bytes; at most {MAX_FILE_BYTES} are taken"),
+            ));
         }
         std::fs::read(&target).map_err(error)
     }
@@ -338,12 +406,18 @@ impl<'a> Reader<'a> {
             return Err(self.wrong("the scene", "shows no triangle"));
         }
         if shown > MAX_TRIANGLES {
-            return Err(self.wrong("the scene", format!("shows {shown} triangles; at most {MAX_TRIANGLES} are taken")));
+            return Err(self.wrong(
+                "the scene",
+                format!("shows {shown} triangles; at most {MAX_TRIANGLES} are taken"),
+            ));
         }
         model.bounds = model.bounds_of(&model.rest());
         let size = model.bounds.size();
         if !(size.is_finite() && size.max_element() > 1e-6 && size.max_element() < 1e6) {
-            return Err(self.wrong("the scene", format!("is {size} metres large; models are between a micrometre and 1000 km")));
+            return Err(self.wrong(
+                "the scene",
+                format!("is {size} metres large; models are between a micrometre and 1000 km"),
+            ));
         }
         Ok(model)
     }
@@ -403,11 +477,17 @@ impl<'a> Reader<'a> {
                     if total > MAX_PICTURE_BYTES {
                         return Err(self.wrong(
                             &picture.name,
-                            format!("with it the pictures take more than {} MiB", MAX_PICTURE_BYTES >> 20),
+                            format!(
+                                "with it the pictures take more than {} MiB",
+                                MAX_PICTURE_BYTES >> 20
+                            ),
                         ));
                     }
                     if picture.width > 4096 || picture.height > 4096 {
-                        remarks.push(format!("{}: {}×{} pixels; 4096 are plenty", picture.name, picture.width, picture.height));
+                        remarks.push(format!(
+                            "{}: {}×{} pixels; 4096 are plenty",
+                            picture.name, picture.width, picture.height
+                        ));
                     }
                     pictures.push(picture);
                     pictures.len() - 1
@@ -424,10 +504,17 @@ impl<'a> Reader<'a> {
     }
 
     fn picture(&self, image: &gltf::Image<'_>) -> Result<Picture, ModelError> {
-        let name = image.name().map_or_else(|| format!("image {}", image.index()), |name| format!("image {} ({name})", image.index()));
+        let name = image.name().map_or_else(
+            || format!("image {}", image.index()),
+            |name| format!("image {} ({name})", image.index()),
+        );
         let bytes = match image.source() {
             gltf::image::Source::View { view, .. } => {
-                let buffer = self.buffers.get(view.buffer().index()).map(Vec::as_slice).unwrap_or_default();
+                let buffer = self
+                    .buffers
+                    .get(view.buffer().index())
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
                 view.offset()
                     .checked_add(view.length())
                     .and_then(|end| buffer.get(view.offset()..end))
@@ -453,9 +540,19 @@ impl<'a> Reader<'a> {
         reader.limits(limits);
         let decoded = reader
             .decode()
-            .map_err(|error| self.wrong(&name, format!("{error} (PNG, JPEG and WebP are read, up to {MAX_PICTURE_PX} pixels a side)")))?
+            .map_err(|error| {
+                self.wrong(
+                    &name,
+                    format!("{error} (PNG, JPEG and WebP are read, up to {MAX_PICTURE_PX} pixels a side)"),
+                )
+            })?
             .into_rgba8();
-        Ok(Picture { name, width: decoded.width(), height: decoded.height(), rgba: decoded.into_raw() })
+        Ok(Picture {
+            name,
+            width: decoded.width(),
+            height: decoded.height(),
+            rgba: decoded.into_raw(),
+        })
     }
 
     fn texture(&self, info: Option<&Value>, picture_of: &[Option<usize>]) -> Option<Texture> {
@@ -463,7 +560,11 @@ impl<'a> Reader<'a> {
         let index = usize::try_from(info.get("index")?.as_u64()?).ok()?;
         let picture = picture_of.get(index).copied().flatten()?;
         let transform = member(info, &["extensions", "KHR_texture_transform"]).unwrap_or(&Value::Null);
-        let uv = transform.get("texCoord").or_else(|| info.get("texCoord")).and_then(Value::as_u64).unwrap_or(0);
+        let uv = transform
+            .get("texCoord")
+            .or_else(|| info.get("texCoord"))
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
         let pair = |key: &str, default: Vec2| {
             let list = transform.get(key).and_then(Value::as_array);
             let at = |index: usize| Some(list?.get(index)?.as_f64()? as f32);
@@ -474,15 +575,25 @@ impl<'a> Reader<'a> {
         };
         let (offset, scale) = (pair("offset", Vec2::ZERO), pair("scale", Vec2::ONE));
         let (sin, cos) = number(transform, &["rotation"]).unwrap_or(0.0).sin_cos();
-        let sampler = self.raw.get("textures")?.get(index)?.get("sampler").and_then(Value::as_u64).and_then(|at| {
-            self.raw.get("samplers")?.get(at as usize)
-        });
-        let mode = |key: &str| match sampler.and_then(|sampler| sampler.get(key)).and_then(Value::as_u64) {
+        let sampler = self
+            .raw
+            .get("textures")?
+            .get(index)?
+            .get("sampler")
+            .and_then(Value::as_u64)
+            .and_then(|at| self.raw.get("samplers")?.get(at as usize));
+        let mode = |key: &str| match sampler
+            .and_then(|sampler| sampler.get(key))
+            .and_then(Value::as_u64)
+        {
             Some(33071) => Wrap::Clamp,
             Some(33648) => Wrap::Mirror,
             _ => Wrap::Repeat,
         };
-        let nearest = sampler.and_then(|sampler| sampler.get("magFilter")).and_then(Value::as_u64) == Some(9728);
+        let nearest = sampler
+            .and_then(|sampler| sampler.get("magFilter"))
+            .and_then(Value::as_u64)
+            == Some(9728);
         Some(Texture {
             picture,
             uv: usize::from(uv == 1),
@@ -497,19 +608,36 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn material(&self, material: &gltf::Material<'_>, picture_of: &[Option<usize>]) -> Result<Material, ModelError> {
+    fn material(
+        &self,
+        material: &gltf::Material<'_>,
+        picture_of: &[Option<usize>],
+    ) -> Result<Material, ModelError> {
         let index = material.index().unwrap_or(usize::MAX);
         let empty = Value::Null;
-        let raw = self.raw.get("materials").and_then(|list| list.get(index)).unwrap_or(&empty);
+        let raw = self
+            .raw
+            .get("materials")
+            .and_then(|list| list.get(index))
+            .unwrap_or(&empty);
         let extensions = raw.get("extensions").unwrap_or(&empty);
         let texture = |keys: &[&str]| self.texture(member(raw, keys), picture_of);
         let pbr = material.pbr_metallic_roughness();
         let unit = |value: f32| value.clamp(0.0, 1.0);
-        let strength = number(extensions, &["KHR_materials_emissive_strength", "emissiveStrength"]).unwrap_or(1.0);
+        let strength = number(
+            extensions,
+            &["KHR_materials_emissive_strength", "emissiveStrength"],
+        )
+        .unwrap_or(1.0);
         let base = Vec4::from_array(pbr.base_color_factor());
-        let name = material.name().map_or_else(|| format!("material {index}"), str::to_owned);
+        let name = material
+            .name()
+            .map_or_else(|| format!("material {index}"), str::to_owned);
         if !base.is_finite() {
-            return Err(self.wrong(format!("material {index} ({name})"), "has a base colour that isn't finite"));
+            return Err(self.wrong(
+                format!("material {index} ({name})"),
+                "has a base colour that isn't finite",
+            ));
         }
         let clearcoat = |key: &str| number(extensions, &["KHR_materials_clearcoat", key]).unwrap_or(0.0);
         Ok(Material {
@@ -532,19 +660,31 @@ impl<'a> Reader<'a> {
             },
             double_sided: material.double_sided(),
             unlit: material.unlit(),
-            ior: number(extensions, &["KHR_materials_ior", "ior"]).filter(|ior| *ior >= 1.0).unwrap_or(1.5).min(3.0),
+            ior: number(extensions, &["KHR_materials_ior", "ior"])
+                .filter(|ior| *ior >= 1.0)
+                .unwrap_or(1.5)
+                .min(3.0),
             specular: (
                 unit(number(extensions, &["KHR_materials_specular", "specularFactor"]).unwrap_or(1.0)),
                 vector(extensions, &["KHR_materials_specular", "specularColorFactor"]).unwrap_or(Vec3::ONE),
             ),
-            clearcoat: (unit(clearcoat("clearcoatFactor")), unit(clearcoat("clearcoatRoughnessFactor"))),
+            clearcoat: (
+                unit(clearcoat("clearcoatFactor")),
+                unit(clearcoat("clearcoatRoughnessFactor")),
+            ),
             sheen: (
                 vector(extensions, &["KHR_materials_sheen", "sheenColorFactor"]).unwrap_or(Vec3::ZERO),
                 unit(number(extensions, &["KHR_materials_sheen", "sheenRoughnessFactor"]).unwrap_or(0.0)),
             ),
-            transmission: unit(number(extensions, &["KHR_materials_transmission", "transmissionFactor"]).unwrap_or(0.0)),
-            thickness: number(extensions, &["KHR_materials_volume", "thicknessFactor"]).unwrap_or(0.0).max(0.0),
-            attenuation: vector(extensions, &["KHR_materials_volume", "attenuationColor"]).unwrap_or(Vec3::ONE).clamp(Vec3::ZERO, Vec3::ONE),
+            transmission: unit(
+                number(extensions, &["KHR_materials_transmission", "transmissionFactor"]).unwrap_or(0.0),
+            ),
+            thickness: number(extensions, &["KHR_materials_volume", "thicknessFactor"])
+                .unwrap_or(0.0)
+                .max(0.0),
+            attenuation: vector(extensions, &["KHR_materials_volume", "attenuationColor"])
+                .unwrap_or(Vec3::ONE)
+                .clamp(Vec3::ZERO, Vec3::ONE),
             attenuation_distance: number(extensions, &["KHR_materials_volume", "attenuationDistance"])
                 .filter(|distance| *distance > 0.0)
                 .unwrap_or(f32::INFINITY),
@@ -553,12 +693,18 @@ impl<'a> Reader<'a> {
     }
 
     fn variants(&self) -> Vec<String> {
-        let list = self.raw.pointer("/extensions/KHR_materials_variants/variants").and_then(Value::as_array);
+        let list = self
+            .raw
+            .pointer("/extensions/KHR_materials_variants/variants")
+            .and_then(Value::as_array);
         list.into_iter()
             .flatten()
             .enumerate()
             .map(|(at, variant)| {
-                variant.get("name").and_then(Value::as_str).map_or_else(|| format!("variant {at}"), str::to_owned)
+                variant
+                    .get("name")
+                    .and_then(Value::as_str)
+                    .map_or_else(|| format!("variant {at}"), str::to_owned)
             })
             .collect()
     }
@@ -570,7 +716,9 @@ impl<'a> Reader<'a> {
         triangles: &mut usize,
         remarks: &mut Vec<String>,
     ) -> Result<Mesh, ModelError> {
-        let name = mesh.name().map_or_else(|| format!("mesh {}", mesh.index()), str::to_owned);
+        let name = mesh
+            .name()
+            .map_or_else(|| format!("mesh {}", mesh.index()), str::to_owned);
         let mut primitives = Vec::new();
         for primitive in mesh.primitives() {
             let place = format!("mesh {} ({name}), primitive {}", mesh.index(), primitive.index());
@@ -578,7 +726,10 @@ impl<'a> Reader<'a> {
                 Some(read) => {
                     *triangles += read.indices.len() / 3;
                     if *triangles > MAX_TRIANGLES {
-                        return Err(self.wrong(place, format!("with it the model has more than {MAX_TRIANGLES} triangles")));
+                        return Err(self.wrong(
+                            place,
+                            format!("with it the model has more than {MAX_TRIANGLES} triangles"),
+                        ));
                     }
                     primitives.push(read);
                 }
@@ -598,7 +749,9 @@ impl<'a> Reader<'a> {
         use gltf::mesh::Mode;
         let wrong = |problem: String| self.wrong(place, problem);
         if primitive.extension_value("KHR_draco_mesh_compression").is_some()
-            && primitive.get(&gltf::Semantic::Positions).is_none_or(|accessor| accessor.view().is_none())
+            && primitive
+                .get(&gltf::Semantic::Positions)
+                .is_none_or(|accessor| accessor.view().is_none())
         {
             return Err(ModelError::Extension {
                 path: self.path.to_owned(),
@@ -610,19 +763,31 @@ impl<'a> Reader<'a> {
         if !matches!(mode, Mode::Triangles | Mode::TriangleStrip | Mode::TriangleFan) {
             return Ok(None);
         }
-        let columns = |semantic: gltf::Semantic, components: usize, count: Option<usize>| -> Result<Vec<f32>, ModelError> {
-            let Some(accessor) = primitive.get(&semantic) else { return Ok(Vec::new()) };
+        let columns = |semantic: gltf::Semantic,
+                       components: usize,
+                       count: Option<usize>|
+         -> Result<Vec<f32>, ModelError> {
+            let Some(accessor) = primitive.get(&semantic) else {
+                return Ok(Vec::new());
+            };
             let label = semantic.to_string();
             if let Some(count) = count
                 && accessor.count() != count
             {
-                return Err(wrong(format!("{label} has {} elements for {count} vertices", accessor.count())));
+                return Err(wrong(format!(
+                    "{label} has {} elements for {count} vertices",
+                    accessor.count()
+                )));
             }
-            floats(&accessor, &self.buffers, components).map_err(|problem| wrong(format!("{label}: {problem}")))
+            floats(&accessor, &self.buffers, components)
+                .map_err(|problem| wrong(format!("{label}: {problem}")))
         };
-        let threes = |numbers: Vec<f32>| -> Vec<Vec3> { numbers.chunks_exact(3).map(Vec3::from_slice).collect() };
-        let fours = |numbers: Vec<f32>| -> Vec<Vec4> { numbers.chunks_exact(4).map(Vec4::from_slice).collect() };
-        let twos = |numbers: Vec<f32>| -> Vec<Vec2> { numbers.chunks_exact(2).map(Vec2::from_slice).collect() };
+        let threes =
+            |numbers: Vec<f32>| -> Vec<Vec3> { numbers.chunks_exact(3).map(Vec3::from_slice).collect() };
+        let fours =
+            |numbers: Vec<f32>| -> Vec<Vec4> { numbers.chunks_exact(4).map(Vec4::from_slice).collect() };
+        let twos =
+            |numbers: Vec<f32>| -> Vec<Vec2> { numbers.chunks_exact(2).map(Vec2::from_slice).collect() };
         let positions = threes(columns(gltf::Semantic::Positions, 3, None)?);
         if positions.is_empty() {
             return Err(wrong("has no POSITION".to_owned()));
@@ -630,7 +795,9 @@ impl<'a> Reader<'a> {
         let count = positions.len();
         let some = Some(count);
         let mut indices = match primitive.indices() {
-            Some(accessor) => wholes(&accessor, &self.buffers, 1).map_err(|problem| wrong(format!("indices: {problem}")))?,
+            Some(accessor) => {
+                wholes(&accessor, &self.buffers, 1).map_err(|problem| wrong(format!("indices: {problem}")))?
+            }
             None => (0..count as u32).collect(),
         };
         if let Some(bad) = indices.iter().find(|index| **index as usize >= count) {
@@ -661,8 +828,14 @@ impl<'a> Reader<'a> {
             _ => indices,
         };
         indices.truncate(indices.len() / 3 * 3);
-        let colours = match primitive.get(&gltf::Semantic::Colors(0)).map(|accessor| accessor.dimensions().multiplicity()) {
-            Some(3) => threes(columns(gltf::Semantic::Colors(0), 3, some)?).into_iter().map(|rgb| rgb.extend(1.0)).collect(),
+        let colours = match primitive
+            .get(&gltf::Semantic::Colors(0))
+            .map(|accessor| accessor.dimensions().multiplicity())
+        {
+            Some(3) => threes(columns(gltf::Semantic::Colors(0), 3, some)?)
+                .into_iter()
+                .map(|rgb| rgb.extend(1.0))
+                .collect(),
             Some(_) => fours(columns(gltf::Semantic::Colors(0), 4, some)?),
             None => Vec::new(),
         };
@@ -675,7 +848,10 @@ impl<'a> Reader<'a> {
             ],
             colours,
             occlusion: self.occlusion(mesh, primitive, place, count)?,
-            material: primitive.material().index().unwrap_or(self.document.materials().len()),
+            material: primitive
+                .material()
+                .index()
+                .unwrap_or(self.document.materials().len()),
             positions,
             indices,
             ..Primitive::default()
@@ -692,10 +868,19 @@ impl<'a> Reader<'a> {
         Ok(Some(read))
     }
 
-    fn occlusion(&self, mesh: usize, primitive: &gltf::Primitive<'_>, place: &str, count: usize) -> Result<Vec<f32>, ModelError> {
+    fn occlusion(
+        &self,
+        mesh: usize,
+        primitive: &gltf::Primitive<'_>,
+        place: &str,
+        count: usize,
+    ) -> Result<Vec<f32>, ModelError> {
         let at = self
             .raw
-            .pointer(&format!("/meshes/{mesh}/primitives/{}/attributes/_OCCLUSION", primitive.index()))
+            .pointer(&format!(
+                "/meshes/{mesh}/primitives/{}/attributes/_OCCLUSION",
+                primitive.index()
+            ))
             .and_then(Value::as_u64);
         let accessor = at.and_then(|at| self.document.accessors().nth(at as usize));
         match accessor {
@@ -706,7 +891,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn read_joints(&self, primitive: &gltf::Primitive<'_>, place: &str, count: usize, read: &mut Primitive) -> Result<(), ModelError> {
+    fn read_joints(
+        &self,
+        primitive: &gltf::Primitive<'_>,
+        place: &str,
+        count: usize,
+        read: &mut Primitive,
+    ) -> Result<(), ModelError> {
         let (Some(joints), Some(weights)) = (
             primitive.get(&gltf::Semantic::Joints(0)),
             primitive.get(&gltf::Semantic::Weights(0)),
@@ -715,10 +906,14 @@ impl<'a> Reader<'a> {
         };
         let wrong = |problem: String| self.wrong(place, problem);
         if joints.count() != count || weights.count() != count {
-            return Err(wrong(format!("JOINTS_0 and WEIGHTS_0 must have {count} elements, one for each vertex")));
+            return Err(wrong(format!(
+                "JOINTS_0 and WEIGHTS_0 must have {count} elements, one for each vertex"
+            )));
         }
-        let joints = wholes(&joints, &self.buffers, 4).map_err(|problem| wrong(format!("JOINTS_0: {problem}")))?;
-        let weights = floats(&weights, &self.buffers, 4).map_err(|problem| wrong(format!("WEIGHTS_0: {problem}")))?;
+        let joints =
+            wholes(&joints, &self.buffers, 4).map_err(|problem| wrong(format!("JOINTS_0: {problem}")))?;
+        let weights =
+            floats(&weights, &self.buffers, 4).map_err(|problem| wrong(format!("WEIGHTS_0: {problem}")))?;
         read.joints = joints
             .chunks_exact(4)
             .map(|four| {
@@ -737,12 +932,26 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn read_morphs(&self, primitive: &gltf::Primitive<'_>, place: &str, count: usize, read: &mut Primitive) -> Result<(), ModelError> {
+    fn read_morphs(
+        &self,
+        primitive: &gltf::Primitive<'_>,
+        place: &str,
+        count: usize,
+        read: &mut Primitive,
+    ) -> Result<(), ModelError> {
         for (at, target) in primitive.morph_targets().enumerate() {
             let column = |accessor: Option<gltf::Accessor<'_>>| -> Result<Vec<Vec3>, ModelError> {
-                let Some(accessor) = accessor else { return Ok(Vec::new()) };
+                let Some(accessor) = accessor else {
+                    return Ok(Vec::new());
+                };
                 if accessor.count() != count {
-                    return Err(self.wrong(place, format!("morph target {at} has {} elements for {count} vertices", accessor.count())));
+                    return Err(self.wrong(
+                        place,
+                        format!(
+                            "morph target {at} has {} elements for {count} vertices",
+                            accessor.count()
+                        ),
+                    ));
                 }
                 floats(&accessor, &self.buffers, 3)
                     .map(|numbers| numbers.chunks_exact(3).map(Vec3::from_slice).collect())
@@ -767,15 +976,29 @@ impl<'a> Reader<'a> {
     ) -> Result<(), ModelError> {
         let list = self
             .raw
-            .pointer(&format!("/meshes/{mesh}/primitives/{}/extensions/KHR_materials_variants/mappings", primitive.index()))
+            .pointer(&format!(
+                "/meshes/{mesh}/primitives/{}/extensions/KHR_materials_variants/mappings",
+                primitive.index()
+            ))
             .and_then(Value::as_array);
         let materials = self.document.materials().len();
         for mapping in list.into_iter().flatten() {
-            let material = mapping.get("material").and_then(Value::as_u64).unwrap_or(u64::MAX) as usize;
+            let material = mapping
+                .get("material")
+                .and_then(Value::as_u64)
+                .unwrap_or(u64::MAX) as usize;
             if material >= materials {
-                return Err(self.wrong(place, format!("a variant names material {material} of {materials}")));
+                return Err(self.wrong(
+                    place,
+                    format!("a variant names material {material} of {materials}"),
+                ));
             }
-            for variant in mapping.get("variants").and_then(Value::as_array).into_iter().flatten() {
+            for variant in mapping
+                .get("variants")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
                 let variant = variant.as_u64().unwrap_or(u64::MAX) as usize;
                 if variant >= variants {
                     return Err(self.wrong(place, format!("names variant {variant} of {variants}")));
@@ -793,16 +1016,24 @@ impl<'a> Reader<'a> {
             return Err(self.wrong("nodes", format!("{count} of them; at most {MAX_NODES} are taken")));
         }
         let all: Vec<gltf::Node<'_>> = self.document.nodes().collect();
-        let roots: Vec<usize> = match self.document.default_scene().or_else(|| self.document.scenes().next()) {
+        let roots: Vec<usize> = match self
+            .document
+            .default_scene()
+            .or_else(|| self.document.scenes().next())
+        {
             Some(scene) => scene.nodes().map(|node| node.index()).collect(),
             None => {
-                let children: BTreeSet<usize> = all.iter().flat_map(|node| node.children().map(|child| child.index())).collect();
+                let children: BTreeSet<usize> = all
+                    .iter()
+                    .flat_map(|node| node.children().map(|child| child.index()))
+                    .collect();
                 (0..count).filter(|at| !children.contains(at)).collect()
             }
         };
         let mut nodes = Vec::new();
         let mut place_of: Vec<Option<usize>> = vec![None; count];
-        let mut stack: Vec<(usize, Option<usize>)> = roots.into_iter().rev().map(|root| (root, None)).collect();
+        let mut stack: Vec<(usize, Option<usize>)> =
+            roots.into_iter().rev().map(|root| (root, None)).collect();
         while let Some((at, parent)) = stack.pop() {
             let Some(node) = all.get(at) else { continue };
             let name = node.name().map_or_else(|| format!("node {at}"), str::to_owned);
@@ -820,10 +1051,18 @@ impl<'a> Reader<'a> {
                 scale: Vec3::from_array(scale),
             };
             if !(rest.translation.is_finite() && rest.rotation.is_finite() && rest.scale.is_finite()) {
-                return Err(self.wrong(place, "stands nowhere: its translation, rotation or scale isn't finite"));
+                return Err(self.wrong(
+                    place,
+                    "stands nowhere: its translation, rotation or scale isn't finite",
+                ));
             }
-            let raw = self.raw.get("nodes").and_then(|list| list.get(at)).unwrap_or(&Value::Null);
-            let hidden = member(raw, &["extensions", "KHR_node_visibility", "visible"]) == Some(&Value::Bool(false));
+            let raw = self
+                .raw
+                .get("nodes")
+                .and_then(|list| list.get(at))
+                .unwrap_or(&Value::Null);
+            let hidden =
+                member(raw, &["extensions", "KHR_node_visibility", "visible"]) == Some(&Value::Bool(false));
             let mesh = node.mesh().map(|mesh| mesh.index()).filter(|_| !hidden);
             let weights = node
                 .weights()
@@ -868,7 +1107,14 @@ impl<'a> Reader<'a> {
                 None => vec![Mat4::IDENTITY; joints.len()],
             };
             if inverse_bind.len() < joints.len() {
-                return Err(self.wrong(&place, format!("has {} bind matrices for {} joints", inverse_bind.len(), joints.len())));
+                return Err(self.wrong(
+                    &place,
+                    format!(
+                        "has {} bind matrices for {} joints",
+                        inverse_bind.len(),
+                        joints.len()
+                    ),
+                ));
             }
             let mut inverse_bind = inverse_bind;
             inverse_bind.truncate(joints.len());
@@ -880,7 +1126,10 @@ impl<'a> Reader<'a> {
     /// Vertices follow only joints that their node's skin has.
     fn check_skins(&self, nodes: &[Node], meshes: &[Mesh], skins: &[Skin]) -> Result<(), ModelError> {
         for node in nodes {
-            let (Some(mesh), Some(skin)) = (node.mesh.and_then(|at| meshes.get(at)), node.skin.and_then(|at| skins.get(at))) else {
+            let (Some(mesh), Some(skin)) = (
+                node.mesh.and_then(|at| meshes.get(at)),
+                node.skin.and_then(|at| skins.get(at)),
+            ) else {
                 continue;
             };
             for primitive in &mesh.primitives {
@@ -888,7 +1137,10 @@ impl<'a> Reader<'a> {
                 if usize::from(worst) >= skin.joints.len() && !primitive.joints.is_empty() {
                     return Err(self.wrong(
                         format!("node {} with mesh {}", node.name, mesh.name),
-                        format!("a vertex follows joint {worst} of a skin of {}", skin.joints.len()),
+                        format!(
+                            "a vertex follows joint {worst} of a skin of {}",
+                            skin.joints.len()
+                        ),
                     ));
                 }
             }
@@ -896,18 +1148,28 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn animations(&self, place_of: &[Option<usize>], meshes: &[Mesh], nodes: &[Node]) -> Result<Vec<Animation>, ModelError> {
+    fn animations(
+        &self,
+        place_of: &[Option<usize>],
+        meshes: &[Mesh],
+        nodes: &[Node],
+    ) -> Result<Vec<Animation>, ModelError> {
         use gltf::animation::{Interpolation, Property};
         let mut animations = Vec::new();
         for animation in self.document.animations() {
-            let name = animation.name().map_or_else(|| format!("animation {}", animation.index()), str::to_owned);
+            let name = animation
+                .name()
+                .map_or_else(|| format!("animation {}", animation.index()), str::to_owned);
             let mut channels = Vec::new();
             for (at, channel) in animation.channels().enumerate() {
                 let place = format!("animation {} ({name}), channel {at}", animation.index());
                 let wrong = |problem: String| self.wrong(&place, problem);
-                let Some(node) = place_of.get(channel.target().node().index()).copied().flatten() else { continue };
+                let Some(node) = place_of.get(channel.target().node().index()).copied().flatten() else {
+                    continue;
+                };
                 let sampler = channel.sampler();
-                let at_secs = floats(&sampler.input(), &self.buffers, 1).map_err(|problem| wrong(format!("times: {problem}")))?;
+                let at_secs = floats(&sampler.input(), &self.buffers, 1)
+                    .map_err(|problem| wrong(format!("times: {problem}")))?;
                 if at_secs.is_empty() || at_secs.windows(2).any(|pair| matches!(pair, [a, b] if b < a)) {
                     return Err(wrong("its times must rise".to_owned()));
                 }
@@ -918,8 +1180,13 @@ impl<'a> Reader<'a> {
                 };
                 let keys = at_secs.len() * if easing == Easing::Cubic { 3 } else { 1 };
                 let output = sampler.output();
-                let list = |components: usize| floats(&output, &self.buffers, components).map_err(|problem| wrong(format!("values: {problem}")));
-                let threes = |numbers: Vec<f32>| -> Vec<Vec3> { numbers.chunks_exact(3).map(Vec3::from_slice).collect() };
+                let list = |components: usize| {
+                    floats(&output, &self.buffers, components)
+                        .map_err(|problem| wrong(format!("values: {problem}")))
+                };
+                let threes = |numbers: Vec<f32>| -> Vec<Vec3> {
+                    numbers.chunks_exact(3).map(Vec3::from_slice).collect()
+                };
                 let (track, has) = match channel.target().property() {
                     Property::Translation => {
                         let values = threes(list(3)?);
@@ -950,11 +1217,23 @@ impl<'a> Reader<'a> {
                 if has < keys {
                     return Err(wrong(format!("has {has} values for {keys} keys")));
                 }
-                channels.push(Channel { node, easing, at_secs, track });
+                channels.push(Channel {
+                    node,
+                    easing,
+                    at_secs,
+                    track,
+                });
             }
-            let duration_secs = channels.iter().filter_map(|channel| channel.at_secs.last().copied()).fold(0.0, f32::max);
+            let duration_secs = channels
+                .iter()
+                .filter_map(|channel| channel.at_secs.last().copied())
+                .fold(0.0, f32::max);
             if !channels.is_empty() {
-                animations.push(Animation { name, duration_secs, channels });
+                animations.push(Animation {
+                    name,
+                    duration_secs,
+                    channels,
+                });
             }
         }
         Ok(animations)
@@ -963,13 +1242,20 @@ impl<'a> Reader<'a> {
 
 /// How many morph targets a mesh has.
 fn targets(mesh: &Mesh) -> usize {
-    mesh.primitives.iter().map(|primitive| primitive.morphs.len()).max().unwrap_or(0)
+    mesh.primitives
+        .iter()
+        .map(|primitive| primitive.morphs.len())
+        .max()
+        .unwrap_or(0)
 }
 
 /// Gives each triangle its own vertices and normal, as glTF asks where a file has no normals.
 fn flatten(primitive: &mut Primitive) {
     fn pick<T: Copy>(list: &[T], indices: &[u32]) -> Vec<T> {
-        indices.iter().filter_map(|index| list.get(*index as usize).copied()).collect()
+        indices
+            .iter()
+            .filter_map(|index| list.get(*index as usize).copied())
+            .collect()
     }
     let indices = std::mem::take(&mut primitive.indices);
     primitive.positions = pick(&primitive.positions, &indices);

@@ -42,7 +42,9 @@ pub enum ShelfError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// A folder's name can't be an id.
-    #[error("{path}: a product's folder is named by lower-case letters, digits and hyphens, such as \"running-shoe\"")]
+    #[error(
+        "{path}: a product's folder is named by lower-case letters, digits and hyphens, such as \"running-shoe\""
+    )]
     Name {
         /// The folder.
         path: String,
@@ -92,7 +94,9 @@ impl Product {
     pub fn file(&self, name: &str) -> Option<Vec<u8>> {
         match &self.place {
             Place::Folder(folder) => std::fs::read(folder.join(name)).ok(),
-            Place::Shipped(prefix) => files::read_shipped(&format!("{prefix}{name}")).ok().map(|bytes| bytes.into_owned()),
+            Place::Shipped(prefix) => files::read_shipped(&format!("{prefix}{name}"))
+                .ok()
+                .map(|bytes| bytes.into_owned()),
         }
     }
 }
@@ -100,7 +104,9 @@ impl Product {
 fn is_id(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 64
-        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
 
 impl Shelf {
@@ -110,7 +116,10 @@ impl Shelf {
         let mut shelf = Self::default();
         let mut problems = Vec::new();
         for name in files::shipped(SHIPPED) {
-            let Some(id) = name.strip_prefix(SHIPPED).and_then(|rest| rest.strip_suffix("/product.toml")) else {
+            let Some(id) = name
+                .strip_prefix(SHIPPED)
+                .and_then(|rest| rest.strip_suffix("/product.toml"))
+            else {
                 continue;
             };
             match files::read_shipped(&name) {
@@ -138,11 +147,18 @@ impl Shelf {
                     list.any(|entry| entry.is_ok_and(|entry| entry.path().join("product.toml").is_file()))
                 });
                 if !replaced {
-                    problems.push(ShelfError::Empty { path: folder.display().to_string() });
+                    problems.push(ShelfError::Empty {
+                        path: folder.display().to_string(),
+                    });
                 }
             }
         }
-        shelf.products.sort_by(|a, b| a.manifest.order.cmp(&b.manifest.order).then_with(|| a.id.cmp(&b.id)));
+        shelf.products.sort_by(|a, b| {
+            a.manifest
+                .order
+                .cmp(&b.manifest.order)
+                .then_with(|| a.id.cmp(&b.id))
+        });
         (shelf, problems)
     }
 
@@ -168,7 +184,10 @@ impl Shelf {
                         .map(|entry| entry.path())
                         .filter(|path| path.join("product.toml").is_file()),
                 ),
-                Err(source) => problems.push(ShelfError::File { path: folder.display().to_string(), source }),
+                Err(source) => problems.push(ShelfError::File {
+                    path: folder.display().to_string(),
+                    source,
+                }),
             }
         }
         folders.sort();
@@ -182,10 +201,17 @@ impl Shelf {
 }
 
 fn product_in(folder: &Path) -> Result<Product, ShelfError> {
-    let name = std::fs::canonicalize(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
-    let id = name.filter(|name| is_id(name)).ok_or_else(|| ShelfError::Name { path: folder.display().to_string() })?;
+    let name = std::fs::canonicalize(folder)
+        .ok()
+        .and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let id = name.filter(|name| is_id(name)).ok_or_else(|| ShelfError::Name {
+        path: folder.display().to_string(),
+    })?;
     let path = folder.join("product.toml");
-    let text = std::fs::read_to_string(&path).map_err(|source| ShelfError::File { path: path.display().to_string(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| ShelfError::File {
+        path: path.display().to_string(),
+        source,
+    })?;
     let manifest = Manifest::parse(&path.display().to_string(), &text)?;
     let model = folder.join(&manifest.model);
     if !stays_inside(&manifest.model) || !model.is_file() {
@@ -196,7 +222,11 @@ fn product_in(folder: &Path) -> Result<Product, ShelfError> {
         }
         .into());
     }
-    Ok(Product { id, manifest, place: Place::Folder(folder.to_owned()) })
+    Ok(Product {
+        id,
+        manifest,
+        place: Place::Folder(folder.to_owned()),
+    })
 }
 
 #[cfg(test)]
@@ -225,6 +255,10 @@ mod tests {
         }
         assert!(shelf.product("cup").is_some_and(|cup| cup.model().is_err()));
         let (_, problems) = Shelf::load(&[folder.path().join("nowhere")]);
-        assert!(problems.iter().any(|problem| problem.to_string().contains("nowhere")));
+        assert!(
+            problems
+                .iter()
+                .any(|problem| problem.to_string().contains("nowhere"))
+        );
     }
 }

@@ -68,7 +68,13 @@ fn softbox(azimuth_deg: f32, elevation_deg: f32, half: [f32; 2], edge: f32, ligh
     // Azimuth 0 is the front (+Z), 90 the right (+X).
     let towards = Vec3::new(sin * flat, rise, cos * flat);
     let right = Vec3::Y.cross(towards).normalize_or(Vec3::X);
-    Softbox { towards, up: towards.cross(right), half: Vec2::from_array(half), edge, light: Vec3::from_array(light) }
+    Softbox {
+        towards,
+        up: towards.cross(right),
+        half: Vec2::from_array(half),
+        edge,
+        light: Vec3::from_array(light),
+    }
 }
 
 impl Lights {
@@ -86,7 +92,11 @@ impl Lights {
                 ],
             },
             Name::Daylight => Self {
-                sky: [Vec3::new(0.42, 0.5, 0.62), Vec3::new(0.36, 0.34, 0.31), Vec3::new(0.16, 0.115, 0.075)],
+                sky: [
+                    Vec3::new(0.42, 0.5, 0.62),
+                    Vec3::new(0.36, 0.34, 0.31),
+                    Vec3::new(0.16, 0.115, 0.075),
+                ],
                 boxes: vec![
                     softbox(-62.0, 30.0, [0.42, 0.78], 0.08, [7.4, 7.2, 6.7]),
                     softbox(-112.0, 28.0, [0.34, 0.7], 0.08, [4.4, 4.5, 4.7]),
@@ -95,7 +105,11 @@ impl Lights {
                 ],
             },
             Name::Stage => Self {
-                sky: [Vec3::new(0.05, 0.06, 0.085), Vec3::new(0.035, 0.045, 0.07), Vec3::new(0.015, 0.017, 0.022)],
+                sky: [
+                    Vec3::new(0.05, 0.06, 0.085),
+                    Vec3::new(0.035, 0.045, 0.07),
+                    Vec3::new(0.015, 0.017, 0.022),
+                ],
                 boxes: vec![
                     softbox(0.0, 80.0, [0.5, 0.42], 0.4, [5.0, 4.9, 4.6]),
                     softbox(-104.0, 16.0, [0.16, 1.25], 0.3, [0.9, 5.4, 7.2]),
@@ -141,7 +155,8 @@ impl Lights {
             let right = lamp.up.cross(lamp.towards);
             let at = Vec2::new(towards.dot(right), towards.dot(lamp.up)) / facing;
             let inside = (at.abs() / lamp.half).max(Vec2::ZERO);
-            let share = smooth(1.0 + lamp.edge, 1.0 - lamp.edge, inside.x) * smooth(1.0 + lamp.edge, 1.0 - lamp.edge, inside.y);
+            let share = smooth(1.0 + lamp.edge, 1.0 - lamp.edge, inside.x)
+                * smooth(1.0 + lamp.edge, 1.0 - lamp.edge, inside.y);
             // Brighter in the middle, as a lamp behind cloth is.
             light += lamp.light * share * (1.0 - 0.22 * inside.length_squared().min(2.0));
         }
@@ -169,7 +184,10 @@ pub fn direction(x: usize, y: usize, width: usize, height: usize) -> Vec3 {
 
 /// The `at`-th of `count` points spread evenly over a square (Hammersley).
 fn spread(at: u32, count: u32) -> Vec2 {
-    Vec2::new((at as f32 + 0.5) / count as f32, at.reverse_bits() as f32 * 2.328_306_4e-10)
+    Vec2::new(
+        (at as f32 + 0.5) / count as f32,
+        at.reverse_bits() as f32 * 2.328_306_4e-10,
+    )
 }
 
 /// Light that a surface of some roughness mirrors when seen straight on.
@@ -190,7 +208,11 @@ fn mirrored(lights: &Lights, normal: Vec3, roughness: f32, count: u32) -> Vec3 {
             weight += facing;
         }
     }
-    if weight > 0.0 { sum / weight } else { lights.radiance(normal) }
+    if weight > 0.0 {
+        sum / weight
+    } else {
+        lights.radiance(normal)
+    }
 }
 
 impl Studio {
@@ -213,14 +235,18 @@ impl Studio {
             }
             levels.push(map);
         }
-        Self { harmonics: harmonics(lights), levels }
+        Self {
+            harmonics: harmonics(lights),
+            levels,
+        }
     }
 }
 
 /// Irradiance over π as spherical harmonics of the second degree.
 fn harmonics(lights: &Lights) -> [Vec3; 9] {
-    const BASIS: [f32; 9] =
-        [0.282_095, 0.488_603, 0.488_603, 0.488_603, 1.092_548, 1.092_548, 0.315_392, 1.092_548, 0.546_274];
+    const BASIS: [f32; 9] = [
+        0.282_095, 0.488_603, 0.488_603, 0.488_603, 1.092_548, 1.092_548, 0.315_392, 1.092_548, 0.546_274,
+    ];
     // The cosine lobe's weight in each degree, over π.
     const LOBE: [f32; 9] = [1.0, 2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 0.25, 0.25, 0.25, 0.25, 0.25];
     let (width, height) = (96, 48);
@@ -244,7 +270,17 @@ fn harmonics(lights: &Lights) -> [Vec3; 9] {
 
 /// The polynomials that [`Studio::harmonics`] are weights of.
 pub fn terms(n: Vec3) -> [f32; 9] {
-    [1.0, n.y, n.z, n.x, n.x * n.y, n.y * n.z, 3.0 * n.z * n.z - 1.0, n.x * n.z, n.x * n.x - n.y * n.y]
+    [
+        1.0,
+        n.y,
+        n.z,
+        n.x,
+        n.x * n.y,
+        n.y * n.z,
+        3.0 * n.z * n.z - 1.0,
+        n.x * n.z,
+        n.x * n.x - n.y * n.y,
+    ]
 }
 
 #[cfg(test)]
@@ -253,14 +289,26 @@ mod tests {
 
     #[test]
     fn a_white_room_lights_white() {
-        let room = Lights { sky: [Vec3::ONE; 3], boxes: Vec::new() };
+        let room = Lights {
+            sky: [Vec3::ONE; 3],
+            boxes: Vec::new(),
+        };
         let studio = Studio::new(&room);
         for normal in [Vec3::X, Vec3::Y, Vec3::NEG_Z, Vec3::new(0.6, -0.8, 0.0)] {
-            let shown: Vec3 = studio.harmonics.iter().zip(terms(normal)).map(|(sh, term)| *sh * term).sum();
+            let shown: Vec3 = studio
+                .harmonics
+                .iter()
+                .zip(terms(normal))
+                .map(|(sh, term)| *sh * term)
+                .sum();
             assert!((shown - Vec3::ONE).abs().max_element() < 0.01, "{shown}");
         }
         for level in &studio.levels {
-            assert!(level.iter().all(|light| (*light - Vec3::ONE).abs().max_element() < 1e-3));
+            assert!(
+                level
+                    .iter()
+                    .all(|light| (*light - Vec3::ONE).abs().max_element() < 1e-3)
+            );
         }
     }
 
@@ -268,7 +316,8 @@ mod tests {
     fn light_comes_from_where_the_lamp_is() {
         let lamp = Lights::estimated(Vec3::splat(0.05), Vec3::splat(5.0), Vec3::new(1.0, 1.0, 0.0));
         let sh = harmonics(&lamp);
-        let shown = |normal: Vec3| -> f32 { sh.iter().zip(terms(normal)).map(|(sh, term)| sh.x * term).sum() };
+        let shown =
+            |normal: Vec3| -> f32 { sh.iter().zip(terms(normal)).map(|(sh, term)| sh.x * term).sum() };
         assert!(shown(Vec3::new(0.7, 0.7, 0.0)) > 3.0 * shown(Vec3::new(-0.7, -0.7, 0.0)).max(0.01));
     }
 
@@ -276,7 +325,11 @@ mod tests {
     fn every_studio_exposes_white_paper_alike() {
         for name in Name::ALL {
             let sh = harmonics(&Lights::of(name));
-            let up: f32 = sh.iter().zip(terms(Vec3::new(0.0, 0.8, 0.6))).map(|(sh, term)| sh.y * term).sum();
+            let up: f32 = sh
+                .iter()
+                .zip(terms(Vec3::new(0.0, 0.8, 0.6)))
+                .map(|(sh, term)| sh.y * term)
+                .sum();
             assert!((0.45..1.6).contains(&up), "{name:?}: {up}");
         }
     }

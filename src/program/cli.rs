@@ -57,6 +57,12 @@ pub struct Looks {
     /// No motion that carries no information.
     #[arg(long)]
     pub reduced_motion: bool,
+    /// What is looked at from the start: the globe, or a product in the showroom, as in showroom:shoe.
+    #[arg(long, value_name = "globe|showroom[:PRODUCT]")]
+    pub scene: Option<Scene>,
+    /// A folder of products beside the shipped ones (may be given several times).
+    #[arg(long = "products", value_name = "DIR")]
+    pub products: Vec<PathBuf>,
 }
 
 /// The globe, live.
@@ -163,6 +169,40 @@ pub struct Sight {
     /// What is in the middle: latitude and longitude in degrees, and the altitude as a factor of rest.
     #[arg(long, value_name = "LAT,LON,ZOOM", allow_hyphen_values = true)]
     pub look: Option<Look>,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scene {
+    /// The planet.
+    Globe,
+    /// A product; without an id, the first on the shelf.
+    Showroom(Option<String>),
+}
+
+impl Scene {
+    /// The product to begin with: `Some("")` is the first on the shelf.
+    pub fn product(&self) -> Option<String> {
+        match self {
+            Self::Globe => None,
+            Self::Showroom(id) => Some(id.clone().unwrap_or_default()),
+        }
+    }
+}
+
+impl FromStr for Scene {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            None if text == "globe" => Ok(Self::Globe),
+            None if text == "showroom" => Ok(Self::Showroom(None)),
+            Some(("showroom", id)) if !id.is_empty() => Ok(Self::Showroom(Some(id.to_owned()))),
+            _ => Err(format!(
+                "{text:?} is no scene: globe, showroom or showroom:PRODUCT is needed, as in showroom:shoe"
+            )),
+        }
+    }
 }
 
 /// A time on the day's clock, in milliseconds from its midnight.
@@ -382,6 +422,7 @@ mod tests {
                 "--seconds",
             ),
             ("meridian --quality best", "software"),
+            ("meridian --scene moon", "showroom:shoe"),
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}");

@@ -16,7 +16,7 @@ use meridian::display::link::Subscription;
 use meridian::gateway::{GatewayConfig, Publisher, serve};
 use meridian::link::{Link, LinkConfig};
 
-use super::cli::Live;
+use super::cli::{Live, Scene};
 use super::{catalogue, offscreen, open_source};
 
 /// How long before the day's beginning the display starts unless told otherwise.
@@ -38,6 +38,8 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         quality: live.looks.quality.unwrap_or(adapter.quality),
         worldview: live.looks.worldview,
         reduced_motion: live.looks.reduced_motion,
+        products: live.looks.products.clone(),
+        product: live.looks.scene.as_ref().and_then(Scene::product),
         trace: live.trace.clone(),
         log_level: Level::INFO,
     };

@@ -456,6 +456,11 @@ fn steer(
     mut rig: ResMut<Rig>,
     mut commands_out: MessageWriter<Command>,
 ) {
+    if view.showroom {
+        rig.grabbed = None;
+        rig.pressed = None;
+        return;
+    }
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     let mut zoom = 1.0_f32;
     let mut pointer: Option<(Vec2, bool)> = None;
@@ -610,7 +615,7 @@ fn move_camera(
                     );
                 }
             }
-            Command::Nudge { east, north, zoom } => {
+            Command::Nudge { east, north, zoom } if !view.showroom => {
                 if rig.flight.is_some() {
                     rig.stop();
                 }

@@ -93,7 +93,7 @@ fn paint_labels(
     } else {
         NAMES
     };
-    let candidates = if view.layers.labels {
+    let candidates = if view.layers.labels && !view.showroom {
         wanted(&ledger, &view, names)
     } else {
         wanted(&Ledger::default(), &view, 0)

@@ -10,6 +10,7 @@ use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
 use crate::display::DisplaySystems;
 use crate::display::ledger::World as Regions;
+use crate::display::showroom::hands::Zones;
 use crate::display::view::{Command, View};
 use crate::sales::RegionId;
 
@@ -52,6 +53,7 @@ fn pick_regions(
     world: Option<Res<Regions>>,
     sight: Res<Sight>,
     rig: Res<Rig>,
+    zones: Res<Zones>,
     mut clicks: ResMut<Clicks>,
     mut view: ResMut<View>,
     mut commands_out: MessageWriter<Command>,
@@ -62,12 +64,12 @@ fn pick_regions(
     let regions = world.0.regions().len();
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     // What lies over the planet takes the pointer.
-    let covered = view.help_open || view.search.is_some();
+    let covered = view.help_open || view.search.is_some() || view.showroom;
     let cursor = windows
         .single()
         .ok()
         .and_then(Window::cursor_position)
-        .filter(|_| !egui_has_it && !rig.dragging() && !covered);
+        .filter(|at| !egui_has_it && !rig.dragging() && !covered && zones.at(*at).is_none());
     let hovered = cursor.and_then(|pixel| region_at(&map, &sight, regions, pixel));
     if view.hovered != hovered {
         view.hovered = hovered;
@@ -90,7 +92,9 @@ fn pick_regions(
         && !covered
     {
         for touch in touches.iter_just_released() {
-            if touch.start_position().distance(touch.position()) <= CLICK_SLOP_PX * 2.0 {
+            if touch.start_position().distance(touch.position()) <= CLICK_SLOP_PX * 2.0
+                && zones.at(touch.position()).is_none()
+            {
                 clicked_at = Some(touch.position());
             }
         }

@@ -20,13 +20,16 @@ pub mod search;
 pub mod state;
 
 use bevy::prelude::*;
-use bevy_egui::egui::{Id, LayerId, Order, pos2};
-use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
+use bevy_egui::egui::{Id, LayerId, Order, TextureId, pos2};
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
 
 pub use state::{Exact, PanelState};
 
 use super::globe::camera::Sight;
 use super::ledger::{Ledger, World};
+use super::showroom::hands::Zones;
+use super::showroom::stand::ProductPicture;
+use super::showroom::{self, Place, Showroom};
 use super::text::Texts;
 use super::view::{Command, Layout, View};
 
@@ -46,8 +49,12 @@ pub fn draw_panels(
     sight: Res<Sight>,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
+    room: Res<Showroom>,
+    product: Res<ProductPicture>,
+    mut zones: ResMut<Zones>,
     mut commands: MessageWriter<Command>,
 ) {
+    let picture = (product.size != UVec2::ZERO).then(|| product_texture(&mut contexts, &product));
     // No context yet, or no longer: a window that is being made or closed.
     let Ok(ctx) = contexts.ctx_mut() else {
         return;
@@ -62,6 +69,10 @@ pub fn draw_panels(
     placed.panels = frame
         .areas()
         .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
+    let placed = match room.share {
+        0.0 => placed,
+        share => Place::new(placed.size).toward(&placed, share),
+    };
     layout.set_if_neq(placed);
     if !fonts::ready(&ctx) {
         return;
@@ -104,16 +115,28 @@ pub fn draw_panels(
         now_secs: time.elapsed_secs(),
         real_secs: real.elapsed_secs_f64(),
     };
-    veil(&scene, &sight, layout.globe_radius);
+    zones.0.clear();
+    showroom::panel::draw(&scene, &room, picture, &mut zones);
     header::draw(&scene);
-    rates::draw(&scene);
-    board::draw(&scene);
-    region::draw(&scene);
-    curve::draw(&scene);
     feed::draw(&scene);
-    region::draw_hovered(&scene, ctx.pointer_hover_pos());
+    if room.share < 0.5 {
+        let scene = scene.faded(1.0 - room.share * 2.4);
+        veil(&scene, &sight, layout.globe_radius);
+        rates::draw(&scene);
+        board::draw(&scene);
+        region::draw(&scene);
+        curve::draw(&scene);
+        region::draw_hovered(&scene, ctx.pointer_hover_pos());
+    }
     search::draw(&scene);
     overlay::draw(&scene);
+}
+
+/// The product's picture as egui knows it; an earlier one is forgotten.
+fn product_texture(contexts: &mut EguiContexts, product: &ProductPicture) -> TextureId {
+    contexts
+        .image_id(&product.image)
+        .unwrap_or_else(|| contexts.add_image(EguiTextureHandle::Strong(product.image.clone())))
 }
 
 /// Darkens the planet behind the panels when it has come so near that it lies there.
@@ -206,6 +229,8 @@ mod tests {
             include_str!("rates.rs"),
             include_str!("region.rs"),
             include_str!("search.rs"),
+            include_str!("../showroom/panel.rs"),
+            include_str!("../showroom/sales.rs"),
             include_str!("../stage/quality.rs"),
         ];
         let mut used = BTreeSet::new();

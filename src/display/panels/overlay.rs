@@ -9,7 +9,7 @@ use crate::display::theme::{colour, size};
 use crate::display::view::Quality;
 
 /// The keys, in the order of the sheet: what is pressed, and the text that says what it does.
-pub const KEYS: [(&str, &str); 20] = [
+pub const KEYS: [(&str, &str); 21] = [
     ("key-drag", "help-drag"),
     ("key-wheel", "help-wheel"),
     ("key-arrows", "help-arrows"),
@@ -18,6 +18,7 @@ pub const KEYS: [(&str, &str); 20] = [
     ("key-double-click", "help-double-click"),
     ("key-search", "help-search"),
     ("key-escape", "help-escape"),
+    ("key-showroom", "help-showroom"),
     ("key-space", "help-space"),
     ("key-lang", "help-lang"),
     ("key-arcs", "help-arcs"),

@@ -9,6 +9,7 @@ use bevy_egui::input::EguiWantsInput;
 use super::{PauseControl, tell, window_mode};
 use crate::display::DisplaySystems;
 use crate::display::link::Inbox;
+use crate::display::showroom::ShowroomCommand;
 use crate::display::view::{Command, Layer, Quality, View};
 use crate::wire::Level;
 
@@ -27,13 +28,36 @@ fn next_quality(quality: Quality) -> Quality {
     }
 }
 
+/// The command of a key that is pressed in the showroom.
+fn showroom_command_of(text: &str) -> Option<ShowroomCommand> {
+    Some(match text {
+        "," | "，" => ShowroomCommand::Next(-1),
+        "." | "。" => ShowroomCommand::Next(1),
+        "v" => ShowroomCommand::Variant(None),
+        "b" => ShowroomCommand::Studio(None),
+        "[" | "【" => ShowroomCommand::Exposure(1.0 / 1.15),
+        "]" | "】" => ShowroomCommand::Exposure(1.15),
+        "e" => ShowroomCommand::ToggleOpen,
+        "k" => ShowroomCommand::TogglePlay,
+        "n" => ShowroomCommand::NextAnimation,
+        "m" => ShowroomCommand::NextMeasure,
+        "t" => ShowroomCommand::ToggleTour,
+        "c" => ShowroomCommand::ToggleCompare,
+        "r" => ShowroomCommand::Reset,
+        "x" => ShowroomCommand::Export,
+        _ => return None,
+    })
+}
+
 /// The command of a key that was pressed. `typing`: a text field has the keyboard.
-fn command_of(key: &Key, ctrl: bool, typing: bool, quality: Quality) -> Option<Command> {
+fn command_of(key: &Key, ctrl: bool, typing: bool, view: &View) -> Option<Command> {
     match key {
         Key::F3 => return Some(Command::ToggleStats),
         Key::F11 => return Some(Command::ToggleFullscreen),
         Key::F12 => return Some(Command::Screenshot),
         Key::Escape => return Some(Command::Back),
+        Key::PageUp if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(-1))),
+        Key::PageDown if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(1))),
         _ => {}
     }
     let text = match key {
@@ -51,12 +75,19 @@ fn command_of(key: &Key, ctrl: bool, typing: bool, quality: Quality) -> Option<C
     if typing {
         return None;
     }
+    if view.showroom
+        && let Some(command) = showroom_command_of(&text)
+    {
+        return Some(Command::Showroom(command));
+    }
     match text.as_str() {
+        "p" if view.showroom => Some(Command::Back),
+        "p" => Some(Command::Enter(None)),
         " " => Some(Command::TogglePause),
         "l" => Some(Command::ToggleLang),
         "?" | "？" | "h" => Some(Command::ToggleHelp),
         "/" => Some(Command::Search(Some(String::new()))),
-        "q" => Some(Command::SetQuality(next_quality(quality))),
+        "q" => Some(Command::SetQuality(next_quality(view.quality))),
         "1" => Some(Command::ToggleLayer(Layer::Arcs)),
         "2" => Some(Command::ToggleLayer(Layer::Columns)),
         "3" => Some(Command::ToggleLayer(Layer::Choropleth)),
@@ -83,7 +114,7 @@ fn read_keys(
         if key.state != ButtonState::Pressed || key.repeat {
             continue;
         }
-        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, view.quality) {
+        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, &view) {
             commands_out.write(command);
         }
     }
@@ -192,22 +223,19 @@ mod tests {
 
     #[test]
     fn letters_are_commands_only_where_nobody_types() {
-        let quality = Quality::High;
+        let view = View::default();
         assert_eq!(
-            command_of(&key("l"), false, false, quality),
+            command_of(&key("l"), false, false, &view),
             Some(Command::ToggleLang)
         );
         assert_eq!(
-            command_of(&key("L"), false, false, quality),
+            command_of(&key("L"), false, false, &view),
             Some(Command::ToggleLang)
         );
-        assert_eq!(command_of(&key("l"), false, true, quality), None);
+        assert_eq!(command_of(&key("l"), false, true, &view), None);
+        assert_eq!(command_of(&Key::Escape, false, true, &view), Some(Command::Back));
         assert_eq!(
-            command_of(&Key::Escape, false, true, quality),
-            Some(Command::Back)
-        );
-        assert_eq!(
-            command_of(&Key::F12, false, true, quality),
+            command_of(&Key::F12, false, true, &view),
             Some(Command::Screenshot)
         );
     }
@@ -215,12 +243,41 @@ mod tests {
     #[test]
     fn q_cycles_quality_and_with_control_leaves() {
         assert_eq!(
-            command_of(&key("q"), false, false, Quality::Ultra),
+            command_of(
+                &key("q"),
+                false,
+                false,
+                &View {
+                    quality: Quality::Ultra,
+                    ..default()
+                }
+            ),
             Some(Command::SetQuality(Quality::Software))
         );
         assert_eq!(
-            command_of(&key("q"), true, false, Quality::Ultra),
+            command_of(&key("q"), true, false, &View::default()),
             Some(Command::Quit)
+        );
+    }
+
+    #[test]
+    fn letters_mean_the_product_in_the_showroom() {
+        let view = View {
+            showroom: true,
+            ..default()
+        };
+        assert_eq!(
+            command_of(&key("e"), false, false, &view),
+            Some(Command::Showroom(ShowroomCommand::ToggleOpen))
+        );
+        assert_eq!(command_of(&key("p"), false, false, &view), Some(Command::Back));
+        assert_eq!(
+            command_of(&key("p"), false, false, &View::default()),
+            Some(Command::Enter(None))
+        );
+        assert_eq!(
+            command_of(&key("l"), false, false, &view),
+            Some(Command::ToggleLang)
         );
     }
 }

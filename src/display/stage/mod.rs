@@ -31,8 +31,9 @@ use bevy_egui::{EguiPlugin, EguiPostUpdateSet};
 use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
 use super::link::Inbox;
+use super::showroom::ProductFolders;
 use super::text::Lang;
-use super::view::{Quality, View, Worldview};
+use super::view::{Command, Quality, View, Worldview};
 use crate::sales::Catalogue;
 use crate::wire::{Level as NoticeLevel, Names, Notice};
 
@@ -74,6 +75,10 @@ pub struct Setup {
     pub worldview: Worldview,
     /// No motion that carries no information.
     pub reduced_motion: bool,
+    /// Folders of products beside the shipped ones and the user's.
+    pub products: Vec<PathBuf>,
+    /// A product that is looked at from the start; an empty id is the first on the shelf.
+    pub product: Option<String>,
     /// Frame statistics go to this file.
     pub trace: Option<PathBuf>,
     /// What is logged to standard error.
@@ -172,6 +177,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     app.add_plugins(plugins(setup, adapter.backends))
         .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
+        .insert_resource(ProductFolders(setup.products.clone()))
         .insert_resource(keep::MayKeep(matches!(setup.output, Output::Window { .. })))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
     if let Output::Picture { size } = setup.output {
@@ -214,6 +220,10 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         if let Some(render) = app.get_sub_app_mut(RenderApp) {
             run_on_one_thread(render.world_mut());
         }
+    }
+    if let Some(id) = &setup.product {
+        app.world_mut()
+            .write_message(Command::Enter(Some(id.clone()).filter(|id| !id.is_empty())));
     }
     if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
         view.lang = setup.lang;

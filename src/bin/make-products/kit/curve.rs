@@ -8,12 +8,14 @@ use glam::{Vec2, Vec3};
 use super::at;
 
 /// How far a chord may stand off its arc, in metres.
-const CHORD: f32 = 0.000_012;
+const CHORD: f32 = 0.000_018;
 
 /// How many straight pieces an arc of that angle and radius takes.
 pub fn arc_steps(angle: f32, radius: f32) -> usize {
     let fine = 2.0 * (1.0 - CHORD / radius.max(CHORD)).clamp(-1.0, 1.0).acos();
-    let step = fine.clamp(0.03, 16.0_f32.to_radians());
+    // The smallest fillets are seen as a glint: three pieces do.
+    let coarse = if radius < 0.000_6 { 31.0_f32 } else { 19.0 };
+    let step = fine.clamp(0.03, coarse.to_radians());
     ((angle.abs() / step).ceil() as usize).max(2)
 }
 
@@ -71,6 +73,22 @@ pub fn outline(corners: &[(f32, f32, f32)]) -> Vec<Vec2> {
     out
 }
 
+/// A table of corners given in millimetres.
+pub fn mm(corners: &[(f32, f32, f32)]) -> Vec<(f32, f32, f32)> {
+    corners.iter().map(|&(x, y, r)| (x * 0.001, y * 0.001, r * 0.001)).collect()
+}
+
+/// Straight runs of a polyline cut into pieces no longer than `step`, so that shadows find corners to fall on.
+pub fn stepped(points: &[Vec2], step: f32) -> Vec<Vec2> {
+    let mut out: Vec<Vec2> = points.first().copied().into_iter().collect();
+    for pair in points.windows(2) {
+        let &[a, b] = pair else { continue };
+        let n = (a.distance(b) / step).ceil().max(1.0) as usize;
+        out.extend((1..=n).map(|k| a.lerp(b, k as f32 / n as f32)));
+    }
+    out
+}
+
 /// A circle of `n` corners about the origin.
 pub fn circle(radius: f32, n: usize) -> Vec<Vec2> {
     (0..n)
@@ -86,6 +104,21 @@ pub fn rounded_rect(width: f32, height: f32, radius: f32) -> Vec<Vec2> {
         radius.min(width * 0.499).min(height * 0.499),
     );
     outline(&[(-x, -y, r), (x, -y, r), (x, y, r), (-x, y, r)])
+}
+
+/// A rectangle with rounded corners of `steps` pieces each: always equally many corners, for rings of one loft.
+pub fn rounded_rect_even(width: f32, height: f32, radius: f32, steps: usize) -> Vec<Vec2> {
+    let r = radius.min(width * 0.5).min(height * 0.5);
+    let (x, y) = (width * 0.5 - r, height * 0.5 - r);
+    let quarter = TAU * 0.25;
+    [(x, -y, -quarter), (x, y, 0.0), (-x, y, quarter), (-x, -y, 2.0 * quarter)]
+        .into_iter()
+        .flat_map(|(cx, cy, a)| {
+            (0..=steps).map(move |k| {
+                Vec2::new(cx, cy) + Vec2::from_angle(a + quarter * k as f32 / steps.max(1) as f32) * r
+            })
+        })
+        .collect()
 }
 
 /// A superellipse about the origin: exponent 2 is an ellipse, 4 to 5 a squircle.
@@ -202,6 +235,20 @@ pub fn resampled(points: &[Vec3], n: usize, closed: bool) -> Vec<Vec3> {
             at(points, k % count.max(1)).lerp(at(points, (k + 1) % count.max(1)), t)
         })
         .collect()
+}
+
+/// The point at that length along an open polyline.
+pub fn along(points: &[Vec3], length: f32) -> Vec3 {
+    let mut left = length;
+    for pair in points.windows(2) {
+        let &[a, b] = pair else { continue };
+        let d = a.distance(b);
+        if left <= d {
+            return a.lerp(b, (left / d.max(1.0e-9)).max(0.0));
+        }
+        left -= d;
+    }
+    points.last().copied().unwrap_or_default()
 }
 
 /// A polyline in the plane, at that height: y goes to −z, so that counter-clockwise stays so, seen from above.

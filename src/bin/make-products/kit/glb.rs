@@ -235,7 +235,7 @@ struct Places {
     scale: f64,
 }
 
-fn material(m: &Material, maps: Option<Places>, used: &mut BTreeSet<&'static str>) -> Value {
+fn material(m: &Material, maps: Option<Places>, glow: Option<usize>, used: &mut BTreeSet<&'static str>) -> Value {
     let mut pbr = Map::new();
     pbr.insert(
         "baseColorFactor".into(),
@@ -287,6 +287,9 @@ fn material(m: &Material, maps: Option<Places>, used: &mut BTreeSet<&'static str
             "KHR_materials_emissive_strength",
             json!({"emissiveStrength": round(strength)}),
         );
+    }
+    if let Some(i) = glow {
+        out.insert("emissiveTexture".into(), json!({"index": i}));
     }
     if m.transmission > 0.0 {
         put(
@@ -360,11 +363,24 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
             scale,
         });
     }
+    let glows: Vec<Option<usize>> = product
+        .materials
+        .iter()
+        .map(|m| {
+            m.glow_picture.as_ref().map(|picture| {
+                let view = w.view(&picture.bytes, None);
+                images.push(json!({"name": picture.name, "mimeType": picture.mime, "bufferView": view}));
+                textures.push(json!({"name": picture.name, "sampler": 0, "source": images.len() - 1}));
+                textures.len() - 1
+            })
+        })
+        .collect();
     let mut used = std::mem::take(&mut w.used);
     let materials: Vec<Value> = product
         .materials
         .iter()
-        .map(|m| material(m, m.maps.and_then(|id| places.get(id.0).copied()), &mut used))
+        .zip(glows)
+        .map(|(m, glow)| material(m, m.maps.and_then(|id| places.get(id.0).copied()), glow, &mut used))
         .collect();
 
     let mut animations = Vec::new();

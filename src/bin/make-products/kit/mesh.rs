@@ -277,6 +277,22 @@ impl Mesh {
         out.compact()
     }
 
+    /// Parted in two: the triangles whose middle `first` picks, and the rest. Normals stay, so no seam shows.
+    pub fn split(self, first: impl Fn(Vec3) -> bool) -> (Mesh, Mesh) {
+        let (mut a, mut b) = (self.clone(), self);
+        let middle = |m: &Mesh, t: [u32; 3]| m.corners(t).into_iter().sum::<Vec3>() / 3.0;
+        let all = std::mem::take(&mut a.triangles);
+        b.triangles.clear();
+        for t in all {
+            if first(middle(&b, t)) {
+                a.triangles.push(t);
+            } else {
+                b.triangles.push(t);
+            }
+        }
+        (a.compact(), b.compact())
+    }
+
     /// Corners that no triangle names dropped.
     #[must_use]
     pub fn compact(self) -> Self {

@@ -12,7 +12,8 @@
 //!     Material::new(&format!("Glaze {name}"), hex).rough(0.5).coated(0.6, 0.1).maps(grain)
 //! });
 //! let steel = product.material(Material::new("Steel", 0xc8c5c0).metal().rough(0.3));
-//! // Shapes. Profiles and outlines are tables of corners (x, y, fillet radius): give every edge a fillet.
+//! // Shapes. Profiles and outlines are tables of corners (x, y, fillet radius), or [`mm`] of one: give every edge a
+//! // fillet.
 //! let body = Lathe::full(128).tile(0.012).spin(&path(&[
 //!     (0.0, 0.0, 0.0), (0.04, 0.0, 0.003), (0.04, 0.09, 0.0012), (0.037, 0.09, 0.0012), (0.037, 0.004, 0.004), (0.0, 0.004, 0.0),
 //! ]));
@@ -45,6 +46,7 @@
 
 pub mod curve;
 pub mod glb;
+pub mod loft;
 pub mod mesh;
 pub mod occlusion;
 pub mod product;
@@ -55,7 +57,9 @@ pub mod texture;
 #[cfg(test)]
 mod tests;
 
-pub use curve::{circle, inset, lift, outline, path, ramp, resampled, rounded_rect, spline, superellipse};
+pub use curve::{
+    circle, inset, lift, mm, outline, path, ramp, resampled, rounded_rect, rounded_rect_even, spline, stepped, superellipse,
+};
 pub use mesh::{Mesh, Vertex};
 pub use product::{
     Animation, Channel, Material, MaterialId, Node, Paint, Product, Report, Shade, Track, srgb,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::mesh::Mesh;
 use super::occlusion::{Bake, Tree, bake};
-use super::texture::Maps;
+use super::texture::{Maps, Picture};
 
 /// A material of a product, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct Material {
     pub sheen: Option<(Vec3, f32)>,
     /// Linear emitted colour and strength.
     pub glow: Option<(Vec3, f32)>,
+    /// A picture of what shines, laid once over texture coordinates from 0 to 1; not together with `maps`.
+    pub glow_picture: Option<Picture>,
     /// How much light passes.
     pub transmission: f32,
     /// Index of refraction, when not 1.5.
@@ -103,6 +105,7 @@ impl Material {
             coat: None,
             sheen: None,
             glow: None,
+            glow_picture: None,
             transmission: 0.0,
             ior: None,
             volume: None,
@@ -155,6 +158,13 @@ impl Material {
         self
     }
 
+    /// Shining by a picture.
+    #[must_use]
+    pub fn glowing_picture(mut self, picture: Picture) -> Self {
+        self.glow_picture = Some(picture);
+        self
+    }
+
     /// Letting light through; `fallback_alpha` serves viewers that blend instead.
     #[must_use]
     pub fn glass(mut self, transmission: f32, ior: f32, fallback_alpha: f32) -> Self {
@@ -199,7 +209,7 @@ pub enum Shade {
     /// The whole product.
     #[default]
     Whole,
-    /// This node and those below it: for what is seen only when the product is taken apart.
+    /// This node and those below it, and it shades nothing else: for what is seen only when the product is taken apart.
     Alone,
     /// Nothing.
     Open,
@@ -455,7 +465,9 @@ impl Product {
         let mut all = Vec::new();
         let (mut low, mut high) = (Vec3::splat(f32::MAX), Vec3::splat(f32::MIN));
         for n in &self.nodes {
-            occluders(n, Mat4::IDENTITY, &clear, &mut all);
+            if n.shade != Shade::Alone {
+                occluders(n, Mat4::IDENTITY, &clear, &mut all);
+            }
             extent(n, Mat4::IDENTITY, &mut low, &mut high);
         }
         let whole = Tree::new(all.into_iter());
@@ -493,7 +505,7 @@ fn occluders(node: &Node, above: Mat4, clear: &[bool], out: &mut Vec<[Vec3; 3]>)
             );
         }
     }
-    for c in &node.children {
+    for c in node.children.iter().filter(|c| c.shade != Shade::Alone) {
         occluders(c, m, clear, out);
     }
 }

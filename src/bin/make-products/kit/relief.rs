@@ -107,35 +107,21 @@ pub fn stamp(distance: impl Fn(Vec2) -> f32, low: Vec2, high: Vec2, cell: f32, e
     let columns = ((high.x - low.x) / cell).ceil().max(1.0) as usize;
     let rows = ((high.y - low.y) / cell).ceil().max(1.0) as usize;
     let point = |i: usize, j: usize| low + Vec2::new(i as f32, j as f32) * cell;
-    let field: Vec<f32> = (0..=rows)
-        .flat_map(|j| (0..=columns).map(move |i| (i, j)))
-        .map(|(i, j)| distance(point(i, j)))
-        .collect();
+    let field: Vec<f32> =
+        (0..=rows).flat_map(|j| (0..=columns).map(move |i| (i, j))).map(|(i, j)| distance(point(i, j))).collect();
     let value = |i: usize, j: usize| at(&field, j * (columns + 1) + i);
     let mut mesh = Mesh::new();
-    let lay = |p: Vec2, mesh: &mut Mesh| -> u32 {
-        let d = distance(p);
+    let lay = |p: Vec2, d: f32, flat: bool, mesh: &mut Mesh| -> u32 {
+        // A quarter round of width `edge` and height `rise`, then the flat.
+        let s = if flat { 0.0 } else { (1.0 + d / edge).clamp(0.0, 0.98) };
+        let z = if rise <= 0.0 || d > -edge * 0.02 { 0.0 } else { rise * (1.0 - s * s).sqrt() };
+        let slope = (s / (1.0 - s * s).sqrt()).min(2.5) * rise / edge;
         let e = cell * 0.05;
         let g = Vec2::new(
             distance(p + Vec2::X * e) - distance(p - Vec2::X * e),
             distance(p + Vec2::Y * e) - distance(p - Vec2::Y * e),
         )
         .normalize_or_zero();
-        // A quarter round of width `edge` and height `rise`.
-        let t = (-d / edge).clamp(0.0, 1.0);
-        let (height, slope) = {
-            let s = (1.0 - t).clamp(0.0, 0.98);
-            (
-                (1.0 - s * s).sqrt(),
-                if t >= 1.0 { 0.0 } else { s / (1.0 - s * s).sqrt() },
-            )
-        };
-        let z = if rise > 0.0 {
-            rise * if t <= 0.0 { 0.0 } else { height }
-        } else {
-            0.0
-        };
-        let slope = slope.min(2.5) * rise / edge;
         let index = mesh.vertex(p.extend(z), p);
         if let Some(v) = mesh.vertices.get_mut(index as usize) {
             v.normal = Vec3::new(g.x * slope, g.y * slope, 1.0).normalize();
@@ -144,31 +130,46 @@ pub fn stamp(distance: impl Fn(Vec2) -> f32, low: Vec2, high: Vec2, cell: f32, e
     };
     for j in 0..rows {
         for i in 0..columns {
-            let corners = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)];
-            let mut shape: Vec<Vec2> = Vec::new();
-            for k in 0..4 {
-                let (a, b) = (at(&corners, k), at(&corners, (k + 1) % 4));
-                let (da, db) = (value(a.0, a.1), value(b.0, b.1));
-                if da <= 0.0 {
-                    shape.push(point(a.0, a.1));
-                }
-                if (da <= 0.0) != (db <= 0.0) {
-                    shape.push(point(a.0, a.1).lerp(point(b.0, b.1), (da / (da - db)).clamp(0.0, 1.0)));
-                }
+            let corners: Vec<(Vec2, f32)> = [(i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1)]
+                .into_iter()
+                .map(|(i, j)| (point(i, j), value(i, j)))
+                .collect();
+            if corners.iter().all(|(_, d)| *d > 0.0) {
+                continue;
             }
-            let index: Vec<u32> = shape.into_iter().map(|p| lay(p, &mut mesh)).collect();
-            if let &[a, b, c, d] = index.as_slice() {
-                mesh.quad(a, b, c, d);
-            } else if let Some((&first, rest)) = index.split_first() {
-                for pair in rest.windows(2) {
-                    if let &[b, c] = pair {
-                        mesh.triangle(first, b, c);
+            let inside = clip(&corners, |d| d);
+            for (shape, flat) in [(clip(&inside, |d| -edge - d), false), (clip(&inside, |d| d + edge), true)] {
+                let index: Vec<u32> = shape.into_iter().map(|(p, d)| lay(p, d, flat, &mut mesh)).collect();
+                if let &[a, b, c, d] = index.as_slice() {
+                    mesh.quad(a, b, c, d);
+                } else if let Some((&first, rest)) = index.split_first() {
+                    for pair in rest.windows(2) {
+                        if let &[b, c] = pair {
+                            mesh.triangle(first, b, c);
+                        }
                     }
                 }
             }
         }
     }
     mesh.welded(false)
+}
+
+/// The part of a polygon where `side` of the value that goes with each corner isn't above 0.
+fn clip(shape: &[(Vec2, f32)], side: impl Fn(f32) -> f32) -> Vec<(Vec2, f32)> {
+    let mut out = Vec::new();
+    for (k, &(a, da)) in shape.iter().enumerate() {
+        let (b, db) = at(shape, (k + 1) % shape.len());
+        let (sa, sb) = (side(da), side(db));
+        if sa <= 0.0 {
+            out.push((a, da));
+        }
+        if (sa < 0.0 && sb > 0.0) || (sa > 0.0 && sb < 0.0) {
+            let t = sa / (sa - sb);
+            out.push((a.lerp(b, t), da + (db - da) * t));
+        }
+    }
+    out
 }
 
 fn arc(cx: f32, cy: f32, rx: f32, ry: f32, from: f32, to: f32) -> Vec<Vec2> {

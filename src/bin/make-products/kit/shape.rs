@@ -138,7 +138,7 @@ pub fn loft(rings: &[Vec<Vec3>], closed: bool, start: Cap, end: Cap) -> Mesh {
         .fold(0.0_f32, f32::max);
     let mut v = 0.0;
     for (pair, ls) in rings.windows(2).zip(along.windows(2)) {
-        let (&[ref low, ref high], &[ref l0, ref l1]) = (pair, ls) else {
+        let ([low, high], [l0, l1]) = (pair, ls) else {
             continue;
         };
         let n = low.len().min(high.len());

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use std::f32::consts::PI;
 
 use glam::{Vec2, Vec3};

@@ -190,24 +190,18 @@ pub struct Maps {
     pub orm: Option<Picture>,
 }
 
-/// Powder coat: fine rounded grain over a faint orange peel.
+/// Powder coat: a fine, soft orange peel with a grain on it.
 pub fn powder_coat() -> Result<Maps> {
     let tile = 0.012;
-    let height = |u: f32, v: f32| {
-        let (d, _) = cells(u, v, 26, 3);
-        let grain = (1.0 - d * d * 1.6).max(0.0);
-        grain * 0.000_018 + fractal(u, v, 12, 3, 9) * 0.000_02
-    };
+    let peel = |u: f32, v: f32| noise(u, v, 26, 26, 9) * 0.65 + noise(u, v, 53, 53, 10) * 0.35;
+    let height = move |u: f32, v: f32| peel(u, v) * 0.000_011 + noise(u, v, 90, 90, 3) * 0.000_001_6;
     Ok(Maps {
         tile,
         colour: None,
         normal: Some(Canvas::normals(256, tile, height).png("Powder coat normals")?),
         orm: Some(
-            Canvas::paint(256, |u, v| {
-                let (d, _) = cells(u, v, 26, 3);
-                Vec3::new(1.0, 0.86 + 0.14 * d.min(1.0), 1.0)
-            })
-            .jpeg("Powder coat roughness", 85)?,
+            Canvas::paint(256, move |u, v| Vec3::new(1.0, (0.92 - 0.12 * peel(u, v)).clamp(0.0, 1.0), 1.0))
+                .jpeg("Powder coat roughness", 80)?,
         ),
     })
 }
@@ -238,7 +232,7 @@ pub fn satin() -> Result<Maps> {
         tile,
         colour: None,
         normal: Some(
-            Canvas::normals(256, tile, |u, v| fractal(u, v, 40, 2, 5) * 0.000_006)
+            Canvas::normals(256, tile, |u, v| fractal(u, v, 40, 2, 5) * 0.000_003)
                 .png("Satin grain normals")?,
         ),
         orm: None,

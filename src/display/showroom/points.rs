@@ -1,0 +1,155 @@
+//! Points of interest: where they are now, whether they face the eye, whether something hides them.
+
+use bevy::prelude::*;
+
+use super::{Showroom, Stand};
+use crate::product::Model;
+use crate::product::manifest::Hotspot;
+use crate::product::model::Trs;
+
+/// Where a point is seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seen {
+    /// In the product's picture: shares of its width and height from the top left.
+    pub at: Vec2,
+    /// Cosine between its normal and the way to the eye.
+    pub facing: f32,
+    /// Something stands before it.
+    pub hidden: bool,
+}
+
+fn node_of(model: &Model, hotspot: &Hotspot) -> Option<usize> {
+    let name = hotspot.node.as_ref()?;
+    model.nodes.iter().position(|node| node.name == *name)
+}
+
+fn placed(model: &Model, hotspot: &Hotspot, local: &[Trs]) -> (Vec3, Vec3) {
+    let (at, normal) = (Vec3::from_array(hotspot.at), Vec3::from_array(hotspot.normal));
+    match node_of(model, hotspot).and_then(|node| model.worlds(local).get(node).copied()) {
+        Some(world) => (
+            world.transform_point3(at),
+            world.transform_vector3(normal).normalize_or(Vec3::Z),
+        ),
+        None => (at, normal.normalize_or(Vec3::Z)),
+    }
+}
+
+/// Where a point is in the model's space at rest (or as far open as the point asks), and where its surface faces.
+pub fn at_rest(model: &Model, hotspot: &Hotspot) -> (Vec3, Vec3) {
+    let mut local = model.rest();
+    crate::product::animate::explode(model, hotspot.open, &mut local);
+    placed(model, hotspot, &local)
+}
+
+/// From the model's space into the room's: the turntable's turn about the product's middle.
+fn on_table(stand: &Stand, showroom: &Showroom, point: Vec3) -> Vec3 {
+    let bounds = stand.prepared.model.bounds;
+    let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
+    stand.offset + pivot + Quat::from_rotation_y(showroom.orbit.turned) * (point - pivot)
+}
+
+/// A projection of the room into the product's picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Lens {
+    clip_from_room: Mat4,
+    /// Where the eye is.
+    pub eye: Vec3,
+}
+
+impl Lens {
+    /// As the showroom's camera sees now.
+    pub fn of(showroom: &Showroom) -> Self {
+        let transform = showroom.orbit.transform(showroom.aspect);
+        let clip_from_view =
+            Mat4::perspective_infinite_reverse_rh(super::orbit::FOV_DEG.to_radians(), showroom.aspect, 0.001);
+        Self {
+            clip_from_room: clip_from_view * transform.to_matrix().inverse(),
+            eye: transform.translation,
+        }
+    }
+
+    /// Shares of the picture's width and height from the top left; `None` behind the eye.
+    pub fn project(&self, point: Vec3) -> Option<Vec2> {
+        let clip = self.clip_from_room * point.extend(1.0);
+        (clip.w > 1e-6).then(|| Vec2::new(clip.x / clip.w * 0.5 + 0.5, 0.5 - clip.y / clip.w * 0.5))
+    }
+}
+
+/// Where each point of interest is seen.
+pub fn seen(showroom: &Showroom, lens: &Lens) -> Vec<Option<Seen>> {
+    let Some(stand) = showroom.first() else {
+        return Vec::new();
+    };
+    let model = &stand.prepared.model;
+    let (local, _) = super::stand::posed(model, showroom, true);
+    let worlds = model.worlds(&local);
+    let into_model = |point: Vec3| {
+        let bounds = model.bounds;
+        let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
+        pivot + Quat::from_rotation_y(-showroom.orbit.turned) * (point - stand.offset - pivot)
+    };
+    let eye = into_model(lens.eye);
+    stand
+        .prepared
+        .product
+        .manifest
+        .hotspots
+        .iter()
+        .map(|hotspot| {
+            let (point, normal) = placed(model, hotspot, &local);
+            let at = lens.project(on_table(stand, showroom, point))?;
+            let way = eye - point;
+            let facing = normal.dot(way.normalize_or(Vec3::Y));
+            // From a little before the surface, so that it doesn't hide its own point.
+            let from = point + normal * model.bounds.radius() * 0.01;
+            let hidden = facing > 0.0 && is_hidden(stand, &worlds, from, eye - from);
+            Some(Seen { at, facing, hidden })
+        })
+        .collect()
+}
+
+/// Whether something of the product lies between a point and the eye, in the model's space.
+fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
+    let model = &stand.prepared.model;
+    model.nodes.iter().zip(worlds).any(|(node, world)| {
+        let Some(mesh) = node.mesh else { return false };
+        let parts = model.meshes.get(mesh).map_or(0, |mesh| mesh.primitives.len());
+        let into = world.inverse();
+        let (origin, direction) = (into.transform_point3(from), into.transform_vector3(way));
+        (0..parts).any(|part| {
+            let glass = model
+                .meshes
+                .get(mesh)
+                .and_then(|mesh| mesh.primitives.get(part))
+                .and_then(|primitive| model.materials.get(primitive.material))
+                .is_some_and(|material| material.transmission > 0.0);
+            !glass
+                && stand
+                    .prepared
+                    .trees
+                    .get(&(mesh, part))
+                    .is_some_and(|tree| tree.hit(origin, direction, 1.0).is_some())
+        })
+    })
+}
+
+/// The box round a product as it stands now, in the room: its eight corners, bottom four first.
+pub fn corners(showroom: &Showroom) -> Option<([Vec3; 8], Vec3)> {
+    let stand = showroom.first()?;
+    let bounds = stand.prepared.model.bounds;
+    let corner = |x: f32, y: f32, z: f32| on_table(stand, showroom, Vec3::new(x, y, z));
+    let (min, max) = (bounds.min, bounds.max);
+    Some((
+        [
+            corner(min.x, min.y, min.z),
+            corner(max.x, min.y, min.z),
+            corner(max.x, min.y, max.z),
+            corner(min.x, min.y, max.z),
+            corner(min.x, max.y, min.z),
+            corner(max.x, max.y, min.z),
+            corner(max.x, max.y, max.z),
+            corner(min.x, max.y, max.z),
+        ],
+        bounds.size(),
+    ))
+}
