@@ -187,7 +187,8 @@ pub fn tape(points: &[Vec3], sides: &[Vec3], section: impl Fn(f32) -> Vec<Vec2>,
     let total = run.last().copied().unwrap_or(1.0).max(1.0e-9);
     let rings: Vec<Vec<Vec3>> = (0..n)
         .map(|i| {
-            let along = (at(points, (i + 1).min(n - 1)) - at(points, i.saturating_sub(1))).normalize_or(Vec3::Z);
+            let along =
+                (at(points, (i + 1).min(n - 1)) - at(points, i.saturating_sub(1))).normalize_or(Vec3::Z);
             let side = at(sides, i.min(sides.len().saturating_sub(1)));
             let across = side.cross(along).normalize_or(Vec3::X);
             let up = along.cross(across);
