@@ -1,6 +1,7 @@
 // The ground that a product stands on: a pool of light that ends in the dark, the turntable's rim, and the shadow.
 
 #import bevy_pbr::forward_io::VertexOutput
+#import bevy_pbr::mesh_view_bindings::view
 
 struct Params {
     // Colour of the pool of light; its opacity.
@@ -28,13 +29,16 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
     let inside = step(0.0, min(min(square.x, square.y), min(1.0 - square.x, 1.0 - square.y)));
     let dark = textureSampleLevel(shadow_texture, shadow_sampler, square, 0.0).r * inside * params.rim.w;
     let fall = max(1.0 - radius * radius, 0.0);
-    let pool = params.pool.a * fall * fall;
+    // The picture ends below; the light ends before.
+    let down = (in.position.y - view.viewport.y) / view.viewport.w;
+    let edge = 1.0 - smoothstep(0.84, 0.99, down);
+    let pool = params.pool.a * fall * fall * edge;
     // A hairline, as wide as a pixel and a half at any distance.
     let pixel = max(fwidth(radius), 1e-5);
     let line = 1.0 - smoothstep(0.5, 1.5, abs(radius - params.rim.x) / pixel);
     let towards = cos(atan2(at.x, at.y) - params.rim.z);
     let mark = 0.22 + 0.78 * smoothstep(0.55, 1.0, towards);
-    let glow = line * params.rim.y * mark * (1.0 - dark);
+    let glow = line * params.rim.y * mark * (1.0 - dark) * edge;
     let lit = params.pool.rgb * pool * (1.0 - dark) + params.line.rgb * glow;
     // What the shadow takes, it takes from whatever is below, too.
     let alpha = clamp(pool + dark * (1.0 - pool) + glow, 0.0, 1.0);

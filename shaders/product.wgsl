@@ -7,6 +7,9 @@
 #import bevy_pbr::mesh_view_bindings::{view_transmission_texture, view_transmission_sampler}
 #endif
 
+// Roughness levels of a studio's map, less one.
+const LAST_LEVEL: f32 = 5.0;
+
 struct Params {
     base: vec4<f32>,
     // Light given off; the alpha that a mask asks for.
@@ -25,7 +28,7 @@ struct Params {
     glass: vec4<f32>,
     // Two for each texture: x and y columns; offset.
     uv: array<vec4<f32>, 10>,
-    // Brightness, turn about +Y, 0, last roughness level.
+    // Colour and brightness; turn about +Y.
     light: vec4<f32>,
     harmonics: array<vec4<f32>, 9>,
 }
@@ -50,8 +53,8 @@ fn moved(uv: vec2<f32>, slot: u32) -> vec2<f32> {
 }
 
 fn turned(direction: vec3<f32>) -> vec3<f32> {
-    let s = sin(params.light.y);
-    let c = cos(params.light.y);
+    let s = sin(params.light.w);
+    let c = cos(params.light.w);
     return vec3<f32>(c * direction.x - s * direction.z, direction.y, s * direction.x + c * direction.z);
 }
 
@@ -77,7 +80,7 @@ fn arc(x: f32) -> f32 {
 fn radiance(direction: vec3<f32>, roughness: f32) -> vec3<f32> {
     let d = turned(direction);
     let uv = vec2<f32>(angle(d.x, -d.z) * 0.15915494 + 0.5, arc(d.y) * 0.31830989);
-    return textureSampleLevel(light_texture, light_sampler, uv, roughness * params.light.w).rgb * params.light.x;
+    return textureSampleLevel(light_texture, light_sampler, uv, roughness * LAST_LEVEL).rgb * params.light.rgb;
 }
 
 fn irradiance(direction: vec3<f32>) -> vec3<f32> {
@@ -86,7 +89,7 @@ fn irradiance(direction: vec3<f32>) -> vec3<f32> {
     let sum = (*h)[0].rgb + (*h)[1].rgb * n.y + (*h)[2].rgb * n.z + (*h)[3].rgb * n.x
         + (*h)[4].rgb * (n.x * n.y) + (*h)[5].rgb * (n.y * n.z) + (*h)[6].rgb * (3.0 * n.z * n.z - 1.0)
         + (*h)[7].rgb * (n.x * n.z) + (*h)[8].rgb * (n.x * n.x - n.y * n.y);
-    return max(sum, vec3<f32>(0.0)) * params.light.x;
+    return max(sum, vec3<f32>(0.0)) * params.light.rgb;
 }
 
 // The share of light that a rough mirror gives back, all angles together: a factor of f0, and what comes on top.

@@ -11,10 +11,13 @@
 //! | [`gateway`] | sources → tally → publish, served over WebSocket |
 //! | [`link`] | the subscriber: follows a feed on its own thread |
 //! | `product` | products and their models: what a retailer's folder says, glTF read without trust (feature `display`) |
+//! | `ar` | a camera's frames, the printed sheet in them, its pose (feature `display`) |
 //! | `display` | everything with Bevy (feature `display`) |
 //!
 //! See `ARCHITECTURE.md` for the data-flow picture.
 
+#[cfg(feature = "display")]
+pub mod ar;
 #[cfg(feature = "display")]
 pub mod display;
 pub mod files;

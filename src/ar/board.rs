@@ -153,6 +153,7 @@ impl FromStr for Paper {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -170,9 +171,8 @@ mod tests {
     fn cells_have_a_black_border() {
         for tag in TAGS {
             let cells = cells(tag.id).unwrap();
-            for i in 0..CELLS {
-                assert!(!cells[0][i] && !cells[7][i] && !cells[i][0] && !cells[i][7]);
-            }
+            assert!(cells[0].iter().chain(&cells[7]).all(|white| !white));
+            assert!(cells.iter().all(|row| !row[0] && !row[7]));
             assert!(cells.iter().flatten().filter(|white| **white).count() > 8);
         }
         assert!(cells(9999).is_none());

@@ -1,6 +1,7 @@
 //! The board's tags in a grey picture, their corners to a fraction of a pixel.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use glam::DVec2;
 use kornia_apriltag::decoder::Detection;
@@ -11,6 +12,7 @@ use kornia_image::{Image, ImageSize};
 use super::board::{self, CELLS, CORNERS};
 use super::geometry::{area, convex};
 use super::intrinsics::Intrinsics;
+use super::light;
 
 /// A picture larger than this isn't searched, pixels.
 pub const MOST_PIXELS: usize = 64_000_000;
@@ -135,7 +137,12 @@ impl Detector {
         }
         let picture = Image::<u8, 1>::from_size_slice(ImageSize { width, height }, grey)
             .map_err(|error| DetectError::Failed(error.to_string()))?;
-        let shades = Shades { width, height, grey };
+        let shades = Shades {
+            width,
+            height,
+            grey,
+            light: lights(),
+        };
 
         let mut best: Vec<Found> = Vec::new();
         let order: Vec<usize> = if self.scales.is_empty() {
@@ -250,11 +257,19 @@ fn merge(finds: &mut Vec<Found>, new: Found) {
     }
 }
 
-/// A grey picture to sample.
+/// A grey picture to sample. Shades are taken back to light: a lens blurs light, before the camera makes shades of it, and
+/// an edge seen in shades would lie up to half a pixel inside the black.
 struct Shades<'a> {
     width: usize,
     height: usize,
     grey: &'a [u8],
+    light: &'static [f64; 256],
+}
+
+/// The light of each shade, 0 to 255 (sRGB's curve, which cameras follow about).
+fn lights() -> &'static [f64; 256] {
+    static LIGHTS: OnceLock<[f64; 256]> = OnceLock::new();
+    LIGHTS.get_or_init(|| std::array::from_fn(|shade| light::linear(shade as u8) * 255.0))
 }
 
 impl Shades<'_> {
@@ -276,7 +291,8 @@ impl Shades<'_> {
             <&[u8; 2]>::try_from(upper).ok()?,
             <&[u8; 2]>::try_from(lower).ok()?,
         );
-        let [a, b, c, d] = [a, b, c, d].map(f64::from);
+        let [a, b, c, d] =
+            [a, b, c, d].map(|shade| self.light.get(usize::from(shade)).copied().unwrap_or(0.0));
         Some((a + (b - a) * fx) * (1.0 - fy) + (c + (d - c) * fx) * fy)
     }
 }
@@ -381,7 +397,7 @@ fn edge(
             number += 1.0;
         }
         let (black, white) = (black / number, white / number);
-        if white - black < 8.0 {
+        if white - black < 3.0 {
             continue;
         }
         let last = profile.len() - 1;
@@ -450,6 +466,7 @@ fn cross(p: (DVec2, DVec2), q: (DVec2, DVec2)) -> Option<DVec2> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

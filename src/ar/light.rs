@@ -15,6 +15,12 @@ use super::source::Frame;
 /// a table are about this far.
 const DISTANCE: f64 = 1.2;
 
+/// How far light leans from straight above where nothing else is known, as a sine.
+const LEAN: f64 = 0.45;
+
+/// A change of brightness per metre (of its logarithm) that noise and blur may feign.
+const UNSURE: f64 = 0.1;
+
 /// The share of light that white paper throws back.
 pub const PAPER: f32 = 0.85;
 
@@ -59,8 +65,9 @@ fn white_places() -> impl Iterator<Item = DVec2> {
                 .map(move |(x, z)| tag.middle + DVec2::new(x, z) * reach)
         })
     });
-    let around_stage =
-        (0..12).map(|step| DVec2::from_angle(f64::from(step) * 0.5236 + 0.13) * (STAGE_RADIUS * 0.87));
+    let around_stage = (0..12).map(|step| {
+        DVec2::from_angle(f64::from(step) * std::f64::consts::FRAC_PI_6 + 0.13) * (STAGE_RADIUS * 0.87)
+    });
     around_tags.chain(around_stage)
 }
 
@@ -111,15 +118,20 @@ pub fn estimate(frame: &Frame, lens: &Intrinsics, pose: &Pose) -> Option<LightEs
         Some([_, x, z]) => DVec2::new(*x, *z),
         _ => DVec2::ZERO,
     };
-    // A small lamp at a distance R, at an angle a from straight above, darkens by 3 sin(a) / R per metre.
-    let sine = (slope.length() * DISTANCE / 3.0).min(0.85);
-    let aside = slope.normalize_or_zero() * sine;
+    // A small lamp at a distance R, at an angle a from straight above, darkens by 3 sin(a) / R per metre. A window is
+    // wide and darkens less than that, so the light is taken to come from lower.
+    let change = slope.length();
+    let sine = (LEAN + (1.0 - LEAN) * change * DISTANCE / 3.0).min(0.85);
+    // Where the paper hardly darkens, the side is a guess: from behind the sheet, the left.
+    let sure = change * change / (change * change + UNSURE * UNSURE);
+    let aside =
+        (slope.normalize_or_zero() * sure + DVec2::new(-0.8, -0.6) * (1.0 - sure)).normalize_or_zero() * sine;
     let direction = DVec3::new(aside.x, (1.0 - sine * sine).sqrt(), aside.y);
     Some(LightEstimate {
         colour,
         intensity: level as f32,
         direction: direction.normalize().as_vec3(),
-        directed: (0.35 + 0.65 * sine / 0.85).min(1.0) as f32,
+        directed: (0.4 + 0.6 * sure * sine / 0.85).min(1.0) as f32,
     })
 }
 
@@ -144,6 +156,7 @@ fn mean(frame: &Frame, at: DVec2) -> Option<DVec3> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::ar::render::{self, Look};
@@ -173,7 +186,7 @@ mod tests {
         let light = estimate(&frame, &lens, &pose).unwrap();
         assert!(light.colour.distance(Vec3::ONE) < 0.01);
         assert!(
-            (f64::from(light.intensity) - linear(160)).abs() < 0.06,
+            (f64::from(light.intensity) - linear(182)).abs() < 0.06,
             "{light:?}"
         );
         assert!(light.direction.x < -0.1 && light.direction.y > 0.5, "{light:?}");

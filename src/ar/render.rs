@@ -1,6 +1,6 @@
 //! The sheet as a camera would see it: what the accuracy is measured with.
 
-use glam::{DVec2, DVec3};
+use glam::{DMat3, DVec2, DVec3};
 use rand::{Rng, SeedableRng};
 
 use super::geometry::Pose;
@@ -12,7 +12,7 @@ use super::sheet::Raster;
 pub struct Look {
     /// Samples across and down a pixel.
     pub samples: usize,
-    /// The blur's standard deviation, pixels.
+    /// The blur's standard deviation, pixels. Light is blurred, as lenses do, before the camera makes shades of it.
     pub blur: f64,
     /// The noise's standard deviation, shades of 255.
     pub noise: f64,
@@ -44,14 +44,20 @@ impl Default for Look {
 pub fn grey(sheet: &Raster, lens: &Intrinsics, pose: &Pose, look: &Look) -> Vec<u8> {
     let (width, height) = (lens.width as usize, lens.height as usize);
     let to_board = pose.inverse();
+    let turn = DMat3::from_quat(to_board.rotation);
     let eye = to_board.translation;
     let half = DVec2::new(sheet.width as f64, sheet.height as f64) / 2.0;
     let metres = sheet.scale * 1000.0;
-    let ink = |shade: u8| (look.levels.0 + (look.levels.1 - look.levels.0) * f64::from(shade) / 255.0) as f32;
-    let table = look.table as f32;
+    // Light adds up before the camera makes shades of it.
+    let (black, white) = (to_light(look.levels.0), to_light(look.levels.1));
+    let inks: Vec<f32> = (0..=255_u8)
+        .map(|shade| black + (white - black) * to_light(f64::from(shade)))
+        .collect();
+    let ink = |shade: u8| inks.get(usize::from(shade)).copied().unwrap_or(white);
+    let table = to_light(look.table);
     // Where a direction of the camera meets the board's plane, in the sheet's pixels.
     let meet = |direction: DVec2| -> Option<DVec2> {
-        let ray = to_board.rotation * direction.extend(1.0);
+        let ray = turn * direction.extend(1.0);
         let far = -eye.y / ray.y;
         (far > 0.0).then(|| {
             let at = eye + ray * far;
@@ -70,33 +76,49 @@ pub fn grey(sheet: &Raster, lens: &Intrinsics, pose: &Pose, look: &Look) -> Vec<
     let (low, high) = extent(sheet, lens, pose);
     let bent = lens.is_distorted();
     let samples = look.samples.clamp(1, 8);
+    let share = ((samples * samples) as f32).recip();
     let mut picture = vec![table; width * height];
     let rows = picture
         .chunks_exact_mut(width.max(1))
         .enumerate()
         .skip(low.1)
         .take(high.1.saturating_sub(low.1));
+    /// Pixels between two places where the lens's distortion is undone; in between it is as good as straight.
+    const STRIDE: usize = 8;
+    let mut seen: Vec<DVec2> = Vec::new();
     for (y, row) in rows {
-        for (x, pixel) in row
-            .iter_mut()
-            .enumerate()
-            .skip(low.0)
-            .take(high.0.saturating_sub(low.0))
-        {
-            let mut sum = 0.0;
-            for j in 0..samples {
-                let v = y as f64 + (j as f64 + 0.5) / samples as f64;
+        for j in 0..samples {
+            let v = y as f64 + (j as f64 + 0.5) / samples as f64;
+            let straight = |u: f64| DVec2::new((u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy);
+            if bent {
+                seen.clear();
+                let places = (low.0..high.0 + 2 * STRIDE).step_by(STRIDE);
+                seen.extend(places.map(|u| lens.direction(DVec2::new(u as f64, v))));
+            }
+            for (x, pixel) in row
+                .iter_mut()
+                .enumerate()
+                .skip(low.0)
+                .take(high.0.saturating_sub(low.0))
+            {
+                if j == 0 {
+                    *pixel = 0.0;
+                }
                 for i in 0..samples {
                     let u = x as f64 + (i as f64 + 0.5) / samples as f64;
                     let direction = if bent {
-                        lens.direction(DVec2::new(u, v))
+                        let place = (u - low.0 as f64) / STRIDE as f64;
+                        let index = place as usize;
+                        match (seen.get(index), seen.get(index + 1)) {
+                            (Some(from), Some(to)) => from.lerp(*to, place - index as f64),
+                            _ => straight(u),
+                        }
                     } else {
-                        DVec2::new((u - lens.cx) / lens.fx, (v - lens.cy) / lens.fy)
+                        straight(u)
                     };
-                    sum += meet(direction).map_or(table, sample);
+                    *pixel += meet(direction).map_or(table, sample) * share;
                 }
             }
-            *pixel = sum / (samples * samples) as f32;
         }
     }
     if look.falloff != 0.0 {
@@ -174,14 +196,40 @@ fn blur(picture: &mut [f32], width: usize, height: usize, sigma: f64) {
     }
 }
 
-/// Rounds to shades, with noise.
+/// A shade of 0 to 255 (sRGB) as light of 0 to 1.
+fn to_light(shade: f64) -> f32 {
+    let value = shade.clamp(0.0, 255.0) / 255.0;
+    let light = if value <= 0.040_45 {
+        value / 12.92
+    } else {
+        ((value + 0.055) / 1.055).powf(2.4)
+    };
+    light as f32
+}
+
+/// Light as shades, rounded, with noise.
 fn finish(picture: &[f32], noise: f64, seed: u64) -> Vec<u8> {
+    const FINE: f32 = 16_383.0;
+    let shades: Vec<f32> = (0..=FINE as u32)
+        .map(|light| {
+            let light = light as f32 / FINE;
+            let value = if light <= 0.003_130_8 {
+                light * 12.92
+            } else {
+                1.055 * light.powf(1.0 / 2.4) - 0.055
+            };
+            value * 255.0
+        })
+        .collect();
     let mut rng = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
     let noise = noise as f32;
     picture
         .iter()
-        .map(|value| {
-            let mut value = *value;
+        .map(|light| {
+            let mut value = shades
+                .get((light * FINE + 0.5) as usize)
+                .copied()
+                .unwrap_or(255.0);
             if noise > 0.0 {
                 // The sum of eight bytes is as good as normal.
                 let bits: u64 = rng.random();
@@ -211,6 +259,7 @@ pub fn viewpoint(distance: f64, tilt: f64, side: f64, roll: f64, off: DVec2) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::ar::detect::Detector;

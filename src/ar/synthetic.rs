@@ -421,6 +421,7 @@ impl FrameSource for Synthetic {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::ar::detect::Detector;
@@ -439,6 +440,9 @@ mod tests {
             let found = pose::solve(&tags, &lens, None).unwrap();
             let (metres, radians) = found.pose.distance(&truth);
             assert!(metres < 0.004 && radians < 0.01, "{metres} {radians}");
+            let seen = crate::ar::light::estimate(&frame, &lens, &found.pose).unwrap();
+            assert!(seen.direction.dot(light()) > 0.85, "{seen:?}");
+            assert!(seen.colour.x > seen.colour.z && seen.intensity > 0.4, "{seen:?}");
         }
     }
 }

@@ -399,6 +399,7 @@ fn absent(last: Option<(Instant, Pose)>, now: Instant) -> Tracking {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::ar::render::{self, Look};

@@ -7,6 +7,7 @@ use bevy::input::touch::Touches;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 
+use super::ar::Ar;
 use super::{Place, Showroom, ShowroomCommand};
 use crate::display::DisplaySystems;
 use crate::display::view::{Command, Layout, View};
@@ -83,6 +84,7 @@ fn use_hands(
     view: Res<View>,
     layout: Res<Layout>,
     showroom: Res<Showroom>,
+    ar: Res<Ar>,
     zones: Res<Zones>,
     mut hands: ResMut<Hands>,
     mut commands_out: MessageWriter<Command>,
@@ -213,7 +215,11 @@ fn use_hands(
                     now - secs < DOUBLE_SECS && place.distance(at) < TAP_PX * 3.0
                 });
                 hands.last_tap = Some((now, at));
-                if double {
+                if let Some(behind) = ar.aspect().filter(|_| ar.still.is_some()) {
+                    let [rect, _] = place.pictures(showroom.stereo, Some(behind));
+                    let share = Vec2::new(at.x - rect.left(), at.y - rect.top()) / Vec2::new(rect.width(), rect.height());
+                    commands_out.write(showroom_command(ShowroomCommand::Corner(share)));
+                } else if double {
                     commands_out.write(showroom_command(ShowroomCommand::Reset));
                 }
             }

@@ -13,7 +13,6 @@ use bevy::shader::{Shader, ShaderDefVal, ShaderRef};
 
 use crate::display::globe::shader;
 use crate::product::model::{Alpha, Material as Surface, Texture};
-use crate::product::studio::LEVELS;
 
 const SURFACE: Handle<Shader> = uuid_handle!("b0d6f52a-1c52-4d0c-8a4f-0d3e9a3c7e11");
 const GROUND: Handle<Shader> = uuid_handle!("5a3c4c0e-8d3b-4a7a-b8e2-6a9f53c0aa12");
@@ -38,7 +37,7 @@ pub struct Params {
     glass: Vec4,
     /// Two for each texture: x and y columns; offset.
     uv: [Vec4; 10],
-    /// Brightness, turn about +Y in radians, 0, last roughness level.
+    /// Colour and brightness; turn about +Y in radians.
     light: Vec4,
     /// See [`crate::product::studio::Studio::harmonics`].
     harmonics: [Vec4; 9],
@@ -51,8 +50,8 @@ pub struct Lighting {
     pub map: Handle<Image>,
     /// Irradiance.
     pub harmonics: [Vec4; 9],
-    /// Brightness.
-    pub intensity: f32,
+    /// Colour and brightness.
+    pub intensity: Vec3,
     /// Turned about +Y, in radians.
     pub turn: f32,
 }
@@ -231,7 +230,7 @@ impl ProductMaterial {
     /// Puts it under another light.
     pub fn light_by(&mut self, lighting: &Lighting) {
         self.light = lighting.map.clone();
-        self.params.light = Vec4::new(lighting.intensity, lighting.turn, 0.0, (LEVELS - 1) as f32);
+        self.params.light = lighting.intensity.extend(lighting.turn);
         self.params.harmonics = lighting.harmonics;
     }
 }

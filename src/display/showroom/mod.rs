@@ -3,6 +3,8 @@
 //! The product is drawn by a camera of its own into a picture that the panels lay over the globe; the globe itself
 //! withdraws to a small one beside it and goes on living. [`Showroom`] says what is shown; [`ShowroomCommand`]s change it.
 
+pub mod ar;
+pub mod eye;
 pub mod hands;
 pub mod material;
 pub mod orbit;
@@ -19,6 +21,8 @@ use bevy::prelude::*;
 
 pub use place::Place;
 
+use self::ar::{Ar, ArSetup};
+use self::eye::Eye;
 use self::material::{Lighting, Richness};
 use self::orbit::{Orbit, Pose};
 use self::prepare::{Loading, Prepared};
@@ -50,6 +54,17 @@ pub enum Measure {
     Metric,
     /// Inches and feet.
     Imperial,
+}
+
+/// How a picture for two eyes is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stereo {
+    /// Red for the left eye, cyan for the right.
+    Anaglyph,
+    /// Half the screen for each eye, squeezed to half the width, as 3D walls and televisions take it.
+    SideBySide,
+    /// Half the screen for each eye as it is, for a viewer with two lenses.
+    Halves,
 }
 
 /// What a person wants of the showroom.
@@ -89,6 +104,12 @@ pub enum ShowroomCommand {
     Zoom(f32),
     /// Sideways, in shares of the picture's height: right, up.
     Pan(f32, f32),
+    /// In front of the camera, or back on the turntable.
+    ToggleAr,
+    /// A corner of the paper in the photo, in shares of its width and height.
+    Corner(Vec2),
+    /// One picture, or one for each eye.
+    NextStereo,
     /// A picture of the product alone, on nothing, into a file.
     Export,
 }
@@ -157,6 +178,12 @@ pub struct Showroom {
     pub tour_secs: Option<f32>,
     /// Width over height of the product's picture.
     pub aspect: f32,
+    /// From where it is seen in this frame.
+    pub eye: Eye,
+    /// In front of a camera: nothing of the room is drawn, the product stands on the sheet.
+    pub in_ar: bool,
+    /// Two eyes.
+    pub stereo: Option<Stereo>,
     /// How far down the product's picture is asked to be exported, once.
     pub export: bool,
     fresh_view: bool,
@@ -184,6 +211,9 @@ impl Default for Showroom {
             point: None,
             tour_secs: None,
             aspect: 1.4,
+            eye: Eye::orbiting(&Orbit::default(), 1.4),
+            in_ar: false,
+            stereo: None,
             export: false,
             fresh_view: true,
         }
@@ -218,6 +248,26 @@ impl Showroom {
         least.or_else(|| {
             (self.stands.is_empty() && self.problem.is_none() && !self.wanted.is_empty()).then_some(1.0)
         })
+    }
+
+    /// How a product stands in the room: turned by the table, or by a hand where it stands on the sheet.
+    pub fn table(&self, stand: &Stand) -> Transform {
+        let bounds = stand.prepared.model.bounds;
+        let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
+        let (turn, place) = if self.in_ar {
+            (self.orbit.home.azimuth - self.orbit.now.azimuth, Vec3::ZERO)
+        } else {
+            (self.orbit.turned, pivot)
+        };
+        // It comes in smaller, and turns into place.
+        let eased = stand.share * stand.share * (3.0 - 2.0 * stand.share);
+        let size = 0.82 + 0.18 * eased;
+        let rotation = Quat::from_rotation_y(turn - (1.0 - eased) * 0.9);
+        Transform {
+            translation: stand.offset + place - rotation * (pivot * size),
+            rotation,
+            scale: Vec3::splat(size),
+        }
     }
 
     /// Everything that stands there, in metres.
@@ -262,6 +312,8 @@ fn apply_showroom_commands(
     mut asked: MessageReader<Command>,
     mut view: ResMut<View>,
     mut showroom: ResMut<Showroom>,
+    setup: Res<ArSetup>,
+    mut ar: ResMut<Ar>,
     mut inbox: ResMut<Inbox>,
 ) {
     let showroom = &mut *showroom;
@@ -274,6 +326,20 @@ fn apply_showroom_commands(
                 }
                 if *zoom != 1.0 {
                     showroom.orbit.zoom(*zoom);
+                }
+            }
+            Command::Showroom(ShowroomCommand::ToggleAr) if view.showroom => {
+                if ar.on {
+                    ar.stop();
+                } else if let Err(problem) = ar.start(&setup) {
+                    ar.stop();
+                    tell(&mut inbox, Level::Warning, "camera", problem.clone(), problem);
+                }
+            }
+            Command::Showroom(ShowroomCommand::Corner(at)) if view.showroom => {
+                let size = ar.size.as_dvec2();
+                if let Some(still) = &mut ar.still {
+                    ar::click(still, at.as_dvec2() * size, setup.calibration.as_ref());
                 }
             }
             Command::Showroom(command) if view.showroom => apply(showroom, command),
@@ -462,7 +528,16 @@ fn apply(showroom: &mut Showroom, command: &ShowroomCommand) {
             let aspect = showroom.aspect;
             showroom.orbit.pan(*right, *up, aspect);
         }
+        ShowroomCommand::NextStereo => {
+            showroom.stereo = match showroom.stereo {
+                None => Some(Stereo::Anaglyph),
+                Some(Stereo::Anaglyph) => Some(Stereo::SideBySide),
+                Some(Stereo::SideBySide) => Some(Stereo::Halves),
+                Some(Stereo::Halves) => None,
+            }
+        }
         ShowroomCommand::Export => showroom.export = true,
+        ShowroomCommand::ToggleAr | ShowroomCommand::Corner(_) => {}
     }
 }
 
@@ -692,6 +767,7 @@ fn advance_showroom(
     view: Res<View>,
     layout: Res<Layout>,
     may: Option<Res<MayKeep>>,
+    ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
 ) {
     let delta = time.delta_secs();
@@ -709,7 +785,8 @@ fn advance_showroom(
     if share == 0.0 && !view.showroom {
         return;
     }
-    showroom.aspect = Place::new(layout.size).product_aspect();
+    showroom.in_ar = ar.on;
+    showroom.aspect = Place::new(layout.size).picture_aspect(showroom.stereo, ar.aspect());
     let step = if at_once || view.reduced_motion {
         1.0
     } else {
@@ -744,14 +821,21 @@ fn advance_showroom(
             showroom.tour_secs = Some(secs + delta);
         }
     }
-    let still = view.reduced_motion || showroom.point.is_some() || at_once;
+    let still = view.reduced_motion || showroom.point.is_some() || at_once || ar.on;
     showroom.orbit.advance(delta, still);
+    let orbiting = Eye::orbiting(&showroom.orbit, showroom.aspect);
+    showroom.eye = match (ar.on, ar.eye()) {
+        (false, _) => orbiting,
+        (true, Some(eye)) => eye,
+        // Where it was last seen, until it is found again.
+        (true, None) => showroom.eye,
+    };
 }
 
 /// The showroom.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Showroom>()
-        .add_plugins((material::plugin, hands::plugin, stand::plugin))
+        .add_plugins((material::plugin, ar::plugin, hands::plugin, stand::plugin))
         .add_systems(Startup, read_shelf)
         .add_systems(
             Update,

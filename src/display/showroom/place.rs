@@ -7,6 +7,8 @@ use crate::display::panels::frame::{Frame, Shape};
 use crate::display::theme::size;
 use crate::display::view::Layout;
 
+use super::Stereo;
+
 /// Places.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -20,6 +22,8 @@ pub struct Place {
     pub card: Rect,
     /// The shelf's line.
     pub shelf: Rect,
+    /// All of it.
+    pub whole: Rect,
     /// How it stands.
     pub shape: Shape,
     /// One unit of the theme's sizes.
@@ -57,6 +61,7 @@ impl Place {
                         pos2(w - margin, shelf.top() - 10.0 * u),
                     ),
                     shelf,
+                    whole: frame.whole,
                     shape: frame.shape,
                     u,
                 }
@@ -82,6 +87,7 @@ impl Place {
                         pos2(w - margin, shelf.top() - 10.0 * u),
                     ),
                     shelf,
+                    whole: frame.whole,
                     shape: frame.shape,
                     u,
                 }
@@ -107,6 +113,7 @@ impl Place {
                     sales,
                     card,
                     shelf,
+                    whole: frame.whole,
                     shape: frame.shape,
                     u,
                 }
@@ -114,9 +121,38 @@ impl Place {
         }
     }
 
-    /// Width over height of the product's picture.
-    pub fn product_aspect(&self) -> f32 {
-        self.product.width() / self.product.height().max(1.0)
+    /// Width over height of the product's picture; `behind` is that of the picture behind it, if there is one.
+    pub fn picture_aspect(&self, stereo: Option<Stereo>, behind: Option<f32>) -> f32 {
+        let whole = self.whole.width() / self.whole.height().max(1.0);
+        match (behind, stereo) {
+            (Some(behind), _) => behind,
+            (None, Some(Stereo::SideBySide)) => whole,
+            (None, Some(Stereo::Halves)) => whole * 0.5,
+            _ => self.product.width() / self.product.height().max(1.0),
+        }
+    }
+
+    /// Where the product's picture is drawn, for each eye that has a place of its own.
+    pub fn pictures(&self, stereo: Option<Stereo>, behind: Option<f32>) -> [Rect; 2] {
+        let within = |rect: Rect, aspect: f32| {
+            let width = rect.width().min(rect.height() * aspect);
+            Rect::from_center_size(rect.center(), vec2(width, width / aspect))
+        };
+        let halves = [
+            Rect::from_min_max(self.whole.min, pos2(self.whole.center().x, self.whole.bottom())),
+            Rect::from_min_max(pos2(self.whole.center().x, self.whole.top()), self.whole.max),
+        ];
+        match (stereo, behind) {
+            (Some(Stereo::SideBySide), None) => halves,
+            // Squeezed, a picture of its own shape is half as wide.
+            (Some(Stereo::SideBySide), Some(behind)) => halves.map(|half| within(half, behind * 0.5)),
+            (Some(Stereo::Halves), behind) => {
+                let aspect = self.picture_aspect(stereo, behind);
+                halves.map(|half| within(half, aspect))
+            }
+            (_, Some(behind)) => [within(self.product, behind); 2],
+            (_, None) => [self.product; 2],
+        }
     }
 
     /// The layout on the way from the globe to here.
@@ -130,9 +166,9 @@ impl Place {
         }
     }
 
-    /// The product's picture in physical pixels, at a scale.
-    pub fn pixels(&self, per_point: f32, scale: f32) -> bevy::math::UVec2 {
-        let size = vec2(self.product.width(), self.product.height()) * per_point * scale;
+    /// A picture in physical pixels, at a scale.
+    pub fn pixels(rect: Rect, per_point: f32, scale: f32) -> bevy::math::UVec2 {
+        let size = rect.size() * per_point * scale;
         bevy::math::UVec2::new(
             (size.x.round() as u32).clamp(16, 8192),
             (size.y.round() as u32).clamp(16, 8192),

@@ -41,54 +41,16 @@ pub fn at_rest(model: &Model, hotspot: &Hotspot) -> (Vec3, Vec3) {
     placed(model, hotspot, &local)
 }
 
-/// From the model's space into the room's: the turntable's turn about the product's middle.
-fn on_table(stand: &Stand, showroom: &Showroom, point: Vec3) -> Vec3 {
-    let bounds = stand.prepared.model.bounds;
-    let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
-    stand.offset + pivot + Quat::from_rotation_y(showroom.orbit.turned) * (point - pivot)
-}
-
-/// A projection of the room into the product's picture.
-#[derive(Debug, Clone, Copy)]
-pub struct Lens {
-    clip_from_room: Mat4,
-    /// Where the eye is.
-    pub eye: Vec3,
-}
-
-impl Lens {
-    /// As the showroom's camera sees now.
-    pub fn of(showroom: &Showroom) -> Self {
-        let transform = showroom.orbit.transform(showroom.aspect);
-        let clip_from_view =
-            Mat4::perspective_infinite_reverse_rh(super::orbit::FOV_DEG.to_radians(), showroom.aspect, 0.001);
-        Self {
-            clip_from_room: clip_from_view * transform.to_matrix().inverse(),
-            eye: transform.translation,
-        }
-    }
-
-    /// Shares of the picture's width and height from the top left; `None` behind the eye.
-    pub fn project(&self, point: Vec3) -> Option<Vec2> {
-        let clip = self.clip_from_room * point.extend(1.0);
-        (clip.w > 1e-6).then(|| Vec2::new(clip.x / clip.w * 0.5 + 0.5, 0.5 - clip.y / clip.w * 0.5))
-    }
-}
-
 /// Where each point of interest is seen.
-pub fn seen(showroom: &Showroom, lens: &Lens) -> Vec<Option<Seen>> {
+pub fn seen(showroom: &Showroom) -> Vec<Option<Seen>> {
     let Some(stand) = showroom.first() else {
         return Vec::new();
     };
     let model = &stand.prepared.model;
     let (local, _) = super::stand::posed(model, showroom, true);
     let worlds = model.worlds(&local);
-    let into_model = |point: Vec3| {
-        let bounds = model.bounds;
-        let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
-        pivot + Quat::from_rotation_y(-showroom.orbit.turned) * (point - stand.offset - pivot)
-    };
-    let eye = into_model(lens.eye);
+    let table = showroom.table(stand).to_matrix();
+    let eye = table.inverse().transform_point3(showroom.eye.transform.translation);
     stand
         .prepared
         .product
@@ -97,7 +59,7 @@ pub fn seen(showroom: &Showroom, lens: &Lens) -> Vec<Option<Seen>> {
         .iter()
         .map(|hotspot| {
             let (point, normal) = placed(model, hotspot, &local);
-            let at = lens.project(on_table(stand, showroom, point))?;
+            let at = showroom.eye.project(table.transform_point3(point))?;
             let way = eye - point;
             let facing = normal.dot(way.normalize_or(Vec3::Y));
             // From a little before the surface, so that it doesn't hide its own point.
@@ -137,7 +99,8 @@ fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
 pub fn corners(showroom: &Showroom) -> Option<([Vec3; 8], Vec3)> {
     let stand = showroom.first()?;
     let bounds = stand.prepared.model.bounds;
-    let corner = |x: f32, y: f32, z: f32| on_table(stand, showroom, Vec3::new(x, y, z));
+    let table = showroom.table(stand).to_matrix();
+    let corner = |x: f32, y: f32, z: f32| table.transform_point3(Vec3::new(x, y, z));
     let (min, max) = (bounds.min, bounds.max);
     Some((
         [

@@ -14,8 +14,9 @@ use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 use crossbeam_channel::Receiver;
 
+use super::ar::{Ar, matched};
+use super::eye::{Eyepiece, Side};
 use super::material::{GroundMaterial, GroundParams, Lighting, ProductMaterial, Richness};
-use super::orbit::FOV_DEG;
 use super::place::Place;
 use super::prepare::{PartKey, PictureKey, Prepared, light_map, shadow_map};
 use super::{SHOWROOM_LAYER, Showroom};
@@ -24,7 +25,7 @@ use crate::display::stage::keep::MayKeep;
 use crate::display::theme::light;
 use crate::display::view::{Budget, Layout, Quality, View};
 use crate::product::model::Trs;
-use crate::product::studio::{Lights, Name, Studio};
+use crate::product::studio::{self, Lights, Name, Studio};
 use crate::product::{Model, animate};
 
 /// The ground reaches so many times as far as the product.
@@ -242,106 +243,121 @@ fn material_of(
     if open { opened.clone() } else { plain.clone() }
 }
 
-/// The camera of the showroom.
-#[derive(Component)]
-pub struct ShowroomCamera;
+/// A camera of the showroom: for the left eye, or the only one; or for the right eye.
+#[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShowroomCamera(pub Side);
 
-/// The product's picture, for the panels to lay over the globe.
+/// The product's picture for each eye, for the panels to lay over the globe.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct ProductPicture {
-    /// The picture.
-    pub image: Handle<Image>,
-    /// Its size in pixels.
+    /// The left eye's, or the only one; the right eye's.
+    pub images: [Handle<Image>; 2],
+    /// Their size in pixels; zero before there is any.
     pub size: UVec2,
 }
 
-fn spawn_camera(mut commands: Commands) {
-    commands.spawn((
-        ShowroomCamera,
-        Camera3d::default(),
-        ScreenSpaceTransmission {
-            steps: 2,
-            quality: ScreenSpaceTransmissionQuality::Low,
-        },
-        Camera {
-            order: -2,
-            is_active: false,
-            clear_color: ClearColorConfig::Custom(Color::NONE),
-            ..default()
-        },
-        RenderTarget::None {
-            size: UVec2::splat(16),
-        },
-        Projection::Perspective(PerspectiveProjection {
-            fov: FOV_DEG.to_radians(),
-            ..default()
-        }),
-        Transform::from_xyz(0.0, 0.0, 1.0),
-        Msaa::Off,
-        Tonemapping::None,
-        DebandDither::Disabled,
-        RenderLayers::layer(SHOWROOM_LAYER),
-    ));
+fn spawn_cameras(mut commands: Commands) {
+    for (side, order) in [(Side::Left, -3), (Side::Right, -2)] {
+        commands.spawn((
+            ShowroomCamera(side),
+            Camera3d::default(),
+            ScreenSpaceTransmission {
+                steps: 2,
+                quality: ScreenSpaceTransmissionQuality::Low,
+            },
+            Camera {
+                order,
+                is_active: false,
+                clear_color: ClearColorConfig::Custom(Color::NONE),
+                ..default()
+            },
+            RenderTarget::None {
+                size: UVec2::splat(16),
+            },
+            Projection::custom(Eyepiece {
+                clip_from_view: Mat4::perspective_infinite_reverse_rh(0.5, 1.0, 0.01),
+            }),
+            Transform::from_xyz(0.0, 0.0, 1.0),
+            Msaa::Off,
+            Tonemapping::None,
+            DebandDither::Disabled,
+            RenderLayers::layer(SHOWROOM_LAYER),
+        ));
+    }
 }
 
-/// The picture has the size of its place, and the camera is where the orbit has it.
-fn aim_camera(
+/// The pictures have the size of their places, and the cameras are where the eyes are.
+fn aim_cameras(
     mut commands: Commands,
     view: Res<View>,
     budget: Res<Budget>,
     layout: Res<Layout>,
     showroom: Res<Showroom>,
+    ar: Res<Ar>,
     windows: Query<&Window, With<bevy::window::PrimaryWindow>>,
     mut picture: ResMut<ProductPicture>,
     mut images: ResMut<Assets<Image>>,
-    mut cameras: Query<
-        (Entity, &mut Camera, &mut Transform, &mut Projection, &mut Msaa),
-        With<ShowroomCamera>,
-    >,
+    mut cameras: Query<(
+        Entity,
+        &ShowroomCamera,
+        &mut Camera,
+        &mut Transform,
+        &mut Projection,
+        &mut Msaa,
+    )>,
 ) {
-    let Ok((entity, mut camera, mut transform, mut projection, mut msaa)) = cameras.single_mut() else {
-        return;
-    };
-    let active = showroom.share > 0.0 && !showroom.stands.is_empty();
-    if camera.is_active != active {
-        camera.is_active = active;
-    }
-    if !active {
-        return;
-    }
-    let per_point = windows.single().map_or(1.0, Window::scale_factor);
+    let any = showroom.share > 0.0 && !showroom.stands.is_empty();
     let place = Place::new(layout.size);
-    let size = place.pixels(per_point, budget.scale);
-    if picture.size != size {
-        let mut image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
-        image.sampler = bevy::image::ImageSampler::linear();
-        picture.image = images.add(image);
+    let per_point = windows.single().map_or(1.0, Window::scale_factor);
+    let [rect, _] = place.pictures(showroom.stereo, ar.aspect());
+    let size = Place::pixels(rect, per_point, budget.scale);
+    let resized = any && picture.size != size;
+    if resized {
         picture.size = size;
-        commands
-            .entity(entity)
-            .insert(RenderTarget::Image(ImageRenderTarget::from(
-                picture.image.clone(),
-            )));
+        picture.images = [(); 2].map(|()| {
+            let mut image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
+            image.sampler = bevy::image::ImageSampler::linear();
+            images.add(image)
+        });
     }
-    let wanted = if view.quality == Quality::Software {
-        Msaa::Off
-    } else {
-        Msaa::Sample4
-    };
-    if *msaa != wanted {
-        *msaa = wanted;
-    }
-    let aspect = size.x as f32 / size.y as f32;
-    let placed = showroom.orbit.transform(aspect);
-    transform.set_if_neq(placed);
-    let reach = showroom.orbit.bounds.radius();
-    let distance = placed.translation.distance(showroom.orbit.bounds.centre());
-    if let Projection::Perspective(perspective) = &mut *projection {
-        let near = (distance - reach * 3.2).max(reach * 0.02);
-        let far = distance + reach * 8.0;
-        if (perspective.near - near).abs() > near * 0.01 || (perspective.far - far).abs() > far * 0.01 {
-            perspective.near = near;
-            perspective.far = far;
+    let focus = showroom
+        .eye
+        .transform
+        .translation
+        .distance(if showroom.in_ar { Vec3::ZERO } else { showroom.orbit.now.target });
+    for (entity, ShowroomCamera(side), mut camera, mut transform, mut projection, mut msaa) in &mut cameras {
+        let active = any && (*side == Side::Left || showroom.stereo.is_some());
+        if camera.is_active != active {
+            camera.is_active = active;
+        }
+        if resized {
+            let [left, right] = &picture.images;
+            let image = if *side == Side::Left { left } else { right };
+            commands
+                .entity(entity)
+                .insert(RenderTarget::Image(ImageRenderTarget::from(image.clone())));
+        }
+        if !active {
+            continue;
+        }
+        let wanted = if view.quality == Quality::Software {
+            Msaa::Off
+        } else {
+            Msaa::Sample4
+        };
+        if *msaa != wanted {
+            *msaa = wanted;
+        }
+        let eye = match showroom.stereo {
+            None => showroom.eye,
+            Some(_) => showroom.eye.aside(*side, focus),
+        };
+        transform.set_if_neq(eye.transform);
+        if let Projection::Custom(custom) = &mut *projection
+            && let Some(eyepiece) = custom.get_mut::<Eyepiece>()
+            && eyepiece.clip_from_view != eye.clip_from_view
+        {
+            eyepiece.clip_from_view = eye.clip_from_view;
         }
     }
 }
@@ -352,13 +368,14 @@ struct Studios {
     ready: HashMap<Name, Lighting>,
     coming: Option<(Name, Receiver<Studio>)>,
     /// The light that the products are in now.
-    shown: Option<(Name, f32)>,
+    shown: Option<(Name, Vec3, f32)>,
 }
 
 /// Works the wanted studio out beside the display, and puts the products into its light.
 fn light_products(
     view: Res<View>,
     may: Option<Res<MayKeep>>,
+    ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
     mut studios: ResMut<Studios>,
     mut images: ResMut<Assets<Image>>,
@@ -394,7 +411,7 @@ fn light_products(
         let lighting = Lighting {
             map: images.add(light_map(&studio)),
             harmonics: studio.harmonics.map(|sh| sh.extend(0.0)),
-            intensity: 1.0,
+            intensity: Vec3::ONE,
             turn: 0.0,
         };
         studios.ready.insert(name, lighting);
@@ -439,6 +456,7 @@ pub fn posed(model: &Model, showroom: &Showroom, first: bool) -> (Vec<Trs>, Vec<
 
 /// Nodes, surfaces and ground follow the showroom.
 fn move_products(
+    ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
     mut grounds: ResMut<Assets<GroundMaterial>>,
     mut transforms: Query<&mut Transform, Without<ShowroomCamera>>,
@@ -453,26 +471,25 @@ fn move_products(
         .stands
         .iter()
         .enumerate()
-        .map(|(at, stand)| posed(&stand.prepared.model, &showroom, at == 0))
+        .map(|(at, stand)| (posed(&stand.prepared.model, &showroom, at == 0), showroom.table(stand)))
         .collect();
-    let turned = showroom.orbit.turned;
+    // Lost from the camera's sight, it isn't drawn.
+    let in_ar = showroom.in_ar;
+    let in_sight = !in_ar || ar.lost_secs == 0.0 && ar.eye().is_some();
+    let turned = if in_ar {
+        showroom.orbit.home.azimuth - showroom.orbit.now.azimuth
+    } else {
+        showroom.orbit.turned
+    };
     let open = showroom.open;
     let single = showroom.stands.len() == 1;
-    for (stand, (local, morphs)) in showroom.stands.iter_mut().zip(poses) {
+    for (stand, ((local, morphs), table)) in showroom.stands.iter_mut().zip(poses) {
         let model = &stand.prepared.model;
-        // It comes up from a little below and turns in.
         let eased = stand.share * stand.share * (3.0 - 2.0 * stand.share);
-        let arrival = Quat::from_rotation_y(turned - (1.0 - eased) * 0.9);
         let bounds = model.bounds;
         let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
-        let size = 0.82 + 0.18 * eased;
         if let Ok(mut root) = transforms.get_mut(stand.spawned.root) {
-            let placed = Transform {
-                translation: stand.offset + pivot - arrival * (pivot * size),
-                rotation: arrival,
-                scale: Vec3::splat(size),
-            };
-            root.set_if_neq(placed);
+            root.set_if_neq(table);
         }
         for entity in [stand.spawned.root, stand.spawned.ground] {
             if let Ok(mut visibility) = visibilities.get_mut(entity) {
@@ -527,7 +544,7 @@ fn move_products(
         let reach = across.max(size.y * 0.30) * GROUND_REACH;
         if let Ok(mut ground) = transforms.get_mut(stand.spawned.ground) {
             let placed = Transform {
-                translation: stand.offset + Vec3::new(pivot.x, bounds.min.y - reach * 2e-4, pivot.z),
+                translation: stand.offset + if in_ar { Vec3::ZERO } else { pivot } - Vec3::Y * reach * 2e-4,
                 rotation: Quat::IDENTITY,
                 scale: Vec3::new(reach, 1.0, reach),
             };
@@ -535,10 +552,11 @@ fn move_products(
         }
         let shift = (contact.centre - Vec2::new(pivot.x, pivot.z)) / reach;
         let params = GroundParams {
-            pool: (light::ROOM * 26.0 + Vec3::new(0.022, 0.026, 0.032)).extend(0.92 * eased),
+            // On the sheet there is the shadow alone.
+            pool: if in_ar { Vec4::ZERO } else { (light::ROOM * 26.0 + Vec3::new(0.022, 0.026, 0.032)).extend(0.92 * eased) },
             rim: Vec4::new(
                 (across * 1.22 / reach).min(0.9),
-                if single { 0.55 * eased } else { 0.0 },
+                if single && !in_ar { 0.55 * eased } else { 0.0 },
                 turned,
                 eased * (1.0 - 0.85 * open),
             ),
@@ -558,10 +576,10 @@ fn move_products(
 pub fn plugin(app: &mut App) {
     app.init_resource::<ProductPicture>()
         .init_resource::<Studios>()
-        .add_systems(Startup, spawn_camera)
+        .add_systems(Startup, spawn_cameras)
         .add_systems(
             Update,
-            (light_products, move_products, aim_camera)
+            (light_products, move_products, aim_cameras)
                 .chain()
                 .after(DisplaySystems::Follow),
         );

@@ -44,6 +44,8 @@ fn showroom_command_of(text: &str) -> Option<ShowroomCommand> {
         "t" => ShowroomCommand::ToggleTour,
         "c" => ShowroomCommand::ToggleCompare,
         "r" => ShowroomCommand::Reset,
+        "g" => ShowroomCommand::ToggleAr,
+        "i" => ShowroomCommand::NextStereo,
         "x" => ShowroomCommand::Export,
         _ => return None,
     })
