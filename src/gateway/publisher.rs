@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pulled, Source, SourceError};
+use super::products::ProductDesk;
+use super::{Opening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
 use crate::tally::{Meter, Tally, TallyError};
 use crate::wire::{
@@ -50,6 +51,7 @@ pub struct Publisher {
     history: History,
     reached: Vec<Reached>,
     warmth: Heat,
+    products: ProductDesk,
     /// What the receivers know, to send only what changed.
     sent_regions: Vec<Counts>,
     sent_categories: Vec<Counts>,
@@ -85,15 +87,7 @@ impl Publisher {
         hello.speed = speed;
         let regions = catalogue.regions().len();
         let categories = hello.categories.len();
-        let mut tally = Tally::new(catalogue.region_of_place(), regions, categories, hello.gmv_counts);
-        let totals = opening.totals;
-        tally.open(
-            opening
-                .cells
-                .iter()
-                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
-            &totals,
-        )?;
+        let tally = tally_of(&catalogue, &hello, &opening)?;
         let mut meter = Meter::new(start_ms, hello.gmv_counts);
         meter.open(opening.peak_orders, opening.peak_payments);
         meter.resume(
@@ -104,7 +98,9 @@ impl Publisher {
         let mut history = opening.history;
         history.step_ms = HISTORY_STEP_MS;
         history.region_step_ms = REGION_STEP_MS;
+        let products = ProductDesk::new(&hello, regions, start_ms, opening.products, &tally);
         let mut it = Self {
+            products,
             minor_per_unit: hello.currency.minor_per_unit(),
             warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
             source,
@@ -157,8 +153,8 @@ impl Publisher {
         self.hello.speed = speed;
     }
 
-    /// Goes on to an instant, and says what changed: a tick, then its lights, then notices. An instant
-    /// that isn't later changes nothing.
+    /// Goes on to an instant, and says what changed: a tick, then its lights, then the products about once
+    /// a second, then notices. An instant that isn't later changes nothing.
     pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Vec<Body> {
         if self.ended() || to_ms <= self.event_ms {
             return Vec::new();
@@ -197,6 +193,7 @@ impl Publisher {
             }
             self.event_ms = until_ms;
             self.meter.advance(until_ms);
+            self.products.advance(until_ms, &self.tally);
             self.extend_history();
             if self.source.ended() && until_ms >= self.hello.day.end_ms + 1_000 {
                 // One second after the end the rates are nothing, and that was said.
@@ -212,6 +209,12 @@ impl Publisher {
                 self.event_ms,
                 self.steps,
             )));
+        }
+        if let Some(products) = self
+            .products
+            .step(from_ms, self.event_ms, self.ended(), &self.tally)
+        {
+            bodies.push(Body::Products(Box::new(products)));
         }
         bodies.extend(notices.into_iter().map(Body::Notice));
         bodies
@@ -231,22 +234,11 @@ impl Publisher {
         }
         let before = self.tally.totals().counts;
         let opening = self.source.seek(from_ms)?;
-        let mut tally = Tally::new(
-            self.catalogue.region_of_place(),
-            self.catalogue.regions().len(),
-            self.hello.categories.len(),
-            self.hello.gmv_counts,
-        );
-        tally.open(
-            opening
-                .cells
-                .iter()
-                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
-            &opening.totals,
-        )?;
+        let tally = tally_of(&self.catalogue, &self.hello, &opening)?;
         let after = tally.totals().counts;
         light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
         self.tally = tally;
+        self.products.leap(from_ms, opening.products);
         self.meter = Meter::new(from_ms, self.hello.gmv_counts);
         self.meter.open(opening.peak_orders, opening.peak_payments);
         self.history = History {
@@ -296,6 +288,7 @@ impl Publisher {
             history: self.history.clone(),
             reached: self.reached.clone(),
             warmth: self.warmth.levels(self.event_ms),
+            products: self.products.everything(self.event_ms, &self.tally),
         }
     }
 
@@ -320,6 +313,7 @@ impl Publisher {
     ) -> Result<(), TallyError> {
         self.tally.add(batch)?;
         self.meter.add(batch);
+        self.products.add(batch);
         light.take(batch, &mut self.warmth, self.minor_per_unit);
         let gmv = self.tally.totals().counts.gmv_minor;
         while let Some(milestone) = self.hello.milestones_minor.get(self.reached.len()).copied() {
@@ -450,6 +444,28 @@ impl Publisher {
             }
         }
     }
+}
+
+/// A tally of what a source says had happened before it was joined.
+fn tally_of(catalogue: &Catalogue, hello: &Hello, opening: &Opening) -> Result<Tally, TallyError> {
+    let mut tally = Tally::new(
+        catalogue.region_of_place(),
+        catalogue.regions().len(),
+        hello.categories.len(),
+        hello.gmv_counts,
+    )
+    .with_products(hello.products.len());
+    tally.open(
+        opening
+            .cells
+            .iter()
+            .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
+        &opening.totals,
+    )?;
+    for (product, region, counts) in &opening.products.cells {
+        tally.open_product(*product, *region, *counts)?;
+    }
+    Ok(tally)
 }
 
 fn cell(at: usize, width: usize, counts: Counts) -> Cell {

@@ -404,3 +404,56 @@ fn measure() {
         begun.elapsed()
     );
 }
+
+/// What the day came to before it had products: they must not change one fen or one row of it.
+#[test]
+fn products_change_no_total_and_no_row() {
+    let mut source = source();
+    let mut found = Vec::new();
+    for into_ms in [
+        7_300, 52_000, 418_000, 3_600_500, 36_000_000, 55_153_017, 86_400_000,
+    ] {
+        let totals = source.seek(START + into_ms).unwrap().totals.counts;
+        found.push((totals.orders, totals.payments, totals.gmv_minor));
+    }
+    let reached: Vec<i64> = source
+        .seek(START + 86_400_000)
+        .unwrap()
+        .reached
+        .iter()
+        .map(|reached| reached.at_ms - START)
+        .collect();
+    source.seek(START + 200_000).unwrap();
+    let mut pulled = Pulled::default();
+    source.pull(START + 201_000, &mut pulled).unwrap();
+    let mut rows = 0_u64;
+    for batch in &pulled.batches {
+        for index in 0..batch.len() {
+            let row = (u64::from(batch.place[index]) << 32)
+                | (u64::from(batch.category[index]) << 16)
+                | (u64::from(batch.channel[index]) << 8)
+                | u64::from(batch.ships_from[index]);
+            rows = mix(rows ^ mix(row ^ mix(batch.amount_minor[index] as u64)));
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            (874_737, 674_523, 13_524_377_553),
+            (6_487_493, 4_939_406, 100_007_048_177),
+            (66_139_234, 46_735_045, 999_903_651_133),
+            (220_817_980, 197_501_648, 3_530_138_722_091),
+            (410_439_848, 541_873_352, 7_161_356_359_928),
+            (509_123_329, 742_639_511, 9_119_955_732_404),
+            (656_999_976, 1_050_000_026, 12_069_987_667_453)
+        ]
+    );
+    assert_eq!(
+        reached,
+        [
+            51_997, 418_045, 945_178, 2_400_285, 4_380_458, 9_002_245, 24_893_431, 27_660_325, 34_800_477,
+            42_558_490, 55_153_631, 68_136_051, 78_079_322, 85_897_614
+        ]
+    );
+    assert_eq!(rows, 14_305_227_467_883_836_839);
+}
