@@ -1394,13 +1394,17 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         milestones_minor,
         products: Vec::new(),
     };
-    let least_payment_minor = (0..blocks)
-        .filter_map(|block| {
+    let payment_minor: Vec<f64> = (0..blocks)
+        .map(|block| {
             let (from, to) = (block * BLOCK_SECS, ((block + 1) * BLOCK_SECS).min(secs));
             let paid = at(&payments, to) - at(&payments, from);
-            (paid >= 1.0).then(|| (at(&value, to) - at(&value, from)) / paid)
+            if paid >= 1.0 {
+                (at(&value, to) - at(&value, from)) / paid
+            } else {
+                f64::INFINITY
+            }
         })
-        .fold(f64::INFINITY, f64::min);
+        .collect();
     let mut model = Model {
         places: Places::new(&catalogue),
         catalogue,
@@ -1434,7 +1438,7 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         home.map(|home| home.0),
         secs,
         &model.cells,
-        least_payment_minor,
+        &payment_minor,
         |index, second| {
             let ms = start_ms + second as i64 * 1_000;
             model.counts_of(model.curve_at(ms), index)

@@ -43,10 +43,10 @@ pub fn window_minutes(minute: u32) -> Option<usize> {
 /// [`MAX_TRENDS`] regions each, the surest first.
 ///
 /// *Recent* is the window of the last minutes ([`window_minutes`]); *before* is the day until the window
-/// began. What is usual is a share: of a region's orders before, those with the product (of the whole
-/// world's where the region had fewer than [`LEAST_BEFORE`] of them, and no trend where that holds of the
-/// world too). Expected are so many of the region's recent orders, so that a busy hour alone is no trend.
-/// The ratio is recent ÷ expected.
+/// began. What is usual is a share: of the region's orders before, those with the product; where they were
+/// fewer than [`LEAST_BEFORE`], nothing is known to be usual and nothing trends (another place's share is no
+/// measure: a taste isn't a trend). Expected are so many of the region's recent orders, so that a busy hour
+/// alone is no trend. The ratio is recent ÷ expected.
 ///
 /// It is a trend with at least [`LEAST_RECENT`] recent orders, a ratio of at least [`LEAST_PERCENT`], and
 /// a surplus of four standard deviations of what chance does (that of the recent orders and of the share
@@ -59,7 +59,6 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
     let Some(before) = window_minutes(newest.minute).and_then(|window| minutes.before(window)) else {
         return Vec::new();
     };
-    let world_before: u64 = before.regions.iter().sum();
     let mut earlier = before.products.iter().peekable();
     let mut out = Vec::new();
     let mut rows = newest.products.iter().peekable();
@@ -79,7 +78,6 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
             let Ok(number) = u16::try_from(product) else {
                 break;
             };
-            let product_before: u64 = of_product.iter().map(|(_, _, until)| until).sum();
             let mut found: Vec<(f64, Trend)> = of_product
                 .drain(..)
                 .filter_map(|(region, orders, until)| {
@@ -87,19 +85,12 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
                     let region_before = count(&before.regions);
                     let region_recent = count(&newest.regions).saturating_sub(region_before);
                     let recent = orders.saturating_sub(until);
-                    if recent < LEAST_RECENT {
+                    if recent < LEAST_RECENT || until < LEAST_BEFORE {
                         return None;
                     }
-                    let (with, all) = if until >= LEAST_BEFORE {
-                        (until, region_before)
-                    } else if product_before >= LEAST_BEFORE {
-                        (product_before, world_before)
-                    } else {
-                        return None;
-                    };
-                    let expected = with as f64 / all.max(1) as f64 * region_recent as f64;
+                    let expected = until as f64 / region_before.max(1) as f64 * region_recent as f64;
                     let recent = recent as f64;
-                    let chance = (expected + expected * expected / with as f64).sqrt();
+                    let chance = (expected + expected * expected / until as f64).sqrt();
                     let percent = recent / expected.max(f64::MIN_POSITIVE) * 100.0;
                     if percent < LEAST_PERCENT || recent - expected < SIGMA * chance.max(1.0) {
                         return None;
@@ -227,21 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn where_a_region_has_no_past_the_worlds_share_is_usual() {
+    fn where_a_region_has_no_past_nothing_is_usual() {
         let marks = minutes(60, |minute, region| match (region, minute >= 50) {
             (3, false) => (0, 0),
             (3, true) => (1_000, 100),
             _ => (1_000, 20),
         });
-        let found = trends(&marks, REGIONS);
-        assert_eq!(
-            found,
-            [Trend {
-                product: 1,
-                region: 3,
-                percent: 500
-            }]
-        );
+        assert!(trends(&marks, REGIONS).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! is refused when a product would sell for more than nine tenths of what its category does in a region.
 
 use super::file::{DayFile, secs_of};
-use super::{CellKey, minor_of, mix, named, normal, region_of, share_of};
+use super::{BLOCK_SECS, CellKey, minor_of, mix, named, normal, region_of, share_of};
 use crate::sales::product::slug;
 use crate::sales::{Catalogue, Kind};
 use crate::wire::{Names, ProductInfo};
@@ -174,16 +174,16 @@ impl Plan {
     }
 }
 
-/// Works a day file's products out. `home` is the home region; `least_payment_minor` the mean payment, in
-/// minor units, of the quarter of an hour in which it is least; `counts` says how many payments and orders
-/// a cell has had at a second.
+/// Works a day file's products out. `home` is the home region; `payment_minor` the mean payment, in minor
+/// units, by quarter of an hour (endless where there is none); `counts` says how many payments and orders a
+/// cell has had at a second.
 pub(super) fn build(
     file: &DayFile,
     catalogue: &Catalogue,
     home: Option<u8>,
     secs: usize,
     cells: &[CellKey],
-    least_payment_minor: f64,
+    payment_minor: &[f64],
     counts: impl Fn(usize, usize) -> (u64, u64),
 ) -> Result<Products, String> {
     if file.product.len() > MAX_DAY_PRODUCTS {
@@ -245,27 +245,42 @@ pub(super) fn build(
                 .enumerate()
                 .filter(|(_, plan)| plan.category == cell.category)
         };
-        let most = MOST_OF_CATEGORY * least_payment_minor * cell.ticket;
-        for (number, plan) in here() {
-            let changes = plan.changes(cell.region);
-            for second in &changes {
-                let rows: f64 = here().map(|(_, plan)| plan.slope(cell.region, *second)).sum();
-                let value: f64 = here()
-                    .map(|(_, plan)| plan.slope(cell.region, *second) * plan.price_minor as f64)
-                    .sum();
-                if rows > MOST_OF_CATEGORY || value > most {
-                    let region = catalogue.regions().get(usize::from(cell.region));
-                    return Err(format!(
-                        "product[{number}]: {:02}:{:02} after the start the products would have {:.0} % of the value of their category in {}: a lower share, price, taste or lift is needed",
-                        second / 3_600,
-                        second / 60 % 60,
-                        (value / most.max(f64::MIN_POSITIVE)).max(rows / MOST_OF_CATEGORY)
-                            * MOST_OF_CATEGORY
-                            * 100.0,
-                        region.map_or("a region", |region| region.iso2.as_str()),
-                    ));
+        let mut all: Vec<usize> = here().flat_map(|(_, plan)| plan.changes(cell.region)).collect();
+        all.sort_unstable();
+        all.dedup();
+        for (number, second) in all.iter().enumerate() {
+            // The quarters of an hour until the next change.
+            let until = all.get(number + 1).copied().unwrap_or(secs);
+            let least = payment_minor
+                .iter()
+                .take(until.div_ceil(BLOCK_SECS))
+                .skip(second / BLOCK_SECS)
+                .fold(f64::INFINITY, |least, mean| least.min(*mean));
+            let most = MOST_OF_CATEGORY * least * cell.ticket;
+            let (mut rows, mut value, mut largest) = (0.0, 0.0, (0.0, 0));
+            for (number, plan) in here() {
+                let slope = plan.slope(cell.region, *second);
+                rows += slope;
+                value += slope * plan.price_minor as f64;
+                if slope * plan.price_minor as f64 >= largest.0 {
+                    largest = (slope * plan.price_minor as f64, number);
                 }
             }
+            if rows > MOST_OF_CATEGORY || value > most {
+                let region = catalogue.regions().get(usize::from(cell.region));
+                let part = (value / most.max(f64::MIN_POSITIVE)).max(rows / MOST_OF_CATEGORY);
+                return Err(format!(
+                    "product[{}]: {:02}:{:02} after the start the products would have {:.0} % of their category in {}: a lower share, price, taste or lift is needed",
+                    largest.1,
+                    second / 3_600,
+                    second / 60 % 60,
+                    part * MOST_OF_CATEGORY * 100.0,
+                    region.map_or("a region", |region| region.iso2.as_str()),
+                ));
+            }
+        }
+        for (number, plan) in here() {
+            let changes = plan.changes(cell.region);
             let lines = |payments: bool| -> Vec<(u64, f64)> {
                 changes
                     .iter()
