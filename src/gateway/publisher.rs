@@ -695,7 +695,7 @@ mod tests {
             self.0.hello()
         }
 
-        fn seek(&mut self, to_ms: EventMs) -> Result<crate::gateway::Opening, SourceError> {
+        fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
             self.0.seek(to_ms)
         }
 

@@ -437,7 +437,7 @@ const KINDS: std::ops::RangeInclusive<u32> = 1..=8;
 fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
     Ok(match body {
         Body::Hello(hello) => (1, proto::Body::Hello(put_hello(hello))),
-        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(put_snapshot(snapshot))),
+        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(Box::new(put_snapshot(snapshot)))),
         Body::Tick(tick) => (3, proto::Body::Tick(put_tick(tick))),
         Body::Lights(lights) => (4, proto::Body::Lights(put_lights(lights))),
         Body::Heartbeat(beat) => (
@@ -483,7 +483,7 @@ fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
 fn from_proto(body: proto::Body) -> Result<Body> {
     Ok(match body {
         proto::Body::Hello(hello) => Body::Hello(Box::new(get_hello(hello)?)),
-        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(snapshot)?)),
+        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(*snapshot)?)),
         proto::Body::Tick(tick) => Body::Tick(Box::new(get_tick(tick)?)),
         proto::Body::Lights(lights) => Body::Lights(get_lights(lights)?),
         proto::Body::Heartbeat(beat) => Body::Heartbeat(Heartbeat {
@@ -1646,6 +1646,34 @@ mod tests {
         assert!(encode_bin(&frame).unwrap().len() < MAX_FRAME_BYTES / 4);
         assert!(encode_json(&frame).unwrap().len() < MAX_FRAME_BYTES * 3 / 4);
         assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).unwrap(), frame);
+    }
+
+    #[test]
+    fn the_examples_of_the_specification_are_frames() {
+        let text = include_str!("../../docs/feed.md");
+        let mut types = Vec::new();
+        for block in text.split("```json\n").skip(1) {
+            let json = block.split("```").next().unwrap();
+            if json.contains("\"epoch\"") && !json.contains("\"subscribe\"") {
+                let frame = decode_json(json.as_bytes()).unwrap();
+                assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).unwrap(), frame);
+                let value: serde_json::Value = serde_json::from_str(json).unwrap();
+                types.push(value["type"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(
+            types,
+            [
+                "hello",
+                "snapshot",
+                "tick",
+                "lights",
+                "products",
+                "heartbeat",
+                "notice",
+                "bye"
+            ]
+        );
     }
 
     #[test]

@@ -283,10 +283,7 @@ pub struct Products {
 impl Products {
     /// Whether it says nothing: a feed without products.
     pub fn is_empty(&self) -> bool {
-        self.products.is_empty()
-            && self.regions.is_empty()
-            && self.curves.is_empty()
-            && self.trends.is_none()
+        self.products.is_empty() && self.regions.is_empty() && self.curves.is_empty() && self.trends.is_none()
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) struct Envelope {
 pub(super) enum Body {
     #[prost(message, tag = "11")]
     Hello(Hello),
-    #[prost(message, tag = "12")]
-    Snapshot(Snapshot),
+    #[prost(message, boxed, tag = "12")]
+    Snapshot(Box<Snapshot>),
     #[prost(message, tag = "13")]
     Tick(Tick),
     #[prost(message, tag = "14")]
