@@ -5,8 +5,9 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`files`] | where shipped and user files are found |
-//! | [`sales`] | the vocabulary: money, regions, places, channels, categories, orders, payments |
+//! | [`sales`] | the vocabulary: money, regions, places, channels, categories, products, orders, payments |
 //! | [`tally`] | counting: columnar batches in; totals, rates, peaks and windows out |
+//! | [`insight`] | small models over tallies: what sells more than usual |
 //! | [`wire`] | the feed's frames and their encodings |
 //! | [`gateway`] | sources → tally → publish, served over WebSocket |
 //! | [`link`] | the subscriber: follows a feed on its own thread |
@@ -22,6 +23,7 @@ pub mod ar;
 pub mod display;
 pub mod files;
 pub mod gateway;
+pub mod insight;
 pub mod link;
 #[cfg(feature = "display")]
 pub mod product;

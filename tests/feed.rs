@@ -9,7 +9,9 @@ use meridian::gateway::{
     serve,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
-use meridian::wire::{Body, Frame, Heartbeat, Mode, Sequencer, Totals, Verdict, decode_json, encode_json};
+use meridian::wire::{
+    Body, Frame, Heartbeat, Mode, Products, Sequencer, Totals, Verdict, decode_json, encode_json,
+};
 use tokio_tungstenite::tungstenite;
 use tungstenite::Message;
 
@@ -145,6 +147,11 @@ fn a_restart_goes_on_where_the_day_would_be_now() {
         .event_ms_at(7_000),
         1_000_000
     );
+    // What a gateway wrote before it followed products: nothing of them is kept, they come from the source.
+    let old =
+        br#"{"scenario":"double11-2016","event_ms":1000000,"wall_ms":5000,"speed":60.0,"paused":false}"#;
+    std::fs::write(&path, old).unwrap();
+    assert_eq!(SavedState::read(&path).unwrap().unwrap().event_ms, 1_000_000);
     std::fs::write(&path, b"{").unwrap();
     let error = SavedState::read(&path).unwrap_err().to_string();
     assert!(
@@ -373,6 +380,27 @@ impl Raw {
     }
 }
 
+/// Every product that a frame names has what the day's own account says.
+fn assert_products(products: &Products) {
+    let catalogue = load_catalogue().unwrap();
+    let mut source = ScenarioSource::load("double11-2016", catalogue).unwrap();
+    let truth = source.seek(products.event_ms).unwrap().products.cells;
+    for row in &products.products {
+        let units: i64 = truth
+            .iter()
+            .filter(|(product, _, _)| *product == row.id)
+            .map(|(_, _, counts)| counts.units)
+            .sum();
+        assert_eq!(row.counts.units, units, "product {}", row.id);
+    }
+    for cell in &products.regions {
+        let here = truth
+            .iter()
+            .find(|(product, region, _)| (*product, *region) == (cell.product, Some(cell.region)));
+        assert_eq!(Some(&cell.counts), here.map(|(_, _, counts)| counts));
+    }
+}
+
 #[test]
 fn a_client_that_comes_back_in_time_goes_on_where_it_was() {
     let gateway = gateway(any_port(), 9_000);
@@ -395,7 +423,7 @@ fn a_client_that_comes_back_in_time_goes_on_where_it_was() {
     let hello = client.frame();
     assert!(matches!(hello.body, Body::Hello(_)));
     assert_eq!((hello.epoch, hello.seq), (last.epoch, last.seq));
-    let (mut seq, mut ticks) = (last.seq, 0);
+    let (mut seq, mut ticks, mut product_frames) = (last.seq, 0, 0);
     while ticks < 12 {
         let frame = client.frame();
         assert_eq!(frame.prev, seq, "nothing is missing");
@@ -405,10 +433,15 @@ fn a_client_that_comes_back_in_time_goes_on_where_it_was() {
                 ticks += 1;
                 assert_eq!(tick.totals, truth(tick.event_ms));
             }
+            Body::Products(products) => {
+                product_frames += 1;
+                assert_products(&products);
+            }
             Body::Snapshot(_) => panic!("what was missing is still there: no snapshot is needed"),
             _ => {}
         }
     }
+    assert!(product_frames > 0, "products are resumed with the rest");
     drop(client);
     // Another stream's position, and one that is long gone, get everything anew.
     for resume in [
@@ -463,9 +496,13 @@ fn a_client_that_stops_reading_loses_lights_and_no_figure() {
         }
         match frame.body {
             Body::Snapshot(snapshot) => {
+                assert_products(&snapshot.products);
+                assert_eq!(snapshot.products.products.len(), 6);
                 last = Some((snapshot.event_ms, snapshot.totals));
             }
             Body::Tick(tick) => last = Some((tick.event_ms, tick.totals)),
+            // What waited and what took its place are right, whichever it was.
+            Body::Products(products) => assert_products(&products),
             _ => {}
         }
     }

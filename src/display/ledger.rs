@@ -7,7 +7,8 @@ use bevy::prelude::*;
 
 use crate::sales::{Catalogue, Channel, EventMs};
 use crate::wire::{
-    Body, Counts, Hello, History, Lights, Mode, Notice, Rates, Reached, Snapshot, Tick, Totals, Warmth,
+    Body, Counts, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice, ProductCounts, ProductInfo,
+    Products, Rates, Reached, Snapshot, Tick, Totals, Trend, Warmth,
 };
 
 /// The catalogue that region and place numbers refer to.
@@ -70,6 +71,60 @@ pub struct RateSample {
     pub payments: u64,
 }
 
+/// What is known of one product.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProductLedger {
+    /// What it is called in addresses and files (`earbuds`).
+    pub id: String,
+    /// Its name.
+    pub names: Names,
+    /// The number of its category.
+    pub category: u8,
+    /// Orders, payments, value and pieces since the day's start.
+    pub counts: ProductCounts,
+    /// Orders in the last full second.
+    pub orders_per_s: u64,
+    /// Orders in the last ten full seconds.
+    pub orders_10s: u64,
+    /// Its place by value among the products, from 1; 0 while nothing is known.
+    pub rank: u16,
+    /// The same counts by region number, rising; regions without any are absent. Empty for a product that
+    /// the feed gives no regions of.
+    pub regions: Vec<(u8, ProductCounts)>,
+    /// Distance of the curve's points, in milliseconds; 0 while there is none.
+    pub curve_step_ms: i64,
+    /// Cumulative value in minor units at the day's start, + `curve_step_ms`, … until now; empty for a
+    /// product that the feed gives no curve of.
+    pub curve: Vec<i64>,
+    /// Where it sells more than usual: at most three regions, the surest first.
+    pub trends: Vec<Trend>,
+}
+
+impl ProductLedger {
+    fn new(info: &ProductInfo) -> Self {
+        Self {
+            id: info.id.clone(),
+            names: info.names.clone(),
+            category: info.category,
+            ..Self::default()
+        }
+    }
+
+    /// Orders a second, the mean of the last ten.
+    pub fn mean_orders_per_s(&self) -> f64 {
+        self.orders_10s as f64 / 10.0
+    }
+
+    /// A region's counts; zeros where there are none.
+    pub fn region(&self, region: u8) -> ProductCounts {
+        self.regions
+            .binary_search_by_key(&region, |(known, _)| *known)
+            .ok()
+            .and_then(|at| self.regions.get(at))
+            .map_or_else(ProductCounts::default, |(_, counts)| *counts)
+    }
+}
+
 /// How many seconds of rates are kept.
 pub const RATE_SECONDS: usize = 120;
 
@@ -102,6 +157,8 @@ pub struct Ledger {
     pub recent: VecDeque<RateSample>,
     /// Milestones passed.
     pub reached: Vec<Reached>,
+    /// By product number.
+    pub products: Vec<ProductLedger>,
     /// Rises with every frame applied.
     pub revision: u64,
 }
@@ -145,6 +202,11 @@ impl Ledger {
         ranked
     }
 
+    /// A product by its id; none for one that the feed doesn't follow.
+    pub fn product(&self, id: &str) -> Option<&ProductLedger> {
+        self.products.iter().find(|product| product.id == id)
+    }
+
     /// Milliseconds from the day's start to the figures; negative during the countdown.
     pub fn into_day_ms(&self) -> Option<i64> {
         self.hello
@@ -158,6 +220,15 @@ impl Ledger {
         match body {
             Body::Hello(hello) => {
                 self.mode = hello.mode;
+                let same = |(known, info): (&ProductLedger, &ProductInfo)| {
+                    known.id == info.id && known.names == info.names && known.category == info.category
+                };
+                // The figures stay until a snapshot comes, but never those of other products.
+                if self.products.len() != hello.products.len()
+                    || !self.products.iter().zip(&hello.products).all(same)
+                {
+                    self.products = hello.products.iter().map(ProductLedger::new).collect();
+                }
                 self.hello = Some(Arc::new(*hello));
                 Applied::Nothing
             }
@@ -174,6 +245,10 @@ impl Ledger {
                 Applied::Nothing
             }
             Body::Notice(notice) => Applied::Notice(notice),
+            Body::Products(products) => {
+                self.apply_products(*products);
+                Applied::Nothing
+            }
             Body::Unknown(_) => Applied::Nothing,
             Body::Bye(bye) => {
                 self.feed.problem = Some(bye.text);
@@ -200,7 +275,63 @@ impl Ledger {
             &snapshot.channels,
             &snapshot.cells,
         );
+        let hello = self.hello.clone();
+        self.products = hello
+            .iter()
+            .flat_map(|hello| hello.products.iter().map(ProductLedger::new))
+            .collect();
+        self.apply_products(snapshot.products);
         Applied::Snapshot(snapshot.warmth)
+    }
+
+    /// Rows of products that `hello` doesn't have are passed over.
+    fn apply_products(&mut self, products: Products) {
+        for row in products.products {
+            if let Some(known) = self.products.get_mut(usize::from(row.id)) {
+                known.counts = row.counts;
+                known.orders_per_s = row.orders_per_s;
+                known.orders_10s = row.orders_10s;
+                known.rank = row.rank;
+            }
+        }
+        for cell in products.regions {
+            let Some(known) = self.products.get_mut(usize::from(cell.product)) else {
+                continue;
+            };
+            match known
+                .regions
+                .binary_search_by_key(&cell.region, |(region, _)| *region)
+            {
+                Ok(at) => {
+                    if let Some(slot) = known.regions.get_mut(at) {
+                        slot.1 = cell.counts;
+                    }
+                }
+                Err(at) => known.regions.insert(at, (cell.region, cell.counts)),
+            }
+        }
+        for curve in products.curves {
+            let Some(known) = self.products.get_mut(usize::from(curve.product)) else {
+                continue;
+            };
+            known.curve_step_ms = products.step_ms;
+            let from = curve.from as usize;
+            // Points that are missing before these can't be guessed: the level before them stands in.
+            let level = known.curve.last().copied().unwrap_or(0);
+            known.curve.resize(from.min(MAX_CURVE_POINTS), level);
+            known.curve.extend(curve.gmv_minor);
+            known.curve.truncate(MAX_CURVE_POINTS);
+        }
+        if let Some(trends) = products.trends {
+            for known in &mut self.products {
+                known.trends.clear();
+            }
+            for trend in trends {
+                if let Some(known) = self.products.get_mut(usize::from(trend.product)) {
+                    known.trends.push(trend);
+                }
+            }
+        }
     }
 
     fn apply_tick(&mut self, tick: Tick) -> Applied {
@@ -340,4 +471,77 @@ pub fn plugin(app: &mut App) {
         .add_message::<LightsArrived>()
         .add_message::<WarmthArrived>()
         .add_message::<MilestoneReached>();
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::gateway::{Publisher, ScenarioSource, Source, load_catalogue};
+
+    fn publisher(into_ms: i64) -> (Publisher, EventMs) {
+        let catalogue = load_catalogue().unwrap();
+        let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+        let start_ms = source.hello().day.start_ms;
+        let publisher = Publisher::new(Box::new(source), catalogue, start_ms + into_ms, 1.0).unwrap();
+        (publisher, start_ms)
+    }
+
+    #[test]
+    fn products_are_those_of_a_fresh_snapshot_however_one_came_there() {
+        let (mut publisher, start_ms) = publisher(200_000);
+        let mut followed = Ledger::default();
+        followed.apply(Body::Hello(Box::new(publisher.hello())));
+        assert_eq!(
+            followed.product("earbuds").unwrap().rank,
+            0,
+            "nothing is known yet"
+        );
+        followed.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        for step in 1..=1_200 {
+            for body in publisher.step(start_ms + 200_000 + step * 100, 0) {
+                followed.apply(body);
+            }
+        }
+        let mut fresh = Ledger::default();
+        fresh.apply(Body::Hello(Box::new(publisher.hello())));
+        fresh.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        assert_eq!(followed.products, fresh.products);
+        let earbuds = followed.product("earbuds").unwrap();
+        assert_eq!(earbuds.counts.counts.gmv_minor, earbuds.counts.units * 89_900);
+        let regions: i64 = earbuds.regions.iter().map(|(_, counts)| counts.units).sum();
+        assert_eq!(regions, earbuds.counts.units);
+        assert_eq!(earbuds.region(u8::MAX), ProductCounts::default());
+        assert!(earbuds.region(earbuds.regions[0].0).counts.orders > 0);
+        assert!(earbuds.orders_10s > 0 && earbuds.mean_orders_per_s() > 0.0);
+        assert_eq!((earbuds.curve_step_ms, earbuds.curve.len()), (300_000, 2));
+        assert!(earbuds.trends[0].times() > 3.0, "{:?}", earbuds.trends);
+        assert!(followed.product("sofa").is_none());
+    }
+
+    #[test]
+    fn another_feeds_products_leave_nothing_behind() {
+        let (publisher, _) = publisher(60_000);
+        let mut ledger = Ledger::default();
+        let mut hello = publisher.hello();
+        ledger.apply(Body::Hello(Box::new(hello.clone())));
+        ledger.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        // The same feed again: the figures stay until its snapshot.
+        ledger.apply(Body::Hello(Box::new(hello.clone())));
+        assert!(ledger.products[0].counts.units > 0);
+        hello.products.swap(0, 1);
+        ledger.apply(Body::Hello(Box::new(hello.clone())));
+        assert_eq!(ledger.products[0].id, "bottle");
+        assert!(ledger.products.iter().all(|product| product.counts.units == 0));
+        // What it doesn't have is passed over, and a snapshot without products clears them.
+        hello.products.truncate(1);
+        ledger.apply(Body::Hello(Box::new(hello)));
+        ledger.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        assert_eq!(ledger.products.len(), 1);
+        let mut empty = publisher.snapshot(0);
+        empty.products = Products::default();
+        ledger.apply(Body::Snapshot(Box::new(empty)));
+        assert_eq!(ledger.products[0].counts, ProductCounts::default());
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod assemble;
 pub mod orders;
+mod products;
 pub mod publisher;
 pub mod scenario;
 pub mod server;
@@ -12,7 +13,7 @@ pub use orders::{OrdersReport, OrdersSource};
 pub use publisher::{PublishError, Publisher};
 pub use scenario::ScenarioSource;
 pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
-pub use source::{Opening, Pulled, Source, SourceError};
+pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
 ///

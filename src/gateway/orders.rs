@@ -1,13 +1,14 @@
 //! A real shop's order file as a source: CSV or NDJSON, read once, played in event time.
 //!
-//! What leaves this reader is what a [`Batch`] can hold. Customer ids, descriptions and order ids never do:
-//! a row is read into a [`Row`], which has no room for any column that the mapping doesn't name, and order
-//! ids and descriptions are dropped as soon as rows are grouped into orders.
+//! What leaves this reader is what a [`Batch`] can hold, and the catalogue of the products that the mapping
+//! names: their own numbers and names, never who bought them. Customer ids and order ids don't leave it: a
+//! row is read into a [`Row`], which has no room for any column that the mapping doesn't name, and order ids
+//! and descriptions are dropped as soon as rows are grouped into orders.
 //!
 //! The rows of one order id on one local day are one order; its value is their sum and its category the one
-//! that most of the value is in. Amounts are added as whole billionths of a unit, so no float touches money.
+//! that most of the value is in. Its rows of one product are one item. Amounts are added as whole billionths of a unit, so no float touches money.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::source::{Opening, Pulled, Source, SourceError};
+use super::source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
 use crate::sales::category::MAX_CATEGORIES;
-use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind, RegionId};
+use crate::sales::product::slug;
+use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind, MAX_PRODUCTS, RegionId};
+use crate::tally::{MARK_MS, MEAN_SECONDS, Mark, WINDOW_MINUTES};
 use crate::wire::{
-    Cell, Counts, Day, Hello, History, Level, Mode, Names, Notice, Reached, RegionHistory,
-    WARMTH_HALF_LIFE_MS,
+    Cell, Counts, Day, Hello, History, Level, Mode, Names, Notice, ProductCounts, ProductInfo, Reached,
+    RegionHistory, WARMTH_HALF_LIFE_MS,
 };
 
 /// Unreadable rows that are listed one by one; the others are only counted.
@@ -37,6 +40,10 @@ const HISTORY_STEP_MS: i64 = 60_000;
 const MAX_POINTS: i64 = 20_000;
 /// A regions' history has one point where the total's has this many.
 const REGION_STEPS: i64 = 10;
+/// Longest name of a product, in letters; what is longer is cut.
+const MAX_NAME_LETTERS: usize = 80;
+/// Most names of one product that are compared.
+const MAX_NAMES: usize = 32;
 /// Amounts are added in billionths of a unit.
 const SCALE_DIGITS: u32 = 9;
 
@@ -103,6 +110,29 @@ struct Mapping {
     cancellation: Cancellation,
     channel: ChannelMapping,
     category: CategoryMapping,
+    #[serde(default)]
+    product: Option<ProductMapping>,
+}
+
+/// Which rows are which product.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductMapping {
+    /// The shop's own number of the product.
+    column: String,
+    /// What it is called; without it, the number.
+    #[serde(default)]
+    name: Option<String>,
+    /// How many are followed: those of the greatest value in the file.
+    #[serde(default = "most_products")]
+    most: usize,
+    /// Numbers that are no products: postage, fees.
+    #[serde(default)]
+    leave_out: Vec<String>,
+}
+
+fn most_products() -> usize {
+    200
 }
 
 fn comma() -> char {
@@ -192,6 +222,8 @@ struct Row {
     amount: String,
     category: String,
     channel: String,
+    product: String,
+    product_name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +235,8 @@ enum Column {
     Amount,
     Category,
     Channel,
+    Product,
+    ProductName,
 }
 
 impl Row {
@@ -215,6 +249,8 @@ impl Row {
             Column::Amount => &mut self.amount,
             Column::Category => &mut self.category,
             Column::Channel => &mut self.channel,
+            Column::Product => &mut self.product,
+            Column::ProductName => &mut self.product_name,
         }
     }
 
@@ -227,6 +263,8 @@ impl Row {
             Column::Amount,
             Column::Category,
             Column::Channel,
+            Column::Product,
+            Column::ProductName,
         ] {
             self.slot(column).clear();
         }
@@ -245,6 +283,8 @@ struct Plan {
     /// Words in lower case, with their category, in the mapping's order.
     words: Vec<(String, u8)>,
     channels: HashMap<String, Channel>,
+    /// Ids of rows that are no products.
+    leave_out: HashSet<String>,
 }
 
 /// One order or correction, as small as can be: a year of a large shop fits in memory.
@@ -256,6 +296,16 @@ struct Order {
     category: u8,
     channel: u8,
     ships_from: u8,
+    /// Where its items end; they begin where those of the order before it end.
+    items_end: u32,
+}
+
+/// One product in an order or correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Item {
+    product: u16,
+    units: i32,
+    amount_minor: i64,
 }
 
 /// What reading the file found. No customer, no order id, no description.
@@ -288,7 +338,10 @@ pub struct OrdersReport {
 pub struct OrdersSource {
     hello: Hello,
     region_of_place: Vec<u8>,
+    /// How many regions the catalogue has.
+    regions: usize,
     orders: Vec<Order>,
+    items: Vec<Item>,
     next: usize,
     now_ms: EventMs,
     notices: Vec<Notice>,
@@ -340,7 +393,12 @@ impl OrdersSource {
             Format::Csv => read_csv(name, &mut lines, plan, &mut grouping)?,
             Format::Ndjson => read_ndjson(name, &mut lines, plan, &mut grouping)?,
         }
-        let (orders, report) = grouping.finish(plan, catalogue);
+        let Read {
+            orders,
+            items,
+            products,
+            report,
+        } = grouping.finish(plan, catalogue);
         let (Some(first), Some(last)) = (orders.first().copied(), orders.last().copied()) else {
             let why = report.unreadable.first().map_or_else(
                 || "it has no rows".to_owned(),
@@ -404,12 +462,15 @@ impl OrdersSource {
             },
             comparisons: Vec::new(),
             milestones_minor: milestones(report.gmv_minor, plan.mapping.currency.minor_per_unit()),
+            products,
         };
         let notices = notices(&report, plan.mapping.currency);
         Ok(Self {
             hello,
             region_of_place: catalogue.region_of_place(),
+            regions: catalogue.regions().len(),
             orders,
+            items,
             next: 0,
             now_ms: start_ms,
             notices,
@@ -510,6 +571,11 @@ impl Plan {
                 wanted.push((Column::Amount, "columns.unit_price", price.clone()));
                 wanted.push((Column::Quantity, "columns.quantity", quantity.clone()));
             }
+            // The pieces, where products are followed.
+            (Some(amount), None, Some(quantity)) if mapping.product.is_some() => {
+                wanted.push((Column::Amount, "columns.amount", amount.clone()));
+                wanted.push((Column::Quantity, "columns.quantity", quantity.clone()));
+            }
             _ => {
                 let problem = "either \"amount\" (the value of a row) or both \"quantity\" and \
                                \"unit_price\" are needed";
@@ -521,6 +587,24 @@ impl Plan {
         }
         if let Some(column) = &mapping.channel.column {
             wanted.push((Column::Channel, "channel.column", column.clone()));
+        }
+        let mut leave_out = HashSet::new();
+        if let Some(product) = &mapping.product {
+            wanted.push((Column::Product, "product.column", product.column.clone()));
+            if let Some(column) = &product.name {
+                wanted.push((Column::ProductName, "product.name", column.clone()));
+            }
+            if product.most == 0 || product.most > MAX_PRODUCTS {
+                let problem = format!("{} of them; 1 to {MAX_PRODUCTS} are possible", product.most);
+                return Err(wrong("product.most", problem));
+            }
+            for (index, number) in product.leave_out.iter().enumerate() {
+                let id = slug(number).ok_or_else(|| {
+                    let problem = format!("{number:?} has neither letters nor digits");
+                    wrong(&format!("product.leave_out[{index}]"), problem)
+                })?;
+                leave_out.insert(id);
+            }
         }
         for (_, key, name) in &wanted {
             if name.trim().is_empty() {
@@ -652,6 +736,7 @@ impl Plan {
             otherwise,
             words,
             channels,
+            leave_out,
             mapping,
         })
     }
@@ -736,6 +821,21 @@ impl Plan {
             return Err(format!("more than {SCALE_DIGITS} digits after the decimal sign"));
         }
         Ok(mantissa * 10_i128.pow(SCALE_DIGITS - digits))
+    }
+
+    /// The row's product by its id, when it is one that can be followed.
+    fn product_of(&self, row: &Row) -> Option<String> {
+        self.mapping.product.as_ref()?;
+        slug(&row.product).filter(|id| !self.leave_out.contains(id))
+    }
+
+    /// The row's pieces: whole ones, towards nothing; one where the mapping has no quantity.
+    fn units_of(&self, row: &Row) -> i128 {
+        if self.mapping.columns.quantity.is_none() {
+            return 1;
+        }
+        decimal(&row.quantity, self.mapping.decimal)
+            .map_or(0, |(digits, after)| digits / 10_i128.pow(after.min(30)))
     }
 
     fn is_cancelled(&self, row: &Row) -> bool {
@@ -1132,7 +1232,11 @@ fn read_ndjson<R: BufRead>(
         match seen {
             Ok(seen) => {
                 let missing = plan.wanted.iter().enumerate().find(|(index, (column, _))| {
-                    seen & (1 << index) == 0 && !matches!(column, Column::Category | Column::Channel)
+                    seen & (1 << index) == 0
+                        && !matches!(
+                            column,
+                            Column::Category | Column::Channel | Column::Product | Column::ProductName
+                        )
                 });
                 match missing {
                     Some((_, (Column::Country, _))) | None => grouping.add(number, &row, plan),
@@ -1158,6 +1262,33 @@ struct Draft {
     cancelled: bool,
     value: i128,
     categories: Vec<(u8, i128)>,
+    items: Vec<DraftItem>,
+}
+
+/// A product in an order while its rows are gathered.
+#[derive(Clone, Copy)]
+struct DraftItem {
+    /// Its place in [`Grouping::products`].
+    product: u32,
+    value: i128,
+    units: i128,
+}
+
+/// A product while the file is read.
+struct DraftProduct {
+    id: String,
+    /// How many rows call it what.
+    names: Vec<(String, u32)>,
+    /// How much of its value is in which category.
+    categories: Vec<(u8, i128)>,
+}
+
+/// What was read.
+struct Read {
+    orders: Vec<Order>,
+    items: Vec<Item>,
+    products: Vec<ProductInfo>,
+    report: OrdersReport,
 }
 
 /// Rows to orders.
@@ -1167,6 +1298,8 @@ struct Grouping {
     by_id: HashMap<(String, NaiveDate), usize>,
     unknown: Vec<String>,
     unknown_by_name: HashMap<String, usize>,
+    products: Vec<DraftProduct>,
+    product_by_id: HashMap<String, u32>,
     report: OrdersReport,
 }
 
@@ -1192,6 +1325,10 @@ impl Grouping {
         let at = plan.time_of(&row.time)?;
         let value = plan.value_of(row)?;
         let category = plan.category_of(&row.category);
+        let product = plan
+            .product_of(row)
+            .map(|id| self.product_index(id, &row.product_name, category, value));
+        let units = plan.units_of(row);
         let channel = match plan.channels.get(&normal(&row.channel)) {
             Some(channel) => *channel,
             None => {
@@ -1217,6 +1354,7 @@ impl Grouping {
                     cancelled: plan.is_cancelled(row),
                     value: 0,
                     categories: Vec::new(),
+                    items: Vec::new(),
                 });
                 self.by_id.insert(key, self.drafts.len() - 1);
                 self.drafts.len() - 1
@@ -1234,8 +1372,63 @@ impl Grouping {
                 Some((_, sum)) => *sum = sum.saturating_add(value),
                 None => draft.categories.push((category, value)),
             }
+            if let Some(product) = product {
+                match draft.items.iter_mut().find(|item| item.product == product) {
+                    Some(item) => {
+                        item.value = item.value.saturating_add(value);
+                        item.units = item.units.saturating_add(units);
+                    }
+                    None => draft.items.push(DraftItem {
+                        product,
+                        value,
+                        units,
+                    }),
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The place of a product, and what this row says of it.
+    fn product_index(&mut self, id: String, name: &str, category: u8, value: i128) -> u32 {
+        let index = match self.product_by_id.get(&id) {
+            Some(index) => *index,
+            None => {
+                let index = self.products.len() as u32;
+                self.products.push(DraftProduct {
+                    id: id.clone(),
+                    names: Vec::new(),
+                    categories: Vec::new(),
+                });
+                self.product_by_id.insert(id, index);
+                index
+            }
+        };
+        if let Some(product) = self.products.get_mut(index as usize) {
+            let name: String = name
+                .split(|letter: char| letter.is_whitespace() || letter.is_control())
+                .filter(|word| !word.is_empty())
+                .collect::<Vec<_>>()
+                .join(" ")
+                .chars()
+                .take(MAX_NAME_LETTERS)
+                .collect();
+            let room = product.names.len() < MAX_NAMES && !name.is_empty();
+            match product.names.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, rows)) => *rows = rows.saturating_add(1),
+                None if room => product.names.push((name, 1)),
+                None => {}
+            }
+            match product
+                .categories
+                .iter_mut()
+                .find(|(number, _)| *number == category)
+            {
+                Some((_, sum)) => *sum = sum.saturating_add(value),
+                None => product.categories.push((category, value)),
+            }
+        }
+        index
     }
 
     fn unknown_index(&mut self, country: &str) -> usize {
@@ -1257,10 +1450,11 @@ impl Grouping {
         self.unknown.len() - 1
     }
 
-    fn finish(self, plan: &Plan, catalogue: &Catalogue) -> (Vec<Order>, OrdersReport) {
+    fn finish(self, plan: &Plan, catalogue: &Catalogue) -> Read {
         let Self {
             drafts,
             unknown,
+            products,
             mut report,
             ..
         } = self;
@@ -1268,6 +1462,7 @@ impl Grouping {
         let per_minor = 10_i128.pow(SCALE_DIGITS.saturating_sub(u32::from(plan.mapping.currency.digits())));
         let mut unknown_counts = vec![0_u64; unknown.len()];
         let mut orders = Vec::with_capacity(drafts.len());
+        let mut parts: Vec<Vec<DraftItem>> = Vec::new();
         for draft in drafts {
             let minor = rounded(draft.value, per_minor);
             let minor = if draft.cancelled { -minor.abs() } else { minor };
@@ -1302,17 +1497,102 @@ impl Grouping {
                 category,
                 channel: draft.channel.index(),
                 ships_from,
+                // Where its parts are, until they are in order.
+                items_end: parts.len() as u32,
             });
+            let mut items = draft.items;
+            if draft.cancelled {
+                // A cancellation takes off, however its rows are written.
+                for item in &mut items {
+                    item.value = -item.value.abs();
+                    item.units = -item.units.abs();
+                }
+            }
+            parts.push(items);
         }
         orders.sort_by_key(|order| order.at_ms);
+        let (products, items) = follow(products, plan, per_minor, &mut orders, &parts);
         report.unknown_countries = unknown
             .into_iter()
             .zip(unknown_counts)
             .filter(|(_, count)| *count > 0)
             .collect();
         report.unknown_countries.sort();
-        (orders, report)
+        Read {
+            orders,
+            items,
+            products,
+            report,
+        }
     }
+}
+
+/// Chooses the products of the greatest value, and puts their items into the orders' order. `parts` are the
+/// orders' items, each order's where its `items_end` says; afterwards that is where its own end.
+fn follow(
+    products: Vec<DraftProduct>,
+    plan: &Plan,
+    per_minor: i128,
+    orders: &mut [Order],
+    parts: &[Vec<DraftItem>],
+) -> (Vec<ProductInfo>, Vec<Item>) {
+    let mut sums = vec![0_i128; products.len()];
+    let of_order = |order: &Order| parts.get(order.items_end as usize).map_or(&[][..], Vec::as_slice);
+    for item in orders.iter().flat_map(of_order) {
+        if let Some(sum) = sums.get_mut(item.product as usize) {
+            *sum = sum.saturating_add(item.value);
+        }
+    }
+    let mut ranked: Vec<(i128, &DraftProduct, usize)> = products
+        .iter()
+        .zip(sums)
+        .enumerate()
+        .filter(|(_, (_, sum))| *sum > 0)
+        .map(|(index, (product, sum))| (sum, product, index))
+        .collect();
+    ranked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.id.cmp(&b.1.id)));
+    ranked.truncate(plan.mapping.product.as_ref().map_or(0, |product| product.most));
+    let mut number_of = vec![None; products.len()];
+    let mut out = Vec::with_capacity(ranked.len());
+    for (number, (_, product, index)) in ranked.into_iter().enumerate() {
+        if let Some(slot) = number_of.get_mut(index) {
+            *slot = u16::try_from(number).ok();
+        }
+        let name = product
+            .names
+            .iter()
+            .max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)))
+            .map_or_else(|| product.id.clone(), |(name, _)| name.clone());
+        out.push(ProductInfo {
+            id: product.id.clone(),
+            names: Names {
+                en: name.clone(),
+                zh: name,
+            },
+            category: product
+                .categories
+                .iter()
+                .max_by_key(|(number, sum)| (*sum, std::cmp::Reverse(*number)))
+                .map_or(plan.otherwise, |(number, _)| *number),
+        });
+    }
+    let mut items = Vec::new();
+    for order in orders {
+        for item in of_order(order) {
+            let number = number_of.get(item.product as usize).copied().flatten();
+            let amount = i64::try_from(rounded(item.value, per_minor));
+            if let (Some(product), Ok(amount_minor)) = (number, amount) {
+                let bound = i128::from(i32::MAX);
+                items.push(Item {
+                    product,
+                    units: item.units.clamp(-bound, bound) as i32,
+                    amount_minor,
+                });
+            }
+        }
+        order.items_end = items.len() as u32;
+    }
+    (out, items)
 }
 
 /// Division rounded to the nearest, halves away from zero.
@@ -1515,7 +1795,9 @@ impl Source for OrdersSource {
         self.next = self.orders.partition_point(|order| order.at_ms < to_ms);
         self.now_ms = to_ms;
         let before = self.orders.get(..self.next).unwrap_or_default();
-        Ok(opening(before, &self.hello, &self.region_of_place, to_ms))
+        let mut opening = opening(before, &self.hello, &self.region_of_place, to_ms);
+        opening.products = self.product_opening(before, to_ms);
+        Ok(opening)
     }
 
     fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
@@ -1527,9 +1809,16 @@ impl Source for OrdersSource {
             let second_ms = first.at_ms - first.at_ms.rem_euclid(1_000);
             let end_ms = (second_ms + 1_000).min(to_ms);
             let mut batch = Batch::new(Kind::Order, second_ms.max(self.now_ms), end_ms);
+            let mut item = items_from(&self.orders, self.next);
             while let Some(order) = self.orders.get(self.next)
                 && order.at_ms < end_ms
             {
+                let row = batch.len() as u32;
+                let ends = order.items_end as usize;
+                for item in self.items.get(item..ends).unwrap_or(&[]) {
+                    batch.items.push(row, item.product, item.units, item.amount_minor);
+                }
+                item = ends;
                 batch.push(
                     order.place,
                     order.category,
@@ -1547,6 +1836,116 @@ impl Source for OrdersSource {
 
     fn ended(&self) -> bool {
         self.next >= self.orders.len()
+    }
+}
+
+/// Where the items of an order begin.
+fn items_from(orders: &[Order], order: usize) -> usize {
+    order
+        .checked_sub(1)
+        .and_then(|before| orders.get(before))
+        .map_or(0, |before| before.items_end as usize)
+}
+
+impl OrdersSource {
+    /// What the products in the orders before an instant add up to.
+    fn product_opening(&self, orders: &[Order], at_ms: EventMs) -> ProductOpening {
+        let (items, hello, region_of_place) = (&self.items, &self.hello, &self.region_of_place);
+        let many = hello.products.len();
+        if many == 0 {
+            return ProductOpening::default();
+        }
+        let (start_ms, end_ms) = (hello.day.start_ms, hello.day.end_ms);
+        let into_ms = at_ms.min(end_ms) - start_ms;
+        let regions = self.regions;
+        let step_ms = curve_step_ms(&hello.day);
+        let second_ms = at_ms - at_ms.rem_euclid(1_000);
+        let mut seconds = vec![vec![0_u32; many]; MEAN_SECONDS + 1];
+        let mut curves: Vec<Vec<i64>> = vec![Vec::new(); many];
+        let mut counts: HashMap<(u16, Option<u8>), ProductCounts> = HashMap::new();
+        let mut gmv = vec![0_i64; many];
+        let mut region_orders = vec![0_u64; regions];
+        let mut marks = Vec::new();
+        let last_minute = into_ms.div_euclid(MARK_MS);
+        let mut next_minute = (last_minute - WINDOW_MINUTES as i64).max(0);
+        let mark = |minute: i64,
+                    region_orders: &[u64],
+                    counts: &HashMap<(u16, Option<u8>), ProductCounts>|
+         -> Mark {
+            let mut products: Vec<(u32, u64)> = counts
+                .iter()
+                .filter_map(|((product, region), counts)| {
+                    let at = usize::from(*product) * regions + usize::from((*region)?);
+                    (counts.counts.orders > 0).then_some((at as u32, counts.counts.orders))
+                })
+                .collect();
+            products.sort_unstable();
+            Mark {
+                minute: u32::try_from(minute).unwrap_or(u32::MAX),
+                regions: region_orders.to_vec(),
+                products,
+            }
+        };
+        let due = |at_ms: EventMs| usize::try_from((at_ms - start_ms).div_euclid(step_ms) + 1).unwrap_or(0);
+        let mut from = 0;
+        for order in orders {
+            while next_minute <= last_minute && order.at_ms >= start_ms + next_minute * MARK_MS {
+                marks.push(mark(next_minute, &region_orders, &counts));
+                next_minute += 1;
+            }
+            let region = region_of_place.get(usize::from(order.place)).copied();
+            if let Some(sum) = region.and_then(|region| region_orders.get_mut(usize::from(region))) {
+                *sum += u64::from(order.amount_minor >= 0);
+            }
+            let to = order.items_end as usize;
+            for item in items.get(from..to).unwrap_or(&[]) {
+                let number = usize::from(item.product);
+                let counted = order.amount_minor >= 0 && item.amount_minor >= 0;
+                if let (Some(curve), Some(gmv)) = (curves.get_mut(number), gmv.get_mut(number)) {
+                    // A point holds what came before it.
+                    curve.resize(due(order.at_ms).max(curve.len()), *gmv);
+                    *gmv = gmv.saturating_add(item.amount_minor);
+                }
+                *counts.entry((item.product, region)).or_default() += ProductCounts {
+                    counts: Counts {
+                        orders: u64::from(counted),
+                        payments: 0,
+                        gmv_minor: item.amount_minor,
+                    },
+                    units: i64::from(item.units),
+                };
+                let back = (second_ms - (order.at_ms - order.at_ms.rem_euclid(1_000))) / 1_000;
+                let slot = usize::try_from(back)
+                    .ok()
+                    .and_then(|back| MEAN_SECONDS.checked_sub(back))
+                    .and_then(|at| seconds.get_mut(at))
+                    .and_then(|second| second.get_mut(number));
+                if let (Some(slot), true) = (slot, counted) {
+                    *slot = slot.saturating_add(1);
+                }
+            }
+            from = to;
+        }
+        while next_minute <= last_minute {
+            marks.push(mark(next_minute, &region_orders, &counts));
+            next_minute += 1;
+        }
+        if into_ms >= 0 {
+            for (curve, gmv) in curves.iter_mut().zip(gmv) {
+                curve.resize(due(start_ms + into_ms).max(curve.len()), gmv);
+            }
+        }
+        let mut cells: Vec<(u16, Option<u8>, ProductCounts)> = counts
+            .into_iter()
+            .map(|((product, region), counts)| (product, region, counts))
+            .collect();
+        cells.sort_by_key(|(product, region, _)| (*product, *region));
+        ProductOpening {
+            cells,
+            seconds,
+            marks,
+            curves,
+        }
     }
 }
 

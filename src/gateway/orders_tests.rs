@@ -49,6 +49,13 @@ fn refusal(from: &str, to: &str) -> String {
         .to_string()
 }
 
+/// The shipped mapping without its table of products.
+fn without_products(text: String) -> String {
+    let (before, rest) = text.split_once("[product]").unwrap();
+    let (_, after) = rest.split_once("[category]").unwrap();
+    format!("{before}[category]{after}")
+}
+
 fn all(source: &mut OrdersSource) -> Pulled {
     let mut out = Pulled::default();
     source.pull(i64::MAX, &mut out).unwrap();
@@ -132,10 +139,11 @@ fn no_customer_id_leaves_the_reader() {
             serde_json::to_string(&source.hello()).unwrap()
         );
         assert!(!everything.contains("99017"), "a customer id is in {everything}");
-        assert!(
-            !everything.contains("70000") && !everything.contains("LANTERN"),
-            "order ids or descriptions"
-        );
+        assert!(!everything.contains("70000"), "order ids");
+        // Where the mapping names no product, no description leaves either.
+        let text = std::fs::read(fixture("orders-dirty.csv")).unwrap();
+        let silent = read_with(without_products, &text).unwrap();
+        assert!(!format!("{silent:?}").contains("LANTERN"), "descriptions");
         assert!(everything.contains("unreadable_row"));
     }
     // The check itself finds what it looks for.
@@ -547,4 +555,87 @@ fn clocks_that_change_are_followed() {
         plan.time_of("13/45/11 9:00").unwrap_err(),
         "time: not in the format \"%m/%d/%y %H:%M\""
     );
+}
+
+#[test]
+fn products_of_a_file_are_its_own_numbers_by_value() {
+    let text = HEADER.to_owned()
+        + "1,85123A,WHITE LANTERN,6,12/1/10 8:26,2.55,,France\n"
+        + "1,85123a,WHITE LANTERN,2,12/1/10 8:26,2.55,,France\n"
+        + "1,POST,POSTAGE,1,12/1/10 8:26,90,,France\n"
+        + "2,22423,\"CAKESTAND,  3 TIER\",2,12/1/10 8:30,12.75,,Atlantis\n"
+        + "2,85123A,wrong name,1,12/1/10 8:30,2.55,,Atlantis\n"
+        + "C3,85123A,WHITE LANTERN,-1,12/1/10 9:30,2.55,,France\n"
+        + "4,71,,1,12/1/10 9:31,0.10,,France\n";
+    let mut source = read_with(|text| text, text.as_bytes()).unwrap();
+    let hello = source.hello();
+    let list: Vec<(&str, &str)> = hello
+        .products
+        .iter()
+        .map(|product| (product.id.as_str(), product.names.en.as_str()))
+        .collect();
+    assert_eq!(
+        list,
+        [
+            ("22423", "CAKESTAND, 3 TIER"),
+            ("85123a", "WHITE LANTERN"),
+            ("71", "71")
+        ]
+    );
+    assert_eq!(hello.products[1].names.zh, "WHITE LANTERN");
+    let lighting = hello.categories.iter().position(|names| names.en == "Lighting");
+    assert_eq!(Some(usize::from(hello.products[1].category)), lighting);
+    // Played and opened are the same; the totals have the postage, too.
+    let catalogue = catalogue();
+    let mut tally = crate::tally::Tally::new(
+        catalogue.region_of_place(),
+        catalogue.regions().len(),
+        hello.categories.len(),
+        Kind::Order,
+    )
+    .with_products(3);
+    for batch in all(&mut source).batches {
+        tally.add(&batch).unwrap();
+    }
+    let lantern = tally.product(1);
+    assert_eq!((lantern.counts.orders, lantern.units), (2, 6 + 2 + 1 - 1));
+    assert_eq!(lantern.counts.gmv_minor, 8 * 255);
+    let france = catalogue.by_iso2("FR").unwrap().0;
+    assert_eq!(tally.product_regions(1)[usize::from(france)].counts.orders, 1);
+    assert_eq!(tally.product(0).units, 2);
+    let opening = source.seek(hello.day.end_ms).unwrap();
+    let mut again = crate::tally::Tally::new(
+        catalogue.region_of_place(),
+        catalogue.regions().len(),
+        hello.categories.len(),
+        Kind::Order,
+    )
+    .with_products(3);
+    for (product, region, counts) in &opening.products.cells {
+        again.open_product(*product, *region, *counts).unwrap();
+    }
+    for product in 0..3 {
+        assert_eq!(again.product(product), tally.product(product));
+        assert_eq!(again.product_regions(product), tally.product_regions(product));
+    }
+    // Only so many as the mapping says, and none without its table.
+    let few = read_with(|text| text.replace("most = 200", "most = 1"), text.as_bytes()).unwrap();
+    assert_eq!(few.hello().products.len(), 1);
+    assert!(few.items.iter().all(|item| item.product == 0));
+    assert!(
+        read_with(without_products, text.as_bytes())
+            .unwrap()
+            .hello()
+            .products
+            .is_empty()
+    );
+    for (from, to, words) in [
+        ("most = 200", "most = 0", "product.most: 0"),
+        ("most = 200", "most = 5000", "product.most: 5000"),
+        ("\"POST\"", "\"--\"", "product.leave_out[0]"),
+        ("column = \"StockCode\"", "column = \"\"", "product.column"),
+    ] {
+        let message = refusal(from, to);
+        assert!(message.contains(words), "{message}");
+    }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Pulled, Source, SourceError};
+use super::products::ProductDesk;
+use super::{Opening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
 use crate::tally::{Meter, Tally, TallyError};
 use crate::wire::{
@@ -50,6 +51,7 @@ pub struct Publisher {
     history: History,
     reached: Vec<Reached>,
     warmth: Heat,
+    products: ProductDesk,
     /// What the receivers know, to send only what changed.
     sent_regions: Vec<Counts>,
     sent_categories: Vec<Counts>,
@@ -85,15 +87,7 @@ impl Publisher {
         hello.speed = speed;
         let regions = catalogue.regions().len();
         let categories = hello.categories.len();
-        let mut tally = Tally::new(catalogue.region_of_place(), regions, categories, hello.gmv_counts);
-        let totals = opening.totals;
-        tally.open(
-            opening
-                .cells
-                .iter()
-                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
-            &totals,
-        )?;
+        let tally = tally_of(&catalogue, &hello, &opening)?;
         let mut meter = Meter::new(start_ms, hello.gmv_counts);
         meter.open(opening.peak_orders, opening.peak_payments);
         meter.resume(
@@ -104,7 +98,9 @@ impl Publisher {
         let mut history = opening.history;
         history.step_ms = HISTORY_STEP_MS;
         history.region_step_ms = REGION_STEP_MS;
+        let products = ProductDesk::new(&hello, regions, start_ms, opening.products, &tally);
         let mut it = Self {
+            products,
             minor_per_unit: hello.currency.minor_per_unit(),
             warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
             source,
@@ -157,8 +153,8 @@ impl Publisher {
         self.hello.speed = speed;
     }
 
-    /// Goes on to an instant, and says what changed: a tick, then its lights, then notices. An instant
-    /// that isn't later changes nothing.
+    /// Goes on to an instant, and says what changed: a tick, then its lights, then the products about once
+    /// a second, then notices. An instant that isn't later changes nothing.
     pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Vec<Body> {
         if self.ended() || to_ms <= self.event_ms {
             return Vec::new();
@@ -197,6 +193,7 @@ impl Publisher {
             }
             self.event_ms = until_ms;
             self.meter.advance(until_ms);
+            self.products.advance(until_ms, &self.tally);
             self.extend_history();
             if self.source.ended() && until_ms >= self.hello.day.end_ms + 1_000 {
                 // One second after the end the rates are nothing, and that was said.
@@ -212,6 +209,12 @@ impl Publisher {
                 self.event_ms,
                 self.steps,
             )));
+        }
+        if let Some(products) = self
+            .products
+            .step(from_ms, self.event_ms, self.ended(), &self.tally)
+        {
+            bodies.push(Body::Products(Box::new(products)));
         }
         bodies.extend(notices.into_iter().map(Body::Notice));
         bodies
@@ -231,22 +234,11 @@ impl Publisher {
         }
         let before = self.tally.totals().counts;
         let opening = self.source.seek(from_ms)?;
-        let mut tally = Tally::new(
-            self.catalogue.region_of_place(),
-            self.catalogue.regions().len(),
-            self.hello.categories.len(),
-            self.hello.gmv_counts,
-        );
-        tally.open(
-            opening
-                .cells
-                .iter()
-                .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
-            &opening.totals,
-        )?;
+        let tally = tally_of(&self.catalogue, &self.hello, &opening)?;
         let after = tally.totals().counts;
         light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
         self.tally = tally;
+        self.products.leap(from_ms, opening.products);
         self.meter = Meter::new(from_ms, self.hello.gmv_counts);
         self.meter.open(opening.peak_orders, opening.peak_payments);
         self.history = History {
@@ -296,6 +288,7 @@ impl Publisher {
             history: self.history.clone(),
             reached: self.reached.clone(),
             warmth: self.warmth.levels(self.event_ms),
+            products: self.products.everything(self.event_ms, &self.tally),
         }
     }
 
@@ -320,6 +313,7 @@ impl Publisher {
     ) -> Result<(), TallyError> {
         self.tally.add(batch)?;
         self.meter.add(batch);
+        self.products.add(batch);
         light.take(batch, &mut self.warmth, self.minor_per_unit);
         let gmv = self.tally.totals().counts.gmv_minor;
         while let Some(milestone) = self.hello.milestones_minor.get(self.reached.len()).copied() {
@@ -450,6 +444,28 @@ impl Publisher {
             }
         }
     }
+}
+
+/// A tally of what a source says had happened before it was joined.
+fn tally_of(catalogue: &Catalogue, hello: &Hello, opening: &Opening) -> Result<Tally, TallyError> {
+    let mut tally = Tally::new(
+        catalogue.region_of_place(),
+        catalogue.regions().len(),
+        hello.categories.len(),
+        hello.gmv_counts,
+    )
+    .with_products(hello.products.len());
+    tally.open(
+        opening
+            .cells
+            .iter()
+            .map(|(channel, cell)| (*channel, cell.region, cell.category, cell.counts)),
+        &opening.totals,
+    )?;
+    for (product, region, counts) in &opening.products.cells {
+        tally.open_product(*product, *region, *counts)?;
+    }
+    Ok(tally)
 }
 
 fn cell(at: usize, width: usize, counts: Counts) -> Cell {
@@ -679,7 +695,7 @@ mod tests {
             self.0.hello()
         }
 
-        fn seek(&mut self, to_ms: EventMs) -> Result<crate::gateway::Opening, SourceError> {
+        fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
             self.0.seek(to_ms)
         }
 
@@ -780,6 +796,8 @@ mod tests {
             assert!(a.regions == b.regions, "{from_ms} to {to_ms}: regions differ");
             assert!(a.cells == b.cells, "{from_ms} to {to_ms}: cells differ");
             assert!(a.channels == b.channels, "{from_ms} to {to_ms}: channels differ");
+            assert!(a.products == b.products, "{from_ms} to {to_ms}: products differ");
+            assert_eq!(a.products.products.len(), 6);
             let values = |list: &[Reached]| list.iter().map(|passed| passed.gmv_minor).collect::<Vec<_>>();
             assert_eq!(values(&a.reached), values(&b.reached));
             for (a, b) in a.reached.iter().zip(&b.reached) {
@@ -805,6 +823,121 @@ mod tests {
                 .filter(|(a, b)| **a > 96 && a.abs_diff(*b) > 16)
                 .count();
             assert!(apart < catalogue.places().len() / 50, "{apart} places");
+        }
+    }
+
+    /// What a display would know from a snapshot and the frames after it.
+    fn applied(mut known: crate::wire::Products, frames: &[crate::wire::Products]) -> crate::wire::Products {
+        for frame in frames {
+            known.event_ms = frame.event_ms;
+            for row in &frame.products {
+                match known.products.iter_mut().find(|known| known.id == row.id) {
+                    Some(slot) => *slot = *row,
+                    None => known.products.push(*row),
+                }
+            }
+            for cell in &frame.regions {
+                let same = |known: &&mut crate::wire::ProductCell| {
+                    (known.product, known.region) == (cell.product, cell.region)
+                };
+                match known.regions.iter_mut().find(same) {
+                    Some(slot) => *slot = *cell,
+                    None => known.regions.push(*cell),
+                }
+            }
+            for curve in &frame.curves {
+                match known
+                    .curves
+                    .iter_mut()
+                    .find(|known| known.product == curve.product)
+                {
+                    Some(slot) => {
+                        slot.gmv_minor.truncate(curve.from as usize);
+                        assert_eq!(slot.gmv_minor.len(), curve.from as usize, "no point is missing");
+                        slot.gmv_minor.extend(&curve.gmv_minor);
+                    }
+                    None => known.curves.push(curve.clone()),
+                }
+            }
+            if frame.trends.is_some() {
+                known.trends.clone_from(&frame.trends);
+            }
+        }
+        known.regions.sort_by_key(|cell| (cell.product, cell.region));
+        known
+    }
+
+    #[test]
+    fn product_frames_go_on_from_any_snapshot() {
+        let (mut publisher, start_ms) = publisher(170_000);
+        let first = publisher.snapshot(0).products;
+        let (mut frames, mut later) = (Vec::new(), Vec::new());
+        let mut joined = None;
+        for step in 1..=1_700_i64 {
+            for body in publisher.step(start_ms + 170_000 + step * 100, 0) {
+                if let Body::Products(products) = body {
+                    assert!(!products.is_empty());
+                    frames.push((*products).clone());
+                    if joined.is_some() {
+                        later.push(*products);
+                    }
+                }
+            }
+            if step == 777 {
+                joined = Some(publisher.snapshot(0).products);
+            }
+        }
+        // Once a second, whatever the steps.
+        assert_eq!(frames.len(), 170);
+        let now = publisher.snapshot(0).products;
+        assert_eq!(applied(first, &frames), now);
+        assert_eq!(applied(joined.unwrap(), &later), now);
+        // A surge began at 00:03; it is said with the curve's point at 00:05.
+        let trends = now.trends.unwrap();
+        let us = publisher.catalogue.by_iso2("US").unwrap().0;
+        assert!(
+            trends
+                .iter()
+                .any(|trend| (trend.product, trend.region) == (0, us) && trend.percent > 300),
+            "{trends:?}"
+        );
+        assert_eq!(now.curves[0].gmv_minor.len(), 2);
+        let row = now.products[0];
+        assert!(
+            row.orders_10s >= row.orders_per_s && row.orders_per_s > 0,
+            "{row:?}"
+        );
+        let ranks: std::collections::BTreeSet<u16> = now.products.iter().map(|row| row.rank).collect();
+        assert_eq!(ranks.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    }
+
+    /// What a restart goes on from is an instant: products, their curves and trends come from the source.
+    #[test]
+    fn a_restart_has_the_products_as_if_it_had_gone_on() {
+        let catalogue = load_catalogue().unwrap();
+        let orders = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/orders-dirty.csv");
+        let sources: [&dyn Fn() -> Box<dyn Source>; 2] = [
+            &|| Box::new(ScenarioSource::load("example-day", Arc::clone(&catalogue)).unwrap()),
+            &|| {
+                let mapping = "uci-online-retail";
+                Box::new(crate::gateway::OrdersSource::open(orders, mapping, Arc::clone(&catalogue)).unwrap())
+            },
+        ];
+        for open in sources {
+            let day = open().hello().day;
+            let from_ms = day.start_ms - 1_500;
+            let mut played = Publisher::new(open(), Arc::clone(&catalogue), from_ms, 1.0).unwrap();
+            for minutes in [1, 37, 310, 526, 700] {
+                let to_ms = day.start_ms + minutes * 60_000 + 4_321;
+                played.step(to_ms, 0);
+                let joined = Publisher::new(open(), Arc::clone(&catalogue), to_ms, 1.0).unwrap();
+                let (mut a, mut b) = (played.snapshot(0).products, joined.snapshot(0).products);
+                assert!(!a.products.is_empty());
+                // Both say all regions of the same products; in a day's first steps few are ranked apart.
+                a.regions.sort_by_key(|cell| (cell.product, cell.region));
+                b.regions.sort_by_key(|cell| (cell.product, cell.region));
+                assert_eq!(a, b, "{} after {minutes} minutes", open().hello().title.en);
+            }
         }
     }
 

@@ -6,10 +6,12 @@
 //! payments a cell has had at an instant is the whole part of its share of the curve (and a fraction of
 //! its own, so that cells don't step together); the n-th payment of a cell has a place, an amount and so
 //! on that depend on the seed, the cell and n alone. So any instant is found without going through the
-//! day, and going through the day comes to the same figures, to the fen.
+//! day, and going through the day comes to the same figures, to the fen. Which rows have which product in
+//! them is a function of the same kind (`products`).
 
 mod curve;
 mod file;
+mod products;
 #[cfg(test)]
 mod tests;
 
@@ -19,12 +21,14 @@ use rand_pcg::rand_core::{RngCore, SeedableRng};
 
 use self::curve::{NoRates, counts_along, monotone};
 use self::file::{DayFile, secs_of};
-use super::source::{Opening, Pulled, Source, SourceError};
+use self::products::Products;
+use super::source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
 use crate::sales::category::MAX_CATEGORIES;
 use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind, RegionId};
+use crate::tally::{MARK_MS, MEAN_SECONDS, Mark, WINDOW_MINUTES};
 use crate::wire::{
-    Cell, Comparison, Counts, Day, Hello, History, Mode, Names, Reached, RegionHistory, Totals, VERSION,
-    WARMTH_HALF_LIFE_MS, Warmth,
+    Cell, Comparison, Counts, Day, Hello, History, Mode, Names, ProductCounts, Reached, RegionHistory,
+    Totals, VERSION, WARMTH_HALF_LIFE_MS, Warmth,
 };
 
 /// Shares change this often.
@@ -93,6 +97,7 @@ struct Model {
     export_below: u32,
     /// Cumulative bounds of the regions that the home region imports from.
     import_from: Vec<(u32, u8)>,
+    products: Products,
 }
 
 /// Cities to draw from in proportion to their population (Vose's alias method), all regions in one table.
@@ -125,6 +130,8 @@ pub struct ScenarioSource {
     region_history: Vec<Vec<i64>>,
     /// When each milestone is passed, as far as found.
     reached: Vec<Option<EventMs>>,
+    /// By product: points of its curve found so far.
+    product_curves: Vec<Vec<i64>>,
 }
 
 fn mix(mut value: u64) -> u64 {
@@ -252,6 +259,83 @@ impl Model {
             );
         }
         block
+    }
+
+    /// How many payments and orders one cell has had before an instant, as [`counts_at`](Self::counts_at) says.
+    fn counts_of(&self, (block, payments, orders): (usize, f64, f64), index: usize) -> (u64, u64) {
+        let from_payments = payments - at(&self.payments, block * BLOCK_SECS);
+        let from_orders = orders - at(&self.orders, block * BLOCK_SECS);
+        let here = block * self.cells.len() + index;
+        let share = at(&self.share, here);
+        self.cells.get(index).map_or((0, 0), |cell| {
+            (
+                (at(&self.cell_payments, here) + share * from_payments + cell.payment_phase) as u64,
+                (at(&self.cell_orders, here) + share * from_orders + cell.order_phase) as u64,
+            )
+        })
+    }
+
+    /// What each product has sold in each cell before an instant: payments and orders with it.
+    fn products_at(&self, ms: EventMs, mut each: impl FnMut(u16, &CellKey, u64, u64)) {
+        let curve = self.curve_at(ms);
+        let mut known = (u32::MAX, (0, 0));
+        for product in &self.products.cells {
+            if known.0 != product.cell {
+                known = (product.cell, self.counts_of(curve, product.cell as usize));
+            }
+            let (payments, orders) = known.1;
+            if let Some(cell) = self.cells.get(product.cell as usize) {
+                each(
+                    product.product,
+                    cell,
+                    product.ladder(Kind::Payment).items(payments),
+                    product.ladder(Kind::Order).items(orders),
+                );
+            }
+        }
+    }
+
+    /// Orders of each product before an instant.
+    fn product_orders_at(&self, ms: EventMs) -> Vec<u64> {
+        let mut sums = vec![0; self.products.list.len()];
+        self.products_at(ms, |product, _, _, orders| {
+            if let Some(sum) = sums.get_mut(usize::from(product)) {
+                *sum += orders;
+            }
+        });
+        sums
+    }
+
+    /// The orders until a whole minute of the day.
+    fn mark_at(&self, minute: i64) -> Mark {
+        let ms = self.start_ms + minute * MARK_MS;
+        let mut regions = vec![0; self.catalogue.regions().len()];
+        self.counts_at(ms, |index, _, orders| {
+            let region = self
+                .cells
+                .get(index)
+                .map_or(usize::MAX, |cell| usize::from(cell.region));
+            if let Some(sum) = regions.get_mut(region) {
+                *sum += orders;
+            }
+        });
+        let mut products = vec![0; self.products.list.len() * regions.len()];
+        self.products_at(ms, |product, cell, _, orders| {
+            let at = usize::from(product) * regions.len() + usize::from(cell.region);
+            if let Some(sum) = products.get_mut(at) {
+                *sum += orders;
+            }
+        });
+        Mark {
+            minute: u32::try_from(minute).unwrap_or(0),
+            regions,
+            products: products
+                .into_iter()
+                .enumerate()
+                .filter(|(_, orders)| *orders > 0)
+                .map(|(at, orders)| (at as u32, orders))
+                .collect(),
+        }
     }
 
     /// The total value when this many payments (a fraction of one included) have been made.
@@ -537,6 +621,15 @@ impl Model {
             Kind::Payment => cell.payment_key,
             Kind::Order => cell.order_key,
         };
+        let (before, first_row) = (lane.count, batch.len() as u64);
+        for product in self.products.of_cell(index) {
+            let ladder = product.ladder(kind);
+            for item in ladder.items(before)..ladder.items(count) {
+                let row = first_row + ladder.row_of(item).saturating_sub(before);
+                let price = self.products.price(product.product);
+                batch.items.push(row as u32, product.product, 1, price);
+            }
+        }
         while lane.count < count {
             let group = lane.count / GROUP;
             self.enter_group(kind, index, cell, group, near, lane);
@@ -598,6 +691,9 @@ fn interleave(batch: &mut Batch) {
     spread(&mut batch.channel, stride);
     spread(&mut batch.amount_minor, stride);
     spread(&mut batch.ships_from, stride);
+    for row in &mut batch.items.row {
+        *row = (u64::from(*row) * stride as u64 % rows as u64) as u32;
+    }
 }
 
 struct Refusal<'a>(&'a str);
@@ -750,6 +846,7 @@ impl ScenarioSource {
         let cells = model.cells.len();
         let milestones = model.hello.milestones_minor.len();
         let regions = model.catalogue.regions().len();
+        let products = model.products.list.len();
         Ok(Self {
             now_ms: model.start_ms,
             model: Arc::new(model),
@@ -758,6 +855,7 @@ impl ScenarioSource {
             history: Vec::new(),
             region_history: vec![Vec::new(); regions],
             reached: vec![None; milestones],
+            product_curves: vec![Vec::new(); products],
         })
     }
 
@@ -828,6 +926,96 @@ impl ScenarioSource {
             }
         });
         cells
+    }
+
+    /// What the products have come to before an instant, in closed form as well.
+    fn products_until(&mut self, ms: EventMs) -> ProductOpening {
+        let model = Arc::clone(&self.model);
+        let many = model.products.list.len();
+        if many == 0 {
+            return ProductOpening::default();
+        }
+        let regions = model.catalogue.regions().len();
+        let mut counts = vec![ProductCounts::default(); many * regions];
+        model.products_at(ms, |product, cell, payments, orders| {
+            let at = usize::from(product) * regions + usize::from(cell.region);
+            if let Some(counts) = counts.get_mut(at) {
+                let units = i64::try_from(payments).unwrap_or(i64::MAX);
+                *counts += ProductCounts {
+                    counts: Counts {
+                        orders,
+                        payments,
+                        gmv_minor: units.saturating_mul(model.products.price(product)),
+                    },
+                    units,
+                };
+            }
+        });
+        let cells = counts
+            .into_iter()
+            .enumerate()
+            .filter(|(_, counts)| *counts != ProductCounts::default())
+            .map(|(at, counts)| ((at / regions) as u16, Some((at % regions) as u8), counts))
+            .collect();
+
+        let second_ms = ms - ms.rem_euclid(1_000);
+        let mut instants: Vec<EventMs> = (0..=MEAN_SECONDS as i64)
+            .rev()
+            .map(|back| second_ms - back * 1_000)
+            .collect();
+        instants.push(ms);
+        let orders: Vec<Vec<u64>> = instants
+            .iter()
+            .map(|instant| model.product_orders_at(*instant))
+            .collect();
+        let seconds = orders
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [from, to] => Some(
+                    from.iter()
+                        .zip(to)
+                        .map(|(from, to)| u32::try_from(to - from).unwrap_or(u32::MAX))
+                        .collect(),
+                ),
+                _ => None,
+            })
+            .collect();
+
+        let into_ms = ms.min(model.end_ms) - model.start_ms;
+        let (mut marks, mut curves) = (Vec::new(), vec![Vec::new(); many]);
+        if into_ms >= 0 {
+            let minute = into_ms / MARK_MS;
+            let first = (minute - WINDOW_MINUTES as i64).max(0);
+            marks.extend((first..=minute).map(|minute| model.mark_at(minute)));
+            let step_ms = curve_step_ms(&model.hello.day);
+            let points = usize::try_from(into_ms / step_ms).unwrap_or(0) + 1;
+            while self
+                .product_curves
+                .first()
+                .is_some_and(|curve| curve.len() < points)
+            {
+                let point = self.product_curves.first().map_or(0, Vec::len) as i64;
+                let mut sums = vec![0_i64; many];
+                model.products_at(model.start_ms + point * step_ms, |product, _, payments, _| {
+                    if let Some(sum) = sums.get_mut(usize::from(product)) {
+                        let units = i64::try_from(payments).unwrap_or(i64::MAX);
+                        *sum += units.saturating_mul(model.products.price(product));
+                    }
+                });
+                for (curve, sum) in self.product_curves.iter_mut().zip(sums) {
+                    curve.push(sum);
+                }
+            }
+            for (curve, known) in curves.iter_mut().zip(&self.product_curves) {
+                curve.extend(known.iter().take(points));
+            }
+        }
+        ProductOpening {
+            cells,
+            seconds,
+            marks,
+            curves,
+        }
     }
 
     fn history_until(&mut self, ms: EventMs) -> History {
@@ -1204,8 +1392,20 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         },
         comparisons,
         milestones_minor,
+        products: Vec::new(),
     };
-    Ok(Model {
+    let payment_minor: Vec<f64> = (0..blocks)
+        .map(|block| {
+            let (from, to) = (block * BLOCK_SECS, ((block + 1) * BLOCK_SECS).min(secs));
+            let paid = at(&payments, to) - at(&payments, from);
+            if paid >= 1.0 {
+                (at(&value, to) - at(&value, from)) / paid
+            } else {
+                f64::INFINITY
+            }
+        })
+        .collect();
+    let mut model = Model {
         places: Places::new(&catalogue),
         catalogue,
         hello,
@@ -1230,7 +1430,22 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         import_below: bound(import_share),
         export_below: bound(export_share),
         import_from,
-    })
+        products: Products::default(),
+    };
+    model.products = products::build(
+        file,
+        &model.catalogue,
+        home.map(|home| home.0),
+        secs,
+        &model.cells,
+        &payment_minor,
+        |index, second| {
+            let ms = start_ms + second as i64 * 1_000;
+            model.counts_of(model.curve_at(ms), index)
+        },
+    )?;
+    model.hello.products = model.products.list.clone();
+    Ok(model)
 }
 
 impl Source for ScenarioSource {
@@ -1282,6 +1497,7 @@ impl Source for ScenarioSource {
             warmth: model.warmth_at(to_ms),
             peak_orders,
             peak_payments,
+            products: self.products_until(to_ms),
         })
     }
 

@@ -1,7 +1,8 @@
 //! Where orders and payments come from.
 
 use crate::sales::{Batch, EventMs};
-use crate::wire::{Cell, Hello, History, Notice, Reached, Totals, Warmth};
+use crate::tally::Mark;
+use crate::wire::{Cell, Day, Hello, History, Notice, ProductCounts, Reached, Totals, Warmth};
 
 /// A source of orders and payments, in event time.
 ///
@@ -61,6 +62,35 @@ pub struct Opening {
     pub peak_orders: (u64, EventMs),
     /// Highest payments/s and when.
     pub peak_payments: (u64, EventMs),
+    /// The products of the source's `hello`; empty where it has none.
+    pub products: ProductOpening,
+}
+
+/// The state of the products at an instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductOpening {
+    /// Per product and region, or no region for what has no place: counts. Those that have any.
+    pub cells: Vec<(u16, Option<u8>, ProductCounts)>,
+    /// Orders of each product in the last [`MEAN_SECONDS`](crate::tally::MEAN_SECONDS) full seconds, the
+    /// newest last, and after them those in the instant's own second until then.
+    pub seconds: Vec<Vec<u32>>,
+    /// Marks of the last whole minutes of the day, the newest last; none before the day's start.
+    pub marks: Vec<Mark>,
+    /// By product: cumulative value in minor units at the day's start, + [`curve_step_ms`], … until the
+    /// instant; none before the day's start.
+    pub curves: Vec<Vec<i64>>,
+}
+
+/// Distance of the points of the products' curves, for as many of them as [`MAX_CURVE`]; longer days get
+/// multiples of it.
+pub const CURVE_STEP_MS: i64 = 300_000;
+/// Most steps of a product's curve.
+pub const MAX_CURVE: i64 = 1_000;
+
+/// Distance of the points of the products' curves on a day, in milliseconds: whole minutes.
+pub fn curve_step_ms(day: &Day) -> i64 {
+    let span_ms = day.end_ms.saturating_sub(day.start_ms).max(1);
+    CURVE_STEP_MS * ((span_ms - 1) / (CURVE_STEP_MS * MAX_CURVE) + 1)
 }
 
 /// Why a source can't go on.

@@ -34,6 +34,44 @@ pub struct Batch {
     pub amount_minor: Vec<i64>,
     /// The region that the goods ship from ([`super::RegionId`]), or [`Batch::DOMESTIC`].
     pub ships_from: Vec<u8>,
+    /// What was bought, as far as it is a product of the feed. A row may have none, or several.
+    pub items: Items,
+}
+
+/// The products in a batch's rows, as columns of equal length: a small table beside the rows, because a
+/// basket has several products and most rows have none that is followed.
+///
+/// Region, category and channel of an item are those of its row. A row names a product at most once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Items {
+    /// The batch's row that each item is in, from 0.
+    pub row: Vec<u32>,
+    /// The product of each item ([`super::ProductId`]).
+    pub product: Vec<u16>,
+    /// Pieces of each item; below zero for what came back.
+    pub units: Vec<i32>,
+    /// The part of the row's amount that is the item's, in minor units; below zero for a correction.
+    pub amount_minor: Vec<i64>,
+}
+
+impl Items {
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.row.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.row.is_empty()
+    }
+
+    /// Adds one item.
+    pub fn push(&mut self, row: u32, product: u16, units: i32, amount_minor: i64) {
+        self.row.push(row);
+        self.product.push(product);
+        self.units.push(units);
+        self.amount_minor.push(amount_minor);
+    }
 }
 
 impl Batch {
@@ -53,6 +91,7 @@ impl Batch {
             channel: Vec::new(),
             amount_minor: Vec::new(),
             ships_from: Vec::new(),
+            items: Items::default(),
         }
     }
 

@@ -56,3 +56,21 @@ pub struct Rates {
     /// When that was.
     pub peak_payments_at_ms: EventMs,
 }
+
+/// Cumulative counts of a product since the day's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductCounts {
+    /// Orders and payments with the product in them, and the product's own part of their value.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Pieces in what carries the value, so that value ÷ units is the mean price; returned ones taken off.
+    pub units: i64,
+}
+
+impl std::ops::AddAssign for ProductCounts {
+    /// Adds; holds at the bounds of 64 bits.
+    fn add_assign(&mut self, other: Self) {
+        self.counts += other.counts;
+        self.units = self.units.saturating_add(other.units);
+    }
+}

@@ -2,10 +2,13 @@
 
 pub mod counts;
 pub mod meter;
+pub mod product;
 
-pub use counts::{Counts, Rates, Totals};
+pub use counts::{Counts, ProductCounts, Rates, Totals};
 pub use meter::Meter;
+pub use product::{MARK_MS, MEAN_SECONDS, Mark, Minutes, ProductMeter, WINDOW_MINUTES};
 
+use self::product::ProductTally;
 use crate::sales::{Batch, Channel, Kind};
 
 /// Why a batch, a cell or another tally was refused. Nothing of it was counted.
@@ -24,7 +27,7 @@ pub enum TallyError {
     /// A number that the catalogue or the list of categories doesn't have.
     #[error("{what} {number} doesn't exist: there are {count}, counted from 0")]
     Unknown {
-        /// A place, region, category or channel.
+        /// A place, region, category, channel or product, or an item's row.
         what: &'static str,
         /// The number.
         number: u64,
@@ -39,12 +42,12 @@ pub enum TallyError {
     },
     /// Two tallies of different shapes.
     #[error(
-        "tallies of different shape can't be merged: regions, categories and the kind that GMV counts must agree"
+        "tallies of different shape can't be merged: regions, categories, products and the kind that GMV counts must agree"
     )]
     Shape,
 }
 
-/// Counts of orders, payments and value by region, category and channel.
+/// Counts of orders, payments and value by region, category and channel; and of products by region.
 ///
 /// Everything is exact. Each cell and each sum fits in 64 bits at any time: a batch that could break
 /// this is refused as a whole before a row of it is counted.
@@ -62,6 +65,7 @@ pub struct Tally {
     corrected_minor: i64,
     /// The sum of the absolute values of everything counted: bounds every other sum.
     volume_minor: i64,
+    products: ProductTally,
 }
 
 impl Tally {
@@ -79,7 +83,19 @@ impl Tally {
             corrections: 0,
             corrected_minor: 0,
             volume_minor: 0,
+            products: ProductTally::default(),
         }
+    }
+
+    /// The same tally, empty still, with so many products; without this it passes over a batch's items.
+    pub fn with_products(mut self, products: usize) -> Self {
+        self.products = ProductTally::new(products, self.regions);
+        self
+    }
+
+    /// How many products it counts.
+    pub fn products(&self) -> usize {
+        self.products.products()
     }
 
     /// Which kind carries the value.
@@ -145,6 +161,7 @@ impl Tally {
     pub fn add(&mut self, batch: &Batch) -> Result<(), TallyError> {
         self.check(batch)?;
         let carries = batch.kind == self.gmv_counts;
+        let product_volume = self.products.check(batch, carries)?;
         if carries {
             let sum: u128 = batch
                 .amount_minor
@@ -189,6 +206,8 @@ impl Tally {
                 self.corrected_minor -= *amount;
             }
         }
+        self.products
+            .add(batch, &self.region_of_place, carries, product_volume);
         Ok(())
     }
 
@@ -200,9 +219,11 @@ impl Tally {
         if self.regions != other.regions
             || self.categories != other.categories
             || self.gmv_counts != other.gmv_counts
+            || !self.products.same_shape(&other.products)
         {
             return Err(TallyError::Shape);
         }
+        let product_volume = self.products.volume_with(&other.products)?;
         self.volume_minor = self
             .volume_minor
             .checked_add(other.volume_minor)
@@ -210,6 +231,7 @@ impl Tally {
         for (mine, theirs) in self.cells.iter_mut().zip(&other.cells) {
             *mine += *theirs;
         }
+        self.products.merge(&other.products, product_volume);
         self.loose += other.loose;
         self.corrections += other.corrections;
         self.corrected_minor += other.corrected_minor;
@@ -257,6 +279,48 @@ impl Tally {
         self.corrections = self.corrections.saturating_add(totals.corrections);
         self.corrected_minor += totals.corrected_minor;
         Ok(())
+    }
+
+    /// Takes over what a source says of a product before it was joined, in a region or without one.
+    ///
+    /// # Errors
+    /// [`TallyError`] for a product or region that can't be; this tally is then to be thrown away.
+    pub fn open_product(
+        &mut self,
+        product: u16,
+        region: Option<u8>,
+        counts: ProductCounts,
+    ) -> Result<(), TallyError> {
+        self.products.open(product, region, counts)
+    }
+
+    /// A product's counts over all regions, what has no place included; zeros for one that doesn't exist.
+    pub fn product(&self, product: u16) -> ProductCounts {
+        self.products.product(product)
+    }
+
+    /// A product's counts by region number; empty for one that doesn't exist.
+    pub fn product_regions(&self, product: u16) -> &[ProductCounts] {
+        self.products.regions_of(product)
+    }
+
+    /// The orders until now, as the mark of a whole minute of the day.
+    pub fn mark(&self, minute: u32) -> Mark {
+        let mut products = Vec::new();
+        for product in 0..self.products() {
+            for (region, counts) in self.product_regions(product as u16).iter().enumerate() {
+                if counts.counts.orders > 0 {
+                    products.push(((product * self.regions + region) as u32, counts.counts.orders));
+                }
+            }
+        }
+        Mark {
+            minute,
+            regions: (0..self.regions)
+                .map(|region| self.region(region as u8).orders)
+                .collect(),
+            products,
+        }
     }
 
     fn take_volume(&mut self, amount_minor: i64) -> Result<(), TallyError> {

@@ -7,9 +7,10 @@ use super::*;
 const REGION_OF_PLACE: [u8; 6] = [0, 0, 1, 2, 2, 2];
 const REGIONS: usize = 4;
 const CATEGORIES: usize = 3;
+const PRODUCTS: usize = 5;
 
 fn tally(gmv_counts: Kind) -> Tally {
-    Tally::new(REGION_OF_PLACE.to_vec(), REGIONS, CATEGORIES, gmv_counts)
+    Tally::new(REGION_OF_PLACE.to_vec(), REGIONS, CATEGORIES, gmv_counts).with_products(PRODUCTS)
 }
 
 fn row() -> impl Strategy<Value = (u16, u8, u8, i64)> {
@@ -20,7 +21,14 @@ fn row() -> impl Strategy<Value = (u16, u8, u8, i64)> {
 fn batch(kind: Kind, rows: &[(u16, u8, u8, i64)]) -> Batch {
     let mut batch = Batch::new(kind, 0, 100);
     for (place, category, channel, amount) in rows {
+        let row = batch.len() as u32;
         batch.push(*place, *category, *channel, *amount, Batch::DOMESTIC);
+        // Some rows have no product, some have two.
+        for product in 0..(*amount).rem_euclid(3) {
+            let number = ((*amount).rem_euclid(4) + product) as u16;
+            let units = if *amount < 0 { -2 } else { 1 + product as i32 };
+            batch.items.push(row, number, units, amount / 2);
+        }
     }
     batch
 }
@@ -99,6 +107,64 @@ proptest! {
     }
 
     #[test]
+    fn products_add_up_over_regions_and_open_as_they_were(
+        rows in prop::collection::vec(row(), 0..200),
+        kind in kind(),
+        carries in kind(),
+    ) {
+        let mut tally_a = tally(carries);
+        let batch = batch(kind, &rows);
+        tally_a.add(&batch).unwrap();
+        let mut tally_b = tally(carries);
+        let mut gmv = 0;
+        for product in 0..PRODUCTS as u16 {
+            let mut rest = tally_a.product(product);
+            gmv += rest.counts.gmv_minor;
+            for (region, counts) in tally_a.product_regions(product).iter().enumerate() {
+                tally_b.open_product(product, Some(region as u8), *counts).unwrap();
+                rest.counts.orders -= counts.counts.orders;
+                rest.counts.payments -= counts.counts.payments;
+                rest.counts.gmv_minor -= counts.counts.gmv_minor;
+                rest.units -= counts.units;
+            }
+            tally_b.open_product(product, None, rest).unwrap();
+            prop_assert_eq!(tally_a.product(product), tally_b.product(product));
+            prop_assert_eq!(tally_a.product_regions(product), tally_b.product_regions(product));
+        }
+        let carried = i64::from(kind == carries);
+        prop_assert_eq!(gmv, batch.items.amount_minor.iter().sum::<i64>() * carried);
+    }
+
+    #[test]
+    fn a_product_meter_loses_no_order(
+        spans in prop::collection::vec((0_usize..20, 1_i64..3_000), 1..30),
+    ) {
+        let mut meter = ProductMeter::new(2, 0);
+        let (mut now, mut rows) = (0, 0);
+        for (count, span) in spans {
+            let mut batch = Batch::new(Kind::Order, now, now + span);
+            for row in 0..count {
+                batch.push(0, 0, 0, 1, Batch::DOMESTIC);
+                batch.items.push(row as u32, 1, 1, 1);
+            }
+            meter.add(&batch);
+            now += span;
+            rows += count as u64;
+            meter.advance(now);
+        }
+        // Ten seconds hold what the last ten had; a long wait leaves nothing.
+        meter.advance(now + 1_000);
+        let (last, ten) = meter.orders(1);
+        prop_assert!(last <= ten && ten <= rows);
+        if now <= 9_000 {
+            prop_assert_eq!(ten, rows);
+        }
+        prop_assert_eq!(meter.orders(0), (0, 0));
+        meter.advance(now + 60_000);
+        prop_assert_eq!(meter.orders(1), (0, 0));
+    }
+
+    #[test]
     fn what_was_opened_counts_as_if_it_had_been_added(rows in prop::collection::vec(row(), 0..200)) {
         let mut tally_a = tally(Kind::Payment);
         tally_a.add(&batch(Kind::Payment, &rows)).unwrap();
@@ -158,6 +224,23 @@ fn a_wrong_batch_is_refused_as_a_whole() {
         let error = tally.add(&batch(Kind::Payment, &rows)).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
+    for (spoil, word) in [
+        (
+            |items: &mut crate::sales::Items| items.product[0] = 5,
+            "product 5",
+        ),
+        (|items: &mut crate::sales::Items| items.row[0] = 1, "row 1"),
+        (
+            |items: &mut crate::sales::Items| items.units.clear(),
+            "items.units",
+        ),
+    ] as [(fn(&mut crate::sales::Items), &str); 3]
+    {
+        let mut spoilt = batch(Kind::Payment, &[(0, 0, 0, 5)]);
+        spoil(&mut spoilt.items);
+        let error = tally.add(&spoilt).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
     let huge = [(0, 0, 0, i64::MAX), (1, 0, 0, 1)];
     assert!(matches!(
         tally.add(&batch(Kind::Payment, &huge)),
@@ -168,6 +251,8 @@ fn a_wrong_batch_is_refused_as_a_whole() {
     assert_eq!(tally, before);
     let other = Tally::new(Vec::new(), REGIONS, 2, Kind::Payment);
     assert_eq!(tally.merge(&other), Err(TallyError::Shape));
+    let other = Tally::new(REGION_OF_PLACE.to_vec(), REGIONS, CATEGORIES, Kind::Payment);
+    assert_eq!(tally.merge(&other), Err(TallyError::Shape), "other products");
 }
 
 #[test]

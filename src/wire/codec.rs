@@ -5,11 +5,13 @@ use serde::Deserialize;
 
 use super::frame::{
     Arcs, Body, Bye, Cell, Comparison, Counts, Day, Frame, Heartbeat, Hello, History, Keyed, Level, Lights,
-    MAX_FRAME_BYTES, Mode, Names, Notice, Position, Rates, Reached, RegionHistory, Snapshot, Subscribe, Tick,
-    Totals, Warmth,
+    MAX_CURVE_POINTS, MAX_DETAILED_PRODUCTS, MAX_FRAME_BYTES, Mode, Names, Notice, Position, ProductCell,
+    ProductCounts, ProductCurve, ProductInfo, ProductRow, Products, Rates, Reached, RegionHistory, Snapshot,
+    Subscribe, Tick, Totals, Trend, Warmth,
 };
 use super::proto;
-use crate::sales::{Currency, Kind};
+use crate::insight::MAX_TRENDS;
+use crate::sales::{Currency, Kind, MAX_PRODUCTS};
 
 /// The largest message that a client may send, in bytes.
 pub const MAX_SUBSCRIBE_BYTES: usize = 64 << 10;
@@ -58,6 +60,16 @@ pub enum CodecError {
         len: usize,
         /// The length of the others.
         expected: usize,
+    },
+    /// More rows than a frame may have.
+    #[error("{what}: {count}, at most {limit} are allowed")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many may be.
+        limit: usize,
     },
     /// A value outside its list.
     #[error("{field} is {value}, which means nothing in this version of the protocol")]
@@ -141,6 +153,7 @@ pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
         "heartbeat" => Body::Heartbeat(read(bytes)?),
         "notice" => Body::Notice(read(bytes)?),
         "bye" => Body::Bye(read(bytes)?),
+        "products" => Body::Products(read(bytes)?),
         _ => Body::Unknown(head.kind),
     };
     check(&body)?;
@@ -314,6 +327,46 @@ fn same(column: &'static str, len: usize, expected: usize) -> Result<()> {
     Ok(())
 }
 
+fn at_most(what: &'static str, count: usize, limit: usize) -> Result<()> {
+    if count > limit {
+        return Err(CodecError::TooMany { what, count, limit });
+    }
+    Ok(())
+}
+
+/// A frame can't make its reader hold more than the protocol's bounds, and names no product beyond them.
+fn check_products(products: &Products) -> Result<()> {
+    at_most("products.products", products.products.len(), MAX_PRODUCTS)?;
+    at_most(
+        "products.regions",
+        products.regions.len(),
+        MAX_DETAILED_PRODUCTS * 256,
+    )?;
+    at_most("products.curves", products.curves.len(), MAX_DETAILED_PRODUCTS)?;
+    let trends = products.trends.as_deref().unwrap_or(&[]);
+    at_most(
+        "products.trends",
+        trends.len(),
+        MAX_DETAILED_PRODUCTS * MAX_TRENDS,
+    )?;
+    for curve in &products.curves {
+        let points = (curve.from as usize).saturating_add(curve.gmv_minor.len());
+        at_most("products.curves.gmv_minor", points, MAX_CURVE_POINTS)?;
+    }
+    let highest = products
+        .products
+        .iter()
+        .map(|row| row.id)
+        .chain(products.regions.iter().map(|row| row.product))
+        .chain(products.curves.iter().map(|row| row.product))
+        .chain(trends.iter().map(|row| row.product))
+        .max();
+    match highest {
+        Some(highest) if usize::from(highest) >= MAX_PRODUCTS => Err(unknown("products.id", highest)),
+        _ => Ok(()),
+    }
+}
+
 /// Columns that belong together are of one length, whatever they came in.
 fn check(body: &Body) -> Result<()> {
     match body {
@@ -323,18 +376,25 @@ fn check(body: &Body) -> Result<()> {
             same("arcs.to_place", arcs.to_place.len(), arcs.from_region.len())?;
             same("arcs.parcels", arcs.parcels.len(), arcs.from_region.len())
         }
-        Body::Snapshot(snapshot) => same(
-            "warmth.level",
-            snapshot.warmth.level.len(),
-            snapshot.warmth.place.len(),
-        ),
-        Body::Hello(hello) => hello.comparisons.iter().try_for_each(|comparison| {
+        Body::Snapshot(snapshot) => {
+            check_products(&snapshot.products)?;
             same(
-                "comparisons.gmv_minor",
-                comparison.gmv_minor.len(),
-                comparison.at_ms.len(),
+                "warmth.level",
+                snapshot.warmth.level.len(),
+                snapshot.warmth.place.len(),
             )
-        }),
+        }
+        Body::Hello(hello) => {
+            at_most("hello.products", hello.products.len(), MAX_PRODUCTS)?;
+            hello.comparisons.iter().try_for_each(|comparison| {
+                same(
+                    "comparisons.gmv_minor",
+                    comparison.gmv_minor.len(),
+                    comparison.at_ms.len(),
+                )
+            })
+        }
+        Body::Products(products) => check_products(products),
         Body::Tick(_) | Body::Heartbeat(_) | Body::Notice(_) | Body::Bye(_) | Body::Unknown(_) => Ok(()),
     }
 }
@@ -371,13 +431,13 @@ column!(put_u32, get_u32, u32);
 column!(put_u64, get_u64, u64);
 column!(put_i64, get_i64, i64);
 
-/// The numbers of the types, 1 to 7; a body's field is 10 more.
-const KINDS: std::ops::RangeInclusive<u32> = 1..=7;
+/// The numbers of the types, 1 to 8; a body's field is 10 more.
+const KINDS: std::ops::RangeInclusive<u32> = 1..=8;
 
 fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
     Ok(match body {
         Body::Hello(hello) => (1, proto::Body::Hello(put_hello(hello))),
-        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(put_snapshot(snapshot))),
+        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(Box::new(put_snapshot(snapshot)))),
         Body::Tick(tick) => (3, proto::Body::Tick(put_tick(tick))),
         Body::Lights(lights) => (4, proto::Body::Lights(put_lights(lights))),
         Body::Heartbeat(beat) => (
@@ -410,6 +470,7 @@ fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
                 retry_after_ms: bye.retry_after_ms,
             }),
         ),
+        Body::Products(products) => (8, proto::Body::Products(put_products(products))),
         Body::Unknown(kind) => {
             return Err(CodecError::Unknown {
                 field: "kind",
@@ -422,7 +483,7 @@ fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
 fn from_proto(body: proto::Body) -> Result<Body> {
     Ok(match body {
         proto::Body::Hello(hello) => Body::Hello(Box::new(get_hello(hello)?)),
-        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(snapshot)?)),
+        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(*snapshot)?)),
         proto::Body::Tick(tick) => Body::Tick(Box::new(get_tick(tick)?)),
         proto::Body::Lights(lights) => Body::Lights(get_lights(lights)?),
         proto::Body::Heartbeat(beat) => Body::Heartbeat(Heartbeat {
@@ -447,6 +508,7 @@ fn from_proto(body: proto::Body) -> Result<Body> {
             text: bye.text,
             retry_after_ms: bye.retry_after_ms,
         }),
+        proto::Body::Products(products) => Body::Products(Box::new(get_products(products)?)),
     })
 }
 
@@ -521,6 +583,15 @@ fn put_hello(hello: &Hello) -> proto::Hello {
             })
             .collect(),
         milestones_minor_i64: put_i64(hello.milestones_minor.iter().copied()),
+        products: hello
+            .products
+            .iter()
+            .map(|product| proto::ProductInfo {
+                id: product.id.clone(),
+                names: Some(put_names(&product.names)),
+                category: u32::from(product.category),
+            })
+            .collect(),
     }
 }
 
@@ -562,6 +633,18 @@ fn get_hello(hello: proto::Hello) -> Result<Hello> {
             })
             .collect::<Result<_>>()?,
         milestones_minor: get_i64("hello.milestones_minor", &hello.milestones_minor_i64)?,
+        products: hello
+            .products
+            .into_iter()
+            .map(|product| {
+                Ok(ProductInfo {
+                    id: product.id,
+                    names: get_names(product.names),
+                    category: u8::try_from(product.category)
+                        .map_err(|_| unknown("hello.products.category", product.category))?,
+                })
+            })
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -753,6 +836,7 @@ fn put_snapshot(snapshot: &Snapshot) -> proto::Snapshot {
             place_u16: put_u16(snapshot.warmth.place.iter().copied()),
             level_u8: snapshot.warmth.level.clone(),
         }),
+        products: (!snapshot.products.is_empty()).then(|| put_products(&snapshot.products)),
     }
 }
 
@@ -790,7 +874,154 @@ fn get_snapshot(snapshot: proto::Snapshot) -> Result<Snapshot> {
             place: get_u16("warmth.place", &warmth.place_u16)?,
             level: warmth.level_u8,
         },
+        products: get_products(snapshot.products.unwrap_or_default())?,
     })
+}
+
+fn put_products(products: &Products) -> proto::Products {
+    let rows = &products.products;
+    let cells = &products.regions;
+    proto::Products {
+        event_ms: products.event_ms,
+        products: (!rows.is_empty()).then(|| proto::ProductColumns {
+            id_u16: put_u16(rows.iter().map(|row| row.id)),
+            orders_u64: put_u64(rows.iter().map(|row| row.counts.counts.orders)),
+            payments_u64: put_u64(rows.iter().map(|row| row.counts.counts.payments)),
+            gmv_minor_i64: put_i64(rows.iter().map(|row| row.counts.counts.gmv_minor)),
+            units_i64: put_i64(rows.iter().map(|row| row.counts.units)),
+            orders_per_s_u64: put_u64(rows.iter().map(|row| row.orders_per_s)),
+            orders_10s_u64: put_u64(rows.iter().map(|row| row.orders_10s)),
+            rank_u16: put_u16(rows.iter().map(|row| row.rank)),
+        }),
+        regions: (!cells.is_empty()).then(|| proto::ProductCellColumns {
+            product_u16: put_u16(cells.iter().map(|row| row.product)),
+            region_u8: cells.iter().map(|row| row.region).collect(),
+            orders_u64: put_u64(cells.iter().map(|row| row.counts.counts.orders)),
+            payments_u64: put_u64(cells.iter().map(|row| row.counts.counts.payments)),
+            gmv_minor_i64: put_i64(cells.iter().map(|row| row.counts.counts.gmv_minor)),
+            units_i64: put_i64(cells.iter().map(|row| row.counts.units)),
+        }),
+        step_ms: products.step_ms,
+        curves: products
+            .curves
+            .iter()
+            .map(|curve| proto::ProductCurve {
+                product: u32::from(curve.product),
+                from: curve.from,
+                gmv_minor_i64: put_i64(curve.gmv_minor.iter().copied()),
+            })
+            .collect(),
+        trends: products.trends.as_ref().map(|trends| proto::TrendColumns {
+            product_u16: put_u16(trends.iter().map(|trend| trend.product)),
+            region_u8: trends.iter().map(|trend| trend.region).collect(),
+            percent_u32: put_u32(trends.iter().map(|trend| trend.percent)),
+        }),
+    }
+}
+
+/// The columns of products' counts, checked against the number of rows.
+fn get_product_counts(
+    rows: usize,
+    orders: &[u8],
+    payments: &[u8],
+    gmv: &[u8],
+    units: &[u8],
+) -> Result<Vec<ProductCounts>> {
+    let counts = get_count_columns(rows, orders, payments, gmv)?;
+    let units = get_i64("units", units)?;
+    same("units", units.len(), rows)?;
+    let counts = counts.into_iter().zip(units);
+    Ok(counts
+        .map(|(counts, units)| ProductCounts { counts, units })
+        .collect())
+}
+
+fn get_products(products: proto::Products) -> Result<Products> {
+    let rows = products.products.unwrap_or_default();
+    let id = get_u16("products.id", &rows.id_u16)?;
+    let counts = get_product_counts(
+        id.len(),
+        &rows.orders_u64,
+        &rows.payments_u64,
+        &rows.gmv_minor_i64,
+        &rows.units_i64,
+    )?;
+    let orders_per_s = get_u64("products.orders_per_s", &rows.orders_per_s_u64)?;
+    let orders_10s = get_u64("products.orders_10s", &rows.orders_10s_u64)?;
+    let rank = get_u16("products.rank", &rows.rank_u16)?;
+    same("products.orders_per_s", orders_per_s.len(), id.len())?;
+    same("products.orders_10s", orders_10s.len(), id.len())?;
+    same("products.rank", rank.len(), id.len())?;
+
+    let cells = products.regions.unwrap_or_default();
+    let product = get_u16("products.regions.product", &cells.product_u16)?;
+    same("products.regions.region", cells.region_u8.len(), product.len())?;
+    let cell_counts = get_product_counts(
+        product.len(),
+        &cells.orders_u64,
+        &cells.payments_u64,
+        &cells.gmv_minor_i64,
+        &cells.units_i64,
+    )?;
+
+    Ok(Products {
+        event_ms: products.event_ms,
+        products: id
+            .into_iter()
+            .zip(counts)
+            .zip(orders_per_s)
+            .zip(orders_10s)
+            .zip(rank)
+            .map(|((((id, counts), orders_per_s), orders_10s), rank)| ProductRow {
+                id,
+                counts,
+                orders_per_s,
+                orders_10s,
+                rank,
+            })
+            .collect(),
+        regions: product
+            .into_iter()
+            .zip(cells.region_u8)
+            .zip(cell_counts)
+            .map(|((product, region), counts)| ProductCell {
+                product,
+                region,
+                counts,
+            })
+            .collect(),
+        step_ms: products.step_ms,
+        curves: products
+            .curves
+            .into_iter()
+            .map(|curve| {
+                Ok(ProductCurve {
+                    product: u16::try_from(curve.product)
+                        .map_err(|_| unknown("products.curves.product", curve.product))?,
+                    from: curve.from,
+                    gmv_minor: get_i64("products.curves.gmv_minor", &curve.gmv_minor_i64)?,
+                })
+            })
+            .collect::<Result<_>>()?,
+        trends: products.trends.map(get_trends).transpose()?,
+    })
+}
+
+fn get_trends(columns: proto::TrendColumns) -> Result<Vec<Trend>> {
+    let product = get_u16("products.trends.product", &columns.product_u16)?;
+    let percent = get_u32("products.trends.percent", &columns.percent_u32)?;
+    same("products.trends.region", columns.region_u8.len(), product.len())?;
+    same("products.trends.percent", percent.len(), product.len())?;
+    Ok(product
+        .into_iter()
+        .zip(columns.region_u8)
+        .zip(percent)
+        .map(|((product, region), percent)| Trend {
+            product,
+            region,
+            percent,
+        })
+        .collect())
 }
 
 fn put_tick(tick: &Tick) -> proto::Tick {
@@ -930,6 +1161,59 @@ mod tests {
         (any::<String>(), any::<String>()).prop_map(|(en, zh)| Names { en, zh })
     }
 
+    fn product_counts() -> impl Strategy<Value = ProductCounts> {
+        (counts(), any::<i64>()).prop_map(|(counts, units)| ProductCounts { counts, units })
+    }
+
+    fn products() -> impl Strategy<Value = Products> {
+        let number = || 0..MAX_PRODUCTS as u16;
+        let row = (number(), product_counts(), any::<(u64, u64, u16)>()).prop_map(|(id, counts, more)| {
+            ProductRow {
+                id,
+                counts,
+                orders_per_s: more.0,
+                orders_10s: more.1,
+                rank: more.2,
+            }
+        });
+        let cell =
+            (number(), any::<u8>(), product_counts()).prop_map(|(product, region, counts)| ProductCell {
+                product,
+                region,
+                counts,
+            });
+        let curve =
+            (number(), 0..9_000_u32, vec(any::<i64>(), 0..5)).prop_map(|(product, from, gmv_minor)| {
+                ProductCurve {
+                    product,
+                    from,
+                    gmv_minor,
+                }
+            });
+        let trend = (number(), any::<(u8, u32)>()).prop_map(|(product, (region, percent))| Trend {
+            product,
+            region,
+            percent,
+        });
+        (
+            any::<(i64, i64)>(),
+            vec(row, 0..6),
+            vec(cell, 0..6),
+            vec(curve, 0..3),
+            proptest::option::of(vec(trend, 0..4)),
+        )
+            .prop_map(
+                |((event_ms, step_ms), products, regions, curves, trends)| Products {
+                    event_ms,
+                    products,
+                    regions,
+                    step_ms,
+                    curves,
+                    trends,
+                },
+            )
+    }
+
     fn body() -> impl Strategy<Value = Body> {
         let tick = || {
             (
@@ -980,9 +1264,15 @@ mod tests {
                     .map(|(region, gmv_minor)| RegionHistory { region, gmv_minor })
                     .collect(),
             });
-        let snapshot =
-            (tick(), history, vec(any::<(u16, u8)>(), 0..6)).prop_map(|(tick, history, warmth)| {
+        let snapshot = (tick(), history, vec(any::<(u16, u8)>(), 0..6), products()).prop_map(
+            |(tick, history, warmth, products)| {
                 let (place, level) = warmth.into_iter().unzip();
+                // A feed without products says nothing of them.
+                let products = if products.is_empty() {
+                    Products::default()
+                } else {
+                    products
+                };
                 Body::Snapshot(Box::new(Snapshot {
                     event_ms: tick.event_ms,
                     published_ms: tick.published_ms,
@@ -996,8 +1286,10 @@ mod tests {
                     history,
                     reached: tick.reached,
                     warmth: Warmth { place, level },
+                    products,
                 }))
-            });
+            },
+        );
         let lights = (
             any::<(i64, i64, u32, u64)>(),
             vec(any::<(u16, u8)>(), 0..50),
@@ -1032,8 +1324,9 @@ mod tests {
                 vec((names(), vec(any::<(i64, i64)>(), 0..4)), 0..2),
             ),
             vec(any::<i64>(), 0..5),
+            vec((any::<String>(), names(), any::<u8>()), 0..4),
         )
-            .prop_map(|(a, b, c, milestones_minor)| {
+            .prop_map(|(a, b, c, milestones_minor, products)| {
                 Body::Hello(Box::new(Hello {
                     version: a.0,
                     server: a.1,
@@ -1063,6 +1356,10 @@ mod tests {
                         })
                         .collect(),
                     milestones_minor,
+                    products: products
+                        .into_iter()
+                        .map(|(id, names, category)| ProductInfo { id, names, category })
+                        .collect(),
                 }))
             });
         prop_oneof![
@@ -1070,6 +1367,7 @@ mod tests {
             snapshot,
             tick().prop_map(|tick| Body::Tick(Box::new(tick))),
             lights,
+            products().prop_map(|products| Body::Products(Box::new(products))),
             (any::<(i64, i64, bool)>(), mode()).prop_map(|(a, mode)| Body::Heartbeat(Heartbeat {
                 event_ms: a.0,
                 published_ms: a.1,
@@ -1201,6 +1499,200 @@ mod tests {
             error.to_string(),
             "column place: 3 bytes are no whole number of values of 2 bytes"
         );
+    }
+
+    fn framed(products: Products) -> Frame {
+        Frame {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+            body: Body::Products(Box::new(products)),
+        }
+    }
+
+    #[test]
+    fn products_beyond_their_bounds_are_refused() {
+        let row = ProductRow::default();
+        let curve = |from, points| ProductCurve {
+            product: 0,
+            from,
+            gmv_minor: vec![0; points],
+        };
+        for (products, words) in [
+            (
+                Products {
+                    products: vec![row; MAX_PRODUCTS + 1],
+                    ..Products::default()
+                },
+                "products.products: 4097, at most 4096",
+            ),
+            (
+                Products {
+                    products: vec![ProductRow { id: 4_096, ..row }],
+                    ..Products::default()
+                },
+                "products.id is 4096",
+            ),
+            (
+                Products {
+                    curves: vec![curve(u32::MAX, 2)],
+                    ..Products::default()
+                },
+                "products.curves.gmv_minor",
+            ),
+            (
+                Products {
+                    curves: vec![curve(0, 0); MAX_DETAILED_PRODUCTS + 1],
+                    ..Products::default()
+                },
+                "products.curves: 65",
+            ),
+        ] {
+            let frame = framed(products.clone());
+            let error = encode_bin(&frame).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            // What another sender lets through isn't taken either.
+            let json = serde_json::to_string(&frame).unwrap();
+            assert!(
+                decode_json(json.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .contains(words)
+            );
+            let envelope = proto::Envelope {
+                epoch: 7,
+                seq: 2,
+                prev: 1,
+                kind: 8,
+                body: Some(proto::Body::Products(put_products(&products))),
+            };
+            let error = decode_bin(&envelope.encode_to_vec()).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        // Columns of different lengths.
+        let mut columns = put_products(&Products {
+            products: vec![row; 3],
+            ..Products::default()
+        });
+        if let Some(columns) = &mut columns.products {
+            columns.rank_u16.truncate(4);
+        }
+        let envelope = proto::Envelope {
+            epoch: 7,
+            seq: 2,
+            prev: 1,
+            kind: 8,
+            body: Some(proto::Body::Products(columns)),
+        };
+        assert_eq!(
+            decode_bin(&envelope.encode_to_vec()),
+            Err(CodecError::Columns {
+                column: "products.rank",
+                len: 2,
+                expected: 3
+            })
+        );
+    }
+
+    #[test]
+    fn the_fullest_products_stay_a_frame() {
+        let counts = ProductCounts {
+            counts: Counts {
+                orders: u64::MAX,
+                payments: u64::MAX,
+                gmv_minor: i64::MIN,
+            },
+            units: i64::MIN,
+        };
+        let products = Products {
+            event_ms: i64::MAX,
+            products: (0..MAX_PRODUCTS as u16)
+                .map(|id| ProductRow {
+                    id,
+                    counts,
+                    orders_per_s: u64::MAX,
+                    orders_10s: u64::MAX,
+                    rank: id,
+                })
+                .collect(),
+            regions: (0..MAX_DETAILED_PRODUCTS as u16)
+                .flat_map(|product| {
+                    (0..235).map(move |region| ProductCell {
+                        product,
+                        region,
+                        counts,
+                    })
+                })
+                .collect(),
+            step_ms: 300_000,
+            curves: (0..MAX_DETAILED_PRODUCTS as u16)
+                .map(|product| ProductCurve {
+                    product,
+                    from: 0,
+                    gmv_minor: vec![i64::MIN; 1_000],
+                })
+                .collect(),
+            trends: Some(vec![
+                Trend {
+                    product: 1,
+                    region: 2,
+                    percent: 420
+                };
+                MAX_DETAILED_PRODUCTS * MAX_TRENDS
+            ]),
+        };
+        let frame = framed(products);
+        // Room for the rest of a snapshot is left.
+        assert!(encode_bin(&frame).unwrap().len() < MAX_FRAME_BYTES / 4);
+        assert!(encode_json(&frame).unwrap().len() < MAX_FRAME_BYTES * 3 / 4);
+        assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).unwrap(), frame);
+    }
+
+    #[test]
+    fn the_examples_of_the_specification_are_frames() {
+        let text = include_str!("../../docs/feed.md");
+        let mut types = Vec::new();
+        for block in text.split("```json\n").skip(1) {
+            let json = block.split("```").next().unwrap();
+            if json.contains("\"epoch\"") && !json.contains("\"subscribe\"") {
+                let frame = decode_json(json.as_bytes()).unwrap();
+                assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).unwrap(), frame);
+                let value: serde_json::Value = serde_json::from_str(json).unwrap();
+                types.push(value["type"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(
+            types,
+            [
+                "hello",
+                "snapshot",
+                "tick",
+                "lights",
+                "products",
+                "heartbeat",
+                "notice",
+                "bye"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_feed_of_before_there_were_products_is_still_understood() {
+        let hello = r#"{"epoch":7,"seq":2,"prev":1,"type":"hello","version":1,"server":"","mode":"demo","synthetic":true,
+            "title":{"en":"","zh":""},"currency":"CNY","gmv_counts":"payment","speed":1.0,"catalogue":"","categories":[],
+            "day":{"start_ms":0,"end_ms":1,"utc_offset_min":0},"comparisons":[],"milestones_minor":[]}"#;
+        let Body::Hello(hello) = decode_json(hello.as_bytes()).unwrap().body else {
+            panic!("a hello");
+        };
+        assert_eq!(hello.products, []);
+        // And a feed without products says nothing of them that an older reader would have to pass over.
+        let text = encode_json(&Frame {
+            epoch: 1,
+            seq: 1,
+            prev: 0,
+            body: Body::Hello(hello),
+        });
+        assert!(!text.unwrap().contains("products"));
     }
 
     #[test]

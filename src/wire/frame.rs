@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::insight::Trend;
 use crate::sales::{Currency, EventMs, Kind};
-pub use crate::tally::{Counts, Rates, Totals};
+pub use crate::tally::{Counts, ProductCounts, Rates, Totals};
 
 /// The protocol's major version. A new one is a new subprotocol.
 pub const VERSION: u32 = 1;
@@ -79,6 +80,8 @@ pub enum Body {
     Notice(Notice),
     /// The gateway closes this connection on purpose.
     Bye(Bye),
+    /// What changed of the products, about once a second.
+    Products(Box<Products>),
     /// A type that this version doesn't know, by its name or number. What it says is passed over; its
     /// place in the stream counts. It is only ever received.
     #[serde(skip)]
@@ -114,6 +117,20 @@ pub struct Hello {
     pub comparisons: Vec<Comparison>,
     /// GMV values that are celebrated, in minor units, rising.
     pub milestones_minor: Vec<i64>,
+    /// The products that are followed; their numbers are their places in this list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub products: Vec<ProductInfo>,
+}
+
+/// A product of the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductInfo {
+    /// What it is called in addresses and files: small letters, digits and hyphens (`earbuds`).
+    pub id: String,
+    /// Its name.
+    pub names: Names,
+    /// The number of its category.
+    pub category: u8,
 }
 
 /// The span of event time that is shown.
@@ -230,6 +247,83 @@ pub struct Snapshot {
     pub reached: Vec<Reached>,
     /// Warmth of the places.
     pub warmth: Warmth,
+    /// The products.
+    #[serde(default, skip_serializing_if = "Products::is_empty")]
+    pub products: Products,
+}
+
+/// Most points of one product's curve, from its start.
+pub const MAX_CURVE_POINTS: usize = 10_000;
+/// Most products that have regions, curves and trends in one frame.
+pub const MAX_DETAILED_PRODUCTS: usize = 64;
+
+/// The products. In a snapshot everything that is known of them, in a frame of its own what changed: rows
+/// that are absent are unchanged. All figures are absolute and cumulative, as everywhere.
+///
+/// Regions, curves and trends are there for the [`MAX_DETAILED_PRODUCTS`] products of the greatest value.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Products {
+    /// Event time that the figures stand at.
+    pub event_ms: EventMs,
+    /// The products' figures.
+    pub products: Vec<ProductRow>,
+    /// The products' figures by region.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<ProductCell>,
+    /// Distance of the curves' points, in milliseconds.
+    pub step_ms: i64,
+    /// New points of the products' curves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curves: Vec<ProductCurve>,
+    /// Where products sell more than usual, all of them, by product, the surest first; absent: unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trends: Option<Vec<Trend>>,
+}
+
+impl Products {
+    /// Whether it says nothing: a feed without products.
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty() && self.regions.is_empty() && self.curves.is_empty() && self.trends.is_none()
+    }
+}
+
+/// A product's figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductRow {
+    /// The product's number.
+    pub id: u16,
+    /// Orders, payments, value and pieces.
+    #[serde(flatten)]
+    pub counts: ProductCounts,
+    /// Orders in the last full second.
+    pub orders_per_s: u64,
+    /// Orders in the last ten full seconds: a tenth of it is the mean rate.
+    pub orders_10s: u64,
+    /// Its place by value among the products, from 1; of equal ones the one with the lower number first.
+    pub rank: u16,
+}
+
+/// A product's figures in one region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCell {
+    /// The product's number.
+    pub product: u16,
+    /// The region's number.
+    pub region: u8,
+    /// Orders, payments, value and pieces there.
+    #[serde(flatten)]
+    pub counts: ProductCounts,
+}
+
+/// New points of a product's curve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCurve {
+    /// The product's number.
+    pub product: u16,
+    /// The number of the first point here: it stands at the day's start + `from` × `step_ms`.
+    pub from: u32,
+    /// Cumulative value at the points, in minor units.
+    pub gmv_minor: Vec<i64>,
 }
 
 /// What changed. Absent keys are unchanged.

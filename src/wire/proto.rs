@@ -19,7 +19,7 @@ pub(super) struct Head {
 pub(super) struct Tail {
     #[prost(uint32, tag = "4")]
     pub kind: u32,
-    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17")]
+    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17, 18")]
     pub body: Option<Body>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Envelope {
     pub prev: u64,
     #[prost(uint32, tag = "4")]
     pub kind: u32,
-    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17")]
+    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17, 18")]
     pub body: Option<Body>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Envelope {
 pub(super) enum Body {
     #[prost(message, tag = "11")]
     Hello(Hello),
-    #[prost(message, tag = "12")]
-    Snapshot(Snapshot),
+    #[prost(message, boxed, tag = "12")]
+    Snapshot(Box<Snapshot>),
     #[prost(message, tag = "13")]
     Tick(Tick),
     #[prost(message, tag = "14")]
@@ -53,6 +53,8 @@ pub(super) enum Body {
     Notice(Notice),
     #[prost(message, tag = "17")]
     Bye(Bye),
+    #[prost(message, tag = "18")]
+    Products(Products),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -95,6 +97,93 @@ pub(super) struct Hello {
     pub comparisons: Vec<Comparison>,
     #[prost(bytes = "vec", tag = "15")]
     pub milestones_minor_i64: Vec<u8>,
+    #[prost(message, repeated, tag = "16")]
+    pub products: Vec<ProductInfo>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductInfo {
+    #[prost(string, tag = "1")]
+    pub id: String,
+    #[prost(message, optional, tag = "2")]
+    pub names: Option<Names>,
+    #[prost(uint32, tag = "3")]
+    pub category: u32,
+}
+
+/// The products' figures, as columns.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub orders_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub payments_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub gmv_minor_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub units_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub orders_per_s_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    pub orders_10s_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "8")]
+    pub rank_u16: Vec<u8>,
+}
+
+/// The products' figures by region, as columns.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductCellColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub product_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub region_u8: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub orders_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub payments_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub gmv_minor_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub units_i64: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductCurve {
+    #[prost(uint32, tag = "1")]
+    pub product: u32,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub gmv_minor_i64: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TrendColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub product_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub region_u8: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub percent_u32: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Products {
+    #[prost(int64, tag = "1")]
+    pub event_ms: i64,
+    #[prost(message, optional, tag = "2")]
+    pub products: Option<ProductColumns>,
+    #[prost(message, optional, tag = "3")]
+    pub regions: Option<ProductCellColumns>,
+    #[prost(int64, tag = "4")]
+    pub step_ms: i64,
+    #[prost(message, repeated, tag = "5")]
+    pub curves: Vec<ProductCurve>,
+    /// Absent: unchanged. Empty: none.
+    #[prost(message, optional, tag = "6")]
+    pub trends: Option<TrendColumns>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -237,6 +326,8 @@ pub(super) struct Snapshot {
     pub reached: Option<ReachedColumns>,
     #[prost(message, optional, tag = "12")]
     pub warmth: Option<Warmth>,
+    #[prost(message, optional, tag = "13")]
+    pub products: Option<Products>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

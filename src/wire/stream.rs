@@ -179,7 +179,9 @@ mod tests {
 
     use super::*;
     use crate::sales::{Currency, Kind};
-    use crate::wire::{Counts, Day, Hello, History, Lights, Mode, Names, Rates, Snapshot, Tick, Warmth};
+    use crate::wire::{
+        Counts, Day, Hello, History, Lights, Mode, Names, Products, Rates, Snapshot, Tick, Warmth,
+    };
 
     fn frame(epoch: u64, seq: u64, prev: u64, body: Body) -> Frame {
         Frame {
@@ -209,6 +211,7 @@ mod tests {
             },
             comparisons: vec![],
             milestones_minor: vec![],
+            products: vec![],
         }))
     }
 
@@ -236,6 +239,7 @@ mod tests {
             history: History::default(),
             reached: vec![],
             warmth: Warmth::default(),
+            products: Products::default(),
         }))
     }
 

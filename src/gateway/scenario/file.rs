@@ -24,6 +24,8 @@ pub(super) struct DayFile {
     pub comparison: Vec<ComparisonTable>,
     pub category: Vec<CategoryTable>,
     #[serde(default)]
+    pub product: Vec<ProductTable>,
+    #[serde(default)]
     pub regions: RegionsTable,
     #[serde(default)]
     pub shipping: ShippingTable,
@@ -86,6 +88,37 @@ pub(super) struct CategoryTable {
     pub share: f64,
     #[serde(default = "one")]
     pub ticket: f64,
+}
+
+/// A product of a category.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProductTable {
+    /// Small letters, digits and hyphens.
+    pub id: String,
+    pub name: Names,
+    /// The category's English name.
+    pub category: String,
+    /// Part of the category's orders that has it, where nothing else is said.
+    pub share: f64,
+    /// In whole units of the currency.
+    pub price: i64,
+    /// How many times the share it has in a region.
+    #[serde(default)]
+    pub taste: BTreeMap<String, f64>,
+    #[serde(default)]
+    pub surge: Vec<SurgeTable>,
+}
+
+/// A time in which a product sells more in a region.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SurgeTable {
+    pub region: String,
+    pub from: String,
+    pub to: String,
+    /// How many times as much.
+    pub lift: f64,
 }
 
 fn one() -> f64 {

@@ -404,3 +404,265 @@ fn measure() {
         begun.elapsed()
     );
 }
+
+/// What the day came to before it had products: they must not change one fen or one row of it.
+#[test]
+fn products_change_no_total_and_no_row() {
+    let mut source = source();
+    let mut found = Vec::new();
+    for into_ms in [
+        7_300, 52_000, 418_000, 3_600_500, 36_000_000, 55_153_017, 86_400_000,
+    ] {
+        let totals = source.seek(START + into_ms).unwrap().totals.counts;
+        found.push((totals.orders, totals.payments, totals.gmv_minor));
+    }
+    let reached: Vec<i64> = source
+        .seek(START + 86_400_000)
+        .unwrap()
+        .reached
+        .iter()
+        .map(|reached| reached.at_ms - START)
+        .collect();
+    source.seek(START + 200_000).unwrap();
+    let mut pulled = Pulled::default();
+    source.pull(START + 201_000, &mut pulled).unwrap();
+    let mut rows = 0_u64;
+    for batch in &pulled.batches {
+        for index in 0..batch.len() {
+            let row = (u64::from(batch.place[index]) << 32)
+                | (u64::from(batch.category[index]) << 16)
+                | (u64::from(batch.channel[index]) << 8)
+                | u64::from(batch.ships_from[index]);
+            rows = mix(rows ^ mix(row ^ mix(batch.amount_minor[index] as u64)));
+        }
+    }
+    assert_eq!(
+        found,
+        [
+            (874_737, 674_523, 13_524_377_553),
+            (6_487_493, 4_939_406, 100_007_048_177),
+            (66_139_234, 46_735_045, 999_903_651_133),
+            (220_817_980, 197_501_648, 3_530_138_722_091),
+            (410_439_848, 541_873_352, 7_161_356_359_928),
+            (509_123_329, 742_639_511, 9_119_955_732_404),
+            (656_999_976, 1_050_000_026, 12_069_987_667_453)
+        ]
+    );
+    assert_eq!(
+        reached,
+        [
+            51_997, 418_045, 945_178, 2_400_285, 4_380_458, 9_002_245, 24_893_431, 27_660_325, 34_800_477,
+            42_558_490, 55_153_631, 68_136_051, 78_079_322, 85_897_614
+        ]
+    );
+    assert_eq!(rows, 14_305_227_467_883_836_839);
+}
+
+fn with_products(source: &ScenarioSource) -> Tally {
+    empty(source).with_products(source.hello().products.len())
+}
+
+fn products_opened(source: &mut ScenarioSource, at_ms: EventMs) -> (Tally, ProductOpening) {
+    let opening = source.seek(at_ms).unwrap();
+    let mut tally = with_products(source);
+    for (product, region, counts) in &opening.products.cells {
+        tally.open_product(*product, *region, *counts).unwrap();
+    }
+    (tally, opening.products)
+}
+
+#[test]
+fn products_played_through_come_to_the_closed_form() {
+    let mut source = source();
+    let products = source.hello().products.len() as u16;
+    let prices = source.model.products.price_minor.clone();
+    // Through the beginnings and ends of surges, too.
+    for (from, length_ms, step_ms) in [
+        (-3_000, 8_000, 33),
+        (175_000, 20_000, 1_700),
+        (898_500, 3_000, 50),
+        (35_690_000, 30_000, 999),
+        (86_395_000, 10_000, 250),
+    ] {
+        let (mut tally, _) = products_opened(&mut source, START + from);
+        let (mut now, until) = (START + from, START + from + length_ms);
+        let mut items = 0;
+        while now < until {
+            now = (now + step_ms).min(until);
+            let mut pulled = Pulled::default();
+            source.pull(now, &mut pulled).unwrap();
+            for batch in &pulled.batches {
+                for index in 0..batch.items.len() {
+                    let row = batch.items.row[index] as usize;
+                    let product = usize::from(batch.items.product[index]);
+                    let info = &source.model.products.list[product];
+                    assert_eq!(
+                        batch.category[row], info.category,
+                        "an item is in a row of its category"
+                    );
+                    assert_eq!(batch.items.amount_minor[index], prices[product]);
+                }
+                items += batch.items.len();
+                tally.add(batch).unwrap();
+            }
+        }
+        let (jumped, _) = products_opened(&mut source, until);
+        for product in 0..products {
+            assert_eq!(tally.product(product), jumped.product(product), "from {from}");
+            assert_eq!(tally.product_regions(product), jumped.product_regions(product));
+        }
+        assert!(items > 0, "from {from}");
+    }
+}
+
+#[test]
+fn products_are_part_of_their_categories_at_every_hour() {
+    for (name, text) in [("double11-2016.toml", DAY), ("example-day.toml", EXAMPLE)] {
+        let catalogue = crate::gateway::load_catalogue().unwrap();
+        let mut source = ScenarioSource::from_toml(name, text, catalogue).unwrap();
+        let (day, list) = (source.hello().day, source.hello().products);
+        assert_eq!(
+            list.iter().map(|product| product.id.as_str()).collect::<Vec<_>>(),
+            ["earbuds", "bottle", "speaker", "perfume", "shoe", "chair"]
+        );
+        for quarter in 1..=(day.end_ms - day.start_ms) / 900_000 {
+            let at_ms = day.start_ms + quarter * 900_000;
+            let whole = opened(&mut source, at_ms);
+            let (products, _) = products_opened(&mut source, at_ms);
+            for category in 0..source.hello().categories.len() as u8 {
+                let mut sum = Counts::default();
+                for (product, info) in list.iter().enumerate() {
+                    let counts = products.product(product as u16);
+                    if info.category == category {
+                        sum += counts.counts;
+                    }
+                    assert_eq!(
+                        counts.counts.gmv_minor,
+                        counts.units * source.model.products.price_minor[product]
+                    );
+                }
+                let all = whole.category(category);
+                assert!(sum.orders < all.orders.max(1) && sum.payments < all.payments.max(1));
+                assert!(sum.gmv_minor <= all.gmv_minor / 2, "{name}: {sum:?} of {all:?}");
+            }
+        }
+        for product in 0..list.len() as u16 {
+            let (products, _) = products_opened(&mut source, day.end_ms);
+            assert!(products.product(product).counts.orders > 3, "{name}: {product}");
+        }
+    }
+}
+
+#[test]
+fn surges_trend_where_and_when_they_are_and_nowhere_else() {
+    let mut source = source();
+    let hello = source.hello();
+    let catalogue = Arc::clone(&source.model.catalogue);
+    let regions = catalogue.regions().len();
+    let mut trends = |at: &str| -> Vec<(String, String, u32)> {
+        let opening = source.seek(START + secs(at) * 1_000).unwrap();
+        let minutes = crate::tally::Minutes::open(opening.products.marks);
+        crate::insight::trends(&minutes, regions)
+            .into_iter()
+            .map(|trend| {
+                let id = hello.products[usize::from(trend.product)].id.clone();
+                let region = &catalogue.regions()[usize::from(trend.region)];
+                (id, region.iso2.clone(), trend.percent)
+            })
+            .collect()
+    };
+    for (at, product, region, times) in [
+        ("00:06", "earbuds", "US", 4.1),
+        ("10:10", "earbuds", "JP", 4.3),
+        ("10:15", "chair", "JP", 4.2),
+        ("12:20", "earbuds", "KR", 3.4),
+        ("12:20", "perfume", "FR", 4.0),
+        ("15:10", "shoe", "MY", 4.6),
+        ("20:40", "earbuds", "JP", 4.4),
+    ] {
+        let found = trends(at);
+        let percent = found
+            .iter()
+            .find(|trend| trend.0 == product && trend.1 == region)
+            .unwrap_or_else(|| panic!("{product} in {region} at {at}: {found:?}"))
+            .2;
+        // Earlier surges are part of what is usual; a chair is rare.
+        assert!(
+            (f64::from(percent) / 100.0 / times - 1.0).abs() < 0.35,
+            "{product} in {region} at {at}: {percent}"
+        );
+        assert_eq!(
+            found.len(),
+            found
+                .iter()
+                .map(|found| &found.0)
+                .collect::<std::collections::HashSet<_>>()
+                .len(),
+            "one region a product: {found:?}"
+        );
+    }
+    for at in ["00:01", "02:30", "05:00", "09:30", "14:30", "18:00", "23:30"] {
+        assert_eq!(trends(at), [], "{at}");
+    }
+}
+
+#[test]
+fn mistakes_in_products_are_named() {
+    for (from, to, words) in [
+        (
+            "id = \"earbuds\"",
+            "id = \"Ear buds\"",
+            ["product[0].id", "small letters"],
+        ),
+        ("id = \"bottle\"", "id = \"earbuds\"", ["product[1].id", "twice"]),
+        (
+            "category = \"Beauty\"",
+            "category = \"Beautiful\"",
+            ["product[3].category", "Women's clothing"],
+        ),
+        ("price = 899", "price = 0", ["product[0].price", "no price"]),
+        ("price = 4980", "price = 498_000", ["product[5]", "lower share"]),
+        (
+            "taste = { JP = 1.4",
+            "taste = { XX = 1.4",
+            ["product[0].taste.XX", "ISO 3166"],
+        ),
+        (
+            "to = \"00:15\", lift = 4.1",
+            "to = \"00:01\", lift = 4.1",
+            ["product[0].surge[0].to", "after"],
+        ),
+        (
+            "from = \"20:24\", to = \"20:55\", lift = 4.4",
+            "from = \"10:00\", to = \"20:55\", lift = 4.4",
+            ["product[0].surge[4].from", "earlier surge"],
+        ),
+        ("lift = 4.3", "lift = -1", ["product[0].surge[1].lift", "0 to 50"]),
+        ("lift = 4.3", "lift = 4.3, why = 1", ["my-day.toml", "why"]),
+    ] {
+        assert!(DAY.contains(from), "{from}");
+        let error = refused(&DAY.replacen(from, to, 1));
+        for word in words {
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}
+
+#[test]
+fn the_example_day_has_a_trend_of_its_own() {
+    let catalogue = crate::gateway::load_catalogue().unwrap();
+    let mut source = ScenarioSource::from_toml("example-day.toml", EXAMPLE, Arc::clone(&catalogue)).unwrap();
+    let start_ms = source.hello().day.start_ms;
+    let mut found = Vec::new();
+    for minute in 0..840 {
+        let opening = source.seek(start_ms + minute * 60_000).unwrap();
+        let minutes = crate::tally::Minutes::open(opening.products.marks);
+        for trend in crate::insight::trends(&minutes, catalogue.regions().len()) {
+            found.push((minute, trend));
+        }
+    }
+    let bottle = found
+        .iter()
+        .filter(|(minute, trend)| trend.product == 1 && (26..60).contains(minute));
+    assert!(bottle.count() > 5, "{found:?}");
+}
