@@ -138,8 +138,18 @@ impl Calibrator {
         Want::ALL.into_iter().filter(missing).collect()
     }
 
-    /// Offers the tags found in a frame. It takes them when the sheet is held still in a way that is wanted.
+    /// Offers the tags found in a frame of a film. It takes them when the sheet is held still in a way that is wanted.
     pub fn offer(&mut self, tags: &[Found]) -> Offer {
+        let still = self.is_still(tags);
+        self.take(tags, still)
+    }
+
+    /// Offers the tags found in a photo, in which nothing moves.
+    pub fn offer_photo(&mut self, tags: &[Found]) -> Offer {
+        self.take(tags, true)
+    }
+
+    fn take(&mut self, tags: &[Found], still: bool) -> Offer {
         let wants = self.wants();
         let Some(next) = wants.first().copied() else {
             return Offer::Complete;
@@ -148,7 +158,6 @@ impl Calibrator {
             self.last.clear();
             return Offer::TooFewTags(tags.len());
         }
-        let still = self.is_still(tags);
         self.last = tags.to_vec();
         let sights: Vec<Sight> = tags
             .iter()

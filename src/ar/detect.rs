@@ -500,4 +500,27 @@ mod tests {
                 .is_empty()
         );
     }
+
+    #[test]
+    fn noise_of_any_size_does_no_harm() {
+        let mut state = 7_u32;
+        let mut random = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        let mut detector = Detector::default();
+        for (width, height) in [(32, 32), (33, 47), (64, 32), (127, 333), (500, 33), (641, 481)] {
+            for kind in 0..4 {
+                let grey: Vec<u8> = (0..width * height)
+                    .map(|i| match kind {
+                        0 => random(),
+                        1 => random() / 128 * 255,
+                        2 => ((i % width / 3 + i / width / 3) % 2 * 255) as u8,
+                        _ => (i * 255 / (width * height)) as u8,
+                    })
+                    .collect();
+                assert!(detector.detect(width, height, &grey, None).unwrap().is_empty());
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! AR without a window: the sheet to print, and tracking as lines of JSON.
+//! AR without a window: the sheet to print, the camera's lens, and tracking as lines of JSON.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use meridian::ar::board::Paper;
+use meridian::ar::calibrate::{Calibrator, Offer};
 use meridian::ar::detect::Detector;
 use meridian::ar::intrinsics::{GUESSED_VIEW, Intrinsics};
 use meridian::ar::source::{Frame, Pace, SourceSpec};
@@ -39,6 +40,20 @@ pub struct Track {
     /// A camera that gives no frame for so long is given up, in seconds.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
+}
+
+/// The camera's lens, found from views of the printed sheet.
+#[derive(Debug, Clone, Args)]
+pub struct Calibrate {
+    /// v4l2:/dev/video0, ffmpeg:FILE|URL|ARGUMENTS or images:DIR.
+    #[arg(value_name = "SOURCE")]
+    pub source: SourceSpec,
+    /// The calibration file to write (TOML).
+    #[arg(short, long, value_name = "FILE", default_value = "camera.toml")]
+    pub out: PathBuf,
+    /// What was found by then is used after so many seconds.
+    #[arg(long, value_name = "N", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seconds: u64,
 }
 
 /// Writes the sheet.
@@ -110,6 +125,79 @@ pub fn track(args: &Track) -> Result<()> {
             return Err(error).context("the lines can't be written");
         }
     }
+    Ok(())
+}
+
+/// Asks for views of the sheet, and writes the lens.
+///
+/// # Errors
+/// When the source can't be used, or its views determine no lens.
+pub fn calibrate(args: &Calibrate) -> Result<()> {
+    let photos = matches!(args.source, SourceSpec::Images { .. });
+    if args.source == SourceSpec::Synthetic {
+        bail!("the synthetic room knows its lens; a camera or pictures of the sheet are needed");
+    }
+    let mut source = args.source.open(if photos { Pace::AtOnce } else { Pace::Live })?;
+    println!("{}", source.describe());
+    let mut detector = Detector::default();
+    let mut calibrator: Option<Calibrator> = None;
+    let mut size = (0, 0);
+    let mut asked = None;
+    let until = Instant::now() + Duration::from_secs(args.seconds);
+    while photos || Instant::now() < until {
+        let frame = match source.next(Duration::from_millis(200)) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => continue,
+            Err(error) if error.is_passing() => {
+                println!("{error}");
+                continue;
+            }
+            Err(_) if photos && calibrator.is_some() => break,
+            Err(error) => return Err(error.into()),
+        };
+        if calibrator.is_none() {
+            size = (frame.width, frame.height);
+        } else if size != (frame.width, frame.height) {
+            println!(
+                "a picture of {}×{} is left out: the others have {}×{}",
+                frame.width, frame.height, size.0, size.1
+            );
+            continue;
+        }
+        let calibrator = calibrator.get_or_insert_with(|| Calibrator::new(size.0, size.1));
+        let tags = detector.detect(frame.width as usize, frame.height as usize, &frame.grey, None)?;
+        let offer = if photos {
+            calibrator.offer_photo(&tags)
+        } else {
+            calibrator.offer(&tags)
+        };
+        let (have, need) = calibrator.progress();
+        match offer {
+            Offer::Taken(_) => println!("{have} of {need} views taken"),
+            Offer::Complete => break,
+            Offer::TooFewTags(_) | Offer::Moving | Offer::NotWanted(_) => {}
+        }
+        match calibrator.wants().first().copied() {
+            Some(next) if !photos && asked != Some(next) => {
+                println!("{next}, and still");
+                asked = Some(next);
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let calibrator = calibrator.context("no frame came")?;
+    let lens = calibrator.solve()?;
+    lens.save(&args.out)?;
+    println!(
+        "{}: focal length {:.1} × {:.1} px of {}×{}, left over {:.2} px",
+        args.out.display(),
+        lens.fx,
+        lens.fy,
+        lens.width,
+        lens.height,
+        lens.rms.unwrap_or(0.0),
+    );
     Ok(())
 }
 
