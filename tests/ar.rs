@@ -256,6 +256,60 @@ fn a_half_covered_sheet_is_still_found() {
 }
 
 #[test]
+fn the_lens_is_found_from_pictures_of_the_sheet() {
+    let folder = tempfile::tempdir().unwrap();
+    // As a hand holds the sheet: distance, tilt, side, roll (degrees), off the middle.
+    let held = [
+        (0.45, 4.0, 0.0, 0.0, 0.0),
+        (0.42, 38.0, 0.0, 0.0, 0.0),
+        (0.42, 38.0, 90.0, 90.0, 0.0),
+        (0.42, 38.0, -90.0, -90.0, 0.0),
+        (0.42, 38.0, 180.0, 180.0, 0.0),
+        (0.5, 32.0, 30.0, 10.0, -0.3),
+        (0.5, 32.0, -30.0, -10.0, 0.3),
+        (0.34, 20.0, 45.0, 0.0, 0.0),
+    ];
+    parallel(held.len(), |index| {
+        let (distance, tilt, side, roll, off) = held[index];
+        let pose = viewpoint(
+            distance,
+            f64::to_radians(tilt),
+            f64::to_radians(side),
+            f64::to_radians(roll),
+            DVec2::new(off, 0.0),
+        );
+        let look = Look {
+            blur: 0.6,
+            noise: 3.0,
+            seed: index as u64,
+            ..Look::default()
+        };
+        let picture = grey(sheet::fine(), &lens(), &pose, &look);
+        jpeg(&folder.path().join(format!("{index}.jpg")), &picture, 1280, 720);
+    });
+    let file = folder.path().join("camera.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_meridian"))
+        .arg("calibrate")
+        .arg(format!("images:{}", folder.path().display()))
+        .arg("--out")
+        .arg(&file)
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let found = Intrinsics::load(&file).unwrap();
+    assert!((found.fx / lens().fx - 1.0).abs() < 0.01, "{found:?}");
+    assert!(
+        (found.cx - lens().cx).abs() < 8.0 && (found.cy - lens().cy).abs() < 8.0,
+        "{found:?}"
+    );
+}
+
+#[test]
 fn hostile_pictures_are_lines_with_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (truth, look) = draw(1);

@@ -22,7 +22,7 @@
 
 use std::path::{Path, PathBuf};
 
-use glam::{DVec2, DVec3};
+use glam::{DMat4, DVec2, DVec3, DVec4};
 use serde::{Deserialize, Serialize};
 
 use super::geometry::Pose;
@@ -353,6 +353,27 @@ impl Intrinsics {
         2.0 * (f64::from(self.height) / 2.0 / self.fy).atan()
     }
 
+    /// A renderer's projection that draws as this lens sees, its distortion left out: for a camera with +Y up that looks
+    /// along -Z, depth 1 at `near` metres and 0 at infinity.
+    pub fn clip_from_view(&self, near: f64) -> DMat4 {
+        let (w, h) = (f64::from(self.width), f64::from(self.height));
+        DMat4::from_cols(
+            DVec4::new(2.0 * self.fx / w, 0.0, 0.0, 0.0),
+            DVec4::new(0.0, 2.0 * self.fy / h, 0.0, 0.0),
+            DVec4::new(1.0 - 2.0 * self.cx / w, 2.0 * self.cy / h - 1.0, 0.0, -1.0),
+            DVec4::new(0.0, 0.0, near, 0.0),
+        )
+    }
+
+    /// Where in the camera's picture (pixels) that is found which a lens without distortion would see at `straight`
+    /// (pixels). A backdrop drawn as a grid with these as its texture's coordinates fits [`Self::clip_from_view`].
+    pub fn bent(&self, straight: DVec2) -> DVec2 {
+        self.pixel(DVec2::new(
+            (straight.x - self.cx) / self.fx,
+            (straight.y - self.cy) / self.fy,
+        ))
+    }
+
     /// Whether lines that are straight in the scene are bent in the picture.
     pub fn is_distorted(&self) -> bool {
         self.distortion.iter().any(|value| *value != 0.0)
@@ -496,5 +517,23 @@ mod tests {
         let corner = lens.direction(DVec2::ZERO);
         assert!((corner.length().atan().to_degrees() - 30.0).abs() < 1e-9);
         assert!(lens.estimated);
+    }
+
+    #[test]
+    fn the_projection_draws_where_the_lens_sees() {
+        let lens = Intrinsics {
+            cx: 655.0,
+            cy: 340.0,
+            ..bent()
+        };
+        let pose = Pose::looking_at(DVec3::new(0.2, 0.4, 0.5), DVec3::ZERO, DVec3::Y);
+        let point = DVec3::new(0.05, 0.1, -0.08);
+        let (eye, turn) = pose.viewer();
+        let view = turn.inverse() * (point - eye);
+        let clip = lens.clip_from_view(0.05) * view.extend(1.0);
+        let ndc = clip.truncate() / clip.w;
+        let straight = DVec2::new((ndc.x + 1.0) * 640.0, (1.0 - ndc.y) * 360.0);
+        assert!(lens.bent(straight).distance(lens.project(&pose, point).unwrap()) < 1e-9);
+        assert!((ndc.z + 0.05 / view.z).abs() < 1e-12);
     }
 }
