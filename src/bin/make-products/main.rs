@@ -18,7 +18,13 @@ mod products;
 use kit::Product;
 
 /// Every product's name and maker.
-const PRODUCTS: &[(&str, fn() -> Result<Product>)] = &[("bottle", products::bottle::make)];
+const PRODUCTS: &[(&str, fn() -> Result<Product>)] = &[
+    ("bottle", products::bottle::make),
+    ("chair", products::chair::make),
+    ("perfume", products::perfume::make),
+    ("shoe", products::shoe::make),
+    ("speaker", products::speaker::make),
+];
 
 #[derive(Parser)]
 #[command(about = "Makes the products of the showroom")]

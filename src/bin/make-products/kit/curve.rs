@@ -75,7 +75,10 @@ pub fn outline(corners: &[(f32, f32, f32)]) -> Vec<Vec2> {
 
 /// A table of corners given in millimetres.
 pub fn mm(corners: &[(f32, f32, f32)]) -> Vec<(f32, f32, f32)> {
-    corners.iter().map(|&(x, y, r)| (x * 0.001, y * 0.001, r * 0.001)).collect()
+    corners
+        .iter()
+        .map(|&(x, y, r)| (x * 0.001, y * 0.001, r * 0.001))
+        .collect()
 }
 
 /// Straight runs of a polyline cut into pieces no longer than `step`, so that shadows find corners to fall on.
@@ -111,14 +114,19 @@ pub fn rounded_rect_even(width: f32, height: f32, radius: f32, steps: usize) -> 
     let r = radius.min(width * 0.5).min(height * 0.5);
     let (x, y) = (width * 0.5 - r, height * 0.5 - r);
     let quarter = TAU * 0.25;
-    [(x, -y, -quarter), (x, y, 0.0), (-x, y, quarter), (-x, -y, 2.0 * quarter)]
-        .into_iter()
-        .flat_map(|(cx, cy, a)| {
-            (0..=steps).map(move |k| {
-                Vec2::new(cx, cy) + Vec2::from_angle(a + quarter * k as f32 / steps.max(1) as f32) * r
-            })
+    [
+        (x, -y, -quarter),
+        (x, y, 0.0),
+        (-x, y, quarter),
+        (-x, -y, 2.0 * quarter),
+    ]
+    .into_iter()
+    .flat_map(|(cx, cy, a)| {
+        (0..=steps).map(move |k| {
+            Vec2::new(cx, cy) + Vec2::from_angle(a + quarter * k as f32 / steps.max(1) as f32) * r
         })
-        .collect()
+    })
+    .collect()
 }
 
 /// A superellipse about the origin: exponent 2 is an ellipse, 4 to 5 a squircle.

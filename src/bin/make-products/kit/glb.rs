@@ -210,19 +210,14 @@ impl Writer {
 
 fn looks(product: &Product, paint: &Paint) -> (bool, bool) {
     let one = |id: &MaterialId| {
-        let maps = product
-            .materials
-            .get(id.0)
-            .and_then(|m| m.maps)
-            .and_then(|m| product.maps.get(m.0));
-        (maps.is_some(), maps.is_some_and(|m| m.normal.is_some()))
+        let material = product.materials.get(id.0);
+        let maps = material.and_then(|m| m.maps).and_then(|m| product.maps.get(m.0));
+        let glow = material.is_some_and(|m| m.glow_picture.is_some());
+        (maps.is_some() || glow, maps.is_some_and(|m| m.normal.is_some()))
     };
     match paint {
         Paint::One(id) => one(id),
-        Paint::Each(ids) => ids
-            .iter()
-            .map(one)
-            .fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1)),
+        Paint::Each(ids) => ids.iter().map(one).fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1)),
     }
 }
 
@@ -235,7 +230,12 @@ struct Places {
     scale: f64,
 }
 
-fn material(m: &Material, maps: Option<Places>, glow: Option<usize>, used: &mut BTreeSet<&'static str>) -> Value {
+fn material(
+    m: &Material,
+    maps: Option<Places>,
+    glow: Option<usize>,
+    used: &mut BTreeSet<&'static str>,
+) -> Value {
     let mut pbr = Map::new();
     pbr.insert(
         "baseColorFactor".into(),
@@ -380,7 +380,14 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
         .materials
         .iter()
         .zip(glows)
-        .map(|(m, glow)| material(m, m.maps.and_then(|id| places.get(id.0).copied()), glow, &mut used))
+        .map(|(m, glow)| {
+            material(
+                m,
+                m.maps.and_then(|id| places.get(id.0).copied()),
+                glow,
+                &mut used,
+            )
+        })
         .collect();
 
     let mut animations = Vec::new();

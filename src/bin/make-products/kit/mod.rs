@@ -58,7 +58,8 @@ pub mod texture;
 mod tests;
 
 pub use curve::{
-    circle, inset, lift, mm, outline, path, ramp, resampled, rounded_rect, rounded_rect_even, spline, stepped, superellipse,
+    circle, inset, lift, mm, outline, path, ramp, resampled, rounded_rect, rounded_rect_even, spline,
+    stepped, superellipse,
 };
 pub use mesh::{Mesh, Vertex};
 pub use product::{

@@ -107,14 +107,24 @@ pub fn stamp(distance: impl Fn(Vec2) -> f32, low: Vec2, high: Vec2, cell: f32, e
     let columns = ((high.x - low.x) / cell).ceil().max(1.0) as usize;
     let rows = ((high.y - low.y) / cell).ceil().max(1.0) as usize;
     let point = |i: usize, j: usize| low + Vec2::new(i as f32, j as f32) * cell;
-    let field: Vec<f32> =
-        (0..=rows).flat_map(|j| (0..=columns).map(move |i| (i, j))).map(|(i, j)| distance(point(i, j))).collect();
+    let field: Vec<f32> = (0..=rows)
+        .flat_map(|j| (0..=columns).map(move |i| (i, j)))
+        .map(|(i, j)| distance(point(i, j)))
+        .collect();
     let value = |i: usize, j: usize| at(&field, j * (columns + 1) + i);
     let mut mesh = Mesh::new();
     let lay = |p: Vec2, d: f32, flat: bool, mesh: &mut Mesh| -> u32 {
         // A quarter round of width `edge` and height `rise`, then the flat.
-        let s = if flat { 0.0 } else { (1.0 + d / edge).clamp(0.0, 0.98) };
-        let z = if rise <= 0.0 || d > -edge * 0.02 { 0.0 } else { rise * (1.0 - s * s).sqrt() };
+        let s = if flat {
+            0.0
+        } else {
+            (1.0 + d / edge).clamp(0.0, 0.98)
+        };
+        let z = if rise <= 0.0 || d > -edge * 0.02 {
+            0.0
+        } else {
+            rise * (1.0 - s * s).sqrt()
+        };
         let slope = (s / (1.0 - s * s).sqrt()).min(2.5) * rise / edge;
         let e = cell * 0.05;
         let g = Vec2::new(
@@ -138,8 +148,14 @@ pub fn stamp(distance: impl Fn(Vec2) -> f32, low: Vec2, high: Vec2, cell: f32, e
                 continue;
             }
             let inside = clip(&corners, |d| d);
-            for (shape, flat) in [(clip(&inside, |d| -edge - d), false), (clip(&inside, |d| d + edge), true)] {
-                let index: Vec<u32> = shape.into_iter().map(|(p, d)| lay(p, d, flat, &mut mesh)).collect();
+            for (shape, flat) in [
+                (clip(&inside, |d| -edge - d), false),
+                (clip(&inside, |d| d + edge), true),
+            ] {
+                let index: Vec<u32> = shape
+                    .into_iter()
+                    .map(|(p, d)| lay(p, d, flat, &mut mesh))
+                    .collect();
                 if let &[a, b, c, d] = index.as_slice() {
                     mesh.quad(a, b, c, d);
                 } else if let Some((&first, rest)) = index.split_first() {

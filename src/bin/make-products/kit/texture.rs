@@ -200,8 +200,10 @@ pub fn powder_coat() -> Result<Maps> {
         colour: None,
         normal: Some(Canvas::normals(256, tile, height).png("Powder coat normals")?),
         orm: Some(
-            Canvas::paint(256, move |u, v| Vec3::new(1.0, (0.92 - 0.12 * peel(u, v)).clamp(0.0, 1.0), 1.0))
-                .jpeg("Powder coat roughness", 80)?,
+            Canvas::paint(256, move |u, v| {
+                Vec3::new(1.0, (0.92 - 0.12 * peel(u, v)).clamp(0.0, 1.0), 1.0)
+            })
+            .jpeg("Powder coat roughness", 80)?,
         ),
     })
 }
@@ -324,7 +326,7 @@ pub fn knit(tile: f32, stitches: i32) -> Result<Maps> {
         colour: Some(
             Canvas::paint(512, move |u, v| {
                 let (h, yarn, chance) = look(u, v);
-                let melange = 0.9 + 0.2 * (chance - 0.5) + 0.08 * fractal(u, v, 64, 2, 8);
+                let melange = 0.93 + 0.11 * (chance - 0.5) + 0.08 * fractal(u, v, 64, 2, 8);
                 Vec3::splat(((0.30 + 0.70 * h.powf(0.8)) * yarn * melange).clamp(0.0, 1.0))
             })
             .jpeg("Knit shade", 82)?,

@@ -9,18 +9,26 @@ use glam::{Quat, Vec2, Vec3};
 
 use crate::kit::curve::{along, lengths};
 use crate::kit::{
-    CREASE, Cap, Figure, Lathe, Material, MaterialId, Mesh, Node, Product, Shade, at, inset, loft, mm, path, ramp,
-    rounded_rect_even, stepped, sweep, texture,
+    CREASE, Cap, Figure, Lathe, Material, MaterialId, Mesh, Node, Product, Shade, at, inset, loft, mm, path,
+    ramp, rounded_rect_even, stepped, sweep, texture,
 };
 
 const SEGMENTS: usize = 128;
 /// Of the thread, to one turn.
 const THREAD: i32 = 64;
 const COAT_RADIUS: f32 = 0.0348;
-const COLOURS: &[(&str, u32)] =
-    &[("Glacier", 0x9fbcc9), ("Night", 0x1c2536), ("Ember", 0xb8472a), ("Moss", 0x5d6b4b)];
-const TRIMS: &[(&str, u32)] =
-    &[("Glacier", 0x5f7f8e), ("Night", 0x11161f), ("Ember", 0x7a2a17), ("Moss", 0x38432d)];
+const COLOURS: &[(&str, u32)] = &[
+    ("Glacier", 0x9fbcc9),
+    ("Night", 0x1c2536),
+    ("Ember", 0xb8472a),
+    ("Moss", 0x5d6b4b),
+];
+const TRIMS: &[(&str, u32)] = &[
+    ("Glacier", 0x5f7f8e),
+    ("Night", 0x11161f),
+    ("Ember", 0x7a2a17),
+    ("Moss", 0x38432d),
+];
 
 fn turned(corners: &[(f32, f32, f32)]) -> Vec<Vec2> {
     stepped(&path(&mm(corners)), 0.011)
@@ -40,15 +48,25 @@ fn thread(from: i32, to: i32) -> Mesh {
             let (s, c) = a.sin_cos();
             let full = ramp(0.12, 0.32, turns) * (1.0 - ramp(2.0, 2.2, turns));
             let y = 215.9 + 4.4 * turns;
-            [(22.2, -1.5), (22.3, -1.5), (22.6, -1.35), (23.5, -0.55), (23.75, -0.3), (23.75, 0.1), (23.55, 0.35),
-                (22.6, 0.85), (22.3, 0.95), (22.2, 0.95)]
-                .iter()
-                .rev()
-                .map(|&(r, dy): &(f32, f32)| {
-                    let r = 0.001 * (22.2 + (r - 22.2) * full);
-                    Vec3::new(r * s, 0.001 * (y + dy * (0.4 + 0.6 * full)), r * c)
-                })
-                .collect()
+            [
+                (22.2, -1.5),
+                (22.3, -1.5),
+                (22.6, -1.35),
+                (23.5, -0.55),
+                (23.75, -0.3),
+                (23.75, 0.1),
+                (23.55, 0.35),
+                (22.6, 0.85),
+                (22.3, 0.95),
+                (22.2, 0.95),
+            ]
+            .iter()
+            .rev()
+            .map(|&(r, dy): &(f32, f32)| {
+                let r = 0.001 * (22.2 + (r - 22.2) * full);
+                Vec3::new(r * s, 0.001 * (y + dy * (0.4 + 0.6 * full)), r * c)
+            })
+            .collect()
         })
         .collect();
     loft(&rings, true, Cap::Flat, Cap::Flat)
@@ -56,7 +74,10 @@ fn thread(from: i32, to: i32) -> Mesh {
 
 /// A row of letters or a mark laid on the coat at that height.
 fn engraved(figure: &Figure, cell: f32, y: f32) -> Mesh {
-    figure.stamp(cell, 0.000_25, -0.000_12).moved(0.0, y, 0.0).wrapped_cylinder(COAT_RADIUS + 0.000_04)
+    figure
+        .stamp(cell, 0.000_25, -0.000_12)
+        .moved(0.0, y, 0.0)
+        .wrapped_cylinder(COAT_RADIUS + 0.000_04)
 }
 
 /// Makes it.
@@ -66,21 +87,52 @@ pub fn make() -> Result<Product> {
     let brush = product.maps(texture::brushed()?);
     let fine = product.maps(texture::satin()?);
     let coat = product.variant_materials(COLOURS, |name, hex| {
-        Material::new(&format!("Powder coat {name}"), hex).rough(0.58).maps(grain)
+        Material::new(&format!("Powder coat {name}"), hex)
+            .rough(0.58)
+            .maps(grain)
     });
     let silicone = product.variant_materials(TRIMS, |name, hex| {
-        Material::new(&format!("Silicone {name}"), hex).rough(0.72).specular(0.7).maps(fine)
+        Material::new(&format!("Silicone {name}"), hex)
+            .rough(0.72)
+            .specular(0.7)
+            .maps(fine)
     });
-    let steel = product.material(Material::new("Brushed steel", 0xcfccc8).metal().rough(0.34).maps(brush));
-    let polished = product.material(Material::new("Polished steel", 0xd6d3ce).metal().rough(0.2).maps(brush));
-    let cut = product.material(Material::new("Cut steel", 0xdedbd6).metal().rough(0.42).maps(fine));
-    let copper = product.material(Material::new("Copper lining", 0xd9926b).metal().rough(0.32).maps(brush));
+    let steel = product.material(
+        Material::new("Brushed steel", 0xcfccc8)
+            .metal()
+            .rough(0.34)
+            .maps(brush),
+    );
+    let polished = product.material(
+        Material::new("Polished steel", 0xd6d3ce)
+            .metal()
+            .rough(0.2)
+            .maps(brush),
+    );
+    let cut = product.material(
+        Material::new("Cut steel", 0xdedbd6)
+            .metal()
+            .rough(0.42)
+            .maps(fine),
+    );
+    let copper = product.material(
+        Material::new("Copper lining", 0xd9926b)
+            .metal()
+            .rough(0.32)
+            .maps(brush),
+    );
     let laser = product.material(Material::new("Laser mark", 0xd3d1cd).metal().rough(0.38));
     let polymer = product.material(Material::new("Cap polymer", 0x24262a).rough(0.5).maps(fine));
     let seal = product.material(Material::new("Seal silicone", 0xd8d9d6).rough(0.6).specular(0.7));
 
     // The wall, as one line round its section: outside upwards, lip, inside downwards, then the vacuum's side.
-    let bottom = turned(&[(0.0, 6.6, 0.0), (22.0, 6.6, 1.5), (23.6, 5.0, 1.2), (33.8, 5.0, 3.2), (34.45, 15.5, 0.0)]);
+    let bottom = turned(&[
+        (0.0, 6.6, 0.0),
+        (22.0, 6.6, 1.5),
+        (23.6, 5.0, 1.2),
+        (33.8, 5.0, 3.2),
+        (34.45, 15.5, 0.0),
+    ]);
     let outside = turned(&[
         (34.45, 15.5, 0.0),
         (34.8, 15.8, 0.15),
@@ -156,11 +208,17 @@ pub fn make() -> Result<Product> {
     let rest = Lathe::arc(8, 45.0, 315.0);
 
     let mark = engraved(&Figure::mark(0.015, 0.0017), 0.000_3, 0.132);
-    let words = engraved(&Figure::text("MERIDIAN", 0.003_4, 0.000_48, 0.001_5), 0.000_2, 0.030);
+    let words = engraved(
+        &Figure::text("MERIDIAN", 0.003_4, 0.000_48, 0.001_5),
+        0.000_2,
+        0.030,
+    );
 
     // A lip of coat under the quarter's edges, lest light shines through the seam.
     let under: Vec<Vec2> = outside.iter().map(|p| Vec2::new(p.x - 0.000_06, p.y)).collect();
-    let lip = Lathe::arc(1, 44.5, 45.5).spin(&under).with(&Lathe::arc(1, -45.5, -44.5).spin(&under));
+    let lip = Lathe::arc(1, 44.5, 45.5)
+        .spin(&under)
+        .with(&Lathe::arc(1, -45.5, -44.5).spin(&under));
 
     let body = Node::new("Body")
         .explode(0.0, 0.045, 0.0)
@@ -181,7 +239,10 @@ pub fn make() -> Result<Product> {
                 .part(inside_back, polished)
                 .part(lining_back, copper)
                 .part(shell_back, steel)
-                .part(rest.section(&section, false).with(&rest.section(&section, true)), cut),
+                .part(
+                    rest.section(&section, false).with(&rest.section(&section, true)),
+                    cut,
+                ),
         )
         .child(
             Node::new("Front quarter")
@@ -200,7 +261,12 @@ pub fn make() -> Result<Product> {
                         .part(inside_front, polished)
                         .part(lining_front, copper)
                         .part(shell_front, steel)
-                        .part(quarter.section(&section, false).with(&quarter.section(&section, true)), cut),
+                        .part(
+                            quarter
+                                .section(&section, false)
+                                .with(&quarter.section(&section, true)),
+                            cut,
+                        ),
                 ),
         );
     product.add(body);
@@ -223,17 +289,29 @@ fn boot(silicone: &[MaterialId]) -> Node {
         (34.72, 15.0, 0.3),
         (34.6, 13.0, 0.0),
     ]);
-    let inside = turned(&[(34.6, 13.0, 0.0), (34.3, 5.4, 3.0), (24.2, 4.4, 0.8), (22.4, 5.8, 0.8), (0.0, 5.8, 0.0)]);
+    let inside = turned(&[
+        (34.6, 13.0, 0.0),
+        (34.3, 5.4, 3.0),
+        (24.2, 4.4, 0.8),
+        (22.4, 5.8, 0.8),
+        (0.0, 5.8, 0.0),
+    ]);
     let inside = Lathe::full(96).tile(0.01).spin(&inside);
     let mut mesh = Lathe::full(SEGMENTS).tile(0.01).spin(&outside);
     let below = Quat::from_rotation_x(FRAC_PI_2);
-    for (words, height, z) in [("MERIDIAN", 0.003_4, -0.004), ("600 ML  18-8 STAINLESS", 0.001_9, 0.003)] {
-        let letters = Figure::text(words, height, height * 0.15, height * 0.32).stamp(height * 0.15, 0.000_12, 0.000_2);
+    for (words, height, z) in [
+        ("MERIDIAN", 0.003_4, -0.004),
+        ("600 ML  18-8 STAINLESS", 0.001_9, 0.003),
+    ] {
+        let letters =
+            Figure::text(words, height, height * 0.15, height * 0.32).stamp(height * 0.15, 0.000_12, 0.000_2);
         mesh.merge(&letters.turned(below).moved(0.0, 0.001_5, z));
     }
-    Node::new("Silicone boot")
-        .part(mesh, silicone)
-        .child(Node::new("Silicone boot inside").shade(Shade::Alone).part(inside, silicone))
+    Node::new("Silicone boot").part(mesh, silicone).child(
+        Node::new("Silicone boot inside")
+            .shade(Shade::Alone)
+            .part(inside, silicone),
+    )
 }
 
 fn cap(
@@ -264,7 +342,11 @@ fn cap(
         (21.4, 28.6, 0.25),
         (20.9, 28.6, 0.0),
     ]));
-    let within = Lathe::full(96).tile(0.01).spin(&turned(&[(23.95, 16.0, 0.0), (23.95, 0.8, 0.4), (24.4, 0.0, 0.0)]));
+    let within = Lathe::full(96).tile(0.01).spin(&turned(&[
+        (23.95, 16.0, 0.0),
+        (23.95, 0.8, 0.4),
+        (24.4, 0.0, 0.0),
+    ]));
     let ribs = 50.0;
     let grip = Lathe::full(250)
         .tile(0.01)
@@ -288,7 +370,10 @@ fn cap(
         (0.0, 29.15, 0.0),
     ]));
     let up = Quat::from_rotation_x(-FRAC_PI_2);
-    let mark = Figure::mark(0.012, 0.001_3).stamp(0.000_25, 0.000_25, -0.000_12).turned(up).moved(0.0, 0.029_2, 0.0);
+    let mark = Figure::mark(0.012, 0.001_3)
+        .stamp(0.000_25, 0.000_25, -0.000_12)
+        .turned(up)
+        .moved(0.0, 0.029_2, 0.0);
     let plug = Lathe::full(72).tile(0.01).spin(&turned(&[
         (0.0, -9.0, 0.0),
         (16.0, -9.0, 1.2),
@@ -326,10 +411,17 @@ fn cap(
     .collect();
     let length = lengths(&arch, false).last().copied().unwrap_or_default();
     let half = 0.006_6;
-    let mut stations: Vec<f32> = (0..=12).map(|k| half * (1.0 - (FRAC_PI_2 * k as f32 / 12.0).cos())).collect();
+    let mut stations: Vec<f32> = (0..=12)
+        .map(|k| half * (1.0 - (FRAC_PI_2 * k as f32 / 12.0).cos()))
+        .collect();
     let middle = 110;
     stations.extend((1..middle).map(|k| half + (length - 2.0 * half) * k as f32 / middle as f32));
-    stations.extend((0..=12).map(|k| length - half * (FRAC_PI_2 * k as f32 / 12.0).sin()).rev().map(|s| s.min(length)));
+    stations.extend(
+        (0..=12)
+            .map(|k| length - half * (FRAC_PI_2 * k as f32 / 12.0).sin())
+            .rev()
+            .map(|s| s.min(length)),
+    );
     stations.sort_by(f32::total_cmp);
     let points: Vec<Vec3> = stations.iter().map(|s| along(&arch, *s)).collect();
     let n = points.len();
@@ -339,7 +431,11 @@ fn cap(
         |t| {
             let s = at(&stations, (t * (n - 1) as f32).round() as usize);
             let end = s.min(length - s);
-            let wide = if end < half { (half * half - (half - end).powi(2)).max(0.0).sqrt() } else { half };
+            let wide = if end < half {
+                (half * half - (half - end).powi(2)).max(0.0).sqrt()
+            } else {
+                half
+            };
             // A touch narrower overhead; the rim of its ends is rounded too.
             let wide = (wide * (1.0 - 0.1 * ramp(0.02, 0.05, end))).max(0.000_2);
             let rim = (1.0 - end / 0.001).clamp(0.0, 1.0);
@@ -367,6 +463,15 @@ fn cap(
         .part(plate, steel)
         .part(mark, laser)
         .child(Node::new("Carry loop").part(strap, silicone).part(pins, steel))
-        .child(Node::new("Cap plug").shade(Shade::Alone).part(plug.with(&within), polymer))
-        .child(Node::new("Cap seal").shade(Shade::Alone).explode(0.0, -0.02, 0.0).part(ring, seal))
+        .child(
+            Node::new("Cap plug")
+                .shade(Shade::Alone)
+                .part(plug.with(&within), polymer),
+        )
+        .child(
+            Node::new("Cap seal")
+                .shade(Shade::Alone)
+                .explode(0.0, -0.02, 0.0)
+                .part(ring, seal),
+        )
 }
