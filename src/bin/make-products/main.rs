@@ -21,6 +21,7 @@ use kit::Product;
 const PRODUCTS: &[(&str, fn() -> Result<Product>)] = &[
     ("bottle", products::bottle::make),
     ("chair", products::chair::make),
+    ("earbuds", products::earbuds::make),
     ("perfume", products::perfume::make),
     ("shoe", products::shoe::make),
     ("speaker", products::speaker::make),

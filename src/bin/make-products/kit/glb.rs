@@ -217,7 +217,10 @@ fn looks(product: &Product, paint: &Paint) -> (bool, bool) {
     };
     match paint {
         Paint::One(id) => one(id),
-        Paint::Each(ids) => ids.iter().map(one).fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1)),
+        Paint::Each(ids) => ids
+            .iter()
+            .map(one)
+            .fold((false, false), |a, b| (a.0 || b.0, a.1 || b.1)),
     }
 }
 

@@ -279,12 +279,17 @@ impl Mesh {
 
     /// Parted in two: the triangles whose middle `first` picks, and the rest. Normals stay, so no seam shows.
     pub fn split(self, first: impl Fn(Vec3) -> bool) -> (Mesh, Mesh) {
+        self.split_facing(|middle, _| first(middle))
+    }
+
+    /// Parted in two by the triangles' middles and the ways that they face.
+    pub fn split_facing(self, first: impl Fn(Vec3, Vec3) -> bool) -> (Mesh, Mesh) {
         let (mut a, mut b) = (self.clone(), self);
-        let middle = |m: &Mesh, t: [u32; 3]| m.corners(t).into_iter().sum::<Vec3>() / 3.0;
         let all = std::mem::take(&mut a.triangles);
         b.triangles.clear();
         for t in all {
-            if first(middle(&b, t)) {
+            let [p, q, r] = b.corners(t);
+            if first((p + q + r) / 3.0, (q - p).cross(r - p).normalize_or_zero()) {
                 a.triangles.push(t);
             } else {
                 b.triangles.push(t);

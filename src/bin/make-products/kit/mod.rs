@@ -38,6 +38,7 @@
 //!   [`Mesh::uv_turned`] turns a directed grain.
 //! - Occlusion is per corner (`_OCCLUSION`): long faces need corners where shadows fall, so run [`Mesh::refined`] on them
 //!   (6 to 10 mm). What is seen only when taken apart is [`Shade::Alone`]; what glows or is glass is [`Shade::Open`].
+//!   [`Node::inner`] also tells viewers that they may leave the node out while the product is whole.
 //! - Marks and letters are [`Figure`]s, stamped (raised or engraved) and laid on with [`Mesh::wrapped`]; lift them 0.03 to
 //!   0.06 mm off the surface, else they flicker.
 //! - Parts that touch: let them sink into each other by a few tenths of a millimetre rather than end in the same plane.

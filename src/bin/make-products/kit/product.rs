@@ -291,6 +291,14 @@ impl Node {
         self
     }
 
+    /// Marked as seen only when the product is taken apart (`extras.inner`): a viewer may leave it out until then.
+    #[must_use]
+    pub fn inner(mut self) -> Self {
+        self.extras.insert("inner".to_owned(), Value::Bool(true));
+        self.shade = Shade::Alone;
+        self
+    }
+
     /// With a mesh; parts of one paint become one.
     #[must_use]
     pub fn part(mut self, mesh: Mesh, paint: impl Into<Paint>) -> Self {

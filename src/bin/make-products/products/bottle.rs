@@ -230,7 +230,7 @@ pub fn make() -> Result<Product> {
         )
         .child(
             Node::new("Body interior")
-                .shade(Shade::Alone)
+                .inner()
                 .part(bottom_back, steel)
                 .part(neck_back, steel)
                 .part(thread(eighth, whole - eighth), steel)
@@ -252,7 +252,7 @@ pub fn make() -> Result<Product> {
                 .part(collar_front, steel)
                 .child(
                     Node::new("Front quarter interior")
-                        .shade(Shade::Alone)
+                        .inner()
                         .part(bottom_front, steel)
                         .part(neck_front, steel)
                         .part(thread(0, eighth), steel)
@@ -307,11 +307,9 @@ fn boot(silicone: &[MaterialId]) -> Node {
             Figure::text(words, height, height * 0.15, height * 0.32).stamp(height * 0.15, 0.000_12, 0.000_2);
         mesh.merge(&letters.turned(below).moved(0.0, 0.001_5, z));
     }
-    Node::new("Silicone boot").part(mesh, silicone).child(
-        Node::new("Silicone boot inside")
-            .shade(Shade::Alone)
-            .part(inside, silicone),
-    )
+    Node::new("Silicone boot")
+        .part(mesh, silicone)
+        .child(Node::new("Silicone boot inside").inner().part(inside, silicone))
 }
 
 fn cap(
@@ -321,8 +319,8 @@ fn cap(
     seal: MaterialId,
     silicone: &[MaterialId],
 ) -> Node {
-    // Ribs fade out at both ends of the grip; the cap is turned about its own foot, 213.4 mm up.
-    const FOOT: f32 = 213.4;
+    // Ribs fade out at both ends of the grip; the cap is turned about its own foot, 212.75 mm up.
+    const FOOT: f32 = 212.75;
     let side = path(&mm(&[
         (24.4, 0.0, 0.0),
         (25.3, 0.0, 0.5),
@@ -400,9 +398,9 @@ fn cap(
     let arch: Vec<Vec3> = path(&mm(&[
         (-27.3, 8.0, 0.0),
         (-28.0, 28.0, 60.0),
-        (-26.8, 47.0, 17.0),
-        (0.0, 49.9, 200.0),
-        (26.8, 47.0, 17.0),
+        (-26.8, 47.6, 17.0),
+        (0.0, 50.7, 200.0),
+        (26.8, 47.6, 17.0),
         (28.0, 28.0, 60.0),
         (27.3, 8.0, 0.0),
     ]))
@@ -463,11 +461,7 @@ fn cap(
         .part(plate, steel)
         .part(mark, laser)
         .child(Node::new("Carry loop").part(strap, silicone).part(pins, steel))
-        .child(
-            Node::new("Cap plug")
-                .shade(Shade::Alone)
-                .part(plug.with(&within), polymer),
-        )
+        .child(Node::new("Cap plug").inner().part(plug.with(&within), polymer))
         .child(
             Node::new("Cap seal")
                 .shade(Shade::Alone)

@@ -206,9 +206,7 @@ fn shell(look: &Look) -> Vec<Node> {
     let mark = Figure::mark(0.0052, 0.000_7)
         .stamp(0.000_26, 0.000_12, 0.000_12)
         .moved(0.0, 0.001, 0.000_48);
-    let seat = |m: Mesh| {
-        m.moved(0.0, 0.034, 0.0701).turned(Quat::from_rotation_y(0.42))
-    };
+    let seat = |m: Mesh| m.moved(0.0, 0.034, 0.0701).turned(Quat::from_rotation_y(0.42));
     vec![
         Node::new("Fabric shell right")
             .explode(0.098, 0.012, 0.0)
@@ -217,7 +215,7 @@ fn shell(look: &Look) -> Vec<Node> {
             .part(seat(mark), look.print)
             .child(
                 Node::new("Shell lining right")
-                    .shade(Shade::Alone)
+                    .inner()
                     .part(right_in, look.plastic)
                     .part(cut(&halves), look.plastic),
             ),
@@ -227,7 +225,7 @@ fn shell(look: &Look) -> Vec<Node> {
             .part(lip, &look.fabric)
             .child(
                 Node::new("Shell lining left")
-                    .shade(Shade::Alone)
+                    .inner()
                     .part(left_in, look.plastic)
                     .part(cut(&other), look.plastic),
             ),
@@ -287,7 +285,7 @@ fn top(look: &Look, led: MaterialId) -> Vec<Node> {
     );
     let icons = on_top(icons.stamp(0.000_35, 0.000_1, -0.000_02), 0.000_04);
     let mark = on_top(
-        Figure::mark(0.009, 0.000_9).stamp(0.000_3, 0.000_1, -0.000_02),
+        Figure::mark(0.009, 0.000_9).stamp(0.000_34, 0.000_1, -0.000_02),
         0.000_04,
     );
     let mut holes = Mesh::new();
@@ -337,7 +335,7 @@ fn top(look: &Look, led: MaterialId) -> Vec<Node> {
             .part(holes, look.rubber)
             .child(
                 Node::new("Touch disc underside")
-                    .shade(Shade::Alone)
+                    .inner()
                     .part(below, look.plastic),
             ),
         Node::new("LED ring")
@@ -368,7 +366,7 @@ fn foot(look: &Look) -> Node {
     ]));
     let down = Quat::from_rotation_x(FRAC_PI_2);
     let mut words = Figure::text("MERIDIAN", 0.0052, 0.000_8, 0.002)
-        .stamp(0.000_7, 0.000_15, 0.000_25)
+        .stamp(0.000_75, 0.000_15, 0.000_25)
         .turned(down);
     words = words.moved(0.0, 0.001_2, 0.0);
     Node::new("Foot")
@@ -672,7 +670,12 @@ fn board(look: &Look) -> Node {
         for k in 0..n {
             for s in [-1.0, 1.0] {
                 let px = x - w * 0.5 + w * (k as f32 + 0.5) / n as f32;
-                let pin = outline(&mm(&[(-0.25, -0.5, 0.0), (0.25, -0.5, 0.0), (0.25, 0.5, 0.0), (-0.25, 0.5, 0.0)]));
+                let pin = outline(&mm(&[
+                    (-0.25, -0.5, 0.0),
+                    (0.25, -0.5, 0.0),
+                    (0.25, 0.5, 0.0),
+                    (-0.25, 0.5, 0.0),
+                ]));
                 pads.merge(&extrude(&pin, 0.000_25, 0.0, 0.0).moved(px, level, z + s * (d * 0.5 + 0.000_35)));
             }
         }
