@@ -12,6 +12,12 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Some(Command::Shot(shot)) => program::pictures::shot(shot).map(|()| ExitCode::SUCCESS),
         Some(Command::Film(film)) => program::pictures::film(film).map(|()| ExitCode::SUCCESS),
+        Some(Command::Product(product)) => program::product::run(product),
+        Some(Command::Marker(marker)) => program::ar::marker(marker).map(|()| ExitCode::SUCCESS),
+        Some(Command::Track(track)) => program::ar::track(track).map(|()| ExitCode::SUCCESS),
+        Some(Command::Calibrate(calibrate)) => {
+            program::ar::calibrate(calibrate).map(|()| ExitCode::SUCCESS)
+        }
         None => program::live::run(&cli.live),
     };
     outcome.unwrap_or_else(|error| {

@@ -3,9 +3,15 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use bevy::math::DVec2;
 use clap::{Args, Parser, Subcommand};
+use meridian::ar::intrinsics::Intrinsics;
+use meridian::ar::source::SourceSpec;
+use meridian::display::showroom::Stereo;
+use meridian::display::showroom::ar::ArSetup;
 use meridian::display::text::Lang;
 use meridian::display::view::{Quality, Worldview};
+use meridian::product::studio::Name as StudioName;
 
 /// Meridian, the live sales globe: a sale as it happens, as light on a 3D Earth.
 #[derive(Debug, Parser)]
@@ -26,6 +32,15 @@ pub enum Command {
     Shot(Shot),
     /// Render a clip as numbered frames, or as .mp4 where ffmpeg is installed.
     Film(Film),
+    /// Look through folders of products, or draw one alone on nothing.
+    #[command(subcommand)]
+    Product(Product),
+    /// Write the sheet that a product stands on in AR, for a printer.
+    Marker(super::ar::Marker),
+    /// Follow the sheet in a source's frames, one line of JSON each.
+    Track(super::ar::Track),
+    /// Find a camera's lens from views of the sheet.
+    Calibrate(super::ar::Calibrate),
 }
 
 /// Where the figures come from.
@@ -63,6 +78,21 @@ pub struct Looks {
     /// A folder of products beside the shipped ones (may be given several times).
     #[arg(long = "products", value_name = "DIR")]
     pub products: Vec<PathBuf>,
+    /// In the showroom, the product in a camera's picture: v4l2:/dev/video0, ffmpeg:ARGS, images:DIR or synthetic.
+    #[arg(long, value_name = "SOURCE")]
+    pub ar: Option<SourceSpec>,
+    /// The camera's lens, as `meridian calibrate` writes it.
+    #[arg(long, value_name = "FILE")]
+    pub ar_calibration: Option<PathBuf>,
+    /// In place of a camera, a still photo with a sheet of A4 paper in it.
+    #[arg(long, value_name = "FILE", conflicts_with = "ar")]
+    pub ar_photo: Option<PathBuf>,
+    /// The paper's corners in the photo in pixels, in order along its edges, the far edge first; without them they are clicked.
+    #[arg(long, value_name = "X,Y X,Y X,Y X,Y", requires = "ar_photo", num_args = 4, value_parser = corner, allow_hyphen_values = true)]
+    pub ar_corners: Vec<DVec2>,
+    /// Two eyes: anaglyph, side-by-side or halves.
+    #[arg(long, value_name = "HOW", value_parser = stereo)]
+    pub stereo: Option<Stereo>,
 }
 
 /// The globe, live.
@@ -169,6 +199,97 @@ pub struct Sight {
     /// What is in the middle: latitude and longitude in degrees, and the altitude as a factor of rest.
     #[arg(long, value_name = "LAT,LON,ZOOM", allow_hyphen_values = true)]
     pub look: Option<Look>,
+}
+
+/// Products in folders.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Product {
+    /// Read every product of the folders and say what is in them, or what is wrong.
+    Check {
+        /// Folders of products, or a product's own; without any, those that Meridian would show.
+        #[arg(value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+    /// Draw a product alone, on nothing, as a .png of any size.
+    Render(Render),
+}
+
+/// A product's picture.
+#[derive(Debug, Clone, Args)]
+pub struct Render {
+    /// The product's id.
+    pub id: String,
+    /// The file to write (.png).
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The picture's size in pixels.
+    #[arg(long, value_name = "WxH", default_value = "2048x2048")]
+    pub size: Size,
+    /// Degrees round the product: 0 is its front.
+    #[arg(long, value_name = "DEG", allow_hyphen_values = true)]
+    pub azimuth: Option<f32>,
+    /// Degrees above the horizon.
+    #[arg(long, value_name = "DEG", allow_hyphen_values = true)]
+    pub elevation: Option<f32>,
+    /// A factor of the distance that shows all of it.
+    #[arg(long, value_name = "N")]
+    pub distance: Option<f32>,
+    /// How far it is taken apart, 0 to 1.
+    #[arg(long, value_name = "N", default_value_t = 0.0)]
+    pub open: f32,
+    /// The material variant, by its name in the model.
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// studio, daylight or stage; the product's own where absent.
+    #[arg(long, value_name = "NAME", value_parser = studio)]
+    pub studio: Option<StudioName>,
+    /// How it looks.
+    #[command(flatten)]
+    pub looks: Looks,
+}
+
+/// A corner of the paper.
+fn corner(text: &str) -> Result<DVec2, String> {
+    let point = text.split_once(',').and_then(|(x, y)| Some(DVec2::new(x.trim().parse().ok()?, y.trim().parse().ok()?)));
+    point
+        .filter(|point| point.is_finite())
+        .ok_or_else(|| format!("{text:?} is no corner: X,Y in the photo's pixels is needed, as in 412,288"))
+}
+
+/// How two eyes are shown.
+fn stereo(text: &str) -> Result<Stereo, String> {
+    match text {
+        "anaglyph" => Ok(Stereo::Anaglyph),
+        "side-by-side" => Ok(Stereo::SideBySide),
+        "halves" => Ok(Stereo::Halves),
+        _ => Err(format!("{text:?}: anaglyph, side-by-side or halves is needed")),
+    }
+}
+
+/// A studio's name.
+fn studio(text: &str) -> Result<StudioName, String> {
+    match text {
+        "studio" => Ok(StudioName::Studio),
+        "daylight" => Ok(StudioName::Daylight),
+        "stage" => Ok(StudioName::Stage),
+        _ => Err(format!("{text:?} is no studio: studio, daylight or stage is needed")),
+    }
+}
+
+impl Looks {
+    /// How AR was asked for.
+    ///
+    /// # Errors
+    /// When the calibration can't be read.
+    pub fn ar(&self) -> anyhow::Result<ArSetup> {
+        Ok(ArSetup {
+            source: self.ar.clone(),
+            calibration: self.ar_calibration.as_deref().map(Intrinsics::load).transpose()?,
+            photo: self.ar_photo.clone(),
+            on: self.ar.is_some() || self.ar_photo.is_some(),
+            corners: self.ar_corners.clone().try_into().ok(),
+        })
+    }
 }
 
 /// What is looked at.

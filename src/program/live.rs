@@ -39,6 +39,8 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         worldview: live.looks.worldview,
         reduced_motion: live.looks.reduced_motion,
         products: live.looks.products.clone(),
+        ar: live.looks.ar()?,
+        stereo: live.looks.stereo,
         product: live.looks.scene.as_ref().and_then(Scene::product),
         trace: live.trace.clone(),
         log_level: Level::INFO,

@@ -1,10 +1,12 @@
 //! The program: what is said on the command line, put together and run.
 
+pub mod ar;
 pub mod cli;
 pub mod live;
 pub mod offscreen;
 pub mod pictures;
 pub mod player;
+pub mod product;
 
 use std::sync::Arc;
 

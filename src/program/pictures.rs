@@ -51,6 +51,8 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
         worldview: looks.worldview,
         reduced_motion: looks.reduced_motion,
         products: looks.products.clone(),
+        ar: looks.ar()?,
+        stereo: looks.stereo,
         product: looks.scene.as_ref().and_then(Scene::product),
         trace: None,
         log_level: Level::WARN,

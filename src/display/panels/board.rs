@@ -167,6 +167,46 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
     }
 }
 
+/// The categories that are shown, greatest first, each with where its row is; none while a region's panel covers them.
+pub fn category_rows(scene: &Scene) -> Vec<(usize, Rect)> {
+    let rect = scene.frame.categories;
+    let covered = scene.frame.region.shrink(1.0).intersects(rect) && scene.state.slide > 0.1;
+    let Some(hello) = scene.ledger.hello.as_ref().filter(|_| !covered) else {
+        return Vec::new();
+    };
+    let counts = &scene.ledger.categories;
+    let (order, line, row) = category_order(scene, rect, hello.categories.len(), counts);
+    order
+        .into_iter()
+        .enumerate()
+        .map(|(at, (id, _))| {
+            let top = line + 4.0 * scene.pen.u + at as f32 * row;
+            let row = Rect::from_min_max(pos2(rect.left(), top), pos2(rect.right(), top + row));
+            (id, row)
+        })
+        .collect()
+}
+
+/// The categories that fit, greatest first, the line under the heading, and a row's height.
+fn category_order(
+    scene: &Scene,
+    rect: Rect,
+    count: usize,
+    counts: &[Counts],
+) -> (Vec<(usize, i64)>, f32, f32) {
+    let u = scene.pen.u;
+    let mut order: Vec<(usize, i64)> = (0..count)
+        .map(|at| (at, counts.get(at).map_or(0, |counts| counts.gmv_minor)))
+        .collect();
+    // By name's place where nothing was sold yet; the greatest first otherwise.
+    order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let line = scene.heading_line(rect);
+    let room = rect.bottom() - line - 4.0 * u;
+    let rows = ((room / (25.0 * u)) as usize).clamp(1, order.len().max(1));
+    order.truncate(rows);
+    (order, line, (room / rows as f32).min(ROW_MOST * u))
+}
+
 /// Draws a split by category: every one that fits, greatest first.
 pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
     let Some(hello) = scene.ledger.hello.as_ref() else {
@@ -174,21 +214,14 @@ pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
     };
     let u = pen.u;
     let faded = scene.with_pen(pen);
-    let line = faded.heading(rect, &scene.t("categories"));
+    faded.heading(rect, &scene.t("categories"));
     let total: i64 = counts
         .iter()
         .fold(0_i64, |sum, counts| sum.saturating_add(counts.gmv_minor));
-    let mut order: Vec<(usize, i64)> = (0..hello.categories.len())
-        .map(|at| (at, counts.get(at).map_or(0, |counts| counts.gmv_minor)))
-        .collect();
-    // By name's place where nothing was sold yet; the greatest first otherwise.
-    order.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    let (order, line, row) = category_order(scene, rect, hello.categories.len(), counts);
     let most = order.first().map_or(1, |first| first.1).max(1);
-    let room = rect.bottom() - line - 4.0 * u;
-    let rows = ((room / (25.0 * u)) as usize).clamp(1, order.len().max(1));
-    let row = (room / rows as f32).min(ROW_MOST * u);
     let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 8.0 * u;
-    for (at, (id, gmv_minor)) in order.iter().take(rows).enumerate() {
+    for (at, (id, gmv_minor)) in order.iter().enumerate() {
         let baseline = line + 4.0 * u + at as f32 * row + row * 0.5 + size::BODY * u * 0.28;
         let name = hello
             .categories

@@ -20,17 +20,21 @@ pub mod search;
 pub mod state;
 
 use bevy::prelude::*;
-use bevy_egui::egui::{Id, LayerId, Order, TextureId, pos2};
+use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
 
+use self::pen::Face;
 pub use state::{Exact, PanelState};
 
 use super::globe::camera::Sight;
 use super::ledger::{Ledger, World};
+use super::showroom::ar::Ar;
 use super::showroom::hands::Zones;
+use super::showroom::panel::{Pictures, Presses};
 use super::showroom::stand::ProductPicture;
-use super::showroom::{self, Place, Showroom};
+use super::showroom::{self, Place, Showroom, sales};
 use super::text::Texts;
+use super::theme::{colour, size};
 use super::view::{Command, Layout, View};
 
 /// How many of the ranking are followed: those shown, and those about to come in.
@@ -51,10 +55,15 @@ pub fn draw_panels(
     mut state: ResMut<PanelState>,
     room: Res<Showroom>,
     product: Res<ProductPicture>,
+    ar: Res<Ar>,
     mut zones: ResMut<Zones>,
     mut commands: MessageWriter<Command>,
 ) {
-    let picture = (product.size != UVec2::ZERO).then(|| product_texture(&mut contexts, &product));
+    let pictures = Pictures {
+        product: (product.size != UVec2::ZERO)
+            .then(|| [0, 1].map(|eye| texture(&mut contexts, product.images.get(eye)))),
+        behind: (ar.on && ar.size != UVec2::ZERO).then(|| texture(&mut contexts, Some(&ar.image))),
+    };
     // No context yet, or no longer: a window that is being made or closed.
     let Ok(ctx) = contexts.ctx_mut() else {
         return;
@@ -116,7 +125,12 @@ pub fn draw_panels(
         real_secs: real.elapsed_secs_f64(),
     };
     zones.0.clear();
-    showroom::panel::draw(&scene, &room, picture, &mut zones);
+    showroom::panel::draw(&scene, &room, &ar, pictures, &mut zones);
+    if room.two_pictures() {
+        search::draw(&scene);
+        overlay::draw(&scene);
+        return;
+    }
     header::draw(&scene);
     feed::draw(&scene);
     if room.share < 0.5 {
@@ -124,6 +138,7 @@ pub fn draw_panels(
         veil(&scene, &sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
+        doors(&scene, &room, &mut zones);
         region::draw(&scene);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
@@ -132,11 +147,43 @@ pub fn draw_panels(
     overlay::draw(&scene);
 }
 
-/// The product's picture as egui knows it; an earlier one is forgotten.
-fn product_texture(contexts: &mut EguiContexts, product: &ProductPicture) -> TextureId {
+/// Ways into the showroom: a category's best seller, and what sells beyond its usual.
+fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let mut presses = Presses::new(zones, room.share == 0.0);
+    for (category, row) in board::category_rows(scene) {
+        if let Some(product) = sales::best_of(scene.ledger, &room.shelf, category) {
+            presses.tap(row, Command::Enter(Some(product.id.clone())));
+        }
+    }
+    let Some((product, trend)) = sales::spotlight(scene.ledger, &room.shelf) else {
+        return;
+    };
+    let name = scene.lang().pick(&product.manifest.name);
+    let trend = sales::trend_text(scene, &trend);
+    let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);
+    let portrait = scene.frame.shape == frame::Shape::Portrait;
+    let line = scene.frame.feed + size::SMALL * u * 0.36;
+    let y = if portrait { line - 30.0 * u } else { line };
+    let right = scene.frame.whole.right() - size::MARGIN * u;
+    let share = if portrait { 0.9 } else { 0.46 };
+    let text = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * share);
+    let at = pos2(right - 16.0 * u, y);
+    let drawn = pen.text(at, Align::Max, &text, size::BODY, Face::Medium, colour::GOLD);
+    let tip = pos2(right, y - size::BODY * u * 0.34);
+    let arrow = [vec2(-5.0, -6.0), vec2(1.0, 0.0), vec2(-5.0, 6.0)].map(|offset| tip + offset * u);
+    pen.curve(arrow.to_vec(), 1.8, colour::GOLD);
+    let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
+    presses.tap(touch, Command::Enter(Some(product.id.clone())));
+}
+
+/// A picture as egui knows it.
+fn texture(contexts: &mut EguiContexts, image: Option<&Handle<Image>>) -> TextureId {
+    let image = image.cloned().unwrap_or_default();
     contexts
-        .image_id(&product.image)
-        .unwrap_or_else(|| contexts.add_image(EguiTextureHandle::Strong(product.image.clone())))
+        .image_id(&image)
+        .unwrap_or_else(|| contexts.add_image(EguiTextureHandle::Weak(image.id())))
 }
 
 /// Darkens the planet behind the panels when it has come so near that it lies there.

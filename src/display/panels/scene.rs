@@ -134,12 +134,17 @@ impl<'a> Scene<'a> {
         self.pen.text(at, align, text, size::SMALL, Face::Text, ink)
     }
 
+    /// Where the hairline under a panel's heading is.
+    pub fn heading_line(&self, rect: Rect) -> f32 {
+        rect.top() + 25.0 * self.pen.u
+    }
+
     /// A panel's heading with the hairline under it; the y below it.
     pub fn heading(&self, rect: Rect, text: &str) -> f32 {
         let u = self.pen.u;
         let baseline = rect.top() + 14.0 * u;
         self.label(pos2(rect.left(), baseline), Align::Min, text);
-        let line = baseline + 11.0 * u;
+        let line = self.heading_line(rect);
         self.pen.hairline(rect.left(), rect.right(), line);
         line
     }

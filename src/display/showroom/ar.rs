@@ -222,13 +222,13 @@ fn follow_camera(
         && let Some(frame) = &tracked.frame
     {
         let size = UVec2::new(frame.width, frame.height);
-        let known = (ar.size == size).then(|| images.get_mut(&ar.image)).flatten();
-        match known {
-            Some(mut image) => image.data = Some(frame.rgba()),
-            None => {
-                ar.image = images.add(image_of(frame));
-                ar.size = size;
-            }
+        if ar.size == size
+            && let Some(mut image) = images.get_mut(&ar.image)
+        {
+            image.data = Some(frame.rgba());
+        } else {
+            ar.image = images.add(image_of(frame));
+            ar.size = size;
         }
         ar.number = tracked.number;
     }

@@ -5,6 +5,7 @@
 
 pub mod ar;
 pub mod eye;
+pub mod export;
 pub mod hands;
 pub mod material;
 pub mod orbit;
@@ -248,6 +249,11 @@ impl Showroom {
         least.or_else(|| {
             (self.stands.is_empty() && self.problem.is_none() && !self.wanted.is_empty()).then_some(1.0)
         })
+    }
+
+    /// The whole screen is two pictures, one for each eye.
+    pub fn two_pictures(&self) -> bool {
+        self.share > 0.5 && matches!(self.stereo, Some(Stereo::SideBySide | Stereo::Halves))
     }
 
     /// How a product stands in the room: turned by the table, or by a hand where it stands on the sheet.
@@ -835,7 +841,7 @@ fn advance_showroom(
 /// The showroom.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Showroom>()
-        .add_plugins((material::plugin, ar::plugin, hands::plugin, stand::plugin))
+        .add_plugins((material::plugin, ar::plugin, export::plugin, hands::plugin, stand::plugin))
         .add_systems(Startup, read_shelf)
         .add_systems(
             Update,

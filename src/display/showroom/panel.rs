@@ -2,10 +2,12 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, TextureId, pos2, vec2};
 
+use super::ar::Ar;
 use super::hands::{Press, Zone, Zones};
 use super::place::Place;
-use super::points::{self, Lens};
-use super::{Measure, Showroom, ShowroomCommand};
+use super::points;
+use super::{Measure, Showroom, ShowroomCommand, Stereo};
+use crate::ar::tracker::Tracking;
 use crate::display::panels::format;
 use crate::display::panels::frame::Shape as Stands;
 use crate::display::panels::pen::{Face, Pen};
@@ -48,8 +50,17 @@ fn showroom_command(command: ShowroomCommand) -> Command {
     Command::Showroom(command)
 }
 
-/// Draws the product's picture, then everything about it. `picture`: the texture.
-pub fn draw(scene: &Scene, room: &Showroom, picture: Option<TextureId>, zones: &mut Zones) {
+/// The pictures that the panels lay over the globe.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pictures {
+    /// The product, for each eye.
+    pub product: Option<[TextureId; 2]>,
+    /// The camera's picture behind it.
+    pub behind: Option<TextureId>,
+}
+
+/// Draws the product's picture, then everything about it.
+pub fn draw(scene: &Scene, room: &Showroom, ar: &Ar, pictures: Pictures, zones: &mut Zones) {
     if room.share <= 0.0 {
         return;
     }
@@ -59,29 +70,146 @@ pub fn draw(scene: &Scene, room: &Showroom, picture: Option<TextureId>, zones: &
     ));
     let seen = ((room.share - 0.35) / 0.5).clamp(0.0, 1.0);
     let come = room.first().map_or(0.0, |stand| stand.share);
-    if let Some(picture) = picture.filter(|_| !room.stands.is_empty()) {
+    let both = place.pictures(room.stereo, ar.aspect());
+    let two = matches!(room.stereo, Some(Stereo::SideBySide | Stereo::Halves));
+    if two {
+        // Nothing else is seen: what lies between the two pictures would tear them apart.
+        let dark = scene.pen.tint(colour::ROOM).gamma_multiply(seen);
+        scene.pen.painter.rect_filled(place.whole, 0.0, dark);
+    }
+    let painter = &scene.pen.painter;
+    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    if let Some(behind) = pictures.behind {
+        let tint = Color32::WHITE.gamma_multiply(seen);
+        let [left, right] = both;
+        painter.image(behind, left, whole, tint);
+        if two {
+            painter.image(behind, right, whole, tint);
+        }
+    }
+    if let Some([left, right]) = pictures.product.filter(|_| !room.stands.is_empty()) {
         let opacity = seen * come;
         // Grows out of the dark as the planet leaves.
-        let grown = 0.86 + 0.14 * seen;
-        let rect = Rect::from_center_size(place.product.center(), place.product.size() * grown);
+        let grown = if ar.on { 1.0 } else { 0.86 + 0.14 * seen };
+        let place_of = |rect: Rect| Rect::from_center_size(rect.center(), rect.size() * grown);
+        let [at_left, at_right] = both.map(place_of);
         let tint = Color32::WHITE.gamma_multiply(opacity);
-        scene.pen.painter.image(
-            picture,
-            rect,
-            Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0)),
-            tint,
-        );
+        let level = tint.r();
+        match room.stereo {
+            None => {
+                painter.image(left, at_left, whole, tint);
+            }
+            // The left eye's red covers what is behind; the right eye's green and blue are added to it.
+            Some(Stereo::Anaglyph) => {
+                let red = Color32::from_rgba_premultiplied(level, 0, 0, level);
+                let cyan = Color32::from_rgba_premultiplied(0, level, level, 0);
+                painter.image(left, at_left, whole, red);
+                painter.image(right, at_left, whole, cyan);
+            }
+            Some(Stereo::SideBySide | Stereo::Halves) => {
+                painter.image(left, at_left, whole, tint);
+                painter.image(right, at_right, whole, tint);
+            }
+        }
+    }
+    if two {
+        for half in both {
+            draw_caption(&scene.faded(seen), room, half);
+        }
+        return;
     }
     let faded = scene.faded(((room.share - 0.6) / 0.4).clamp(0.0, 1.0));
     let mut press = Presses::new(zones, room.share > 0.6);
-    if come > 0.95 && room.share > 0.95 {
-        draw_measure(&faded, room, &place);
-        draw_points(&faded, room, &place, &mut press);
+    let [picture, _] = both;
+    let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
+    if come > 0.95 && room.share > 0.95 && in_sight && room.stereo.is_none() {
+        draw_measure(&faded, room, picture);
+        draw_points(&faded, room, picture, &mut press);
+    }
+    if ar.on {
+        draw_ar(&faded, ar, picture);
     }
     draw_coming(&faded, room, &place);
     draw_card(&faded, room, &place, &mut press);
     draw_shelf(&faded, room, &place, &mut press);
     super::sales::draw(&faded, room, &place);
+}
+
+/// What stands in each eye's picture: the product, the sale's value, and what the figures are.
+fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let name = room
+        .product()
+        .map_or("", |product| scene.lang().pick(&product.manifest.name));
+    let mode = scene.t(crate::display::panels::header::mode_key(scene.ledger.mode));
+    let value = scene.money(scene.ledger.totals.counts.gmv_minor);
+    let at = pos2(half.center().x, half.bottom() - 54.0 * u);
+    pen.text(at, Align::Center, name, size::BODY, Face::Medium, colour::INK);
+    let line = format!("{mode}  ·  {value}");
+    let at = at + vec2(0.0, 26.0 * u);
+    pen.text(at, Align::Center, &line, size::SMALL, Face::Medium, colour::INK_SOFT);
+}
+
+/// Over the camera's picture: what it is, whether the sheet is in sight, which corners are still to be clicked.
+fn draw_ar(scene: &Scene, ar: &Ar, picture: Rect) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let plate = |at: Pos2, text: &str, ink: Color32| {
+        let width = pen.width(text, size::BODY, Face::Medium);
+        let rect = Rect::from_center_size(at, vec2(width + 32.0 * u, 34.0 * u));
+        let dark = pen.tint(Color32::from_rgba_unmultiplied(4, 7, 13, 200));
+        pen.painter.rect_filled(rect, 17.0 * u, dark);
+        pen.text(
+            pos2(at.x, at.y + 6.0 * u),
+            Align::Center,
+            text,
+            size::BODY,
+            Face::Medium,
+            ink,
+        );
+    };
+    let top = pos2(picture.center().x, picture.top() + 30.0 * u);
+    let bottom = pos2(picture.center().x, picture.bottom() - 30.0 * u);
+    if let Some(still) = &ar.still {
+        let to_screen = |at: &bevy::math::DVec2| {
+            let share = at.as_vec2() / ar.size.as_vec2().max(bevy::math::Vec2::ONE);
+            in_picture(picture, share)
+        };
+        if still.solved.is_none() {
+            let stroke = Stroke::new((2.0 * u).max(1.0), pen.tint(colour::CYAN));
+            for corner in &still.corners {
+                pen.painter.circle_stroke(to_screen(corner), 8.0 * u, stroke);
+            }
+            let left = 4 - still.corners.len().min(4);
+            let text = scene.tw("ar-corners", &[("left", left.to_string())]);
+            plate(bottom, &text, colour::INK);
+        }
+        if let Some(problem) = &still.problem {
+            plate(top, problem, colour::WARN);
+        }
+        return;
+    }
+    if ar.synthetic() {
+        plate(top, &scene.t("ar-synthetic"), colour::CYAN);
+    }
+    let Some(tracked) = &ar.tracked else {
+        plate(bottom, &scene.t("ar-opening"), colour::INK_SOFT);
+        return;
+    };
+    match &tracked.tracking {
+        Tracking::Found { .. } | Tracking::Held { .. } => {}
+        Tracking::Opening => plate(bottom, &scene.t("ar-opening"), colour::INK_SOFT),
+        Tracking::Lost => plate(bottom, &scene.t("ar-lost"), colour::WARN),
+        Tracking::NoCamera { error, retry } => {
+            let now = std::time::Instant::now();
+            let secs = retry.saturating_duration_since(now).as_secs_f32();
+            let retry = scene.tw("ar-retry", &[("n", format!("{secs:.0}"))]);
+            let error = pen.fit(error, size::BODY, Face::Medium, picture.width() * 0.86);
+            plate(bottom - vec2(0.0, 42.0 * u), &error, colour::WARN);
+            plate(bottom, &retry, colour::INK_SOFT);
+        }
+    }
 }
 
 /// On its way, or why not.
@@ -417,6 +545,15 @@ fn draw_actions(
             ShowroomCommand::ToggleCompare,
         ));
     }
+    rows.push(("showroom-ar", String::new(), "G", room.in_ar, ShowroomCommand::ToggleAr));
+    let eyes = match room.stereo {
+        None => String::new(),
+        Some(Stereo::Anaglyph) => scene.t("showroom-anaglyph"),
+        Some(Stereo::SideBySide) => scene.t("showroom-sides"),
+        Some(Stereo::Halves) => scene.t("showroom-halves"),
+    };
+    let on = room.stereo.is_some();
+    rows.push(("showroom-stereo", eyes, "I", on, ShowroomCommand::NextStereo));
     let room_for = ((floor - at.y) / rows.len().max(1) as f32 - 0.5).min(TOUCH * u);
     let mut y = at.y;
     for (label, state, key, on, command) in rows {
@@ -568,24 +705,16 @@ fn draw_shelf(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presses
     }
 }
 
-fn in_picture(place: &Place, at: bevy::math::Vec2) -> Pos2 {
-    place.product.min + vec2(at.x * place.product.width(), at.y * place.product.height())
+fn in_picture(picture: Rect, at: bevy::math::Vec2) -> Pos2 {
+    picture.min + vec2(at.x * picture.width(), at.y * picture.height())
 }
 
-fn draw_points(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presses) {
+fn draw_points(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Presses) {
     let Some(stand) = room.first().filter(|_| room.stands.len() == 1) else {
         return;
     };
-    let lens = Lens::of(room);
-    let u = place.u;
-    for (at, (hotspot, seen)) in stand
-        .prepared
-        .product
-        .manifest
-        .hotspots
-        .iter()
-        .zip(points::seen(room, &lens))
-        .enumerate()
+    let u = scene.pen.u;
+    for (at, (hotspot, seen)) in stand.prepared.product.manifest.hotspots.iter().zip(points::seen(room)).enumerate()
     {
         let Some(seen) = seen else { continue };
         let chosen = room.point == Some(at);
@@ -602,8 +731,8 @@ fn draw_points(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presse
             continue;
         }
         let pen = scene.pen.faded(opacity);
-        let middle = in_picture(place, seen.at);
-        if !place.product.contains(middle) {
+        let middle = in_picture(picture, seen.at);
+        if !picture.contains(middle) {
             continue;
         }
         let ring = if chosen { colour::GOLD } else { colour::INK };
@@ -619,7 +748,7 @@ fn draw_points(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presse
             continue;
         }
         let name = scene.lang().pick(&hotspot.name);
-        let right = middle.x < place.product.center().x;
+        let right = middle.x < picture.center().x;
         let (x, align) = if right {
             (middle.x - 18.0 * u, Align::Max)
         } else {
@@ -656,22 +785,22 @@ pub fn length(metres: f32, measure: Measure) -> String {
 }
 
 /// Width, height and depth, drawn along the box round the product on the sides that face the eye.
-fn draw_measure(scene: &Scene, room: &Showroom, place: &Place) {
+fn draw_measure(scene: &Scene, room: &Showroom, picture: Rect) {
     let (Some(measure), Some((corners, extent))) = (room.measure, points::corners(room)) else {
         return;
     };
     if room.open > 0.02 || room.stands.len() != 1 {
         return;
     }
-    let lens = Lens::of(room);
+    let eye = room.eye;
     let seen: Vec<Option<Pos2>> = corners
         .iter()
-        .map(|corner| lens.project(*corner).map(|at| in_picture(place, at)))
+        .map(|corner| eye.project(*corner).map(|at| in_picture(picture, at)))
         .collect();
     let at = |index: usize| seen.get(index).copied().flatten();
     let near = |a: usize, b: usize| -> f32 {
         let mid = |index: usize| corners.get(index).copied().unwrap_or_default();
-        lens.eye.distance((mid(a) + mid(b)) * 0.5)
+        eye.transform.translation.distance((mid(a) + mid(b)) * 0.5)
     };
     // Of the edges that could tell a length, the nearest low one; for the height, the one farthest aside.
     let nearest = |edges: [(usize, usize); 2]| {
@@ -695,7 +824,7 @@ fn draw_measure(scene: &Scene, room: &Showroom, place: &Place) {
     let mut edges = vec![(width, extent.x), (depth, extent.z)];
     edges.extend(height.map(|edge| (edge, extent.y)));
     let pen = &scene.pen;
-    let u = place.u;
+    let u = pen.u;
     for ((from, to), metres) in edges {
         let (Some(a), Some(b)) = (at(from), at(to)) else {
             continue;

@@ -420,12 +420,30 @@ fn light_products(
     let Some(lighting) = studios.ready.get(&wanted) else {
         return;
     };
-    let state = (wanted, showroom.exposure);
-    if studios.shown == Some(state) && showroom.lighting.is_some() {
+    let (colour, turn) = match ar.light.as_ref().filter(|_| ar.on) {
+        None => (Vec3::ONE, 0.0),
+        Some(estimate) => {
+            let at = |index: usize| lighting.harmonics.get(index).map_or(0.0, |sh| sh.y);
+            let up: f32 = studio::terms(Vec3::Y)
+                .iter()
+                .enumerate()
+                .map(|(index, term)| at(index) * term)
+                .sum();
+            matched(estimate, up, at(3).atan2(at(2)))
+        }
+    };
+    let state = (wanted, colour * showroom.exposure, turn);
+    // What can't be seen isn't worth writing every surface anew.
+    let near = |shown: &(Name, Vec3, f32)| {
+        let colour = (shown.1 - state.1).abs().max_element();
+        shown.0 == state.0 && colour < 0.01 && (shown.2 - state.2).abs() < 0.03
+    };
+    if studios.shown.as_ref().is_some_and(near) && showroom.lighting.is_some() {
         return;
     }
     let lighting = Lighting {
-        intensity: showroom.exposure,
+        intensity: state.1,
+        turn,
         ..lighting.clone()
     };
     for stand in &showroom.stands {
@@ -493,8 +511,7 @@ fn move_products(
         }
         for entity in [stand.spawned.root, stand.spawned.ground] {
             if let Ok(mut visibility) = visibilities.get_mut(entity) {
-                visibility.set_if_neq(if stand.share > 0.0 {
-                    Visibility::Inherited
+                visibility.set_if_neq(if stand.share > 0.0 && in_sight { Visibility::Inherited
                 } else {
                     Visibility::Hidden
                 });

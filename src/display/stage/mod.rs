@@ -31,7 +31,8 @@ use bevy_egui::{EguiPlugin, EguiPostUpdateSet};
 use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
 use super::link::Inbox;
-use super::showroom::ProductFolders;
+use super::showroom::ar::ArSetup;
+use super::showroom::{ProductFolders, Showroom, Stereo};
 use super::text::Lang;
 use super::view::{Command, Quality, View, Worldview};
 use crate::sales::Catalogue;
@@ -77,6 +78,10 @@ pub struct Setup {
     pub reduced_motion: bool,
     /// Folders of products beside the shipped ones and the user's.
     pub products: Vec<PathBuf>,
+    /// How AR was asked for.
+    pub ar: ArSetup,
+    /// Two eyes from the start.
+    pub stereo: Option<Stereo>,
     /// A product that is looked at from the start; an empty id is the first on the shelf.
     pub product: Option<String>,
     /// Frame statistics go to this file.
@@ -178,6 +183,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
         .insert_resource(ProductFolders(setup.products.clone()))
+        .insert_resource(setup.ar.clone())
         .insert_resource(keep::MayKeep(matches!(setup.output, Output::Window { .. })))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
     if let Output::Picture { size } = setup.output {
@@ -220,6 +226,9 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         if let Some(render) = app.get_sub_app_mut(RenderApp) {
             run_on_one_thread(render.world_mut());
         }
+    }
+    if let Some(mut showroom) = app.world_mut().get_resource_mut::<Showroom>() {
+        showroom.stereo = setup.stereo;
     }
     if let Some(id) = &setup.product {
         app.world_mut()

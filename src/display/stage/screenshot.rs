@@ -64,7 +64,11 @@ fn file_name(ledger: &Ledger) -> PathBuf {
         .chars()
         .map(|c| if c == ':' { '-' } else { c })
         .collect();
-    let stem = format!("meridian-{}-{time}", mode_word(ledger.mode));
+    free_name(&format!("meridian-{}-{time}", mode_word(ledger.mode)))
+}
+
+/// A file's name in the folder for pictures that no file has.
+pub fn free_name(stem: &str) -> PathBuf {
     let folder = folder();
     let mut path = folder.join(format!("{stem}.png"));
     let mut number = 2;

@@ -1,0 +1,160 @@
+//! `meridian product`: folders of products looked through, and products drawn alone.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail};
+use bevy::log::Level;
+use bevy::math::UVec2;
+use meridian::display::showroom::Showroom;
+use meridian::display::showroom::export::{Exports, Order};
+use meridian::display::showroom::orbit::Pose;
+use meridian::display::stage::picture::Studio;
+use meridian::display::stage::{Output, Setup, adapter};
+use meridian::display::view::Quality;
+use meridian::product::Shelf;
+use serde_json::json;
+
+use super::catalogue;
+use super::cli::{Product, Render};
+
+/// Frames that a product may take to stand there, or a picture to come back.
+const PATIENCE_FRAMES: u32 = 240;
+
+/// Runs a command about products.
+///
+/// # Errors
+/// When there is nothing to draw with, no such product, or its picture can't be written.
+pub fn run(product: &Product) -> Result<ExitCode> {
+    match product {
+        Product::Check { folders } => Ok(check(folders)),
+        Product::Render(order) => render(order).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Says what is in the folders; fails where something is wrong.
+fn check(folders: &[PathBuf]) -> ExitCode {
+    let (shelf, problems) = Shelf::load(folders);
+    let mut wrong = problems.len();
+    for problem in problems {
+        eprintln!("meridian: {problem}");
+    }
+    for product in &shelf.products {
+        match product.model() {
+            Ok(model) => {
+                let size = model.bounds.size();
+                let line = json!({
+                    "id": product.id,
+                    "name": product.manifest.name,
+                    "triangles": model.triangles(),
+                    "size_m": [size.x, size.y, size.z],
+                    "materials": model.materials.len() - 1,
+                    "pictures": model.pictures.len(),
+                    "animations": model.animations.iter().map(|animation| &animation.name).collect::<Vec<_>>(),
+                    "variants": model.variants,
+                    "hotspots": product.manifest.hotspots.len(),
+                    "remarks": model.remarks,
+                });
+                println!("{line}");
+                for hotspot in &product.manifest.hotspots {
+                    if let Some(node) = &hotspot.node
+                        && !model.nodes.iter().any(|known| known.name == *node)
+                    {
+                        wrong += 1;
+                        eprintln!("meridian: {}: hotspot {:?} moves with node {node:?}, which the model hasn't", product.id, hotspot.name.en);
+                    }
+                }
+                for name in product.manifest.variants.keys() {
+                    if !model.variants.contains(name) {
+                        wrong += 1;
+                        eprintln!("meridian: {}: variant.{name}: the model has {}", product.id, model.variants.join(", "));
+                    }
+                }
+            }
+            Err(error) => {
+                wrong += 1;
+                eprintln!("meridian: {}: {error}", product.id);
+            }
+        }
+    }
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn render(order: &Render) -> Result<()> {
+    if order.output.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) {
+        bail!("{}: the name of a product's picture must end in .png", order.output.display());
+    }
+    let adapter = adapter::find()?;
+    // The screen behind is never looked at.
+    let screen = UVec2::new(640, 360);
+    let setup = Setup {
+        catalogue: catalogue()?,
+        output: Output::Picture { size: screen },
+        lang: order.looks.lang,
+        quality: order.looks.quality.unwrap_or(Quality::High),
+        worldview: order.looks.worldview,
+        reduced_motion: true,
+        products: order.looks.products.clone(),
+        ar: order.looks.ar()?,
+        stereo: None,
+        product: Some(order.id.clone()),
+        trace: None,
+        log_level: Level::WARN,
+    };
+    let mut studio = Studio::new(&setup, screen, &adapter);
+    let frame = Duration::from_millis(33);
+    for _ in 0..PATIENCE_FRAMES {
+        let showroom = studio.world_mut().resource::<Showroom>();
+        if let Some(problem) = &showroom.problem {
+            bail!("{problem}");
+        }
+        if showroom.shelf.product(&order.id).is_none() {
+            let ids: Vec<&str> = showroom.shelf.products.iter().map(|product| product.id.as_str()).collect();
+            bail!("there is no product {:?}; there are: {}", order.id, ids.join(", "));
+        }
+        if !showroom.stands.is_empty() {
+            break;
+        }
+        studio.advance(frame);
+    }
+    {
+        let mut showroom = studio.world_mut().resource_mut::<Showroom>();
+        let orbit = &mut showroom.orbit;
+        let home = orbit.home;
+        let pose = Pose {
+            azimuth: order.azimuth.map_or(home.azimuth, f32::to_radians),
+            elevation: order.elevation.map_or(home.elevation, f32::to_radians),
+            distance: order.distance.unwrap_or(home.distance),
+            target: home.target,
+        };
+        orbit.now = pose;
+        orbit.goal = pose;
+        showroom.open_goal = order.open.clamp(0.0, 1.0);
+        if let Some(name) = order.studio {
+            showroom.studio = name;
+        }
+        if let Some(name) = &order.variant {
+            let stand = showroom.stands.first_mut().ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
+            let variants = &stand.prepared.model.variants;
+            let at = variants.iter().position(|known| known == name);
+            stand.variant = Some(at.ok_or_else(|| anyhow!("{}: no variant {name:?}; there are: {}", order.id, variants.join(", ")))?);
+        }
+    }
+    for _ in 0..3 {
+        studio.advance(frame);
+    }
+    studio.world_mut().resource_mut::<Exports>().orders.push(Order {
+        size: UVec2::new(order.size.width, order.size.height),
+        path: order.output.clone(),
+    });
+    for _ in 0..PATIENCE_FRAMES {
+        studio.advance(frame);
+        // The picture is compressed on another thread.
+        std::thread::sleep(Duration::from_millis(5));
+        if let Some(outcome) = studio.world_mut().resource_mut::<Exports>().done.pop() {
+            return outcome.map(|_| ()).map_err(|problem| anyhow!(problem));
+        }
+    }
+    bail!("the picture did not come back from the GPU within {PATIENCE_FRAMES} frames")
+}
