@@ -44,6 +44,8 @@ pub struct Node {
     pub skin: Option<usize>,
     /// Weights of the mesh's morph targets at rest.
     pub weights: Vec<f32>,
+    /// Hidden while the product is whole (`extras.inner`): what nobody could see isn't drawn.
+    pub inner: bool,
     /// How far it moves in the exploded view, in its parent's space (`extras.explode`, metres).
     pub explode: Vec3,
 }

@@ -1079,6 +1079,7 @@ impl<'a> Reader<'a> {
                 mesh,
                 skin: node.skin().map(|skin| skin.index()),
                 weights,
+                inner: member(raw, &["extras", "inner"]) == Some(&Value::Bool(true)),
                 explode: vector(raw, &["extras", "explode"]).unwrap_or(Vec3::ZERO),
             });
             let children: Vec<usize> = node.children().map(|child| child.index()).collect();

@@ -123,11 +123,15 @@ fn begin(
 fn take(
     mut commands: Commands,
     mut exports: ResMut<Exports>,
-    mut cameras: Query<(Entity, &mut ExportCamera, &RenderTarget)>,
+    mut cameras: Query<(Entity, &mut ExportCamera, &mut Camera, &RenderTarget)>,
     mut inbox: ResMut<Inbox>,
 ) {
-    for (entity, mut camera, target) in &mut cameras {
+    for (entity, mut camera, mut drawn, target) in &mut cameras {
         camera.frames += 1;
+        // A frame after the one that is taken it needn't be drawn again.
+        if camera.taken && drawn.is_active {
+            drawn.is_active = false;
+        }
         if camera.taken || camera.frames < SETTLE_FRAMES {
             continue;
         }

@@ -276,13 +276,26 @@ impl Showroom {
         }
     }
 
+    /// What is looked at grows as it is taken apart; who looks at its middle goes on doing so.
+    fn fit(&mut self) {
+        let bounds = self.bounds();
+        let moved = bounds.centre() - self.orbit.bounds.centre();
+        if bounds != self.orbit.bounds {
+            self.orbit.bounds = bounds;
+            if self.point.is_none() {
+                self.orbit.now.target += moved;
+                self.orbit.goal.target += moved;
+            }
+        }
+    }
+
     /// Everything that stands there, in metres.
     fn bounds(&self) -> Bounds {
         let mut bounds = Bounds::EMPTY;
         for stand in &self.stands {
-            let own = stand.prepared.model.bounds;
-            bounds.add(own.min + stand.offset);
-            bounds.add(own.max + stand.offset);
+            let (own, apart) = (stand.prepared.model.bounds, stand.prepared.apart);
+            bounds.add(own.min.lerp(apart.min, self.open) + stand.offset);
+            bounds.add(own.max.lerp(apart.max, self.open) + stand.offset);
         }
         bounds
     }
@@ -799,9 +812,10 @@ fn advance_showroom(
         delta / OPEN_SECS
     };
     showroom.open += (showroom.open_goal - showroom.open).clamp(-step, step);
-    let end = showroom
-        .animation()
-        .map_or(0.0, |animation| animation.duration_secs);
+    if !showroom.fresh_view && !showroom.stands.is_empty() {
+        showroom.fit();
+    }
+    let end = showroom.animation().map_or(0.0, |animation| animation.duration_secs);
     if showroom.playing.on && end > 0.0 {
         showroom.playing.secs = (showroom.playing.secs + delta).rem_euclid(end);
     }

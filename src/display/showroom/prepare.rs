@@ -14,7 +14,8 @@ use crossbeam_channel::Receiver;
 
 use crate::product::bvh::Bvh;
 use crate::product::contact::{self, Contact};
-use crate::product::model::{Model, Picture, Primitive, Texture, Wrap};
+use crate::product::animate;
+use crate::product::model::{Bounds, Model, Picture, Primitive, Texture, Wrap};
 use crate::product::{ModelError, Product};
 
 /// Which picture, read how.
@@ -53,6 +54,8 @@ pub struct Prepared {
     pub pictures: Vec<(PictureKey, Image)>,
     /// The shadow at rest.
     pub contact: Contact,
+    /// Everything, taken apart.
+    pub apart: Bounds,
     /// The same parts as trees of boxes, in their nodes' space.
     pub trees: HashMap<(usize, usize), Bvh>,
 }
@@ -167,14 +170,16 @@ fn prepare(product: Product, sharp: bool, progress: &AtomicU32) -> Result<Prepar
         tell(0.6 + 0.3 * (at + 1) as f32 / count);
     }
     let contact = contact::shadow(&model, &model.rest());
+    let mut open = model.rest();
+    animate::explode(&model, 1.0, &mut open);
+    let apart = model.bounds_of(&open);
     tell(1.0);
     Ok(Prepared {
         product,
         model,
         parts,
         pictures,
-        contact,
-        trees,
+        contact, apart, trees,,
     })
 }
 

@@ -500,6 +500,7 @@ fn move_products(
         showroom.orbit.turned
     };
     let open = showroom.open;
+    let at_rest = showroom.playing.secs == 0.0 && !showroom.playing.on;
     let single = showroom.stands.len() == 1;
     for (stand, ((local, morphs), table)) in showroom.stands.iter_mut().zip(poses) {
         let model = &stand.prepared.model;
@@ -517,9 +518,17 @@ fn move_products(
                 });
             }
         }
-        for ((entity, trs), morphs) in stand.spawned.nodes.iter().zip(&local).zip(&morphs) {
+        let inner = model.nodes.iter().map(|node| node.inner);
+        for (((entity, trs), morphs), inner) in stand.spawned.nodes.iter().zip(&local).zip(&morphs).zip(inner) {
             if let Ok(mut place) = transforms.get_mut(*entity) {
                 place.set_if_neq(transform(trs));
+            }
+            if let Ok(mut visibility) = visibilities.get_mut(*entity) {
+                visibility.set_if_neq(if inner && open <= 0.0 && at_rest {
+                    Visibility::Hidden
+                } else {
+                    Visibility::Inherited
+                });
             }
             if !morphs.is_empty()
                 && let Ok(mut weights) = weights.get_mut(*entity)
