@@ -179,7 +179,9 @@ fn prepare(product: Product, sharp: bool, progress: &AtomicU32) -> Result<Prepar
         model,
         parts,
         pictures,
-        contact, apart, trees,,
+        contact,
+        apart,
+        trees,
     })
 }
 
