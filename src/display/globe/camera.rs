@@ -9,6 +9,7 @@ use bevy::input::touch::Touches;
 use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
+use bevy_egui::PrimaryEguiContext;
 use bevy_egui::input::EguiWantsInput;
 
 use super::PLANET_LAYER;
@@ -389,6 +390,8 @@ impl Rig {
 fn spawn_camera(mut commands: Commands) {
     commands.spawn((
         GlobeCamera,
+        // The panels are drawn on top of what this one draws.
+        PrimaryEguiContext,
         Camera3d::default(),
         Msaa::Off,
         Tonemapping::None,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bevy::anti_alias::fxaa::Fxaa;
 use bevy::camera::visibility::{NoFrustumCulling, RenderLayers};
 use bevy::camera::{ImageRenderTarget, RenderTarget};
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
@@ -256,7 +257,9 @@ pub struct ProductPicture {
     pub size: UVec2,
 }
 
-fn spawn_cameras(mut commands: Commands) {
+fn spawn_cameras(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
+    // A camera needs a target even while it rests.
+    let nothing = images.add(Image::new_target_texture(4, 4, TextureFormat::Rgba8UnormSrgb, None));
     for (side, order) in [(Side::Left, -3), (Side::Right, -2)] {
         commands.spawn((
             ShowroomCamera(side),
@@ -271,14 +274,12 @@ fn spawn_cameras(mut commands: Commands) {
                 clear_color: ClearColorConfig::Custom(Color::NONE),
                 ..default()
             },
-            RenderTarget::None {
-                size: UVec2::splat(16),
-            },
+            RenderTarget::Image(ImageRenderTarget::from(nothing.clone())),
             Projection::custom(Eyepiece {
                 clip_from_view: Mat4::perspective_infinite_reverse_rh(0.5, 1.0, 0.01),
             }),
             Transform::from_xyz(0.0, 0.0, 1.0),
-            Msaa::Off,
+            Msaa::Sample4,
             Tonemapping::None,
             DebandDither::Disabled,
             RenderLayers::layer(SHOWROOM_LAYER),
@@ -340,13 +341,16 @@ fn aim_cameras(
         if !active {
             continue;
         }
-        let wanted = if view.quality == Quality::Software {
-            Msaa::Off
-        } else {
-            Msaa::Sample4
-        };
+        // Where a CPU draws, edges are smoothed in the picture; elsewhere where they are drawn.
+        let lean = view.quality == Quality::Software;
+        let wanted = if lean { Msaa::Off } else { Msaa::Sample4 };
         if *msaa != wanted {
             *msaa = wanted;
+            if lean {
+                commands.entity(entity).insert(Fxaa::default());
+            } else {
+                commands.entity(entity).remove::<Fxaa>();
+            }
         }
         let eye = match showroom.stereo {
             None => showroom.eye,
@@ -586,7 +590,7 @@ fn move_products(
                 turned,
                 eased * (1.0 - 0.85 * open),
             ),
-            shadow: Vec4::new(shift.x, shift.y, contact.half / reach, -turned),
+            shadow: Vec4::new(shift.x, shift.y, contact.half / reach, turned),
             line: Vec4::new(1.0, 0.62, 0.22, 0.0),
         };
         if let Some(ground) = grounds.get(&stand.spawned.ground_surface)

@@ -26,7 +26,7 @@ use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::render::{RenderApp, RenderPlugin};
 use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, WindowMode, WindowResolution};
 use bevy::winit::WinitPlugin;
-use bevy_egui::{EguiPlugin, EguiPostUpdateSet};
+use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
 use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
@@ -198,6 +198,10 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
             "shaders/egui.wgsl",
         );
         replace_blit(&mut app);
+    }
+    // The globe's camera has the panels; the showroom's come first in no way.
+    if let Some(mut settings) = app.world_mut().get_resource_mut::<EguiGlobalSettings>() {
+        settings.auto_create_primary_context = false;
     }
     // A new glyph goes to the GPU in the frame that shows it first, or that frame lacks it.
     app.configure_sets(
