@@ -1283,3 +1283,7 @@ fn flatten(primitive: &mut Primitive) {
         .collect();
     primitive.indices = (0..primitive.positions.len() as u32).collect();
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

@@ -250,7 +250,9 @@ pub struct Render {
 
 /// A corner of the paper.
 fn corner(text: &str) -> Result<DVec2, String> {
-    let point = text.split_once(',').and_then(|(x, y)| Some(DVec2::new(x.trim().parse().ok()?, y.trim().parse().ok()?)));
+    let point = text
+        .split_once(',')
+        .and_then(|(x, y)| Some(DVec2::new(x.trim().parse().ok()?, y.trim().parse().ok()?)));
     point
         .filter(|point| point.is_finite())
         .ok_or_else(|| format!("{text:?} is no corner: X,Y in the photo's pixels is needed, as in 412,288"))
@@ -272,11 +274,22 @@ fn studio(text: &str) -> Result<StudioName, String> {
         "studio" => Ok(StudioName::Studio),
         "daylight" => Ok(StudioName::Daylight),
         "stage" => Ok(StudioName::Stage),
-        _ => Err(format!("{text:?} is no studio: studio, daylight or stage is needed")),
+        _ => Err(format!(
+            "{text:?} is no studio: studio, daylight or stage is needed"
+        )),
     }
 }
 
 impl Looks {
+    /// The product to begin with; `Some("")` is the first on the shelf.
+    pub fn product(&self) -> Option<String> {
+        match &self.scene {
+            Some(scene) => scene.product(),
+            // AR and two eyes are the showroom's.
+            None => (self.ar.is_some() || self.ar_photo.is_some() || self.stereo.is_some()).then(String::new),
+        }
+    }
+
     /// How AR was asked for.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use meridian::display::link::Subscription;
 use meridian::gateway::{GatewayConfig, Publisher, serve};
 use meridian::link::{Link, LinkConfig};
 
-use super::cli::{Live, Scene};
+use super::cli::Live;
 use super::{catalogue, offscreen, open_source};
 
 /// How long before the day's beginning the display starts unless told otherwise.
@@ -41,7 +41,7 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         products: live.looks.products.clone(),
         ar: live.looks.ar()?,
         stereo: live.looks.stereo,
-        product: live.looks.scene.as_ref().and_then(Scene::product),
+        product: live.looks.product(),
         trace: live.trace.clone(),
         log_level: Level::INFO,
     };

@@ -21,7 +21,7 @@ use meridian::wire::Body;
 use serde_json::json;
 
 use super::catalogue;
-use super::cli::{Film, Looks, Scene, Shot, Sight, Size};
+use super::cli::{Film, Looks, Shot, Sight, Size};
 use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
@@ -53,7 +53,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
         products: looks.products.clone(),
         ar: looks.ar()?,
         stereo: looks.stereo,
-        product: looks.scene.as_ref().and_then(Scene::product),
+        product: looks.product(),
         trace: None,
         log_level: Level::WARN,
     };

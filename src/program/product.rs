@@ -62,13 +62,20 @@ fn check(folders: &[PathBuf]) -> ExitCode {
                         && !model.nodes.iter().any(|known| known.name == *node)
                     {
                         wrong += 1;
-                        eprintln!("meridian: {}: hotspot {:?} moves with node {node:?}, which the model hasn't", product.id, hotspot.name.en);
+                        eprintln!(
+                            "meridian: {}: hotspot {:?} moves with node {node:?}, which the model hasn't",
+                            product.id, hotspot.name.en
+                        );
                     }
                 }
                 for name in product.manifest.variants.keys() {
                     if !model.variants.contains(name) {
                         wrong += 1;
-                        eprintln!("meridian: {}: variant.{name}: the model has {}", product.id, model.variants.join(", "));
+                        eprintln!(
+                            "meridian: {}: variant.{name}: the model has {}",
+                            product.id,
+                            model.variants.join(", ")
+                        );
                     }
                 }
             }
@@ -78,12 +85,23 @@ fn check(folders: &[PathBuf]) -> ExitCode {
             }
         }
     }
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn render(order: &Render) -> Result<()> {
-    if order.output.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("png")) {
-        bail!("{}: the name of a product's picture must end in .png", order.output.display());
+    if order
+        .output
+        .extension()
+        .is_none_or(|ending| !ending.eq_ignore_ascii_case("png"))
+    {
+        bail!(
+            "{}: the name of a product's picture must end in .png",
+            order.output.display()
+        );
     }
     let adapter = adapter::find()?;
     // The screen behind is never looked at.
@@ -110,8 +128,17 @@ fn render(order: &Render) -> Result<()> {
             bail!("{problem}");
         }
         if showroom.shelf.product(&order.id).is_none() {
-            let ids: Vec<&str> = showroom.shelf.products.iter().map(|product| product.id.as_str()).collect();
-            bail!("there is no product {:?}; there are: {}", order.id, ids.join(", "));
+            let ids: Vec<&str> = showroom
+                .shelf
+                .products
+                .iter()
+                .map(|product| product.id.as_str())
+                .collect();
+            bail!(
+                "there is no product {:?}; there are: {}",
+                order.id,
+                ids.join(", ")
+            );
         }
         if !showroom.stands.is_empty() {
             break;
@@ -135,10 +162,19 @@ fn render(order: &Render) -> Result<()> {
             showroom.studio = name;
         }
         if let Some(name) = &order.variant {
-            let stand = showroom.stands.first_mut().ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
+            let stand = showroom
+                .stands
+                .first_mut()
+                .ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
             let variants = &stand.prepared.model.variants;
             let at = variants.iter().position(|known| known == name);
-            stand.variant = Some(at.ok_or_else(|| anyhow!("{}: no variant {name:?}; there are: {}", order.id, variants.join(", ")))?);
+            stand.variant = Some(at.ok_or_else(|| {
+                anyhow!(
+                    "{}: no variant {name:?}; there are: {}",
+                    order.id,
+                    variants.join(", ")
+                )
+            })?);
         }
     }
     for _ in 0..3 {

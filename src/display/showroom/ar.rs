@@ -103,7 +103,10 @@ impl Ar {
         self.told = None;
         if let Some(path) = &setup.photo {
             let frame = read_picture(path, 0).map_err(|error| error.to_string())?;
-            let mut still = Still { frame: Some(Arc::new(frame)), ..Still::default() };
+            let mut still = Still {
+                frame: Some(Arc::new(frame)),
+                ..Still::default()
+            };
             for corner in setup.corners.iter().flatten() {
                 click(&mut still, *corner, setup.calibration.as_ref());
             }
@@ -113,8 +116,14 @@ impl Ar {
         }
         if self.tracker.is_none() {
             let spec = setup.source.clone().unwrap_or(SourceSpec::Synthetic);
-            let options = Options { lens: setup.calibration, ..Options::default() };
-            self.tracker = Some(Tracker::start(spec, options).map_err(|error| format!("no thread for the camera: {error}"))?);
+            let options = Options {
+                lens: setup.calibration,
+                ..Options::default()
+            };
+            self.tracker = Some(
+                Tracker::start(spec, options)
+                    .map_err(|error| format!("no thread for the camera: {error}"))?,
+            );
         }
         Ok(())
     }
@@ -136,7 +145,14 @@ pub fn click(still: &mut Still, at: DVec2, lens: Option<&Intrinsics>) {
     let (Some(frame), [a, b, c, d]) = (&still.frame, still.corners.as_slice()) else {
         return;
     };
-    match photo::solve(frame.width, frame.height, [*a, *b, *c, *d], Paper::A4, Lie::Either, lens) {
+    match photo::solve(
+        frame.width,
+        frame.height,
+        [*a, *b, *c, *d],
+        Paper::A4,
+        Lie::Either,
+        lens,
+    ) {
         Ok(found) => still.solved = Some((Eye::tracked(&found.pose, &found.lens), found.lens)),
         Err(error) => {
             still.problem = Some(error.to_string());
@@ -148,7 +164,11 @@ pub fn click(still: &mut Still, at: DVec2, lens: Option<&Intrinsics>) {
 /// The picture behind as the GPU takes it.
 fn image_of(frame: &Frame) -> Image {
     let mut image = Image::new(
-        Extent3d { width: frame.width, height: frame.height, depth_or_array_layers: 1 },
+        Extent3d {
+            width: frame.width,
+            height: frame.height,
+            depth_or_array_layers: 1,
+        },
         TextureDimension::D2,
         frame.rgba(),
         TextureFormat::Rgba8UnormSrgb,
@@ -237,7 +257,13 @@ fn follow_camera(
 
 fn refuse(inbox: &mut Inbox, problem: &str) {
     warn!("{problem}");
-    tell(inbox, Level::Warning, "camera", format!("Camera: {problem}"), format!("摄像头：{problem}"));
+    tell(
+        inbox,
+        Level::Warning,
+        "camera",
+        format!("Camera: {problem}"),
+        format!("摄像头：{problem}"),
+    );
 }
 
 /// How the studio's light is changed to be that on the sheet: a colour with brightness, and a turn about +Y in radians.
@@ -263,7 +289,10 @@ mod tests {
 
     fn photo() -> Still {
         let frame = Frame::from_grey(1200, 800, vec![128; 1200 * 800], 0).map(Arc::new);
-        Still { frame, ..Still::default() }
+        Still {
+            frame,
+            ..Still::default()
+        }
     }
 
     #[test]

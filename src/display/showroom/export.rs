@@ -57,11 +57,19 @@ pub struct Exports {
 fn straight(premultiplied: &mut [u8]) {
     let linear = |byte: u8| {
         let value = f32::from(byte) / 255.0;
-        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        if value <= 0.040_45 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
     };
     let curved = |value: f32| {
         let value = value.clamp(0.0, 1.0);
-        let value = if value <= 0.003_130_8 { value * 12.92 } else { 1.055 * value.powf(1.0 / 2.4) - 0.055 };
+        let value = if value <= 0.003_130_8 {
+            value * 12.92
+        } else {
+            1.055 * value.powf(1.0 / 2.4) - 0.055
+        };
         (value * 255.0 + 0.5) as u8
     };
     for pixel in premultiplied.chunks_exact_mut(4) {
@@ -78,9 +86,14 @@ fn straight(premultiplied: &mut [u8]) {
 }
 
 fn save(image: Image, path: &Path) -> Result<(), String> {
-    let mut picture = image.try_into_dynamic().map_err(|error| error.to_string())?.to_rgba8();
+    let mut picture = image
+        .try_into_dynamic()
+        .map_err(|error| error.to_string())?
+        .to_rgba8();
     straight(&mut picture);
-    picture.save(path).map_err(|error| format!("{}: {error}", path.display()))
+    picture
+        .save(path)
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn begin(
@@ -94,23 +107,41 @@ fn begin(
         showroom.export = false;
         let size = picture.size * TIMES;
         let most = size.max_element().max(1);
-        let size = if most > MOST_PX { size * MOST_PX / most } else { size };
+        let size = if most > MOST_PX {
+            size * MOST_PX / most
+        } else {
+            size
+        };
         let id = showroom.wanted.first().cloned().unwrap_or_default();
         let path = crate::display::stage::screenshot::free_name(&format!("meridian-{id}"));
         exports.orders.push(Order { size, path });
     }
     for order in std::mem::take(&mut exports.orders) {
-        let image = Image::new_target_texture(order.size.x, order.size.y, TextureFormat::Rgba8UnormSrgb, None);
+        let image =
+            Image::new_target_texture(order.size.x, order.size.y, TextureFormat::Rgba8UnormSrgb, None);
         let target = images.add(image);
         let aspect = order.size.x as f32 / order.size.y.max(1) as f32;
         let eye = Eye::orbiting(&showroom.orbit, aspect);
         commands.spawn((
-            ExportCamera { order, frames: 0, taken: false },
+            ExportCamera {
+                order,
+                frames: 0,
+                taken: false,
+            },
             Camera3d::default(),
-            ScreenSpaceTransmission { steps: 2, quality: ScreenSpaceTransmissionQuality::High },
-            Camera { order: -4, clear_color: ClearColorConfig::Custom(Color::NONE), ..default() },
+            ScreenSpaceTransmission {
+                steps: 2,
+                quality: ScreenSpaceTransmissionQuality::High,
+            },
+            Camera {
+                order: -4,
+                clear_color: ClearColorConfig::Custom(Color::NONE),
+                ..default()
+            },
             RenderTarget::Image(ImageRenderTarget::from(target)),
-            Projection::custom(Eyepiece { clip_from_view: eye.clip_from_view }),
+            Projection::custom(Eyepiece {
+                clip_from_view: eye.clip_from_view,
+            }),
             eye.transform,
             Msaa::Sample4,
             Tonemapping::None,
@@ -136,7 +167,9 @@ fn take(
             continue;
         }
         camera.taken = true;
-        let RenderTarget::Image(target) = target else { continue };
+        let RenderTarget::Image(target) = target else {
+            continue;
+        };
         let (sender, path) = (exports.sender.clone(), camera.order.path.clone());
         commands.spawn(Screenshot::image(target.handle.clone())).observe(
             move |taken: On<ScreenshotCaptured>, mut commands: Commands| {
@@ -181,8 +214,13 @@ fn take(
 /// Exports.
 pub fn plugin(app: &mut App) {
     let (sender, receiver) = crossbeam_channel::unbounded();
-    app.insert_resource(Exports { orders: Vec::new(), sender, receiver, done: Vec::new() })
-        .add_systems(Update, (begin, take).chain().after(DisplaySystems::Follow));
+    app.insert_resource(Exports {
+        orders: Vec::new(),
+        sender,
+        receiver,
+        done: Vec::new(),
+    })
+    .add_systems(Update, (begin, take).chain().after(DisplaySystems::Follow));
 }
 
 #[cfg(test)]

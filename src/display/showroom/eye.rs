@@ -143,7 +143,9 @@ mod tests {
         );
         let eye = Eye::tracked(&pose, &lens);
         for point in [DVec3::ZERO, DVec3::new(0.08, 0.1, -0.05)] {
-            let pixel = lens.project(&pose, point).map(|pixel| pixel.as_vec2() / Vec2::new(1280.0, 720.0));
+            let pixel = lens
+                .project(&pose, point)
+                .map(|pixel| pixel.as_vec2() / Vec2::new(1280.0, 720.0));
             let seen = eye.project(point.as_vec3());
             assert!(
                 pixel.zip(seen).is_some_and(|(a, b)| a.distance(b) < 1e-4),

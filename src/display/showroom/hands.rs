@@ -217,7 +217,8 @@ fn use_hands(
                 hands.last_tap = Some((now, at));
                 if let Some(behind) = ar.aspect().filter(|_| ar.still.is_some()) {
                     let [rect, _] = place.pictures(showroom.stereo, Some(behind));
-                    let share = Vec2::new(at.x - rect.left(), at.y - rect.top()) / Vec2::new(rect.width(), rect.height());
+                    let share = Vec2::new(at.x - rect.left(), at.y - rect.top())
+                        / Vec2::new(rect.width(), rect.height());
                     commands_out.write(showroom_command(ShowroomCommand::Corner(share)));
                 } else if double {
                     commands_out.write(showroom_command(ShowroomCommand::Reset));

@@ -4,8 +4,8 @@
 //! withdraws to a small one beside it and goes on living. [`Showroom`] says what is shown; [`ShowroomCommand`]s change it.
 
 pub mod ar;
-pub mod eye;
 pub mod export;
+pub mod eye;
 pub mod hands;
 pub mod material;
 pub mod orbit;
@@ -815,7 +815,9 @@ fn advance_showroom(
     if !showroom.fresh_view && !showroom.stands.is_empty() {
         showroom.fit();
     }
-    let end = showroom.animation().map_or(0.0, |animation| animation.duration_secs);
+    let end = showroom
+        .animation()
+        .map_or(0.0, |animation| animation.duration_secs);
     if showroom.playing.on && end > 0.0 {
         showroom.playing.secs = (showroom.playing.secs + delta).rem_euclid(end);
     }
@@ -855,7 +857,13 @@ fn advance_showroom(
 /// The showroom.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Showroom>()
-        .add_plugins((material::plugin, ar::plugin, export::plugin, hands::plugin, stand::plugin))
+        .add_plugins((
+            material::plugin,
+            ar::plugin,
+            export::plugin,
+            hands::plugin,
+            stand::plugin,
+        ))
         .add_systems(Startup, read_shelf)
         .add_systems(
             Update,

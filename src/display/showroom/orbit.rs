@@ -208,7 +208,7 @@ impl Orbit {
 mod tests {
     use super::*;
 
-    fn orbit() -> Orbit {
+    fn orbit_at_home() -> Orbit {
         let mut orbit = Orbit::default();
         let bounds = Bounds {
             min: Vec3::new(-0.1, 0.0, -0.1),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn hands_stay_within_the_limits() {
-        let mut orbit = orbit();
+        let mut orbit = orbit_at_home();
         orbit.turn(20.0, 9.0);
         orbit.zoom(0.0001);
         orbit.zoom(0.0001);
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_turntable_waits_three_seconds_and_stands_when_asked_to() {
-        let mut orbit = orbit();
+        let mut orbit = orbit_at_home();
         let mut secs = 0.0;
         while !orbit.advance(0.1, false) {
             secs += 0.1;
@@ -260,13 +260,13 @@ mod tests {
         assert!((orbit.turned - TURNTABLE_PER_SEC * 10.0).abs() < 0.15);
         orbit.turn(0.1, 0.0);
         assert!(!orbit.advance(0.1, false));
-        let mut still = super::tests::orbit();
+        let mut still = orbit_at_home();
         assert!((0..100).all(|_| !still.advance(0.1, true)));
     }
 
     #[test]
     fn the_whole_sphere_is_seen_in_any_shape() {
-        let orbit = orbit();
+        let orbit = orbit_at_home();
         for aspect in [0.5, 1.0, 2.0] {
             let eye = orbit.transform(aspect).translation;
             let distance = eye.distance(orbit.bounds.centre());

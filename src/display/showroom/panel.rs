@@ -148,7 +148,14 @@ fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
     pen.text(at, Align::Center, name, size::BODY, Face::Medium, colour::INK);
     let line = format!("{mode}  ·  {value}");
     let at = at + vec2(0.0, 26.0 * u);
-    pen.text(at, Align::Center, &line, size::SMALL, Face::Medium, colour::INK_SOFT);
+    pen.text(
+        at,
+        Align::Center,
+        &line,
+        size::SMALL,
+        Face::Medium,
+        colour::INK_SOFT,
+    );
 }
 
 /// Over the camera's picture: what it is, whether the sheet is in sight, which corners are still to be clicked.
@@ -545,7 +552,13 @@ fn draw_actions(
             ShowroomCommand::ToggleCompare,
         ));
     }
-    rows.push(("showroom-ar", String::new(), "G", room.in_ar, ShowroomCommand::ToggleAr));
+    rows.push((
+        "showroom-ar",
+        String::new(),
+        "G",
+        room.in_ar,
+        ShowroomCommand::ToggleAr,
+    ));
     let eyes = match room.stereo {
         None => String::new(),
         Some(Stereo::Anaglyph) => scene.t("showroom-anaglyph"),
@@ -714,7 +727,14 @@ fn draw_points(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Presse
         return;
     };
     let u = scene.pen.u;
-    for (at, (hotspot, seen)) in stand.prepared.product.manifest.hotspots.iter().zip(points::seen(room)).enumerate()
+    for (at, (hotspot, seen)) in stand
+        .prepared
+        .product
+        .manifest
+        .hotspots
+        .iter()
+        .zip(points::seen(room))
+        .enumerate()
     {
         let Some(seen) = seen else { continue };
         let chosen = room.point == Some(at);

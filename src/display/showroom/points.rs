@@ -50,7 +50,9 @@ pub fn seen(showroom: &Showroom) -> Vec<Option<Seen>> {
     let (local, _) = super::stand::posed(model, showroom, true);
     let worlds = model.worlds(&local);
     let table = showroom.table(stand).to_matrix();
-    let eye = table.inverse().transform_point3(showroom.eye.transform.translation);
+    let eye = table
+        .inverse()
+        .transform_point3(showroom.eye.transform.translation);
     stand
         .prepared
         .product

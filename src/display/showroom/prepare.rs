@@ -12,9 +12,9 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use crossbeam_channel::Receiver;
 
+use crate::product::animate;
 use crate::product::bvh::Bvh;
 use crate::product::contact::{self, Contact};
-use crate::product::animate;
 use crate::product::model::{Bounds, Model, Picture, Primitive, Texture, Wrap};
 use crate::product::{ModelError, Product};
 

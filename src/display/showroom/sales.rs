@@ -27,7 +27,10 @@ pub fn spotlight<'a>(ledger: &Ledger, shelf: &'a Shelf) -> Option<(&'a Product, 
         .products
         .iter()
         .filter_map(|product| {
-            let trend = of(ledger, product)?.trends.iter().max_by_key(|trend| trend.percent)?;
+            let trend = of(ledger, product)?
+                .trends
+                .iter()
+                .max_by_key(|trend| trend.percent)?;
             Some((product, *trend))
         })
         .max_by_key(|(_, trend)| trend.percent)
@@ -50,7 +53,10 @@ pub fn best_of<'a>(ledger: &Ledger, shelf: &'a Shelf, category: usize) -> Option
 pub fn trend_text(scene: &Scene, trend: &Trend) -> String {
     scene.tw(
         "sales-usual",
-        &[("times", format!("{:.1}", trend.times())), ("region", scene.region_name(trend.region))],
+        &[
+            ("times", format!("{:.1}", trend.times())),
+            ("region", scene.region_name(trend.region)),
+        ],
     )
 }
 
@@ -65,33 +71,96 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
         let y = line + 30.0 * u;
         let mut y = y;
         for text in super::panel::wrap(pen, &scene.t("sales-none"), size::BODY, Face::Text, rect.width()) {
-            pen.text(pos2(rect.left(), y), Align::Min, &text, size::BODY, Face::Text, colour::INK_SOFT);
+            pen.text(
+                pos2(rect.left(), y),
+                Align::Min,
+                &text,
+                size::BODY,
+                Face::Text,
+                colour::INK_SOFT,
+            );
             y += 25.0 * u;
         }
         return;
     };
     let mut y = line + size::FIGURE * u * 0.7 + 14.0 * u;
     let units = format::grouped(i128::from(sold.counts.units));
-    let figure = pen.text(pos2(rect.left(), y), Align::Min, &units, size::FIGURE, Face::Figures, colour::INK);
-    scene.label(pos2(figure.right() + 10.0 * u, y), Align::Min, &scene.t("sales-units"));
+    let figure = pen.text(
+        pos2(rect.left(), y),
+        Align::Min,
+        &units,
+        size::FIGURE,
+        Face::Figures,
+        colour::INK,
+    );
+    scene.label(
+        pos2(figure.right() + 10.0 * u, y),
+        Align::Min,
+        &scene.t("sales-units"),
+    );
     y += 14.0 * u;
     let count = scene.ledger.products.len();
     let rows = [
-        ("sales-gmv", scene.money(sold.counts.counts.gmv_minor), colour::GOLD),
+        (
+            "sales-gmv",
+            scene.money(sold.counts.counts.gmv_minor),
+            colour::GOLD,
+        ),
         ("sales-rate", rate(sold.mean_orders_per_s()), colour::INK),
-        ("sales-rank", if sold.rank > 0 { format!("{} / {count}", sold.rank) } else { "–".to_owned() }, colour::INK),
+        (
+            "sales-rank",
+            if sold.rank > 0 {
+                format!("{} / {count}", sold.rank)
+            } else {
+                "–".to_owned()
+            },
+            colour::INK,
+        ),
     ];
     for (key, value, ink) in rows {
         y += ROW * u;
-        pen.text(pos2(rect.left(), y), Align::Min, &scene.t(key), size::BODY, Face::Text, colour::INK_SOFT);
-        pen.text(pos2(rect.right(), y), Align::Max, &value, size::BODY, Face::Figures, ink);
+        pen.text(
+            pos2(rect.left(), y),
+            Align::Min,
+            &scene.t(key),
+            size::BODY,
+            Face::Text,
+            colour::INK_SOFT,
+        );
+        pen.text(
+            pos2(rect.right(), y),
+            Align::Max,
+            &value,
+            size::BODY,
+            Face::Figures,
+            ink,
+        );
     }
     if let Some(trend) = sold.trends.first() {
         y += ROW * 1.25 * u;
-        pen.text(pos2(rect.left(), y), Align::Min, &scene.t("sales-trending"), size::BODY, Face::Bold, colour::GOLD);
+        pen.text(
+            pos2(rect.left(), y),
+            Align::Min,
+            &scene.t("sales-trending"),
+            size::BODY,
+            Face::Bold,
+            colour::GOLD,
+        );
         let width = pen.width(&scene.t("sales-trending"), size::BODY, Face::Bold) + 10.0 * u;
-        let text = pen.fit(&trend_text(scene, trend), size::BODY, Face::Medium, rect.width() - width);
-        pen.text(pos2(rect.left() + width, y), Align::Min, &text, size::BODY, Face::Medium, colour::INK);
+        let text = pen.fit(
+            &trend_text(scene, trend),
+            size::BODY,
+            Face::Medium,
+            rect.width() - width,
+        );
+        pen.text(
+            pos2(rect.left() + width, y),
+            Align::Min,
+            &text,
+            size::BODY,
+            Face::Medium,
+            colour::INK,
+        );
     }
     let left = rect.bottom() - y;
     if left < 120.0 * u || place.shape == Shape::Portrait {
@@ -104,14 +173,40 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
     y = plot.bottom() + 14.0 * u;
     let rows = (((rect.bottom() - y) / (ROW * u)) as usize).min(5);
     let mut regions = sold.regions.clone();
-    regions.sort_by(|a, b| b.1.counts.gmv_minor.cmp(&a.1.counts.gmv_minor).then(a.0.cmp(&b.0)));
-    let most = regions.first().map_or(1, |(_, counts)| counts.counts.gmv_minor).max(1);
-    for (id, counts) in regions.into_iter().take(rows).filter(|(_, counts)| counts.counts.gmv_minor > 0) {
+    regions.sort_by(|a, b| {
+        b.1.counts
+            .gmv_minor
+            .cmp(&a.1.counts.gmv_minor)
+            .then(a.0.cmp(&b.0))
+    });
+    let most = regions
+        .first()
+        .map_or(1, |(_, counts)| counts.counts.gmv_minor)
+        .max(1);
+    for (id, counts) in regions
+        .into_iter()
+        .take(rows)
+        .filter(|(_, counts)| counts.counts.gmv_minor > 0)
+    {
         y += ROW * u;
         let name = pen.fit(&scene.region_name(id), size::BODY, Face::Text, rect.width() * 0.5);
-        pen.text(pos2(rect.left(), y), Align::Min, &name, size::BODY, Face::Text, colour::INK);
+        pen.text(
+            pos2(rect.left(), y),
+            Align::Min,
+            &name,
+            size::BODY,
+            Face::Text,
+            colour::INK,
+        );
         let money = scene.money(counts.counts.gmv_minor);
-        pen.text(pos2(rect.right(), y), Align::Max, &money, size::BODY, Face::Figures, colour::INK);
+        pen.text(
+            pos2(rect.right(), y),
+            Align::Max,
+            &money,
+            size::BODY,
+            Face::Figures,
+            colour::INK,
+        );
         let bar = Rect::from_min_size(pos2(rect.left(), y + 5.0 * u), vec2(rect.width(), 2.0 * u));
         pen.strip(bar, counts.counts.gmv_minor as f32 / most as f32, colour::GOLD);
     }
@@ -119,7 +214,11 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
 
 /// Orders a second, with a digit after the point where there are few.
 fn rate(per_s: f64) -> String {
-    if per_s < 99.95 { format!("{per_s:.1}") } else { format::grouped(per_s.round() as i128) }
+    if per_s < 99.95 {
+        format!("{per_s:.1}")
+    } else {
+        format::grouped(per_s.round() as i128)
+    }
 }
 
 /// The product's value so far today.

@@ -259,7 +259,12 @@ pub struct ProductPicture {
 
 fn spawn_cameras(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
     // A camera needs a target even while it rests.
-    let nothing = images.add(Image::new_target_texture(4, 4, TextureFormat::Rgba8UnormSrgb, None));
+    let nothing = images.add(Image::new_target_texture(
+        4,
+        4,
+        TextureFormat::Rgba8UnormSrgb,
+        None,
+    ));
     for (side, order) in [(Side::Left, -3), (Side::Right, -2)] {
         commands.spawn((
             ShowroomCamera(side),
@@ -321,11 +326,11 @@ fn aim_cameras(
             images.add(image)
         });
     }
-    let focus = showroom
-        .eye
-        .transform
-        .translation
-        .distance(if showroom.in_ar { Vec3::ZERO } else { showroom.orbit.now.target });
+    let focus = showroom.eye.transform.translation.distance(if showroom.in_ar {
+        Vec3::ZERO
+    } else {
+        showroom.orbit.now.target
+    });
     for (entity, ShowroomCamera(side), mut camera, mut transform, mut projection, mut msaa) in &mut cameras {
         let active = any && (*side == Side::Left || showroom.stereo.is_some());
         if camera.is_active != active {
@@ -493,7 +498,12 @@ fn move_products(
         .stands
         .iter()
         .enumerate()
-        .map(|(at, stand)| (posed(&stand.prepared.model, &showroom, at == 0), showroom.table(stand)))
+        .map(|(at, stand)| {
+            (
+                posed(&stand.prepared.model, &showroom, at == 0),
+                showroom.table(stand),
+            )
+        })
         .collect();
     // Lost from the camera's sight, it isn't drawn.
     let in_ar = showroom.in_ar;
@@ -516,14 +526,16 @@ fn move_products(
         }
         for entity in [stand.spawned.root, stand.spawned.ground] {
             if let Ok(mut visibility) = visibilities.get_mut(entity) {
-                visibility.set_if_neq(if stand.share > 0.0 && in_sight { Visibility::Inherited
+                visibility.set_if_neq(if stand.share > 0.0 && in_sight {
+                    Visibility::Inherited
                 } else {
                     Visibility::Hidden
                 });
             }
         }
         let inner = model.nodes.iter().map(|node| node.inner);
-        for (((entity, trs), morphs), inner) in stand.spawned.nodes.iter().zip(&local).zip(&morphs).zip(inner) {
+        for (((entity, trs), morphs), inner) in stand.spawned.nodes.iter().zip(&local).zip(&morphs).zip(inner)
+        {
             if let Ok(mut place) = transforms.get_mut(*entity) {
                 place.set_if_neq(transform(trs));
             }
@@ -583,7 +595,11 @@ fn move_products(
         let shift = (contact.centre - Vec2::new(pivot.x, pivot.z)) / reach;
         let params = GroundParams {
             // On the sheet there is the shadow alone.
-            pool: if in_ar { Vec4::ZERO } else { (light::ROOM * 26.0 + Vec3::new(0.022, 0.026, 0.032)).extend(0.92 * eased) },
+            pool: if in_ar {
+                Vec4::ZERO
+            } else {
+                (light::ROOM * 26.0 + Vec3::new(0.022, 0.026, 0.032)).extend(0.92 * eased)
+            },
             rim: Vec4::new(
                 (across * 1.22 / reach).min(0.9),
                 if single && !in_ar { 0.55 * eased } else { 0.0 },

@@ -7,9 +7,8 @@ use glam::{Mat4, Quat, Vec2, Vec3};
 
 use crate::kit::curve::{ramp, resampled, spline};
 use crate::kit::loft::{Grid, facing, flat_oval, table, table_round, tape};
-use crate::kit::relief::Figure;
 use crate::kit::texture::{self, Canvas, Maps};
-use crate::kit::{Cap, Material, Mesh, Node, Product, Shade, Vertex, at, loft, tube};
+use crate::kit::{Cap, Material, Mesh, Node, Product, Vertex, at, loft, tube};
 
 /// A colourway: name, knit, film, mark, foam, lower foam, laces, outsole, lining.
 type Colourway = (&'static str, u32, u32, u32, u32, u32, u32, u32, u32);
@@ -317,7 +316,7 @@ fn wall_out(sole: &Sole, u: f32, y: f32) -> f32 {
 
 /// The foam: below and above the groove, each a mesh.
 fn midsole(sole: &Sole) -> (Mesh, Mesh) {
-    let columns = 240;
+    let columns = 256;
     let base = 3;
     let floor = 4;
     let rows = base + WALL.iter().sum::<usize>() + floor;
@@ -380,7 +379,7 @@ fn bed(p: Vec3) -> f32 {
 
 /// The rubber underneath: a thin tray with a lip that climbs at toe and heel.
 fn outsole(sole: &Sole) -> Mesh {
-    let columns = 168;
+    let columns = 192;
     let lip = |p: Vec3| {
         spring(p.z)
             + FOAM
@@ -413,8 +412,8 @@ fn outsole(sole: &Sole) -> Mesh {
                 Vec2::new(out(mid) + 1.1e-3, mid),
                 Vec2::new(out((mid + top) * 0.5) + 1.1e-3, (mid + top) * 0.5),
                 Vec2::new(out(top - 0.6e-3) + 1.05e-3, top - 0.6e-3),
-                Vec2::new(out(top) + 0.55e-3, top + 0.05e-3),
-                Vec2::new(out(top) - 1.2e-3, top - 0.1e-3),
+                Vec2::new(out(top) + 0.5e-3, top),
+                Vec2::new(out(top) - 0.5e-3, top - 0.3e-3),
                 Vec2::new(out(mid) - 0.8e-3, mid + 0.2e-3),
                 Vec2::new(-7.5e-3, spring(p.z) + FOAM + 0.3e-3),
             ];
@@ -464,7 +463,7 @@ fn lug(outline: &[Vec2], depth: f32, turn: Quat, origin: Vec3) -> Mesh {
             .collect()
     };
     let rings = [
-        ring(-0.0004, 0.0030),
+        ring(-0.0004, 0.001),
         ring(0.0, -depth + 0.0007),
         ring(0.00035, -depth + 0.00018),
         ring(0.0010, -depth),
@@ -843,12 +842,12 @@ impl Upper {
     }
 }
 
-const UPPER_COLUMNS: usize = 248;
+const UPPER_COLUMNS: usize = 264;
 
 /// The knit outside, and the lining from the top edge down inside.
 fn upper(up: &Upper) -> (Mesh, Mesh) {
     let columns = UPPER_COLUMNS;
-    let outer = 32;
+    let outer = 34;
     let roll = 10;
     let inner = 10;
     let rows = outer + roll + inner;
@@ -892,13 +891,9 @@ fn upper(up: &Upper) -> (Mesh, Mesh) {
 
 /// A film on the skin: `f(column, t)` says where it lies (u, v) for t from 0 to 1 across; its far edge is bevelled, and the
 /// near one too when `both`.
-fn film(up: &Upper, columns: usize, round: bool, both: bool, fine: bool, rise: f32, f: impl Fn(usize, f32) -> Vec2) -> Mesh {
+fn film(up: &Upper, columns: usize, round: bool, both: bool, rise: f32, f: impl Fn(usize, f32) -> Vec2) -> Mesh {
     // Part of the way across, and part of the rise.
-    let inner: &[(f32, f32)] = if fine {
-        &[(0.0, 1.0), (0.2, 1.0), (0.4, 1.0), (0.6, 1.0), (0.8, 1.0)]
-    } else {
-        &[(0.0, 1.0), (0.5, 1.0)]
-    };
+    let inner = [(0.0, 1.0), (0.2, 1.0), (0.4, 1.0), (0.6, 1.0), (0.8, 1.0)];
     let edge = [(0.0011, 1.0), (0.0007, 0.96), (0.00035, 0.78), (0.0001, 0.40), (0.0, -0.5)];
     let mut across: Vec<(f32, f32, f32)> = Vec::new();
     if both {
@@ -930,9 +925,9 @@ fn films(up: &Upper) -> Mesh {
     let mut climbs: Vec<(f32, f32)> = vec![
         (0.0, 0.046),
         (inner(-124.0), 0.042),
-        (inner(-98.0), 0.025),
-        (inner(-72.0), 0.0135),
-        (inner(-44.0), 0.0098),
+        (inner(-98.0), 0.030),
+        (inner(-72.0), 0.019),
+        (inner(-44.0), 0.012),
         (inner(-10.0), 0.0095),
         (inner(40.0), 0.0095),
         (inner(70.0), 0.012),
@@ -944,13 +939,13 @@ fn films(up: &Upper) -> Mesh {
         (outer(66.0), 0.0125),
         (outer(30.0), 0.0095),
         (outer(-10.0), 0.0095),
-        (outer(-44.0), 0.0098),
-        (outer(-72.0), 0.0135),
-        (outer(-98.0), 0.026),
+        (outer(-44.0), 0.012),
+        (outer(-72.0), 0.020),
+        (outer(-98.0), 0.032),
         (outer(-124.0), 0.043),
     ];
     climbs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut films = film(up, UPPER_COLUMNS, true, false, true, 0.0007, |i, t| {
+    let mut films = film(up, UPPER_COLUMNS, true, false, 0.0007, |i, t| {
         let u = (i % UPPER_COLUMNS) as f32 / UPPER_COLUMNS as f32;
         let v = table_round(&climbs, 1.0, u) / up.height(u);
         Vec2::new(u, 0.03 + (v - 0.03) * t)
@@ -958,7 +953,7 @@ fn films(up: &Upper) -> Mesh {
     // The eyestay runs along the throat's edge, measured from the top.
     let (a, b) = (inner(-9.0), outer(-9.0));
     let columns = 170;
-    films.merge(&film(up, columns, false, true, true, 0.0007, |i, t| {
+    films.merge(&film(up, columns, false, true, 0.0007, |i, t| {
         let s = i as f32 / columns as f32;
         // Columns crowd at the rounded ends.
         let s = s - (TAU * s).sin() / TAU * 0.6;
@@ -978,43 +973,34 @@ fn side_mark(up: &Upper, side: f32) -> Mesh {
     // In the side's view: z along, y up, half the width.
     let lines: [&[(f32, f32, f32)]; 3] = [
         &[
-            (47.0, 50.2, 0.4),
-            (30.0, 54.5, 1.9),
-            (12.0, 62.0, 3.1),
-            (-4.0, 71.0, 3.4),
-            (-14.0, 79.0, 2.9),
+            (44.0, 50.0, 0.5),
+            (26.0, 56.0, 2.0),
+            (6.0, 66.0, 3.3),
+            (-11.0, 77.5, 3.6),
+            (-22.0, 88.5, 2.6),
         ],
         &[
-            (44.0, 49.2, 0.4),
-            (16.0, 52.2, 1.8),
-            (-10.0, 58.2, 3.0),
-            (-32.0, 65.0, 3.2),
-            (-47.0, 70.5, 2.5),
+            (43.0, 49.0, 0.5),
+            (14.0, 53.0, 1.9),
+            (-14.0, 60.0, 3.3),
+            (-38.0, 68.5, 3.5),
+            (-56.0, 77.0, 2.3),
         ],
         &[
-            (40.0, 48.2, 0.4),
-            (6.0, 49.0, 1.4),
-            (-28.0, 52.4, 2.4),
-            (-56.0, 57.4, 2.7),
-            (-76.0, 61.8, 1.9),
+            (41.0, 48.0, 0.5),
+            (6.0, 50.0, 1.6),
+            (-30.0, 54.2, 2.8),
+            (-62.0, 60.5, 3.2),
+            (-90.0, 68.5, 1.8),
         ],
     ];
     let mut mesh = Mesh::new();
     for line in lines {
         let fine = spline(
             &line.iter().map(|&(z, y, w)| Vec3::new(z, y, w) * 0.001).collect::<Vec<_>>(),
-            24,
+            9,
             false,
         );
-        // Columns crowd towards the rounded end.
-        let long = fine.len() - 1;
-        let fine: Vec<Vec3> = (0..=34)
-            .map(|k| {
-                let t = 1.0 - (1.0 - k as f32 / 34.0).powf(2.0);
-                let x = t * long as f32;
-                at(&fine, x as usize).lerp(at(&fine, (x as usize + 1).min(long)), x.fract())
-            })
-            .collect();
         let n = fine.len();
         // The ends are rounded off.
         let half = |i: usize| {
@@ -1023,7 +1009,7 @@ fn side_mark(up: &Upper, side: f32) -> Mesh {
             let end = (left / w).clamp(0.0, 1.0);
             w * (1.0 - (1.0 - end).powi(2)).sqrt().max(0.02)
         };
-        let ribbon = film(up, n - 1, false, true, false, 0.0009, |i, t| {
+        let ribbon = film(up, n - 1, false, true, 0.0009, |i, t| {
             let (p, q) = (at(&fine, i.saturating_sub(1)), at(&fine, (i + 1).min(n - 1)));
             let d = (q - p).truncate().normalize_or(Vec2::X).perp();
             let c = at(&fine, i).truncate() + d * (half(i) * (t * 2.0 - 1.0) * side);
@@ -1081,7 +1067,9 @@ fn tongue_face(s: f32, t: f32) -> Vec3 {
         &[
             (0.0, 0.020),
             (0.3, 0.027),
-            (0.7, 0.0305), (0.84, 0.0312), (0.92, 0.0290), (0.965, 0.0245), (0.99, 0.0185), (1.0, 0.0140),
+            (0.7, 0.0305),
+            (0.93, 0.0315),
+            (1.0, 0.0285),
         ],
         t,
     );
@@ -1145,7 +1133,8 @@ fn tongue() -> Mesh {
         let (s, c) = (PI * 0.5 * k as f32 / 6.0).sin_cos();
         rings.push(ring(1.0, c.max(0.03), s * 0.0034));
     }
-    loft(&rings, true, Cap::Open, Cap::Flat).flipped().smooth(60.0)
+    loft(&rings, true, Cap::Open, Cap::Flat)
+        .smooth(60.0)
         .map(|v| Vertex {
             uv: Vec2::new(v.position.x, v.position.y * 0.7 - v.position.z),
             ..v
@@ -1180,7 +1169,7 @@ fn laces(up: &Upper) -> Mesh {
             let mid = Vec3::new(mid.x, over.y.max(mid.y + 0.001), mid.z);
             let points = spline(
                 &[
-                    a - na * 0.0035,
+                    a - na * 0.0045,
                     a + na * 0.0006,
                     a + na * 0.0020 + ia * 0.0030,
                     a.lerp(mid, 0.55) + (na * 0.0022),
@@ -1188,9 +1177,9 @@ fn laces(up: &Upper) -> Mesh {
                     b.lerp(mid, 0.55) + (nb * 0.0022),
                     b + nb * 0.0020 + ib * 0.0030,
                     b + nb * 0.0006,
-                    b - nb * 0.0035,
+                    b - nb * 0.0045,
                 ],
-                4,
+                3,
                 false,
             );
             let n = points.len();
@@ -1401,14 +1390,9 @@ fn pull_tab(up: &Upper) -> Mesh {
     let p = |y: f32, z: f32| Vec3::new(0.0, top.y + y * 0.001, top.z + z * 0.001);
     let points = spline(
         &[
-            up.skin(0.0, 0.53) + up.normal(0.0, 0.53) * 0.0010,
-            up.skin(0.0, 0.60) + up.normal(0.0, 0.60) * 0.0017,
-            up.skin(0.0, 0.67) + up.normal(0.0, 0.67) * 0.0014,
-            up.skin(0.0, 0.74) + up.normal(0.0, 0.74) * 0.0012,
-            up.skin(0.0, 0.81) + up.normal(0.0, 0.81) * 0.0012,
-            up.skin(0.0, 0.88) + up.normal(0.0, 0.88) * 0.0013,
-            up.skin(0.0, 0.95) + up.normal(0.0, 0.95) * 0.0016,
-
+            up.skin(0.0, 0.62) + up.normal(0.0, 0.62) * 0.0009,
+            up.skin(0.0, 0.76) + up.normal(0.0, 0.76) * 0.0012,
+            up.skin(0.0, 0.9) + up.normal(0.0, 0.9) * 0.0016,
             p(2.0, -3.2),
             p(9.0, -5.0),
             p(16.0, -5.6),
@@ -1419,7 +1403,7 @@ fn pull_tab(up: &Upper) -> Mesh {
             p(-5.0, 8.6),
             p(-12.0, 11.2),
         ],
-        4,
+        6,
         false,
     );
     let middle = p(8.0, -1.0);
@@ -1437,41 +1421,6 @@ fn pull_tab(up: &Upper) -> Mesh {
         })
         .collect();
     tape(&points, &sides, |_| flat_oval(0.0135, 0.0014, 20), true)
-}
-
-/// The house mark and name, in relief: on the tongue, and sunk into the foam's outer wall.
-fn labels(up: &Upper) -> (Mesh, Mesh) {
-    let tongue = Figure::mark(0.0150, 0.0024)
-        .stamp(0.0007, 0.0005, 0.0006)
-        .wrapped(|p| {
-            let t = 0.872 + p.y / 0.108;
-            let e = 0.01;
-            let along = (tongue_line(t + e) - tongue_line(t - e)).normalize_or(Vec3::Y);
-            // The foremost face looks to +Z: right is +X.
-            let s = p.x / 0.030;
-            let across = tongue_face(s + 0.05, t) - tongue_face(s - 0.05, t);
-            let n = across.cross(along).normalize_or(Vec3::Z);
-            (tongue_face(s, t) + n * 0.0002, facing(across, n))
-        });
-    let sole = &up.sole;
-    let middle = sole.find(-0.088, 1.0);
-    let name = Figure::text("MERIDIAN", 0.0058, 0.0009, 0.0016)
-        .stamp(0.0004, 0.0003, -0.0002)
-        .wrapped(|p| {
-            let q = |x: f32, y: f32| {
-                let u = middle + x / sole.length;
-                let base = sole.point(u);
-                let low = spring(base.z) + FOAM;
-                let y = low + (rim(base) - low) * 0.72 + y;
-                base + sole.out(u) * wall_out(sole, u, y) + Vec3::Y * y
-            };
-            let along = q(p.x + 0.001, p.y) - q(p.x - 0.001, p.y);
-            let n = along
-                .cross(q(p.x, p.y + 0.001) - q(p.x, p.y - 0.001))
-                .normalize_or(Vec3::X);
-            (q(p.x, p.y) + n * 0.00012, facing(along, n))
-        });
-    (tongue, name)
 }
 
 /// The insole.
@@ -1557,21 +1506,22 @@ fn knit() -> Result<Maps> {
 /// Moulded foam: a fine skin over beads.
 fn foam() -> Result<Maps> {
     let tile = 0.012;
-    let bead = |u: f32, v: f32| {
-        let (d, _) = texture::cells(u, v, 13, 17);
-        (1.0 - d * d * 1.3).max(0.0)
-    };
     Ok(Maps {
         tile,
         colour: None,
         normal: Some(
             Canvas::normals(256, tile, |u, v| {
-                bead(u, v) * 0.000_030 + texture::fractal(u, v, 30, 2, 6) * 0.000_016
+                let (a, b) = texture::cells(u, v, 9, 17);
+                ((b - a) * 2.2).min(1.0).powf(0.7) * 0.000_035 + texture::fractal(u, v, 40, 2, 6) * 0.000_012
             })
             .png("Foam normals")?,
         ),
         orm: Some(
-            Canvas::paint(128, |u, v| Vec3::new(1.0, 1.0 - 0.14 * bead(u, v), 1.0)).jpeg("Foam roughness", 80)?,
+            Canvas::paint(128, |u, v| {
+                let (a, b) = texture::cells(u, v, 9, 17);
+                Vec3::new(1.0, 1.0 - 0.12 * ((b - a) * 2.0).min(1.0), 1.0)
+            })
+            .jpeg("Foam roughness", 80)?,
         ),
     })
 }
@@ -1589,32 +1539,6 @@ fn ribbed() -> Result<Maps> {
             })
             .png("Ribbed foam normals")?,
         ),
-        orm: None,
-    })
-}
-
-/// The braid of a lace: strands that cross slantwise, one over one.
-fn braid() -> Result<Maps> {
-    let tile = 0.003;
-    let look = |u: f32, v: f32| -> f32 {
-        let n = 4.0;
-        let (a, b) = ((u + v) * n, (u - v) * n);
-        let over = (a.floor() as i32 + b.floor() as i32).rem_euclid(2) == 0;
-        let (across, along) = if over {
-            (a.fract(), b.rem_euclid(1.0))
-        } else {
-            (b.rem_euclid(1.0), a.fract())
-        };
-        let round = (1.0 - ((across - 0.5) * 2.0).powi(2)).max(0.0).sqrt();
-        let crown = (along * PI).sin().max(0.0);
-        round * (0.5 + 0.5 * crown)
-    };
-    Ok(Maps {
-        tile,
-        colour: Some(
-            Canvas::paint(128, |u, v| Vec3::splat(0.70 + 0.30 * look(u, v).sqrt())).jpeg("Braid shade", 84)?,
-        ),
-        normal: Some(Canvas::normals(128, tile, |u, v| look(u, v) * 0.000_11).png("Braid normals")?),
         orm: None,
     })
 }
@@ -1659,7 +1583,7 @@ pub fn make() -> Result<Product> {
     let knit = product.maps(knit()?);
     let foam = product.maps(foam()?);
     let ribbed = product.maps(ribbed()?);
-    let braid = product.maps(braid()?);
+    let braid = product.maps(texture::weave(0.0036, 6)?);
     let mesh_cloth = product.maps(spacer()?);
     let rubber = product.maps(texture::satin()?);
     let each = |product: &mut Product, of: fn(&Colourway) -> u32, make: &dyn Fn(&str, u32) -> Material| {
@@ -1718,10 +1642,9 @@ pub fn make() -> Result<Product> {
 
     let up = Upper::new();
     let (low, high) = midsole(&up.sole);
-    let (label, name) = labels(&up);
     product.add(
         Node::new("Outsole")
-            .shade(Shade::Alone)
+            .explode(0.0, -0.0, 0.0)
             .part(outsole(&up.sole), &sole_rubber)
             .part(tread(&up.sole), &sole_rubber),
     );
@@ -1729,8 +1652,7 @@ pub fn make() -> Result<Product> {
         Node::new("Midsole")
             .explode(0.0, 0.055, 0.0)
             .part(high, &upper_foam)
-            .part(low, &lower_foam)
-            .part(name, &lower_foam),
+            .part(low, &lower_foam),
     );
     product.add(
         Node::new("Insole")
@@ -1756,8 +1678,7 @@ pub fn make() -> Result<Product> {
             .child(
                 Node::new("Tongue")
                     .explode(0.0, 0.035, -0.010)
-                    .part(tongue(), &lining)
-                    .part(label, &mark),
+                    .part(tongue(), &lining),
             )
             .child(
                 Node::new("Laces")
