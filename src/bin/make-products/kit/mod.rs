@@ -68,8 +68,8 @@ pub use product::{
 };
 pub use relief::{Figure, around, stamp};
 pub use shape::{
-    CREASE, Cap, Lathe, extrude, extrude_rings, fill, frames, loft, loft_loop, patch, rounded_box, sheet,
-    sweep, tube,
+    CREASE, Cap, Lathe, chamfered_box, extrude, extrude_rings, fill, frames, loft, loft_loop, patch,
+    rounded_box, sheet, sweep, tube,
 };
 
 /// The item at an index, or the default when there is none.

@@ -211,6 +211,8 @@ pub enum Shade {
     Whole,
     /// This node and those below it, and it shades nothing else: for what is seen only when the product is taken apart.
     Alone,
+    /// Half the whole product, half itself: for what is seen both in its place and taken out.
+    Between,
     /// Nothing.
     Open,
 }
@@ -440,6 +442,23 @@ impl Product {
         self.nodes.push(node);
     }
 
+    /// Sets it down: its lowest corner comes to rest at height 0, in its animations too.
+    fn ground(&mut self) {
+        let (mut low, mut high) = (Vec3::splat(f32::MAX), Vec3::splat(f32::MIN));
+        for n in &self.nodes {
+            extent(n, Mat4::IDENTITY, &mut low, &mut high);
+        }
+        for n in &mut self.nodes {
+            n.translation.y -= low.y;
+        }
+        let roots: Vec<&str> = self.nodes.iter().map(|n| n.name.as_str()).collect();
+        let tracks = self.animations.iter_mut().flat_map(|a| &mut a.tracks);
+        for track in tracks.filter(|t| t.channel == Channel::Translation && roots.contains(&t.node.as_str()))
+        {
+            track.keys.iter_mut().for_each(|(_, value)| value.y -= low.y);
+        }
+    }
+
     /// Bakes occlusion, finds tangents where a normal map asks for them, and counts.
     pub fn finish(&mut self) -> Result<Report> {
         let mut names: Vec<&str> = Vec::new();
@@ -456,6 +475,7 @@ impl Product {
             "{}: two nodes of one name",
             self.id
         );
+        self.ground();
         let clear: Vec<bool> = self
             .materials
             .iter()
@@ -543,7 +563,7 @@ fn settle(
     let own;
     let mut how = *how;
     let tree = match node.shade {
-        Shade::Whole => tree,
+        Shade::Whole | Shade::Between => tree,
         Shade::Open => None,
         Shade::Alone => {
             let mut all = Vec::new();
@@ -553,6 +573,11 @@ fn settle(
             Some(&own)
         }
     };
+    let alone = (node.shade == Shade::Between).then(|| {
+        let mut all = Vec::new();
+        occluders(node, above, clear, &mut all);
+        Tree::new(all.into_iter())
+    });
     for part in &mut node.parts {
         let mut mesh = std::mem::take(&mut part.mesh).welded(false);
         if let Some(tree) = tree {
@@ -560,6 +585,13 @@ fn settle(
             bake(&mut world, tree, &how);
             for (v, w) in mesh.vertices.iter_mut().zip(&world.vertices) {
                 v.occlusion = w.occlusion;
+            }
+            if let Some(alone) = &alone {
+                let free = Bake { floor: false, ..how };
+                bake(&mut world, alone, &free);
+                for (v, w) in mesh.vertices.iter_mut().zip(&world.vertices) {
+                    v.occlusion = 0.5 * (v.occlusion + w.occlusion);
+                }
             }
         }
         if any(&part.paint, bumpy) {

@@ -351,6 +351,29 @@ pub fn rounded_box(x: f32, y: f32, z: f32, radius: f32) -> Mesh {
     extrude(&rounded_rect(x, z, r * 1.04), y, r, r).moved(0.0, -y * 0.5, 0.0)
 }
 
+/// A small box about the origin with all edges cut off: the least that a part on a board needs.
+pub fn chamfered_box(x: f32, y: f32, z: f32, cut: f32) -> Mesh {
+    let c = cut.min(x.min(y).min(z) * 0.49);
+    let ring = |inset: f32, height: f32| -> Vec<Vec3> {
+        let (w, d) = (x * 0.5 - inset, z * 0.5 - inset);
+        let outline = [
+            (w, -d + c),
+            (w, d - c),
+            (w - c, d),
+            (-w + c, d),
+            (-w, d - c),
+            (-w, -d + c),
+            (-w + c, -d),
+            (w - c, -d),
+        ]
+        .map(|(x, z)| Vec2::new(x, z));
+        lift(&outline, height)
+    };
+    let h = y * 0.5;
+    let rings = [ring(c, -h), ring(0.0, -h + c), ring(0.0, h - c), ring(c, h)];
+    loft(&rings, true, Cap::Flat, Cap::Flat)
+}
+
 /// Frames along a curve that twist as little as they can: the turn from (x right, y up, z along) at each point.
 pub fn frames(points: &[Vec3], closed: bool) -> Vec<Quat> {
     let n = points.len();

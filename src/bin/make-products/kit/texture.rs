@@ -264,7 +264,7 @@ pub fn leather() -> Result<Maps> {
             })
             .jpeg("Leather shade", 85)?,
         ),
-        normal: Some(Canvas::normals(512, tile, height).png("Leather normals")?),
+        normal: Some(Canvas::normals(512, tile, height).jpeg("Leather normals", 92)?),
         orm: Some(
             Canvas::paint(256, |u, v| {
                 Vec3::new(1.0, 1.0 - 0.22 * (height(u, v) / 0.000_2).clamp(0.0, 1.0), 1.0)

@@ -9,8 +9,8 @@ use crate::kit::curve::{mm, ramp, resampled, spline};
 use crate::kit::loft::{Grid, flat_oval, table, tape};
 use crate::kit::texture::{self, Canvas, Maps};
 use crate::kit::{
-    Lathe, Material, MaterialId, Mesh, Node, Product, Vertex, around, at, frames, inset, outline,
-    path, rounded_rect, tube,
+    Lathe, Material, MaterialId, Mesh, Node, Product, Vertex, around, at, frames, inset, outline, path,
+    rounded_rect, tube,
 };
 
 /// The thickness of the shells.
@@ -348,15 +348,21 @@ fn five_star() -> (Mesh, Mesh, Mesh) {
         let rings: Vec<Vec<Vec3>> = (0..=28)
             .map(|k| {
                 let t = k as f32 / 28.0;
-                let s = if t < 0.86 { t / 0.86 * 0.94 } else { 0.94 + 0.06 * ((t - 0.86) / 0.14 * PI * 0.5).sin() };
+                let s = if t < 0.86 {
+                    t / 0.86 * 0.94
+                } else {
+                    0.94 + 0.06 * ((t - 0.86) / 0.14 * PI * 0.5).sin()
+                };
                 let x = 0.020 + 0.318 * s;
                 let nose = if t < 0.86 {
                     1.0
                 } else {
                     ((t - 0.86) / 0.14 * PI * 0.5).cos().max(0.02)
                 };
-                let width = table(&[(0.0, 0.050), (0.25, 0.040), (0.7, 0.033), (1.0, 0.036)], s) * nose.powf(0.8);
-                let height = table(&[(0.0, 0.062), (0.3, 0.040), (0.8, 0.022), (1.0, 0.020)], s) * nose.powf(0.8);
+                let width =
+                    table(&[(0.0, 0.050), (0.25, 0.040), (0.7, 0.033), (1.0, 0.036)], s) * nose.powf(0.8);
+                let height =
+                    table(&[(0.0, 0.062), (0.3, 0.040), (0.8, 0.022), (1.0, 0.020)], s) * nose.powf(0.8);
                 let y = table(&[(0.0, 0.083), (0.3, 0.070), (0.7, 0.044), (1.0, 0.0285)], s);
                 crate::kit::superellipse(width, height, 2.7, 24)
                     .into_iter()
@@ -373,13 +379,16 @@ fn five_star() -> (Mesh, Mesh, Mesh) {
             let [a, b, c] = arm.corners(*t);
             (b - a).cross(c - a).dot(a - Vec3::new(0.0, 0.083, a.z)) < 0.0
         }) {
-            arm.flipped().map(|v| Vertex { normal: v.normal, ..v })
+            arm.flipped().map(|v| Vertex {
+                normal: v.normal,
+                ..v
+            })
         } else {
             arm
         };
         let turn = Quat::from_rotation_y(angle);
         star.merge(&arm.turned(turn));
-        let foot = Lathe::full(26).spin(&path(&mm(&[
+        let foot = Lathe::full(20).spin(&path(&mm(&[
             (0.0, 0.0, 0.0),
             (15.0, 0.0, 1.6),
             (17.0, 5.0, 2.0),
@@ -421,13 +430,19 @@ fn five_star() -> (Mesh, Mesh, Mesh) {
                 Vec3::new(x * 0.92, 0.272, z * 0.92),
                 Vec3::new(x, y, z),
             ],
-            8,
+            6,
             false,
         );
-        dark.merge(&tube(&rod, 0.0085, 12, false));
+        dark.merge(&tube(&rod, 0.0085, 10, false));
         dark.merge(
-            &Lathe::full(26)
-                .spin(&path(&mm(&[(0.0, 0.0, 0.0), (17.0, 0.0, 1.5), (22.0, 12.0, 2.0), (22.0, 20.0, 1.0), (0.0, 20.0, 0.0)])))
+            &Lathe::full(20)
+                .spin(&path(&mm(&[
+                    (0.0, 0.0, 0.0),
+                    (17.0, 0.0, 1.5),
+                    (22.0, 12.0, 2.0),
+                    (22.0, 20.0, 1.0),
+                    (0.0, 20.0, 0.0),
+                ])))
                 .moved(x, y - 0.018, z),
         );
     }
@@ -466,7 +481,7 @@ fn straps() -> (Mesh, Mesh) {
         steel.merge(&tape(&points, &sides, |_| flat_oval(0.040, 0.0075, 18), true));
         // Rubber between strap and shell.
         for (y, z, ny, nz) in [(512.0, -262.0, 0.24, 0.97), (588.0, -287.0, 0.33, 0.94)] {
-            let puck = Lathe::full(26).spin(&path(&mm(&[
+            let puck = Lathe::full(20).spin(&path(&mm(&[
                 (0.0, -24.0, 0.0),
                 (13.0, -24.0, 1.0),
                 (17.0, -14.0, 2.0),
@@ -496,7 +511,8 @@ fn veneer(name: &str, contrast: f32, pores: f32, seed: u32) -> Result<Maps> {
         let ring = saw.powf(2.2) * (1.0 - ramp(0.93, 1.0, saw));
         let fine = 31.0 * v + 6.4 * drift;
         let ring = 0.72 * ring + 0.28 * (0.5 + 0.5 * (fine * TAU).sin());
-        let fibre = 0.6 * texture::noise(u, v, 9, 300, seed + 3) + 0.4 * texture::noise(u, v, 24, 420, seed + 4);
+        let fibre =
+            0.6 * texture::noise(u, v, 9, 300, seed + 3) + 0.4 * texture::noise(u, v, 24, 420, seed + 4);
         let pore = (texture::noise(u, v, 34, 460, seed + 5) - 0.38).max(0.0) * 3.2 * (0.35 + 0.65 * ring);
         (ring, fibre, pore.min(1.0))
     };
@@ -508,10 +524,12 @@ fn veneer(name: &str, contrast: f32, pores: f32, seed: u32) -> Result<Maps> {
                 let broad = texture::noise(u, v, 1, 5, seed + 9);
                 // Chatoyance: bands across the grain.
                 let flame = texture::noise(u, v, 14, 2, seed + 12) * texture::noise(u, v, 3, 4, seed + 13);
-                let tone = 0.90 - contrast * 0.55 * ring + 0.07 * fibre - pores * pore + 0.06 * broad
+                let tone = 0.90 - contrast * 0.55 * ring + 0.07 * fibre - pores * pore
+                    + 0.06 * broad
                     + contrast * 0.10 * flame;
                 let warm = contrast * ring;
-                Vec3::new(tone, tone * (1.0 - 0.06 * warm), tone * (1.0 - 0.13 * warm)).clamp(Vec3::ZERO, Vec3::ONE)
+                Vec3::new(tone, tone * (1.0 - 0.06 * warm), tone * (1.0 - 0.13 * warm))
+                    .clamp(Vec3::ZERO, Vec3::ONE)
             })
             .jpeg(&format!("{name} colour"), 84)?,
         ),
@@ -525,7 +543,11 @@ fn veneer(name: &str, contrast: f32, pores: f32, seed: u32) -> Result<Maps> {
         orm: Some(
             Canvas::paint(512, |u, v| {
                 let (ring, fibre, pore) = look(u, v);
-                Vec3::new(1.0, (0.80 + 0.14 * ring - 0.06 * fibre + 0.25 * pore).clamp(0.0, 1.0), 1.0)
+                Vec3::new(
+                    1.0,
+                    (0.80 + 0.14 * ring - 0.06 * fibre + 0.25 * pore).clamp(0.0, 1.0),
+                    1.0,
+                )
             })
             .jpeg(&format!("{name} roughness"), 80)?,
         ),
@@ -618,9 +640,14 @@ pub fn make() -> Result<Product> {
     let mut product = Product::new("chair", "Lounge chair");
     product.bake.reach = 0.14;
     product.bake.rays = 96;
-    product.variants = ["Walnut & black leather", "Oak & cognac", "Ash & bouclé", "Black & moss wool"]
-        .map(str::to_owned)
-        .to_vec();
+    product.variants = [
+        "Walnut & black leather",
+        "Oak & cognac",
+        "Ash & bouclé",
+        "Black & moss wool",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let figured = product.maps(veneer("Figured veneer", 0.95, 0.34, 11)?);
     let open = product.maps(veneer("Open-grain veneer", 0.42, 0.42, 47)?);
     let ply = product.maps(layers()?);
@@ -629,10 +656,30 @@ pub fn make() -> Result<Product> {
     let wool = product.maps(texture::weave(0.0128, 8)?);
     let satin = product.maps(texture::satin()?);
     let wood: Vec<MaterialId> = vec![
-        product.material(Material::new("Walnut veneer", 0x8a5a3a).rough(0.46).coated(0.25, 0.32).maps(figured)),
-        product.material(Material::new("Oak veneer", 0xc79a66).rough(0.52).coated(0.15, 0.4).maps(open)),
-        product.material(Material::new("Ash veneer", 0xe0cda9).rough(0.54).coated(0.12, 0.42).maps(open)),
-        product.material(Material::new("Black ash veneer", 0x1d1b1a).rough(0.5).coated(0.2, 0.36).maps(open)),
+        product.material(
+            Material::new("Walnut veneer", 0x8a5a3a)
+                .rough(0.46)
+                .coated(0.25, 0.32)
+                .maps(figured),
+        ),
+        product.material(
+            Material::new("Oak veneer", 0xc79a66)
+                .rough(0.52)
+                .coated(0.15, 0.4)
+                .maps(open),
+        ),
+        product.material(
+            Material::new("Ash veneer", 0xe0cda9)
+                .rough(0.54)
+                .coated(0.12, 0.42)
+                .maps(open),
+        ),
+        product.material(
+            Material::new("Black ash veneer", 0x1d1b1a)
+                .rough(0.5)
+                .coated(0.2, 0.36)
+                .maps(open),
+        ),
     ];
     let edge: Vec<MaterialId> = vec![
         product.material(Material::new("Walnut layers", 0xa8794f).rough(0.6).maps(ply)),
@@ -643,14 +690,34 @@ pub fn make() -> Result<Product> {
     let cover: Vec<MaterialId> = vec![
         product.material(Material::new("Black leather", 0x1c1b1b).rough(0.5).maps(leather)),
         product.material(Material::new("Cognac leather", 0xa9602c).rough(0.5).maps(leather)),
-        product.material(Material::new("Bouclé", 0xe9e2d6).rough(0.95).sheen(0x8a857c, 0.6).maps(loops)),
-        product.material(Material::new("Moss wool", 0x59633f).rough(0.92).sheen(0x5d664a, 0.55).maps(wool)),
+        product.material(
+            Material::new("Bouclé", 0xe9e2d6)
+                .rough(0.95)
+                .sheen(0x8a857c, 0.6)
+                .maps(loops),
+        ),
+        product.material(
+            Material::new("Moss wool", 0x59633f)
+                .rough(0.92)
+                .sheen(0x5d664a, 0.55)
+                .maps(wool),
+        ),
     ];
     let piping: Vec<MaterialId> = vec![
         product.material(Material::new("Black piping", 0x171616).rough(0.42).maps(leather)),
         product.material(Material::new("Cognac piping", 0x8f4d20).rough(0.44).maps(leather)),
-        product.material(Material::new("Cream piping", 0xd9d0c0).rough(0.9).sheen(0x7a756c, 0.6).maps(wool)),
-        product.material(Material::new("Moss piping", 0x3f472c).rough(0.9).sheen(0x4a523a, 0.55).maps(wool)),
+        product.material(
+            Material::new("Cream piping", 0xd9d0c0)
+                .rough(0.9)
+                .sheen(0x7a756c, 0.6)
+                .maps(wool),
+        ),
+        product.material(
+            Material::new("Moss piping", 0x3f472c)
+                .rough(0.9)
+                .sheen(0x4a523a, 0.55)
+                .maps(wool),
+        ),
     ];
     let polished = Material::new("Polished aluminium", 0xd5d6d8).metal().rough(0.16);
     let star_paint: Vec<MaterialId> = {
@@ -662,7 +729,14 @@ pub fn make() -> Result<Product> {
     let rubber = product.material(Material::new("Rubber", 0x131314).rough(0.75).maps(satin));
 
     let seat = seat_line();
-    let seat_bend = |a: f32, b: f32| hollow(&seat, a, b, table(&[(0.0, 2.6), (0.10, 1.5), (0.35, 0.88), (0.75, 0.70)], b));
+    let seat_bend = |a: f32, b: f32| {
+        hollow(
+            &seat,
+            a,
+            b,
+            table(&[(0.0, 2.6), (0.10, 1.5), (0.35, 0.88), (0.75, 0.70)], b),
+        )
+    };
     let back = back_line();
     let back_bend = |a: f32, b: f32| hollow(&back, a, b, table(&[(0.0, 0.62), (0.2, 0.50), (0.5, 0.56)], b));
 
@@ -676,7 +750,7 @@ pub fn make() -> Result<Product> {
             (-0.262, seat_long, 0.105),
             (-0.312, seat_long * 0.5, 0.6),
         ]),
-        160,
+        144,
     );
     let back_long = at(&back, back.len() - 1).0;
     let back_shape = even(
@@ -688,7 +762,7 @@ pub fn make() -> Result<Product> {
             (-0.262, back_long, 0.135),
             (-0.335, back_long * 0.45, 0.4),
         ]),
-        160,
+        144,
     );
     let (seat_faces, seat_edge) = plate(&seat_shape, SHELL, 12, 20, &seat_bend);
     let (back_faces, back_edge) = plate(&back_shape, SHELL, 14, 12, &back_bend);
@@ -727,7 +801,7 @@ pub fn make() -> Result<Product> {
                 (-0.240, seat_long - 0.185, 0.07),
                 (-0.268, seat_long * 0.46, 0.6),
             ]),
-            144,
+            132,
         ),
         thickness: 0.066,
         edge: 1.0,
@@ -751,7 +825,7 @@ pub fn make() -> Result<Product> {
                 (-0.226, back_long - 0.036, 0.105),
                 (-0.290, back_long * 0.45, 0.4),
             ]),
-            144,
+            132,
         ),
         thickness: 0.052,
         edge: 1.0,

@@ -1,17 +1,16 @@
 //! Earbuds in their case: the lid stands open, one bud is seated, the other leans before the case.
 
-use std::f32::consts::{PI, TAU};
+use std::f32::consts::PI;
 
 use anyhow::Result;
 use glam::{Mat4, Quat, Vec2, Vec3, Vec4};
 
 use crate::kit::curve::{mm, ramp};
-use crate::kit::loft::{Grid, facing, table};
-use crate::kit::relief::Figure;
+use crate::kit::loft::{Grid, facing};
 use crate::kit::texture;
 use crate::kit::{
-    Animation, Cap, Channel, Lathe, Material, Mesh, Node, Product, Shade, Track, around, at, circle, lift, loft,
-    path, rounded_box, rounded_rect, superellipse, tube,
+    Animation, Channel, Lathe, Material, Mesh, Node, Product, Shade, Track, around, at, chamfered_box,
+    circle, lift, path, rounded_rect, superellipse, tube,
 };
 
 /// Half the case's width, height, depth.
@@ -63,7 +62,7 @@ fn face(angle: f32, y: f32) -> (Vec3, Vec3) {
     (spot(angle, y), da.cross(dy).normalize_or(Vec3::Z))
 }
 
-const AROUND: usize = 112;
+const AROUND: usize = 104;
 
 fn skin(rings: &[Vec<Vec3>]) -> Mesh {
     Grid::new(AROUND, rings.len() - 1, true, |i, j| {
@@ -83,7 +82,11 @@ fn case_body() -> Mesh {
         let s = k as f32 / 4.0;
         rings.push(foot.iter().map(|p| Vec3::new(p.x * s, 0.0, p.z * s)).collect());
     }
-    rings.push(foot.iter().map(|p| Vec3::new(p.x * 0.97, 0.0, p.z * 0.97)).collect());
+    rings.push(
+        foot.iter()
+            .map(|p| Vec3::new(p.x * 0.97, 0.0, p.z * 0.97))
+            .collect(),
+    );
     let steps = 30;
     for k in 0..=steps {
         let t = k as f32 / steps as f32;
@@ -93,12 +96,22 @@ fn case_body() -> Mesh {
     let top = SPLIT - 0.0001;
     for k in 1..=5 {
         let (s, c) = (PI * 0.5 * k as f32 / 5.0).sin_cos();
-        rings.push(ring(top, 0.00045 * (1.0 - c), AROUND).iter().map(|p| Vec3::new(p.x, top - 0.00045 * (1.0 - s), p.z)).collect());
+        rings.push(
+            ring(top, 0.00045 * (1.0 - c), AROUND)
+                .iter()
+                .map(|p| Vec3::new(p.x, top - 0.00045 * (1.0 - s), p.z))
+                .collect(),
+        );
     }
     rings.push(ring(top, 0.0013, AROUND));
     for k in 1..=4 {
         let (s, c) = (PI * 0.5 * k as f32 / 4.0).sin_cos();
-        rings.push(ring(top, 0.0013 + 0.0003 * s, AROUND).iter().map(|p| Vec3::new(p.x, top - 0.0003 * (1.0 - c), p.z)).collect());
+        rings.push(
+            ring(top, 0.0013 + 0.0003 * s, AROUND)
+                .iter()
+                .map(|p| Vec3::new(p.x, top - 0.0003 * (1.0 - c), p.z))
+                .collect(),
+        );
     }
     rings.push(ring(DECK - 0.001, 0.00162, AROUND));
     skin(&rings)
@@ -118,11 +131,24 @@ fn lid() -> (Mesh, Mesh) {
     for k in (0..=steps).rev() {
         let y = heights(k, low + 0.0006, top - 0.00002);
         let sink = wall * ramp(low, top, y) * 0.9;
-        inside.push(ring(y, wall * 0.9, AROUND).iter().map(|p| *p - Vec3::Y * sink).collect());
+        inside.push(
+            ring(y, wall * 0.9, AROUND)
+                .iter()
+                .map(|p| *p - Vec3::Y * sink)
+                .collect(),
+        );
     }
-    inside.push(ring(low, 0.0016, AROUND).iter().map(|p| *p + Vec3::Y * 0.0002).collect());
+    inside.push(
+        ring(low, 0.0016, AROUND)
+            .iter()
+            .map(|p| *p + Vec3::Y * 0.0002)
+            .collect(),
+    );
     let mut outside: Vec<Vec<Vec3>> = vec![
-        ring(low, 0.0016, AROUND).iter().map(|p| *p + Vec3::Y * 0.0002).collect(),
+        ring(low, 0.0016, AROUND)
+            .iter()
+            .map(|p| *p + Vec3::Y * 0.0002)
+            .collect(),
         ring(low, 0.0013, AROUND),
         ring(low, 0.0006, AROUND),
     ];
@@ -157,7 +183,7 @@ fn deck_height(x: f32, z: f32) -> f32 {
 
 /// The tray: a deck with two wells.
 fn tray() -> Mesh {
-    let (columns, rows) = (136, 60);
+    let (columns, rows) = (110, 50);
     let g = girth(DECK) - Vec2::splat(0.0015);
     Grid::new(columns, rows, false, |i, j| {
         let (p, q) = (
@@ -186,7 +212,7 @@ fn oval(mesh: Mesh) -> Mesh {
 
 /// The bud's outer shell, its touch face and the ring round it.
 fn bud_shell() -> (Mesh, Mesh, Mesh) {
-    let shell = Lathe::full(96).spin(&path(&mm(&[
+    let shell = Lathe::full(72).spin(&path(&mm(&[
         (0.0, 4.6, 0.0),
         (6.6, 4.5, 1.6),
         (8.0, 1.5, 2.0),
@@ -199,14 +225,14 @@ fn bud_shell() -> (Mesh, Mesh, Mesh) {
         (5.75, 6.25, 0.08),
         (0.0, 6.1, 0.0),
     ])));
-    let ring = Lathe::full(96).spin(&path(&mm(&[
+    let ring = Lathe::full(72).spin(&path(&mm(&[
         (5.2, 6.1, 0.0),
         (5.72, 6.1, 0.0),
         (5.72, 6.52, 0.12),
         (5.32, 6.46, 0.12),
         (5.25, 6.1, 0.0),
     ])));
-    let touch = Lathe::full(96).spin(&path(&mm(&[
+    let touch = Lathe::full(72).spin(&path(&mm(&[
         (5.3, 6.0, 0.0),
         (5.3, 6.42, 0.14),
         (4.6, 6.42, 2.0),
@@ -218,7 +244,7 @@ fn bud_shell() -> (Mesh, Mesh, Mesh) {
 
 /// The driver housing with its nozzle.
 fn bud_housing() -> Mesh {
-    oval(Lathe::full(96).spin(&path(&mm(&[
+    oval(Lathe::full(72).spin(&path(&mm(&[
         (2.1, -10.6, 0.0),
         (2.75, -10.6, 0.2),
         (2.95, -10.0, 0.2),
@@ -239,28 +265,31 @@ fn bud_housing() -> Mesh {
 
 /// The ear tip: a soft bell over the nozzle.
 fn bud_tip() -> Mesh {
-    oval(Lathe::full(80).spin(&path(&mm(&[
-        (2.35, -7.4, 0.2),
-        (3.35, -7.4, 0.3),
-        (3.4, -9.0, 0.6),
-        (4.9, -7.6, 0.5),
-        (5.35, -6.55, 0.2),
-        (5.75, -6.7, 0.2),
-        (5.95, -8.0, 1.0),
-        (5.3, -10.6, 2.6),
-        (3.9, -12.5, 1.8),
-        (2.7, -13.1, 0.4),
-        (2.15, -12.6, 0.3),
-        (2.1, -10.9, 0.1),
-        (2.6, -10.7, 0.1),
-        (2.35, -7.4, 0.2),
-    ])))
-    .flipped())
+    oval(
+        Lathe::full(64)
+            .spin(&path(&mm(&[
+                (2.35, -7.4, 0.2),
+                (3.35, -7.4, 0.3),
+                (3.4, -9.0, 0.6),
+                (4.9, -7.6, 0.5),
+                (5.35, -6.55, 0.2),
+                (5.75, -6.7, 0.2),
+                (5.95, -8.0, 1.0),
+                (5.3, -10.6, 2.6),
+                (3.9, -12.5, 1.8),
+                (2.7, -13.1, 0.4),
+                (2.15, -12.6, 0.3),
+                (2.1, -10.9, 0.1),
+                (2.6, -10.7, 0.1),
+                (2.35, -7.4, 0.2),
+            ])))
+            .flipped(),
+    )
 }
 
 /// The mesh over the nozzle.
 fn bud_mesh() -> Mesh {
-    oval(Lathe::full(48).spin(&path(&mm(&[
+    oval(Lathe::full(40).spin(&path(&mm(&[
         (0.0, -10.95, 0.0),
         (1.7, -10.75, 1.0),
         (2.3, -10.35, 0.2),
@@ -271,16 +300,15 @@ fn bud_mesh() -> Mesh {
 
 /// The driver: frame, magnet, coil, diaphragm.
 fn driver() -> (Mesh, Mesh, Mesh, Mesh) {
-    let frame = Lathe::full(72)
-        .spin(&path(&mm(&[
-            (4.6, -4.2, 0.2),
-            (5.9, -4.2, 0.25),
-            (6.1, -3.4, 0.2),
-            (6.1, -2.4, 0.3),
-            (5.0, -2.2, 0.3),
-            (4.5, -2.6, 0.2),
-            (4.6, -4.2, 0.2),
-        ])));
+    let frame = Lathe::full(56).spin(&path(&mm(&[
+        (4.6, -4.2, 0.2),
+        (5.9, -4.2, 0.25),
+        (6.1, -3.4, 0.2),
+        (6.1, -2.4, 0.3),
+        (5.0, -2.2, 0.3),
+        (4.5, -2.6, 0.2),
+        (4.6, -4.2, 0.2),
+    ])));
     let magnet = Lathe::full(64).spin(&path(&mm(&[
         (0.0, -3.0, 0.0),
         (2.5, -3.0, 0.2),
@@ -293,13 +321,13 @@ fn driver() -> (Mesh, Mesh, Mesh, Mesh) {
     let mut coil = Mesh::new();
     for k in 0..6 {
         coil.merge(&tube(
-            &lift(&circle(0.0031, 56), -0.0038 + 0.00026 * k as f32),
+            &lift(&circle(0.0031, 48), -0.0038 + 0.00026 * k as f32),
             0.00014,
-            7,
+            6,
             true,
         ));
     }
-    let cone = Lathe::full(72).around().spin(&path(&mm(&[
+    let cone = Lathe::full(56).around().spin(&path(&mm(&[
         (0.0, -5.15, 0.0),
         (1.9, -4.75, 1.6),
         (2.9, -4.1, 0.3),
@@ -316,7 +344,7 @@ fn driver() -> (Mesh, Mesh, Mesh, Mesh) {
 
 /// The cell and the board: steel, a sealing ring, the board, its parts, its gold.
 fn electronics() -> (Mesh, Mesh, Mesh, Mesh, Mesh) {
-    let can = Lathe::full(72).around().spin(&path(&mm(&[
+    let can = Lathe::full(56).around().spin(&path(&mm(&[
         (0.0, 0.15, 0.0),
         (5.3, 0.15, 0.3),
         (5.5, 0.5, 0.2),
@@ -324,14 +352,14 @@ fn electronics() -> (Mesh, Mesh, Mesh, Mesh, Mesh) {
         (5.15, 2.85, 0.2),
         (0.0, 2.85, 0.0),
     ])));
-    let seal = Lathe::full(64).spin(&path(&mm(&[
+    let seal = Lathe::full(56).spin(&path(&mm(&[
         (4.6, 2.8, 0.0),
         (5.1, 2.8, 0.05),
         (5.05, 2.98, 0.06),
         (4.65, 2.98, 0.06),
         (4.6, 2.8, 0.0),
     ])));
-    let board = Lathe::full(72).spin(&path(&mm(&[
+    let board = Lathe::full(56).spin(&path(&mm(&[
         (0.0, 3.25, 0.0),
         (6.1, 3.25, 0.08),
         (6.1, 3.75, 0.08),
@@ -340,7 +368,11 @@ fn electronics() -> (Mesh, Mesh, Mesh, Mesh, Mesh) {
     let mut parts = Mesh::new();
     let mut gold = Mesh::new();
     let chip = |x: f32, z: f32, w: f32, d: f32, h: f32| {
-        rounded_box(w * 0.001, h * 0.001, d * 0.001, 0.00006).moved(x * 0.001, 0.00375 + h * 0.0005, z * 0.001)
+        chamfered_box(w * 0.001, h * 0.001, d * 0.001, 0.00006).moved(
+            x * 0.001,
+            0.00375 + h * 0.0005,
+            z * 0.001,
+        )
     };
     parts.merge(&chip(-1.2, 0.4, 3.0, 3.0, 0.62));
     parts.merge(&chip(2.6, 1.6, 1.7, 1.9, 0.5));
@@ -349,13 +381,13 @@ fn electronics() -> (Mesh, Mesh, Mesh, Mesh, Mesh) {
         let a = around(i, 14) + 0.13;
         let r = if i % 3 == 0 { 4.4 } else { 4.95 };
         let (s, c) = a.sin_cos();
-        let body = rounded_box(0.00042, 0.0003, 0.00026, 0.00004)
+        let body = chamfered_box(0.00042, 0.0003, 0.00026, 0.00004)
             .turned(Quat::from_rotation_y(a))
             .moved(r * 0.001 * s, 0.0039, r * 0.001 * c);
         parts.merge(&body);
         for e in [-1.0_f32, 1.0] {
             gold.merge(
-                &rounded_box(0.00018, 0.00032, 0.0003, 0.00004)
+                &chamfered_box(0.00018, 0.00032, 0.0003, 0.00004)
                     .moved(e * 0.0003, 0.0, 0.0)
                     .turned(Quat::from_rotation_y(a))
                     .moved(r * 0.001 * s, 0.0039, r * 0.001 * c),
@@ -364,7 +396,7 @@ fn electronics() -> (Mesh, Mesh, Mesh, Mesh, Mesh) {
     }
     // Two tabs join cell and board.
     for x in [-1.0_f32, 1.0] {
-        gold.merge(&rounded_box(0.0014, 0.0007, 0.0003, 0.0001).moved(x * 0.0020, 0.0031, 0.0050));
+        gold.merge(&chamfered_box(0.0014, 0.0007, 0.0003, 0.0001).moved(x * 0.0020, 0.0031, 0.0050));
     }
     (can, seal, board, parts, gold)
 }
@@ -385,8 +417,13 @@ fn contacts() -> (Mesh, Mesh) {
             Vec3::new(s * 0.0024 - 0.0005, -0.00505, 0.0042),
         )));
     }
-    let window = Lathe::full(36)
-        .spin(&path(&mm(&[(0.0, -0.3, 0.0), (1.1, -0.3, 0.1), (1.1, 0.08, 0.12), (0.0, 0.12, 0.0)])))
+    let window = Lathe::full(28)
+        .spin(&path(&mm(&[
+            (0.0, -0.3, 0.0),
+            (1.1, -0.3, 0.1),
+            (1.1, 0.08, 0.12),
+            (0.0, 0.12, 0.0),
+        ])))
         .scaled(1.5, 1.0, 1.0);
     let n = Vec3::new(0.0, -0.72, -0.69).normalize();
     let window = window.transformed(Mat4::from_rotation_translation(
@@ -442,11 +479,24 @@ pub fn make() -> Result<Product> {
             .map(|c| product.material(make(c.0, c.1, c.2, c.3)))
             .collect::<Vec<_>>()
     };
-    let case = each(&|n, a, _, _| Material::new(&format!("Case {n}"), a).rough(0.34).coated(0.5, 0.12).maps(satin));
+    let case = each(&|n, a, _, _| {
+        Material::new(&format!("Case {n}"), a)
+            .rough(0.34)
+            .coated(0.5, 0.12)
+            .maps(satin)
+    });
     let inner = each(&|n, _, b, _| Material::new(&format!("Tray {n}"), b).rough(0.5).maps(satin));
-    let shell = each(&|n, a, _, _| Material::new(&format!("Bud shell {n}"), a).rough(0.26).coated(0.8, 0.06));
+    let shell = each(&|n, a, _, _| {
+        Material::new(&format!("Bud shell {n}"), a)
+            .rough(0.26)
+            .coated(0.8, 0.06)
+    });
     let housing = each(&|n, _, b, _| Material::new(&format!("Housing {n}"), b).rough(0.42).maps(satin));
-    let touch = each(&|n, _, _, c| Material::new(&format!("Touch face {n}"), c).rough(0.2).coated(1.0, 0.04));
+    let touch = each(&|n, _, _, c| {
+        Material::new(&format!("Touch face {n}"), c)
+            .rough(0.2)
+            .coated(1.0, 0.04)
+    });
     let tip = each(&|n, a, _, _| {
         let hex = if n == "Onyx" { 0x3a3b3f } else { a };
         Material::new(&format!("Silicone {n}"), hex)
@@ -464,8 +514,17 @@ pub fn make() -> Result<Product> {
     let frame = product.material(Material::new("Frame", 0x1b1c1e).rough(0.5).maps(satin));
     let board = product.material(Material::new("Board", 0x12382a).rough(0.4).coated(0.6, 0.2));
     let chips = product.material(Material::new("Chips", 0x161618).rough(0.55));
-    let mesh_metal = product.material(Material::new("Speaker mesh", 0x8d8f93).metal().rough(0.4).maps(grille));
-    let dark = product.material(Material::new("Dark glass", 0x0c0c0e).rough(0.12).coated(1.0, 0.05));
+    let mesh_metal = product.material(
+        Material::new("Speaker mesh", 0x8d8f93)
+            .metal()
+            .rough(0.4)
+            .maps(grille),
+    );
+    let dark = product.material(
+        Material::new("Dark glass", 0x0c0c0e)
+            .rough(0.12)
+            .coated(1.0, 0.05),
+    );
     let port = product.material(Material::new("Port", 0x0a0a0b).rough(0.7));
     let light = product.material(Material::new("Light", 0xbfeedd).rough(0.4).glowing(0x63ffc2, 2.2));
 
@@ -481,16 +540,36 @@ pub fn make() -> Result<Product> {
         20,
         false,
     );
-    let (usb, usb_rim) = (rounded_rect(0.0086, 0.0028, 0.0014), rounded_rect(0.0100, 0.0042, 0.0021));
+    let (usb, usb_rim) = (
+        rounded_rect(0.0086, 0.0028, 0.0014),
+        rounded_rect(0.0100, 0.0042, 0.0021),
+    );
     product.add(
         Node::new("Case body")
             .part(case_body(), &case)
             .part(hinge, steel)
-            .part(on_case(0.0, 0.0205, 0.00004, &rounded_rect(0.0034, 0.0011, 0.00055), 0.0006, 0.00004), light)
+            .part(
+                on_case(
+                    0.0,
+                    0.0205,
+                    0.00004,
+                    &rounded_rect(0.0034, 0.0011, 0.00055),
+                    0.0006,
+                    0.00004,
+                ),
+                light,
+            )
             .part(on_case(PI, 0.0075, 0.00012, &usb_rim, 0.0012, 0.0002), steel)
             .part(on_case(PI, 0.0075, 0.00016, &usb, 0.0012, 0.00002), port)
             .part(
-                on_case(PI, 0.0075, 0.00022, &rounded_rect(0.0060, 0.0007, 0.0003), 0.0012, 0.00002),
+                on_case(
+                    PI,
+                    0.0075,
+                    0.00022,
+                    &rounded_rect(0.0060, 0.0007, 0.0003),
+                    0.0012,
+                    0.00002,
+                ),
                 gold,
             ),
     );
@@ -499,7 +578,7 @@ pub fn make() -> Result<Product> {
     for bud in [-1.0_f32, 1.0] {
         for s in [-1.0_f32, 1.0] {
             let (x, z) = (bud * SEAT + s * 0.0024, 0.0042);
-            let pin = Lathe::full(24).spin(&path(&mm(&[
+            let pin = Lathe::full(18).spin(&path(&mm(&[
                 (0.0, -1.5, 0.0),
                 (0.85, -1.5, 0.0),
                 (0.85, 0.15, 0.1),
@@ -511,9 +590,14 @@ pub fn make() -> Result<Product> {
         }
     }
     let mut magnets = Mesh::new();
-    for (x, z, r) in [(-0.0265, 0.0, 1.0), (0.0265, 0.0, 1.0), (0.0, 0.0083, 0.8), (0.0, -0.0083, 0.8)] {
+    for (x, z, r) in [
+        (-0.0265, 0.0, 1.0),
+        (0.0265, 0.0, 1.0),
+        (0.0, 0.0083, 0.8),
+        (0.0, -0.0083, 0.8),
+    ] {
         magnets.merge(
-            &Lathe::full(36)
+            &Lathe::full(28)
                 .around()
                 .spin(&path(&mm(&[
                     (0.0, -1.0, 0.0),
@@ -568,12 +652,13 @@ pub fn make() -> Result<Product> {
             .part(mirror(&window), dark),
     );
     // The right one leans before the case: it touches the floor with its rim and its tip.
-    let turn = Quat::from_rotation_arc(Vec3::Y, Vec3::new(0.42, 0.52, 0.74).normalize()) * Quat::from_rotation_y(0.5);
+    let turn = Quat::from_rotation_arc(Vec3::Y, Vec3::new(0.84, 0.44, 0.30).normalize())
+        * Quat::from_rotation_y(0.5);
     let lowest = [&shell_mesh, &bud_tip(), &bud_housing()]
         .iter()
         .flat_map(|m| m.vertices.iter().map(|v| (turn * v.position).y))
         .fold(f32::MAX, f32::min);
-    let stand = Vec3::new(0.0165, -lowest + 0.00002, 0.0310);
+    let stand = Vec3::new(0.0165, -lowest + 0.00002, 0.0282);
     let (frame_mesh, magnet_mesh, coil_mesh, cone_mesh) = driver();
     let (can, seal, board_mesh, parts, board_gold) = electronics();
     let inside_alone = |n: Node| n.shade(Shade::Alone);
@@ -582,7 +667,11 @@ pub fn make() -> Result<Product> {
             .at(stand.x, stand.y, stand.z)
             .turned(turn)
             .explode(0.012, 0.030, 0.030)
-            .child(Node::new("Ear tip").explode(0.0, -0.022, 0.0).part(bud_tip(), &tip))
+            .child(
+                Node::new("Ear tip")
+                    .explode(0.0, -0.022, 0.0)
+                    .part(bud_tip(), &tip),
+            )
             .child(
                 Node::new("Nozzle mesh")
                     .explode(0.0, -0.0155, 0.0)
@@ -642,14 +731,20 @@ pub fn make() -> Result<Product> {
                 keys: keys(0.0, 3.0, |t| {
                     // A spring at the end: a little too far and back.
                     let e = ease(t / 1.1);
-                    let swing = if t > 0.95 { 2.2 * (-(t - 0.95) * 5.0).exp() * ((t - 0.95) * 16.0).sin() } else { 0.0 };
+                    let swing = if t > 0.95 {
+                        2.2 * (-(t - 0.95) * 5.0).exp() * ((t - 0.95) * 16.0).sin()
+                    } else {
+                        0.0
+                    };
                     quat(Quat::from_rotation_x(-(OPEN * e + swing).to_radians()))
                 }),
             },
             Track {
                 node: "Left bud".to_owned(),
                 channel: Channel::Translation,
-                keys: keys(0.0, 3.0, |t| xyz(at_left + Vec3::Y * (0.004 * ease((t - 1.2) / 0.6)))),
+                keys: keys(0.0, 3.0, |t| {
+                    xyz(at_left + Vec3::Y * (0.004 * ease((t - 1.2) / 0.6)))
+                }),
             },
             Track {
                 node: "Right bud".to_owned(),
@@ -663,6 +758,5 @@ pub fn make() -> Result<Product> {
             },
         ],
     });
-    let _ = (TAU, table(&[(0.0, 0.0_f32)], 0.0), Figure::mark(0.01, 0.001), Cap::Open, loft(&[], true, Cap::Open, Cap::Open));
     Ok(product)
 }

@@ -1,4 +1,4 @@
-//! A perfume flacon: heavy glass, a tinted liquid, a gold pump under a lacquered cap, a gold plate.
+//! A perfume flacon: heavy glass, a tinted liquid, a gold pump under a gold cap, a gold plate.
 //!
 //! The glass is six sides, each a node, and the liquid stands in their middle: a viewer that draws what lets light
 //! through from back to front in two steps always draws three sides and the liquid before the three that face it.
@@ -87,6 +87,10 @@ pub fn make() -> Result<Product> {
         .metal()
         .rough(0.34)
         .maps(grain));
+    let brass = add(Material::new("Cap gold", 0xf0cf92)
+        .metal()
+        .rough(0.24)
+        .maps(grain));
     let lacquer = add(Material::new("Black lacquer", 0x0b0b0d)
         .rough(0.3)
         .coated(1.0, 0.03));
@@ -110,7 +114,7 @@ pub fn make() -> Result<Product> {
     product.add(flacon(&glass, &liquid));
     product.add(plate([label, line, enamel, satin]));
     product.add(pump(gold, satin, pipe, dark));
-    product.add(cap(lacquer, gold, satin));
+    product.add(cap([brass, gold, satin, lacquer]));
     Ok(product)
 }
 
@@ -332,7 +336,7 @@ fn pump(gold: MaterialId, satin: MaterialId, pipe: MaterialId, dark: MaterialId)
         )
 }
 
-fn cap(lacquer: MaterialId, gold: MaterialId, satin: MaterialId) -> Node {
+fn cap([brass, gold, satin, lacquer]: [MaterialId; 4]) -> Node {
     let outline = superellipse(0.027, 0.0255, 5.0, 160);
     let mut rings = extrude_rings(&outline, 0.0294, 0.000_35, 0.001_6);
     let flat = rings.split_off(rings.len() / 2);
@@ -385,9 +389,9 @@ fn cap(lacquer: MaterialId, gold: MaterialId, satin: MaterialId) -> Node {
     ])));
     Node::new("Cap")
         .explode(0.0, 0.072, 0.0)
-        .part(block, lacquer)
+        .part(block, brass)
         .part(foot, gold)
-        .part(mark.with(&ring), gold)
+        .part(mark.with(&ring), lacquer)
         .child(
             Node::new("Cap inside")
                 .shade(Shade::Alone)

@@ -7,8 +7,9 @@ use glam::{Mat4, Quat, Vec2, Vec3};
 
 use crate::kit::curve::{ramp, resampled, spline};
 use crate::kit::loft::{Grid, facing, flat_oval, table, table_round, tape};
+use crate::kit::relief::Figure;
 use crate::kit::texture::{self, Canvas, Maps};
-use crate::kit::{Cap, Material, Mesh, Node, Product, Vertex, at, loft, tube};
+use crate::kit::{Cap, Material, Mesh, Node, Product, Shade, Vertex, at, loft, tube};
 
 /// A colourway: name, knit, film, mark, foam, lower foam, laces, outsole, lining.
 type Colourway = (&'static str, u32, u32, u32, u32, u32, u32, u32, u32);
@@ -315,8 +316,8 @@ fn wall_out(sole: &Sole, u: f32, y: f32) -> f32 {
 }
 
 /// The foam: below and above the groove, each a mesh.
-fn midsole(sole: &Sole) -> (Mesh, Mesh) {
-    let columns = 256;
+fn midsole(sole: &Sole) -> (Mesh, Mesh, Mesh) {
+    let columns = 224;
     let base = 3;
     let floor = 4;
     let rows = base + WALL.iter().sum::<usize>() + floor;
@@ -338,9 +339,9 @@ fn midsole(sole: &Sole) -> (Mesh, Mesh) {
             place(at(line, j - base))
         } else {
             let e = place(at(line, last));
-            let t = (j - base - last) as f32 / floor as f32;
+            let t = ((j - base - last) as f32 / floor as f32).powi(2);
             let q = e.lerp(sole.spine(e), t);
-            let y = e.y + (bed(q) - 0.002 - e.y) * ramp(0.0, 0.5, t);
+            let y = e.y + (bed(q) - 0.003 - e.y) * ramp(0.0, 0.0625, t);
             Vec3::new(q.x, y, q.z)
         }
     };
@@ -357,7 +358,12 @@ fn midsole(sole: &Sole) -> (Mesh, Mesh) {
         (p, uv)
     });
     let split = base + groove_row();
-    (grid.rows(0..split), grid.rows(split..rows))
+    let inside = rows - floor - 4;
+    (
+        grid.rows(0..split),
+        grid.rows(split..inside),
+        grid.rows(inside..rows),
+    )
 }
 
 /// The foot's bed: what the insole lies on.
@@ -379,7 +385,7 @@ fn bed(p: Vec3) -> f32 {
 
 /// The rubber underneath: a thin tray with a lip that climbs at toe and heel.
 fn outsole(sole: &Sole) -> Mesh {
-    let columns = 192;
+    let columns = 152;
     let lip = |p: Vec3| {
         spring(p.z)
             + FOAM
@@ -412,8 +418,8 @@ fn outsole(sole: &Sole) -> Mesh {
                 Vec2::new(out(mid) + 1.1e-3, mid),
                 Vec2::new(out((mid + top) * 0.5) + 1.1e-3, (mid + top) * 0.5),
                 Vec2::new(out(top - 0.6e-3) + 1.05e-3, top - 0.6e-3),
-                Vec2::new(out(top) + 0.5e-3, top),
-                Vec2::new(out(top) - 0.5e-3, top - 0.3e-3),
+                Vec2::new(out(top) + 0.55e-3, top + 0.05e-3),
+                Vec2::new(out(top) - 1.2e-3, top - 0.1e-3),
                 Vec2::new(out(mid) - 0.8e-3, mid + 0.2e-3),
                 Vec2::new(-7.5e-3, spring(p.z) + FOAM + 0.3e-3),
             ];
@@ -452,7 +458,7 @@ fn outsole(sole: &Sole) -> Mesh {
 }
 
 /// A block of tread: an outline pulled down by `depth`, chamfered.
-fn lug(outline: &[Vec2], depth: f32, turn: Quat, origin: Vec3) -> Mesh {
+fn lug(outline: &[Vec2], depth: f32, root: f32, turn: Quat, origin: Vec3) -> Mesh {
     let ring = |shrink: f32, y: f32| -> Vec<Vec3> {
         outline
             .iter()
@@ -463,7 +469,7 @@ fn lug(outline: &[Vec2], depth: f32, turn: Quat, origin: Vec3) -> Mesh {
             .collect()
     };
     let rings = [
-        ring(-0.0004, 0.001),
+        ring(-0.0004, root),
         ring(0.0, -depth + 0.0007),
         ring(0.00035, -depth + 0.00018),
         ring(0.0010, -depth),
@@ -506,6 +512,7 @@ fn tread(sole: &Sole) -> Mesh {
         mesh.merge(&lug(
             &shape,
             0.0022,
+            0.0026,
             tilt(p.z),
             Vec3::new(c.x, spring(c.z) + 0.0022, c.z),
         ));
@@ -533,7 +540,13 @@ fn tread(sole: &Sole) -> Mesh {
                     Vec2::from_angle(-TAU * (k as f32 + 0.5) / 6.0) * if k % 3 == 1 { 0.0058 } else { 0.0051 }
                 })
                 .collect();
-            mesh.merge(&lug(&hex, 0.0022, tilt(z), Vec3::new(p.x, spring(z) + 0.0022, z)));
+            mesh.merge(&lug(
+                &hex,
+                0.0022,
+                0.0012,
+                tilt(z),
+                Vec3::new(p.x, spring(z) + 0.0022, z),
+            ));
         }
     }
     mesh
@@ -842,14 +855,14 @@ impl Upper {
     }
 }
 
-const UPPER_COLUMNS: usize = 264;
+const UPPER_COLUMNS: usize = 248;
 
 /// The knit outside, and the lining from the top edge down inside.
 fn upper(up: &Upper) -> (Mesh, Mesh) {
     let columns = UPPER_COLUMNS;
-    let outer = 34;
-    let roll = 10;
-    let inner = 10;
+    let outer = 32;
+    let roll = 9;
+    let inner = 8;
     let rows = outer + roll + inner;
     let u_at = |i: usize| (i % columns) as f32 / columns as f32;
     let thick = |u: f32, v: f32| {
@@ -862,39 +875,66 @@ fn upper(up: &Upper) -> (Mesh, Mesh) {
         let t = j as f32 / outer as f32;
         1.0 - (1.0 - t).powf(1.15)
     };
-    let grid = Grid::new(columns, rows, true, |i, j| {
+    let point = |i: usize, j: usize| {
         let u = u_at(i);
-        let p = if j <= outer {
-            up.skin(u, v_at(j))
-        } else {
-            let n = up.normal(u, 0.995);
-            let top = up.skin(u, 1.0);
-            let along = (top - up.skin(u, 0.985)).normalize_or(Vec3::Y);
-            let half = thick(u, 1.0) * 0.5;
-            if j <= outer + roll {
-                let a = PI * (j - outer) as f32 / roll as f32;
-                top - n * (half * (1.0 - a.cos())) + along * (half * a.sin())
-            } else {
-                let t = (j - outer - roll) as f32 / inner as f32;
-                let v = 1.0 - t * 0.99;
-                let v0 = v.min(0.995);
-                let bulge = up.pad(u) * 0.0028 * (PI * (t / 0.45).min(1.0)).sin();
-                up.bare(u, v) - up.bare_normal(u, v0) * (thick(u, v) + bulge)
-                    + (up.skin(u, 1.0) - up.bare(u, 1.0)) * ramp(0.9, 1.0, v)
-            }
-        };
+        if j <= outer {
+            return up.skin(u, v_at(j));
+        }
+        let n = up.normal(u, 0.995);
+        let top = up.skin(u, 1.0);
+        let along = (top - up.skin(u, 0.985)).normalize_or(Vec3::Y);
+        let half = thick(u, 1.0) * 0.5;
+        if j <= outer + roll {
+            let a = PI * (j - outer) as f32 / roll as f32;
+            return top - n * (half * (1.0 - a.cos())) + along * (half * a.sin());
+        }
+        let t = (j - outer - roll) as f32 / inner as f32;
+        let v = 1.0 - t * 0.99;
+        let bulge = up.pad(u) * 0.0028 * (PI * (t / 0.45).min(1.0)).sin();
+        up.bare(u, v) - up.bare_normal(u, v.min(0.995)) * (thick(u, v) + bulge)
+            + (top - up.bare(u, 1.0)) * ramp(0.9, 1.0, v)
+    };
+    let split = outer + roll * 3 / 10;
+    let outside = Grid::new(columns, rows, true, |i, j| {
+        let p = point(i, j);
         (p, Upper::uv(p))
     });
-    let split = outer + roll * 3 / 10;
-    (grid.rows(0..split), grid.rows(split..rows))
+    // The lining is mapped round the collar and down.
+    let tile = 0.0072;
+    let round = (up.sole.length * 0.8 / tile).round() * tile;
+    let inside = Grid::new(columns, rows, true, |i, j| {
+        let down = (split.min(j)..j)
+            .map(|k| point(i, k).distance(point(i, k + 1)))
+            .sum::<f32>();
+        (point(i, j), Vec2::new(i as f32 / columns as f32 * round, -down))
+    });
+    (outside.rows(0..split), inside.rows(split..rows))
 }
 
 /// A film on the skin: `f(column, t)` says where it lies (u, v) for t from 0 to 1 across; its far edge is bevelled, and the
 /// near one too when `both`.
-fn film(up: &Upper, columns: usize, round: bool, both: bool, rise: f32, f: impl Fn(usize, f32) -> Vec2) -> Mesh {
+fn film(
+    up: &Upper,
+    columns: usize,
+    round: bool,
+    both: bool,
+    fine: bool,
+    rise: f32,
+    f: impl Fn(usize, f32) -> Vec2,
+) -> Mesh {
     // Part of the way across, and part of the rise.
-    let inner = [(0.0, 1.0), (0.2, 1.0), (0.4, 1.0), (0.6, 1.0), (0.8, 1.0)];
-    let edge = [(0.0011, 1.0), (0.0007, 0.96), (0.00035, 0.78), (0.0001, 0.40), (0.0, -0.5)];
+    let inner: &[(f32, f32)] = if fine {
+        &[(0.0, 1.0), (0.2, 1.0), (0.4, 1.0), (0.6, 1.0), (0.8, 1.0)]
+    } else {
+        &[(0.0, 1.0), (0.5, 1.0)]
+    };
+    let edge = [
+        (0.0011, 1.0),
+        (0.0007, 0.96),
+        (0.00035, 0.78),
+        (0.0001, 0.40),
+        (0.0, -0.5),
+    ];
     let mut across: Vec<(f32, f32, f32)> = Vec::new();
     if both {
         across.extend(edge.iter().rev().map(|&(d, h)| (0.0, d, h)));
@@ -921,13 +961,16 @@ fn film(up: &Upper, columns: usize, round: bool, both: bool, rise: f32, f: impl 
 fn films(up: &Upper) -> Mesh {
     let toe = up.sole.find(1.0, -1.0);
     // How high the foxing climbs, by the part of the way round; 0 is the heel, `toe` the toe.
-    let (inner, outer) = (|z: f32| up.sole.find(z * 0.001, -1.0), |z: f32| up.sole.find(z * 0.001, 1.0));
+    let (inner, outer) = (
+        |z: f32| up.sole.find(z * 0.001, -1.0),
+        |z: f32| up.sole.find(z * 0.001, 1.0),
+    );
     let mut climbs: Vec<(f32, f32)> = vec![
         (0.0, 0.046),
         (inner(-124.0), 0.042),
-        (inner(-98.0), 0.030),
-        (inner(-72.0), 0.019),
-        (inner(-44.0), 0.012),
+        (inner(-98.0), 0.025),
+        (inner(-72.0), 0.0135),
+        (inner(-44.0), 0.0098),
         (inner(-10.0), 0.0095),
         (inner(40.0), 0.0095),
         (inner(70.0), 0.012),
@@ -939,13 +982,13 @@ fn films(up: &Upper) -> Mesh {
         (outer(66.0), 0.0125),
         (outer(30.0), 0.0095),
         (outer(-10.0), 0.0095),
-        (outer(-44.0), 0.012),
-        (outer(-72.0), 0.020),
-        (outer(-98.0), 0.032),
+        (outer(-44.0), 0.0098),
+        (outer(-72.0), 0.0135),
+        (outer(-98.0), 0.026),
         (outer(-124.0), 0.043),
     ];
     climbs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut films = film(up, UPPER_COLUMNS, true, false, 0.0007, |i, t| {
+    let mut films = film(up, UPPER_COLUMNS, true, false, true, 0.0007, |i, t| {
         let u = (i % UPPER_COLUMNS) as f32 / UPPER_COLUMNS as f32;
         let v = table_round(&climbs, 1.0, u) / up.height(u);
         Vec2::new(u, 0.03 + (v - 0.03) * t)
@@ -953,18 +996,31 @@ fn films(up: &Upper) -> Mesh {
     // The eyestay runs along the throat's edge, measured from the top.
     let (a, b) = (inner(-9.0), outer(-9.0));
     let columns = 170;
-    films.merge(&film(up, columns, false, true, 0.0007, |i, t| {
-        let s = i as f32 / columns as f32;
-        // Columns crowd at the rounded ends.
-        let s = s - (TAU * s).sin() / TAU * 0.6;
-        let u = a + (b - a) * s;
-        let end = ((u - a).min(b - u) * up.sole.length / 0.010).clamp(0.0, 1.0);
-        let round = (1.0 - (1.0 - end).powi(2)).max(0.0).sqrt();
-        let width = 0.0030
-            + round * table(&[(a, 0.0095), (inner(40.0), 0.0105), (toe, 0.0085), (outer(40.0), 0.0105), (b, 0.0095)], u);
-        let h = up.height(u);
-        Vec2::new(u, 1.0 - (width * t + 0.0004) / h)
-    }).flipped());
+    films.merge(
+        &film(up, columns, false, true, true, 0.0007, |i, t| {
+            let s = i as f32 / columns as f32;
+            // Columns crowd at the rounded ends.
+            let s = s - (TAU * s).sin() / TAU * 0.6;
+            let u = a + (b - a) * s;
+            let end = ((u - a).min(b - u) * up.sole.length / 0.010).clamp(0.0, 1.0);
+            let round = (1.0 - (1.0 - end).powi(2)).max(0.0).sqrt();
+            let width = 0.0030
+                + round
+                    * table(
+                        &[
+                            (a, 0.0095),
+                            (inner(40.0), 0.0105),
+                            (toe, 0.0085),
+                            (outer(40.0), 0.0105),
+                            (b, 0.0095),
+                        ],
+                        u,
+                    );
+            let h = up.height(u);
+            Vec2::new(u, 1.0 - (width * t + 0.0004) / h)
+        })
+        .flipped(),
+    );
     films
 }
 
@@ -973,34 +1029,46 @@ fn side_mark(up: &Upper, side: f32) -> Mesh {
     // In the side's view: z along, y up, half the width.
     let lines: [&[(f32, f32, f32)]; 3] = [
         &[
-            (44.0, 50.0, 0.5),
-            (26.0, 56.0, 2.0),
-            (6.0, 66.0, 3.3),
-            (-11.0, 77.5, 3.6),
-            (-22.0, 88.5, 2.6),
+            (47.0, 50.2, 0.4),
+            (30.0, 54.5, 1.9),
+            (12.0, 62.0, 3.1),
+            (-4.0, 71.0, 3.4),
+            (-14.0, 79.0, 2.9),
         ],
         &[
-            (43.0, 49.0, 0.5),
-            (14.0, 53.0, 1.9),
-            (-14.0, 60.0, 3.3),
-            (-38.0, 68.5, 3.5),
-            (-56.0, 77.0, 2.3),
+            (44.0, 49.2, 0.4),
+            (16.0, 52.2, 1.8),
+            (-10.0, 58.2, 3.0),
+            (-29.0, 64.0, 3.2),
+            (-42.0, 68.2, 2.5),
         ],
         &[
-            (41.0, 48.0, 0.5),
-            (6.0, 50.0, 1.6),
-            (-30.0, 54.2, 2.8),
-            (-62.0, 60.5, 3.2),
-            (-90.0, 68.5, 1.8),
+            (40.0, 48.2, 0.4),
+            (6.0, 49.0, 1.4),
+            (-28.0, 52.4, 2.4),
+            (-56.0, 57.4, 2.7),
+            (-76.0, 61.8, 1.9),
         ],
     ];
     let mut mesh = Mesh::new();
     for line in lines {
         let fine = spline(
-            &line.iter().map(|&(z, y, w)| Vec3::new(z, y, w) * 0.001).collect::<Vec<_>>(),
-            9,
+            &line
+                .iter()
+                .map(|&(z, y, w)| Vec3::new(z, y, w) * 0.001)
+                .collect::<Vec<_>>(),
+            24,
             false,
         );
+        // Columns crowd towards the rounded end.
+        let long = fine.len() - 1;
+        let fine: Vec<Vec3> = (0..=34)
+            .map(|k| {
+                let t = 1.0 - (1.0 - k as f32 / 34.0).powf(2.0);
+                let x = t * long as f32;
+                at(&fine, x as usize).lerp(at(&fine, (x as usize + 1).min(long)), x.fract())
+            })
+            .collect();
         let n = fine.len();
         // The ends are rounded off.
         let half = |i: usize| {
@@ -1009,7 +1077,7 @@ fn side_mark(up: &Upper, side: f32) -> Mesh {
             let end = (left / w).clamp(0.0, 1.0);
             w * (1.0 - (1.0 - end).powi(2)).sqrt().max(0.02)
         };
-        let ribbon = film(up, n - 1, false, true, 0.0009, |i, t| {
+        let ribbon = film(up, n - 1, false, true, false, 0.0009, |i, t| {
             let (p, q) = (at(&fine, i.saturating_sub(1)), at(&fine, (i + 1).min(n - 1)));
             let d = (q - p).truncate().normalize_or(Vec2::X).perp();
             let c = at(&fine, i).truncate() + d * (half(i) * (t * 2.0 - 1.0) * side);
@@ -1063,16 +1131,10 @@ fn tongue_face(s: f32, t: f32) -> Vec3 {
     let along = (tongue_line((t + e).min(1.0)) - tongue_line((t - e).max(0.0))).normalize_or(Vec3::Y);
     let up = along.cross(Vec3::X).normalize_or(Vec3::Y);
     let up = if up.y < 0.0 { -up } else { up };
-    let half = table(
-        &[
-            (0.0, 0.020),
-            (0.3, 0.027),
-            (0.7, 0.0305),
-            (0.93, 0.0315),
-            (1.0, 0.0285),
-        ],
-        t,
-    );
+    let half = table(&[(0.0, 0.020), (0.3, 0.027), (0.7, 0.0305), (1.0, 0.0312)], t);
+    // Rounded off at the top.
+    let end = ((t - 0.86) / 0.14).clamp(0.0, 1.0);
+    let half = half * (1.0 - end.powf(2.4)).max(0.0).powf(1.0 / 2.4).max(0.06);
     let bend = 0.040;
     let a = s * half / bend;
     p + Vec3::X * (bend * a.sin()) - up * (bend * (1.0 - a.cos()))
@@ -1090,8 +1152,9 @@ fn tongue() -> Mesh {
                 (0.0, 0.0025),
                 (0.5, 0.0040),
                 (0.72, 0.0068),
-                (0.92, 0.0082),
-                (1.0, 0.0066),
+                (0.90, 0.0080),
+                (0.97, 0.0066),
+                (1.0, 0.0034),
             ],
             t,
         );
@@ -1126,14 +1189,25 @@ fn tongue() -> Mesh {
         }
         points
     };
+    let straight = 22;
     let mut rings: Vec<Vec<Vec3>> = (0..=rows)
-        .map(|j| ring(j as f32 / rows as f32, 1.0, 0.0))
+        .map(|j| {
+            // Even steps along, then even steps round the rounded top.
+            let t = if j <= straight {
+                0.86 * j as f32 / straight as f32
+            } else {
+                let a = PI * 0.5 * (j - straight) as f32 / (rows - straight) as f32;
+                0.86 + 0.14 * a.sin().powf(2.0 / 2.4)
+            };
+            ring(t, 1.0, 0.0)
+        })
         .collect();
-    for k in 1..=6 {
-        let (s, c) = (PI * 0.5 * k as f32 / 6.0).sin_cos();
-        rings.push(ring(1.0, c.max(0.03), s * 0.0034));
+    for k in 1..=3 {
+        let (s, c) = (PI * 0.5 * k as f32 / 3.0).sin_cos();
+        rings.push(ring(1.0, c.max(0.03), s * 0.0014));
     }
     loft(&rings, true, Cap::Open, Cap::Flat)
+        .flipped()
         .smooth(60.0)
         .map(|v| Vertex {
             uv: Vec2::new(v.position.x, v.position.y * 0.7 - v.position.z),
@@ -1169,7 +1243,7 @@ fn laces(up: &Upper) -> Mesh {
             let mid = Vec3::new(mid.x, over.y.max(mid.y + 0.001), mid.z);
             let points = spline(
                 &[
-                    a - na * 0.0045,
+                    a - na * 0.0024,
                     a + na * 0.0006,
                     a + na * 0.0020 + ia * 0.0030,
                     a.lerp(mid, 0.55) + (na * 0.0022),
@@ -1177,9 +1251,9 @@ fn laces(up: &Upper) -> Mesh {
                     b.lerp(mid, 0.55) + (nb * 0.0022),
                     b + nb * 0.0020 + ib * 0.0030,
                     b + nb * 0.0006,
-                    b - nb * 0.0045,
+                    b - nb * 0.0024,
                 ],
-                3,
+                4,
                 false,
             );
             let n = points.len();
@@ -1360,13 +1434,13 @@ fn eyelets(up: &Upper) -> (Mesh, Mesh) {
         for row in 0..EYELETS.len() {
             let (p, n, inward) = eyelet(up, row, side);
             let turn = facing(inward, n);
-            let ring: Vec<Vec3> = (0..20)
+            let ring: Vec<Vec3> = (0..18)
                 .map(|i| {
-                    let a = TAU * i as f32 / 20.0;
+                    let a = TAU * i as f32 / 18.0;
                     p + n * 0.0008 + turn * Vec3::new(a.cos(), a.sin(), 0.0) * 0.0026
                 })
                 .collect();
-            rings.merge(&tube(&ring, 0.00062, 7, true));
+            rings.merge(&tube(&ring, 0.00062, 6, true));
             let disc: Vec<Vec3> = (0..20)
                 .map(|i| {
                     let a = TAU * i as f32 / 20.0;
@@ -1390,9 +1464,15 @@ fn pull_tab(up: &Upper) -> Mesh {
     let p = |y: f32, z: f32| Vec3::new(0.0, top.y + y * 0.001, top.z + z * 0.001);
     let points = spline(
         &[
-            up.skin(0.0, 0.62) + up.normal(0.0, 0.62) * 0.0009,
-            up.skin(0.0, 0.76) + up.normal(0.0, 0.76) * 0.0012,
-            up.skin(0.0, 0.9) + up.normal(0.0, 0.9) * 0.0016,
+            up.skin(0.0, 0.44) - up.normal(0.0, 0.44) * 0.0002,
+            up.skin(0.0, 0.50) + up.normal(0.0, 0.50) * 0.0006,
+            up.skin(0.0, 0.55) + up.normal(0.0, 0.55) * 0.0013,
+            up.skin(0.0, 0.60) + up.normal(0.0, 0.60) * 0.0017,
+            up.skin(0.0, 0.67) + up.normal(0.0, 0.67) * 0.0014,
+            up.skin(0.0, 0.74) + up.normal(0.0, 0.74) * 0.0012,
+            up.skin(0.0, 0.81) + up.normal(0.0, 0.81) * 0.0012,
+            up.skin(0.0, 0.88) + up.normal(0.0, 0.88) * 0.0013,
+            up.skin(0.0, 0.95) + up.normal(0.0, 0.95) * 0.0016,
             p(2.0, -3.2),
             p(9.0, -5.0),
             p(16.0, -5.6),
@@ -1403,29 +1483,60 @@ fn pull_tab(up: &Upper) -> Mesh {
             p(-5.0, 8.6),
             p(-12.0, 11.2),
         ],
-        6,
+        4,
         false,
     );
-    let middle = p(8.0, -1.0);
     let sides: Vec<Vec3> = (0..points.len())
         .map(|i| {
             let (a, b) = (
                 at(&points, i.saturating_sub(1)),
                 at(&points, (i + 1).min(points.len() - 1)),
             );
-            let along = (b - a).normalize_or(Vec3::Y);
-            // Outwards of the loop.
-            let n = Vec3::X.cross(along);
-            let d = at(&points, i) - middle;
-            if n.dot(d) < 0.0 && d.y.abs() < 0.02 { -n } else { n }
+            // Out of the loop: up the back, over, and down inside.
+            (b - a).normalize_or(Vec3::Y).cross(Vec3::X)
         })
         .collect();
-    tape(&points, &sides, |_| flat_oval(0.0135, 0.0014, 20), true)
+    tape(&points, &sides, |_| flat_oval(0.0135, 0.0014, 14), true)
+}
+
+/// The house mark and name, in relief: on the tongue, and sunk into the foam's outer wall.
+fn labels(up: &Upper) -> (Mesh, Mesh) {
+    let tongue = Figure::mark(0.0150, 0.0024)
+        .stamp(0.0009, 0.0005, 0.0006)
+        .wrapped(|p| {
+            let t = 0.872 + p.y / 0.108;
+            let e = 0.01;
+            let along = (tongue_line(t + e) - tongue_line(t - e)).normalize_or(Vec3::Y);
+            // The foremost face looks to +Z: right is +X.
+            let s = p.x / 0.030;
+            let across = tongue_face(s + 0.05, t) - tongue_face(s - 0.05, t);
+            let n = across.cross(along).normalize_or(Vec3::Z);
+            (tongue_face(s, t) + n * 0.0002, facing(across, n))
+        });
+    let sole = &up.sole;
+    let middle = sole.find(-0.088, 1.0);
+    let name = Figure::text("MERIDIAN", 0.0058, 0.0009, 0.0016)
+        .stamp(0.0006, 0.0003, -0.0002)
+        .wrapped(|p| {
+            let q = |x: f32, y: f32| {
+                let u = middle + x / sole.length;
+                let base = sole.point(u);
+                let low = spring(base.z) + FOAM;
+                let y = low + (rim(base) - low) * 0.72 + y;
+                base + sole.out(u) * wall_out(sole, u, y) + Vec3::Y * y
+            };
+            let along = q(p.x + 0.001, p.y) - q(p.x - 0.001, p.y);
+            let n = along
+                .cross(q(p.x, p.y + 0.001) - q(p.x, p.y - 0.001))
+                .normalize_or(Vec3::X);
+            (q(p.x, p.y) + n * 0.00012, facing(along, n))
+        });
+    (tongue, name)
 }
 
 /// The insole.
 fn insole(sole: &Sole) -> Mesh {
-    let columns = 112;
+    let columns = 104;
     let edge = |i: usize, inset: f32| {
         let u = (i % columns) as f32 / columns as f32;
         sole.point(u) - sole.out(u) * inset
@@ -1433,7 +1544,7 @@ fn insole(sole: &Sole) -> Mesh {
     let rings = 7;
     let rows = rings * 2 + 3;
     Grid::new(columns, rows, true, |i, j| {
-        let e = edge(i, 0.0086);
+        let e = edge(i, 0.0064);
         // From the middle below, out round the edge, to the middle above.
         let (t, lift) = if j < rings {
             (1.0 - j as f32 / rings as f32, -0.0016)
@@ -1452,7 +1563,8 @@ fn insole(sole: &Sole) -> Mesh {
             0.0
         };
         let q = Vec3::new(q.x, bed(q) + lift + cup + round, q.z);
-        (q, Vec2::new(q.x, -q.z))
+        let out = sole.out((i % columns) as f32 / columns as f32) * (q.y - bed(q)) * (1.0 - t);
+        (q, Vec2::new(q.x + out.x, -q.z - out.z))
     })
     .mesh()
 }
@@ -1506,22 +1618,22 @@ fn knit() -> Result<Maps> {
 /// Moulded foam: a fine skin over beads.
 fn foam() -> Result<Maps> {
     let tile = 0.012;
+    let bead = |u: f32, v: f32| {
+        let (d, _) = texture::cells(u, v, 13, 17);
+        (1.0 - d * d * 1.3).max(0.0)
+    };
     Ok(Maps {
         tile,
         colour: None,
         normal: Some(
             Canvas::normals(256, tile, |u, v| {
-                let (a, b) = texture::cells(u, v, 9, 17);
-                ((b - a) * 2.2).min(1.0).powf(0.7) * 0.000_035 + texture::fractal(u, v, 40, 2, 6) * 0.000_012
+                bead(u, v) * 0.000_030 + texture::fractal(u, v, 30, 2, 6) * 0.000_016
             })
             .png("Foam normals")?,
         ),
         orm: Some(
-            Canvas::paint(128, |u, v| {
-                let (a, b) = texture::cells(u, v, 9, 17);
-                Vec3::new(1.0, 1.0 - 0.12 * ((b - a) * 2.0).min(1.0), 1.0)
-            })
-            .jpeg("Foam roughness", 80)?,
+            Canvas::paint(128, |u, v| Vec3::new(1.0, 1.0 - 0.14 * bead(u, v), 1.0))
+                .jpeg("Foam roughness", 80)?,
         ),
     })
 }
@@ -1539,6 +1651,33 @@ fn ribbed() -> Result<Maps> {
             })
             .png("Ribbed foam normals")?,
         ),
+        orm: None,
+    })
+}
+
+/// The braid of a lace: strands that cross slantwise, one over one.
+fn braid() -> Result<Maps> {
+    let tile = 0.003;
+    let look = |u: f32, v: f32| -> f32 {
+        let n = 4.0;
+        let (a, b) = ((u + v) * n, (u - v) * n);
+        let over = (a.floor() as i32 + b.floor() as i32).rem_euclid(2) == 0;
+        let (across, along) = if over {
+            (a.fract(), b.rem_euclid(1.0))
+        } else {
+            (b.rem_euclid(1.0), a.fract())
+        };
+        let round = (1.0 - ((across - 0.5) * 2.0).powi(2)).max(0.0).sqrt();
+        let crown = (along * PI).sin().max(0.0);
+        round * (0.5 + 0.5 * crown)
+    };
+    Ok(Maps {
+        tile,
+        colour: Some(
+            Canvas::paint(128, |u, v| Vec3::splat(0.70 + 0.30 * look(u, v).sqrt()))
+                .jpeg("Braid shade", 84)?,
+        ),
+        normal: Some(Canvas::normals(128, tile, |u, v| look(u, v) * 0.000_11).png("Braid normals")?),
         orm: None,
     })
 }
@@ -1583,7 +1722,7 @@ pub fn make() -> Result<Product> {
     let knit = product.maps(knit()?);
     let foam = product.maps(foam()?);
     let ribbed = product.maps(ribbed()?);
-    let braid = product.maps(texture::weave(0.0036, 6)?);
+    let braid = product.maps(braid()?);
     let mesh_cloth = product.maps(spacer()?);
     let rubber = product.maps(texture::satin()?);
     let each = |product: &mut Product, of: fn(&Colourway) -> u32, make: &dyn Fn(&str, u32) -> Material| {
@@ -1641,10 +1780,11 @@ pub fn make() -> Result<Product> {
     let clear = product.material(Material::new("Aglet", 0xd9dbdd).rough(0.22).coated(0.6, 0.1));
 
     let up = Upper::new();
-    let (low, high) = midsole(&up.sole);
+    let (low, high, bed) = midsole(&up.sole);
+    let (label, name) = labels(&up);
     product.add(
         Node::new("Outsole")
-            .explode(0.0, -0.0, 0.0)
+            .shade(Shade::Alone)
             .part(outsole(&up.sole), &sole_rubber)
             .part(tread(&up.sole), &sole_rubber),
     );
@@ -1652,10 +1792,13 @@ pub fn make() -> Result<Product> {
         Node::new("Midsole")
             .explode(0.0, 0.055, 0.0)
             .part(high, &upper_foam)
-            .part(low, &lower_foam),
+            .part(low, &lower_foam)
+            .part(name, &lower_foam)
+            .child(Node::new("Foot bed").shade(Shade::Alone).part(bed, &upper_foam)),
     );
     product.add(
         Node::new("Insole")
+            .shade(Shade::Between)
             .explode(0.0, 0.115, 0.0)
             .part(insole(&up.sole), &lining),
     );
@@ -1677,8 +1820,10 @@ pub fn make() -> Result<Product> {
             )
             .child(
                 Node::new("Tongue")
+                    .shade(Shade::Between)
                     .explode(0.0, 0.035, -0.010)
-                    .part(tongue(), &lining),
+                    .part(tongue(), &lining)
+                    .part(label, &mark),
             )
             .child(
                 Node::new("Laces")
