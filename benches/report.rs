@@ -25,6 +25,8 @@ use bevy::winit::WinitSettings;
 use meridian::display::globe::lights::{LightStats, Packer};
 use meridian::display::ledger::{FeedStatus, Ledger};
 use meridian::display::link::{Inbox, Subscription, drain_feed, drain_inbox};
+use meridian::display::showroom::Showroom;
+use meridian::display::showroom::ar::ArSetup;
 use meridian::display::stage::{Output, Setup, adapter, build, now_ms};
 use meridian::display::text::Lang;
 use meridian::display::view::{Quality, Worldview};
@@ -51,10 +53,12 @@ enum Load {
     Alive { lights: usize, arcs: usize },
     /// A gateway in the same process, so many orders a second, every one a light.
     Feed { orders_per_s: u64 },
+    /// The showroom with a product, under ten thousand orders a second.
+    Showroom { product: &'static str },
 }
 
 /// Name, load, the peer's row.
-const ROWS: [(&str, Load, &str); 10] = [
+const ROWS: [(&str, Load, &str); 16] = [
     ("empty", Load::Empty, ""),
     ("land", Load::Alive { lights: 0, arcs: 0 }, "land"),
     (
@@ -106,6 +110,12 @@ const ROWS: [(&str, Load, &str); 10] = [
         },
         "",
     ),
+    ("room_earbuds", Load::Showroom { product: "earbuds" }, ""),
+    ("room_bottle", Load::Showroom { product: "bottle" }, ""),
+    ("room_speaker", Load::Showroom { product: "speaker" }, ""),
+    ("room_perfume", Load::Showroom { product: "perfume" }, ""),
+    ("room_shoe", Load::Showroom { product: "shoe" }, ""),
+    ("room_chair", Load::Showroom { product: "chair" }, ""),
 ];
 
 fn setting(name: &str) -> Option<String> {
@@ -488,12 +498,16 @@ fn end_frame(
     stats: Option<Res<LightStats>>,
     ledger: Option<Res<Ledger>>,
     subscription: Option<Res<Subscription>>,
+    room: Option<Res<Showroom>>,
     mut account: Option<ResMut<Account>>,
     mut measured: ResMut<Measured>,
     mut exit: MessageWriter<AppExit>,
 ) {
     let now_secs = time.elapsed_secs();
-    if now_secs < WARM_UP_SECS {
+    // A product that is on its way isn't measured yet.
+    let comes =
+        |room: Res<Showroom>| !room.wanted.is_empty() && room.stands.iter().all(|stand| stand.share < 1.0);
+    if now_secs < WARM_UP_SECS || room.is_some_and(comes) {
         return;
     }
     let orders = ledger.as_ref().map_or(0, |ledger| ledger.totals.counts.orders);
@@ -593,6 +607,14 @@ fn frames(row: &str, load: Load) {
         quality: quality(&adapter),
         worldview: Worldview::Default,
         reduced_motion: false,
+        products: Vec::new(),
+        ar: ArSetup::default(),
+        stereo: None,
+        headset: false,
+        product: match load {
+            Load::Showroom { product } => Some(product.to_owned()),
+            _ => None,
+        },
         trace: None,
         log_level: Level::ERROR,
     };
@@ -644,7 +666,11 @@ fn frames(row: &str, load: Load) {
             inbox.bodies.push((Body::Hello(Box::new(hello)), now_ms()));
             inbox.bodies.push((Body::Snapshot(Box::new(snapshot)), now_ms()));
         }
-        Load::Feed { orders_per_s } => {
+        Load::Feed { .. } | Load::Showroom { .. } => {
+            let orders_per_s = match load {
+                Load::Feed { orders_per_s } => orders_per_s,
+                _ => 10_000,
+            };
             let source = flat(&catalogue, orders_per_s);
             let into_ms = if orders_per_s == 0 { -60_000 } else { 60_000 };
             let start_ms = source.hello().day.start_ms + into_ms;

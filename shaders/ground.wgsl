@@ -28,11 +28,13 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
     let square = own / params.shadow.z * 0.5 + 0.5;
     let inside = step(0.0, min(min(square.x, square.y), min(1.0 - square.x, 1.0 - square.y)));
     let dark = textureSampleLevel(shadow_texture, shadow_sampler, square, 0.0).r * inside * params.rim.w;
-    let fall = max(1.0 - radius * radius, 0.0);
+    // It reaches half as far again as the rim.
+    let reach = radius / max(params.rim.x * 1.55, 1e-3);
+    let fall = max(1.0 - reach * reach, 0.0);
     // The picture ends below and at its sides; the light ends before.
     let down = (in.position.y - view.viewport.y) / view.viewport.w;
     let aside = abs((in.position.x - view.viewport.x) / view.viewport.z * 2.0 - 1.0);
-    let edge = (1.0 - smoothstep(0.80, 0.99, down)) * (1.0 - smoothstep(0.72, 0.99, aside));
+    let edge = (1.0 - smoothstep(0.86, 0.99, down)) * (1.0 - smoothstep(0.84, 0.99, aside));
     let pool = params.pool.a * fall * fall * edge;
     // A hairline, as wide as a pixel and a half at any distance.
     let pixel = max(fwidth(radius), 1e-5);

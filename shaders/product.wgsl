@@ -260,10 +260,11 @@ fn fragment(in: VertexOutput, @builtin(front_facing) front: bool) -> @location(0
     let tint = pow(max(params.volume.rgb, vec3<f32>(1e-3)), vec3<f32>(params.volume.a * params.glass.x)) * base.rgb;
     // The picture has its tone curve already: glass is laid over it in the same terms, and where nothing stands
     // behind, the room's light comes through faintly.
-    let room = radiance(through, max(roughness, 0.2)) * (0.16 + 0.5 * pow(1.0 - facing, 2.0));
+    let stain = 1.0 - min(tint.r, min(tint.g, tint.b));
+    let room = radiance(through, max(roughness, 0.2)) * (0.16 + 0.6 * stain + 0.5 * pow(1.0 - facing, 2.0));
     let rest = neutral(diffuse * (1.0 - params.coat.w) + gloss + given + room * tint * (1.0 - behind.a));
     let kept = params.coat.w * (1.0 - max(single.r, max(single.g, single.b)));
-    let body = 0.10 + 0.55 * pow(1.0 - facing, 3.0) + (1.0 - min(tint.r, min(tint.g, tint.b))) * 0.5;
+    let body = 0.10 + 0.55 * pow(1.0 - facing, 3.0) + stain * 0.5;
     let cover = clamp(behind.a + (1.0 - behind.a) * body + max(rest.r, max(rest.g, rest.b)), 0.0, 1.0);
     return vec4<f32>(min(behind.rgb * tint * kept + rest, vec3<f32>(cover)), cover);
 #endif

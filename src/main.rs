@@ -15,9 +15,7 @@ fn main() -> ExitCode {
         Some(Command::Product(product)) => program::product::run(product),
         Some(Command::Marker(marker)) => program::ar::marker(marker).map(|()| ExitCode::SUCCESS),
         Some(Command::Track(track)) => program::ar::track(track).map(|()| ExitCode::SUCCESS),
-        Some(Command::Calibrate(calibrate)) => {
-            program::ar::calibrate(calibrate).map(|()| ExitCode::SUCCESS)
-        }
+        Some(Command::Calibrate(calibrate)) => program::ar::calibrate(calibrate).map(|()| ExitCode::SUCCESS),
         None => program::live::run(&cli.live),
     };
     outcome.unwrap_or_else(|error| {

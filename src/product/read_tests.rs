@@ -58,17 +58,28 @@ fn what_is_wrong_is_named_and_nothing_panics() {
     type Change = fn(&mut Value);
     let cases: [(&str, Change); 18] = [
         ("reached twice", |v| {
-            v["nodes"] = json!([{"name": "Plate", "mesh": 0, "children": [1]}, {"name": "Loop", "children": [1]}]);
+            v["nodes"] =
+                json!([{"name": "Plate", "mesh": 0, "children": [1]}, {"name": "Loop", "children": [1]}]);
         }),
         ("node 0 (Plate)", |v| v["nodes"][0]["children"] = json!([0])),
-        ("claims 4000000000 elements", |v| v["accessors"][0]["count"] = json!(4_000_000_000_u64)),
+        ("claims 4000000000 elements", |v| {
+            v["accessors"][0]["count"] = json!(4_000_000_000_u64)
+        }),
         ("goes to byte", |v| v["accessors"][0]["count"] = json!(4000)),
-        ("claims 90000 bytes", |v| v["buffers"][0]["byteLength"] = json!(90_000)),
+        ("claims 90000 bytes", |v| {
+            v["buffers"][0]["byteLength"] = json!(90_000)
+        }),
         ("vertex", |v| v["accessors"][1]["byteOffset"] = json!(-1)),
-        ("own folder", |v| v["buffers"][0]["uri"] = json!("../../etc/passwd")),
+        ("own folder", |v| {
+            v["buffers"][0]["uri"] = json!("../../etc/passwd")
+        }),
         ("own folder", |v| v["buffers"][0]["uri"] = json!("/etc/passwd")),
-        ("own folder", |v| v["buffers"][0]["uri"] = json!("..%2f..%2fetc%2fpasswd")),
-        ("own folder", |v| v["buffers"][0]["uri"] = json!("https://example.com/a.bin")),
+        ("own folder", |v| {
+            v["buffers"][0]["uri"] = json!("..%2f..%2fetc%2fpasswd")
+        }),
+        ("own folder", |v| {
+            v["buffers"][0]["uri"] = json!("https://example.com/a.bin")
+        }),
         ("needs", |v| v["buffers"][0]["uri"] = json!("nowhere.bin")),
         ("nowhere.png", |v| {
             v["images"] = json!([{"name": "Front", "uri": "nowhere.png"}]);
@@ -78,11 +89,17 @@ fn what_is_wrong_is_named_and_nothing_panics() {
         ("gltf-transform/cli copy plate.gltf", |v| {
             v["extensionsRequired"] = json!(["KHR_draco_mesh_compression"]);
         }),
-        ("gltf-transform/cli ktxdecompress", |v| v["extensionsRequired"] = json!(["KHR_texture_basisu"])),
+        ("gltf-transform/cli ktxdecompress", |v| {
+            v["extensionsRequired"] = json!(["KHR_texture_basisu"])
+        }),
         ("asset.version", |v| v["asset"] = json!({"version": "1.0"})),
-        ("names something by a number", |v| v["nodes"][0]["mesh"] = json!(7)),
+        ("names something by a number", |v| {
+            v["nodes"][0]["mesh"] = json!(7)
+        }),
         ("shows no triangle", |v| v["scenes"][0]["nodes"] = json!([])),
-        ("metres large", |v| v["nodes"][0]["scale"] = json!([1e12, 1e12, 1e12])),
+        ("metres large", |v| {
+            v["nodes"][0]["scale"] = json!([1e12, 1e12, 1e12])
+        }),
     ];
     for (says, change) in cases {
         let error = said(change);
@@ -96,7 +113,10 @@ fn what_is_wrong_is_named_and_nothing_panics() {
 #[test]
 fn numbers_that_are_none_are_refused() {
     let mut value = triangle();
-    let nan: Vec<u8> = std::iter::repeat_n(f32::NAN.to_le_bytes(), 9).flatten().chain([0; 8]).collect();
+    let nan: Vec<u8> = std::iter::repeat_n(f32::NAN.to_le_bytes(), 9)
+        .flatten()
+        .chain([0; 8])
+        .collect();
     use base64::Engine as _;
     let data = base64::engine::general_purpose::STANDARD.encode(&nan);
     value["buffers"][0]["uri"] = json!(format!("data:application/octet-stream;base64,{data}"));
@@ -140,11 +160,24 @@ fn every_shipped_product_is_read() {
         let model = product.model().unwrap_or_else(|error| panic!("{error}"));
         for hotspot in &product.manifest.hotspots {
             let known = |name: &String| model.nodes.iter().any(|node| node.name == *name);
-            assert!(hotspot.node.as_ref().is_none_or(known), "{}: {hotspot:?}", product.id);
+            assert!(
+                hotspot.node.as_ref().is_none_or(known),
+                "{}: {hotspot:?}",
+                product.id
+            );
         }
         for name in &model.variants {
-            assert!(product.manifest.variants.contains_key(name), "{}: {name}", product.id);
+            assert!(
+                product.manifest.variants.contains_key(name),
+                "{}: {name}",
+                product.id
+            );
         }
-        assert!(model.bounds.min.y.abs() < 0.002, "{}: {:?}", product.id, model.bounds);
+        assert!(
+            model.bounds.min.y.abs() < 0.002,
+            "{}: {:?}",
+            product.id,
+            model.bounds
+        );
     }
 }

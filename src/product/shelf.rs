@@ -64,6 +64,9 @@ pub struct Shelf {
     pub products: Vec<Product>,
 }
 
+/// The longest side of a poster.
+const POSTER_PX: u32 = 4096;
+
 const SHIPPED: &str = "assets/products/";
 
 impl Product {
@@ -90,14 +93,39 @@ impl Product {
         }
     }
 
-    /// The bytes of another file in the product's folder.
-    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
-        match &self.place {
-            Place::Folder(folder) => std::fs::read(folder.join(name)).ok(),
-            Place::Shipped(prefix) => files::read_shipped(&format!("{prefix}{name}"))
-                .ok()
-                .map(|bytes| bytes.into_owned()),
-        }
+    /// The picture that stands for the product until its model is there; `None` where its folder names none, and
+    /// what is wrong with it, with the file's name, where it can't be read.
+    pub fn poster(&self) -> Option<Result<image::RgbaImage, String>> {
+        let name = self.manifest.poster.as_ref()?;
+        let (path, bytes) = match &self.place {
+            Place::Folder(folder) => {
+                let path = folder.join(name);
+                let bytes = std::fs::read(&path).map_err(|error| error.to_string());
+                (path.display().to_string(), bytes)
+            }
+            Place::Shipped(prefix) => {
+                let path = format!("{prefix}{name}");
+                let bytes = files::read_shipped(&path).map(|bytes| bytes.into_owned());
+                (path, bytes.map_err(|error| error.to_string()))
+            }
+        };
+        let picture = bytes.and_then(|bytes| {
+            let mut reader = image::ImageReader::new(std::io::Cursor::new(bytes))
+                .with_guessed_format()
+                .map_err(|error| error.to_string())?;
+            let mut limits = image::Limits::default();
+            limits.max_image_width = Some(POSTER_PX);
+            limits.max_image_height = Some(POSTER_PX);
+            reader.limits(limits);
+            reader.decode().map_err(|error| {
+                format!("{error}; a .png, .jpg or .webp of at most {POSTER_PX}×{POSTER_PX} pixels is needed")
+            })
+        });
+        Some(
+            picture
+                .map(|picture| picture.to_rgba8())
+                .map_err(|problem| format!("{path}: {problem}")),
+        )
     }
 }
 
@@ -254,6 +282,10 @@ mod tests {
             assert!(said.iter().any(|line| line.contains(part)), "{part}: {said:?}");
         }
         assert!(shelf.product("cup").is_some_and(|cup| cup.model().is_err()));
+        put("cup", &format!("{good}poster = \"x.glb\"\n"));
+        let (shelf, _) = Shelf::load(&[folder.path().to_owned()]);
+        let poster = shelf.product("cup").and_then(Product::poster);
+        assert!(poster.is_some_and(|read| read.is_err_and(|problem| problem.contains("cup/x.glb"))));
         let (_, problems) = Shelf::load(&[folder.path().join("nowhere")]);
         assert!(
             problems

@@ -116,6 +116,9 @@ pub struct Live {
     /// The window's size in pixels.
     #[arg(long, value_name = "WxH")]
     pub size: Option<Size>,
+    /// The product in a headset too, where an OpenXR runtime has one (a program built with --features xr).
+    #[arg(long)]
+    pub headset: bool,
     /// Fill the monitor.
     #[arg(long)]
     pub fullscreen: bool,
@@ -210,8 +213,17 @@ pub enum Product {
         #[arg(value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
-    /// Draw a product alone, on nothing, as a .png of any size.
+    /// Draw a product alone, on nothing, as a .png or .webp of any size, and say from where it is seen.
     Render(Render),
+    /// Write a studio's light as an equirectangular Radiance .hdr, to light the same product in another program.
+    Studio {
+        /// studio, daylight or stage.
+        #[arg(value_name = "NAME", value_parser = studio)]
+        name: StudioName,
+        /// The file to write (.hdr).
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
 }
 
 /// A product's picture.
@@ -219,7 +231,7 @@ pub enum Product {
 pub struct Render {
     /// The product's id.
     pub id: String,
-    /// The file to write (.png).
+    /// The file to write (.png or .webp).
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// The picture's size in pixels.
@@ -243,6 +255,12 @@ pub struct Render {
     /// studio, daylight or stage; the product's own where absent.
     #[arg(long, value_name = "NAME", value_parser = studio)]
     pub studio: Option<StudioName>,
+    /// The animation that it is in, by its name in the model; the product's own where absent.
+    #[arg(long, value_name = "NAME")]
+    pub animation: Option<String>,
+    /// How far in the animation, in seconds.
+    #[arg(long, value_name = "SECS", default_value_t = 0.0)]
+    pub at: f32,
     /// How it looks.
     #[command(flatten)]
     pub looks: Looks,
@@ -277,6 +295,16 @@ fn studio(text: &str) -> Result<StudioName, String> {
         _ => Err(format!(
             "{text:?} is no studio: studio, daylight or stage is needed"
         )),
+    }
+}
+
+impl Live {
+    /// The product to begin with; `Some("")` is the first on the shelf.
+    pub fn product(&self) -> Option<String> {
+        self.looks.product().or_else(|| {
+            // A headset shows the showroom, whatever the screen begins with.
+            (self.headset && self.looks.scene.is_none()).then(String::new)
+        })
     }
 }
 

@@ -41,7 +41,8 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         products: live.looks.products.clone(),
         ar: live.looks.ar()?,
         stereo: live.looks.stereo,
-        product: live.looks.product(),
+        headset: live.headset,
+        product: live.product(),
         trace: live.trace.clone(),
         log_level: Level::INFO,
     };

@@ -53,6 +53,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
         products: looks.products.clone(),
         ar: looks.ar()?,
         stereo: looks.stereo,
+        headset: false,
         product: looks.product(),
         trace: None,
         log_level: Level::WARN,

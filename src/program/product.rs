@@ -1,6 +1,6 @@
 //! `meridian product`: folders of products looked through, and products drawn alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use bevy::log::Level;
 use bevy::math::UVec2;
 use meridian::display::showroom::Showroom;
 use meridian::display::showroom::export::{Exports, Order};
-use meridian::display::showroom::orbit::Pose;
+use meridian::display::showroom::orbit::{FOV_DEG, Pose};
 use meridian::display::stage::picture::Studio;
 use meridian::display::stage::{Output, Setup, adapter};
 use meridian::display::view::Quality;
 use meridian::product::Shelf;
+use meridian::product::studio::{Lights, Name as StudioName};
 use serde_json::json;
 
 use super::catalogue;
@@ -30,7 +31,23 @@ pub fn run(product: &Product) -> Result<ExitCode> {
     match product {
         Product::Check { folders } => Ok(check(folders)),
         Product::Render(order) => render(order).map(|()| ExitCode::SUCCESS),
+        Product::Studio { name, output } => studio_light(*name, output).map(|()| ExitCode::SUCCESS),
     }
+}
+
+/// Writes what shines in a studio.
+fn studio_light(name: StudioName, output: &Path) -> Result<()> {
+    if output
+        .extension()
+        .is_none_or(|ending| !ending.eq_ignore_ascii_case("hdr"))
+    {
+        bail!(
+            "{}: the name of a studio's light must end in .hdr",
+            output.display()
+        );
+    }
+    std::fs::write(output, Lights::of(name).to_hdr())
+        .map_err(|error| anyhow!("{}: {error}", output.display()))
 }
 
 /// Says what is in the folders; fails where something is wrong.
@@ -57,6 +74,10 @@ fn check(folders: &[PathBuf]) -> ExitCode {
                     "remarks": model.remarks,
                 });
                 println!("{line}");
+                if let Some(Err(problem)) = product.poster() {
+                    wrong += 1;
+                    eprintln!("meridian: {problem}");
+                }
                 for hotspot in &product.manifest.hotspots {
                     if let Some(node) = &hotspot.node
                         && !model.nodes.iter().any(|known| known.name == *node)
@@ -93,13 +114,10 @@ fn check(folders: &[PathBuf]) -> ExitCode {
 }
 
 fn render(order: &Render) -> Result<()> {
-    if order
-        .output
-        .extension()
-        .is_none_or(|ending| !ending.eq_ignore_ascii_case("png"))
-    {
+    let ending = order.output.extension().and_then(|ending| ending.to_str());
+    if !ending.is_some_and(|ending| ["png", "webp"].contains(&ending.to_ascii_lowercase().as_str())) {
         bail!(
-            "{}: the name of a product's picture must end in .png",
+            "{}: the name of a product's picture must end in .png or .webp",
             order.output.display()
         );
     }
@@ -116,6 +134,7 @@ fn render(order: &Render) -> Result<()> {
         products: order.looks.products.clone(),
         ar: order.looks.ar()?,
         stereo: None,
+        headset: false,
         product: Some(order.id.clone()),
         trace: None,
         log_level: Level::WARN,
@@ -176,6 +195,23 @@ fn render(order: &Render) -> Result<()> {
                 )
             })?);
         }
+        showroom.playing.on = false;
+        showroom.playing.secs = order.at.max(0.0);
+        if let Some(name) = &order.animation {
+            let animations: Vec<&str> = showroom.first().map_or_else(Vec::new, |stand| {
+                let animations = stand.prepared.model.animations.iter();
+                animations.map(|animation| animation.name.as_str()).collect()
+            });
+            let at = animations.iter().position(|known| *known == name.as_str());
+            let at = at.ok_or_else(|| {
+                anyhow!(
+                    "{}: no animation {name:?}; there are: {}",
+                    order.id,
+                    animations.join(", ")
+                )
+            })?;
+            showroom.playing.index = at;
+        }
     }
     for _ in 0..3 {
         studio.advance(frame);
@@ -189,7 +225,24 @@ fn render(order: &Render) -> Result<()> {
         // The picture is compressed on another thread.
         std::thread::sleep(Duration::from_millis(5));
         if let Some(outcome) = studio.world_mut().resource_mut::<Exports>().done.pop() {
-            return outcome.map(|_| ()).map_err(|problem| anyhow!(problem));
+            let path = outcome.map_err(|problem| anyhow!(problem))?;
+            let showroom = studio.world_mut().resource::<Showroom>();
+            let aspect = order.size.width as f32 / order.size.height.max(1) as f32;
+            let eye = showroom.orbit.transform(aspect).translation;
+            let line = json!({
+                "picture": path,
+                "camera": {
+                    "eye": eye.to_array(),
+                    "target": showroom.orbit.now.target.to_array(),
+                    "up": [0, 1, 0],
+                    "fov_y_deg": FOV_DEG,
+                    "aspect": aspect,
+                },
+                "studio": showroom.studio.id(),
+                "exposure": showroom.exposure,
+            });
+            println!("{line}");
+            return Ok(());
         }
     }
     bail!("the picture did not come back from the GPU within {PATIENCE_FRAMES} frames")

@@ -62,6 +62,10 @@ pub fn draw_panels(
     let pictures = Pictures {
         product: (product.size != UVec2::ZERO)
             .then(|| [0, 1].map(|eye| texture(&mut contexts, product.images.get(eye)))),
+        poster: room
+            .poster
+            .as_ref()
+            .map(|poster| texture(&mut contexts, Some(&poster.image))),
         behind: (ar.on && ar.size != UVec2::ZERO).then(|| texture(&mut contexts, Some(&ar.image))),
     };
     // No context yet, or no longer: a window that is being made or closed.
@@ -111,7 +115,7 @@ pub fn draw_panels(
 
     let scene = scene::Scene {
         pen: pen::Pen {
-            painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("panels"))),
+            painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("the panels"))),
             u: frame.u,
             opacity: 1.0,
         },
@@ -139,7 +143,7 @@ pub fn draw_panels(
         rates::draw(&scene);
         board::draw(&scene);
         doors(&scene, &room, &mut zones);
-        region::draw(&scene);
+        region::draw(&scene, &room, &mut zones);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
@@ -172,8 +176,7 @@ fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) {
     let at = pos2(right - 16.0 * u, y);
     let drawn = pen.text(at, Align::Max, &text, size::BODY, Face::Medium, colour::GOLD);
     let tip = pos2(right, y - size::BODY * u * 0.34);
-    let arrow = [vec2(-5.0, -6.0), vec2(1.0, 0.0), vec2(-5.0, 6.0)].map(|offset| tip + offset * u);
-    pen.curve(arrow.to_vec(), 1.8, colour::GOLD);
+    pen.chevron(tip, colour::GOLD);
     let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
     presses.tap(touch, Command::Enter(Some(product.id.clone())));
 }
@@ -272,6 +275,7 @@ mod tests {
             include_str!("curve.rs"),
             include_str!("feed.rs"),
             include_str!("header.rs"),
+            include_str!("mod.rs"),
             include_str!("overlay.rs"),
             include_str!("rates.rs"),
             include_str!("region.rs"),

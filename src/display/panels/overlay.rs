@@ -33,6 +33,30 @@ pub const KEYS: [(&str, &str); 21] = [
     ("key-quit", "help-quit"),
 ];
 
+/// The keys of the showroom.
+const ROOM_KEYS: [(&str, &str); 20] = [
+    ("key-drag", "help-room-drag"),
+    ("key-room-two", "help-room-two"),
+    ("key-room-three", "help-room-three"),
+    ("key-double-click", "help-room-reset"),
+    ("key-room-next", "help-room-next"),
+    ("key-room-variant", "help-room-variant"),
+    ("key-room-open", "showroom-explode"),
+    ("key-room-play", "help-room-play"),
+    ("key-room-tour", "showroom-tour"),
+    ("key-room-measure", "showroom-measure"),
+    ("key-room-light", "showroom-light"),
+    ("key-room-exposure", "help-room-exposure"),
+    ("key-room-compare", "showroom-compare"),
+    ("key-room-ar", "showroom-ar"),
+    ("key-room-stereo", "showroom-stereo"),
+    ("key-room-export", "help-room-export"),
+    ("key-room-back", "showroom-back"),
+    ("key-lang", "help-lang"),
+    ("key-fullscreen", "help-fullscreen"),
+    ("key-quit", "help-quit"),
+];
+
 /// Draws what is open.
 pub fn draw(scene: &Scene) {
     hint(scene);
@@ -120,7 +144,8 @@ fn help(scene: &Scene) {
     } else {
         (2, column)
     };
-    let rows = KEYS.len().div_ceil(columns);
+    let keys: &[(&str, &str)] = if scene.view.showroom { &ROOM_KEYS } else { &KEYS };
+    let rows = keys.len().div_ceil(columns);
     let row = (40.0 * u).min((whole.height() - 220.0 * u) / rows as f32);
     let height = rows as f32 * row;
     let top = whole.center().y - height * 0.5 + 30.0 * u;
@@ -143,7 +168,7 @@ fn help(scene: &Scene) {
         colour::INK_SOFT,
     );
     pen.hairline(left, left + width, top - 18.0 * u);
-    for (at, (key, what)) in KEYS.iter().enumerate() {
+    for (at, (key, what)) in keys.iter().enumerate() {
         let x = left + (at / rows) as f32 * (column + gap);
         let y = top + (at % rows) as f32 * row + row * 0.5;
         pen.text(

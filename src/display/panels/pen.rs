@@ -151,6 +151,12 @@ impl Pen {
         }
     }
 
+    /// An arrow head that points right: there is more behind it.
+    pub fn chevron(&self, tip: Pos2, colour: Color32) {
+        let arrow = [vec2(-5.0, -6.0), vec2(1.0, 0.0), vec2(-5.0, 6.0)].map(|offset| tip + offset * self.u);
+        self.curve(arrow.to_vec(), 1.8, colour);
+    }
+
     /// A curve through points.
     pub fn curve(&self, points: Vec<Pos2>, width: f32, colour: Color32) {
         if points.len() > 1 {

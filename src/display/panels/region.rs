@@ -6,8 +6,12 @@ use super::board;
 use super::format;
 use super::pen::Face;
 use super::scene::Scene;
+use crate::display::showroom::hands::Zones;
+use crate::display::showroom::panel::Presses;
+use crate::display::showroom::{Showroom, sales};
 use crate::display::text::Lang;
 use crate::display::theme::{colour, size};
+use crate::display::view::Command;
 use crate::sales::RegionId;
 use crate::wire::Counts;
 
@@ -33,8 +37,9 @@ fn rank(scene: &Scene, id: u8) -> Option<usize> {
     Some(before + 1)
 }
 
-/// Draws the pinned region's panel as far as it has slid in.
-pub fn draw(scene: &Scene) {
+/// Draws the pinned region's panel as far as it has slid in. The product of the shelf that sells most there is a way into
+/// the showroom.
+pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
     let Some(RegionId(id)) = scene.state.region else {
         return;
     };
@@ -136,6 +141,31 @@ pub fn draw(scene: &Scene) {
             Face::Figures,
             colour::INK,
         );
+        y += 26.0 * u;
+    }
+    if let Some(product) = sales::best_in(scene.ledger, &room.shelf, id) {
+        let label = scene.t("region-best");
+        pen.text(
+            pos2(rect.left(), y),
+            Align::Min,
+            &label,
+            size::BODY,
+            Face::Text,
+            colour::INK_SOFT,
+        );
+        let left = pen.width(&label, size::BODY, Face::Text) + 34.0 * u;
+        let name = scene.lang().pick(&product.manifest.name);
+        let name = pen.fit(name, size::BODY, Face::Medium, width - left);
+        let tip = pos2(left_right, y - size::BODY * u * 0.34);
+        let at = pos2(left_right - 14.0 * u, y);
+        pen.text(at, Align::Max, &name, size::BODY, Face::Medium, colour::GOLD);
+        pen.chevron(tip, colour::GOLD);
+        let touch = Rect::from_min_max(
+            pos2(rect.left(), tip.y - 20.0 * u),
+            pos2(left_right, tip.y + 20.0 * u),
+        );
+        let mut presses = Presses::new(zones, room.share == 0.0 && slide > 0.9);
+        presses.tap(touch, Command::Enter(Some(product.id.clone())));
         y += 26.0 * u;
     }
     let beside = left_right + 44.0 * u;

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::eye::{Eye, Eyepiece};
 use super::stand::ProductPicture;
-use super::{SHOWROOM_LAYER, Showroom};
+use super::{SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
 use crate::display::DisplaySystems;
 use crate::display::link::Inbox;
 use crate::display::stage::tell;
@@ -53,33 +53,49 @@ pub struct Exports {
     pub done: Vec<Result<PathBuf, String>>,
 }
 
-/// Colours that were multiplied by their alpha, as files have them: not multiplied.
+/// An sRGB byte as light, 0 to 1.
+fn linear(byte: u8) -> f32 {
+    let value = f32::from(byte) / 255.0;
+    if value <= 0.040_45 {
+        value / 12.92
+    } else {
+        ((value + 0.055) / 1.055).powf(2.4)
+    }
+}
+
+/// Light, 0 to 1, as an sRGB byte.
+fn curved(light: f32) -> u8 {
+    let light = light.clamp(0.0, 1.0);
+    let value = if light <= 0.003_130_8 {
+        light * 12.92
+    } else {
+        1.055 * light.powf(1.0 / 2.4) - 0.055
+    };
+    (value * 255.0 + 0.5) as u8
+}
+
+/// Light that was multiplied by its alpha, as files have it: not multiplied.
 fn straight(premultiplied: &mut [u8]) {
-    let linear = |byte: u8| {
-        let value = f32::from(byte) / 255.0;
-        if value <= 0.040_45 {
-            value / 12.92
-        } else {
-            ((value + 0.055) / 1.055).powf(2.4)
-        }
-    };
-    let curved = |value: f32| {
-        let value = value.clamp(0.0, 1.0);
-        let value = if value <= 0.003_130_8 {
-            value * 12.92
-        } else {
-            1.055 * value.powf(1.0 / 2.4) - 0.055
-        };
-        (value * 255.0 + 0.5) as u8
-    };
-    for pixel in premultiplied.chunks_exact_mut(4) {
+    weigh(premultiplied, |light, alpha| light / alpha);
+}
+
+/// Light as files have it, multiplied by its alpha as what is drawn has it.
+pub fn premultiply(straight: &mut [u8]) {
+    weigh(straight, |light, alpha| light * alpha);
+}
+
+fn weigh(pixels: &mut [u8], change: impl Fn(f32, f32) -> f32) {
+    for pixel in pixels.chunks_exact_mut(4) {
         if let [r, g, b, a] = pixel
-            && *a > 0
             && *a < 255
         {
-            let share = f32::from(*a) / 255.0;
+            let alpha = f32::from(*a) / 255.0;
             for channel in [r, g, b] {
-                *channel = curved(linear(*channel) / share);
+                *channel = if *a == 0 {
+                    0
+                } else {
+                    curved(change(linear(*channel), alpha))
+                };
             }
         }
     }
@@ -146,7 +162,7 @@ fn begin(
             Msaa::Sample4,
             Tonemapping::None,
             DebandDither::Disabled,
-            RenderLayers::layer(SHOWROOM_LAYER),
+            RenderLayers::from_layers(&[SHOWROOM_LAYER, SHADOW_LAYER]),
         ));
     }
 }
@@ -234,5 +250,10 @@ mod tests {
         straight(&mut pixels);
         assert!(pixels.first().is_some_and(|red| *red >= 254), "{pixels:?}");
         assert_eq!(pixels.get(4..), Some([10, 20, 30, 255, 0, 0, 0, 0].as_slice()));
+        premultiply(&mut pixels);
+        assert!(
+            pixels.first().is_some_and(|red| red.abs_diff(188) <= 1),
+            "{pixels:?}"
+        );
     }
 }

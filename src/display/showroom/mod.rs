@@ -7,6 +7,7 @@ pub mod ar;
 pub mod export;
 pub mod eye;
 pub mod hands;
+pub mod headset;
 pub mod material;
 pub mod orbit;
 pub mod panel;
@@ -19,6 +20,7 @@ pub mod stand;
 use std::sync::Arc;
 
 use bevy::prelude::*;
+use bevy::render::renderer::RenderAdapterInfo;
 
 pub use place::Place;
 
@@ -37,6 +39,10 @@ use crate::wire::Level;
 
 /// The layer of what stands in the showroom.
 pub const SHOWROOM_LAYER: usize = 2;
+/// The layer of the ground beneath it: the pool of light, the turntable's rim, the shadow.
+pub const GROUND_LAYER: usize = 3;
+/// The layer of the shadow alone, for pictures of the product on nothing.
+pub const SHADOW_LAYER: usize = 4;
 /// How long the way from the globe to the showroom takes, in seconds.
 const WAY_SECS: f32 = 1.4;
 /// How long a product takes to come or go, in seconds.
@@ -127,6 +133,20 @@ pub struct Stand {
     pub offset: Vec3,
     /// How far it has come in, 0 to 1.
     pub share: f32,
+    /// It turns into place as it comes; not where its poster stood there already.
+    pub swings: bool,
+}
+
+/// A product's picture until its model is there.
+pub struct Poster {
+    /// Whose.
+    pub id: String,
+    /// The picture.
+    pub image: Handle<Image>,
+    /// Width over height.
+    pub aspect: f32,
+    /// How far it has come in, 0 to 1.
+    pub share: f32,
 }
 
 /// An animation's state.
@@ -154,6 +174,8 @@ pub struct Showroom {
     pub stands: Vec<Stand>,
     /// What is on its way.
     pub loading: Vec<Loading>,
+    /// What is shown of it until then.
+    pub poster: Option<Poster>,
     arrived: Vec<Arc<Prepared>>,
     /// Why the product isn't there, for people.
     pub problem: Option<String>,
@@ -199,6 +221,7 @@ impl Default for Showroom {
             way: 0.0,
             stands: Vec::new(),
             loading: Vec::new(),
+            poster: None,
             arrived: Vec::new(),
             problem: None,
             orbit: Orbit::default(),
@@ -266,7 +289,11 @@ impl Showroom {
             (self.orbit.turned, pivot)
         };
         // It comes in smaller, and turns into place.
-        let eased = stand.share * stand.share * (3.0 - 2.0 * stand.share);
+        let eased = if stand.swings {
+            stand.share * stand.share * (3.0 - 2.0 * stand.share)
+        } else {
+            1.0
+        };
         let size = 0.82 + 0.18 * eased;
         let rotation = Quat::from_rotation_y(turn - (1.0 - eased) * 0.9);
         Transform {
@@ -599,8 +626,11 @@ fn richness(view: &View) -> Richness {
 fn bring_products(
     view: Res<View>,
     may: Option<Res<MayKeep>>,
+    time: Res<Time>,
+    adapter: Option<Res<RenderAdapterInfo>>,
     mut showroom: ResMut<Showroom>,
     mut inbox: ResMut<Inbox>,
+    mut images: ResMut<Assets<Image>>,
 ) {
     let showroom = &mut *showroom;
     let wait = !may.is_some_and(|may| may.0);
@@ -620,10 +650,40 @@ fn bring_products(
             && showroom.problem.is_none()
             && let Some(product) = showroom.shelf.product(id)
         {
-            let sharp = view.quality != Quality::Software;
+            // A rasteriser on the CPU walks every texel under a slanted pixel: minutes, where a texture is stretched.
+            let by_cpu = adapter
+                .as_ref()
+                .is_some_and(|adapter| adapter.device_type == wgpu::DeviceType::Cpu);
+            let sharp = view.quality != Quality::Software && !by_cpu;
             showroom.loading.push(Loading::start(product.clone(), sharp));
         }
     }
+    // One beside another has no poster: where it will stand isn't known before it is there.
+    if let [only] = wanted.as_slice() {
+        let come = showroom.loading.iter().find(|loading| loading.id == *only);
+        if let Some(image) = come.and_then(Loading::take_poster) {
+            let size = image.size_f32();
+            showroom.poster = Some(Poster {
+                id: only.clone(),
+                image: images.add(image),
+                aspect: size.x / size.y.max(1.0),
+                share: 0.0,
+            });
+        }
+    }
+    let stands = |id: &str| {
+        let stand = showroom.stands.first();
+        stand.is_some_and(|stand| stand.prepared.product.id == *id && stand.share >= 1.0)
+    };
+    let step = time.delta_secs() / CHANGE_SECS;
+    showroom.poster = showroom
+        .poster
+        .take()
+        .filter(|poster| wanted == [poster.id.as_str()] && !stands(&poster.id) && showroom.problem.is_none())
+        .map(|poster| Poster {
+            share: (poster.share + step).min(1.0),
+            ..poster
+        });
     let mut arrived = Vec::new();
     let mut problem = None;
     showroom.loading.retain(|loading| match loading.take(wait) {
@@ -708,6 +768,7 @@ fn change_stands(
                 variant: None,
                 offset: Vec3::ZERO,
                 share: if at_once { 1.0 } else { 0.0 },
+                swings: showroom.poster.is_none(),
             });
         }
         showroom

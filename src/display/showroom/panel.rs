@@ -57,6 +57,8 @@ pub struct Pictures {
     pub product: Option<[TextureId; 2]>,
     /// The camera's picture behind it.
     pub behind: Option<TextureId>,
+    /// The product's poster until it is there.
+    pub poster: Option<TextureId>,
 }
 
 /// Draws the product's picture, then everything about it.
@@ -85,6 +87,16 @@ pub fn draw(scene: &Scene, room: &Showroom, ar: &Ar, pictures: Pictures, zones: 
         painter.image(behind, left, whole, tint);
         if two {
             painter.image(behind, right, whole, tint);
+        }
+    }
+    if let Some((poster, texture)) = room.poster.as_ref().zip(pictures.poster).filter(|_| !ar.on) {
+        let level = seen * (1.0 - come) * poster.share;
+        for rect in both.iter().take(if two { 2 } else { 1 }) {
+            // The first view shows the sphere round the product, whatever the picture's shape; so does a poster.
+            let side = rect.width().min(rect.height());
+            let size = vec2(poster.aspect.min(1.0), (1.0 / poster.aspect).min(1.0)) * side;
+            let at = Rect::from_center_size(rect.center(), size);
+            painter.image(texture, at, whole, Color32::WHITE.gamma_multiply(level));
         }
     }
     if let Some([left, right]) = pictures.product.filter(|_| !room.stands.is_empty()) {
@@ -251,17 +263,22 @@ fn draw_coming(scene: &Scene, room: &Showroom, place: &Place) {
     let Some(share) = room.progress().filter(|_| !room.loading.is_empty()) else {
         return;
     };
-    let name = room
-        .product()
-        .map_or("", |product| scene.lang().pick(&product.manifest.name));
-    pen.text(
-        pos2(middle.x, middle.y - 18.0 * u),
-        Align::Center,
-        name,
-        size::TITLE,
-        Face::Medium,
-        colour::INK_SOFT,
-    );
+    let mut middle = middle;
+    if room.poster.is_some() {
+        middle.y = place.product.bottom() - 30.0 * u;
+    } else {
+        let name = room
+            .product()
+            .map_or("", |product| scene.lang().pick(&product.manifest.name));
+        pen.text(
+            pos2(middle.x, middle.y - 18.0 * u),
+            Align::Center,
+            name,
+            size::TITLE,
+            Face::Medium,
+            colour::INK_SOFT,
+        );
+    }
     let bar = Rect::from_center_size(pos2(middle.x, middle.y + 10.0 * u), vec2(220.0 * u, 3.0 * u));
     pen.bar(bar, share, colour::GOLD);
 }

@@ -49,6 +49,19 @@ pub fn best_of<'a>(ledger: &Ledger, shelf: &'a Shelf, category: usize) -> Option
         .map(|(product, _)| product)
 }
 
+/// The product of the shelf that sells most in a region, if any does.
+pub fn best_in<'a>(ledger: &Ledger, shelf: &'a Shelf, region: u8) -> Option<&'a Product> {
+    shelf
+        .products
+        .iter()
+        .filter_map(|product| {
+            let sold = of(ledger, product)?.region(region).counts.gmv_minor;
+            (sold > 0).then_some((product, sold))
+        })
+        .max_by_key(|(_, gmv)| *gmv)
+        .map(|(product, _)| product)
+}
+
 /// "4.2× usual in Japan".
 pub fn trend_text(scene: &Scene, trend: &Trend) -> String {
     scene.tw(

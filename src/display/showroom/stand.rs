@@ -20,7 +20,7 @@ use super::eye::{Eyepiece, Side};
 use super::material::{GroundMaterial, GroundParams, Lighting, ProductMaterial, Richness};
 use super::place::Place;
 use super::prepare::{PartKey, PictureKey, Prepared, light_map, shadow_map};
-use super::{SHOWROOM_LAYER, Showroom};
+use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
 use crate::display::DisplaySystems;
 use crate::display::stage::keep::MayKeep;
 use crate::display::theme::light;
@@ -56,6 +56,8 @@ pub struct Spawned {
     pub ground: Entity,
     /// See `ground`.
     pub ground_surface: Handle<GroundMaterial>,
+    /// The ground's shadow alone.
+    pub shadow_surface: Handle<GroundMaterial>,
     /// The variant that the parts are in.
     shown: Option<usize>,
 }
@@ -200,23 +202,32 @@ pub fn spawn(
         }
     }
     let shadow = stores.images.add(shadow_map(&prepared.contact));
-    let ground_surface = stores.grounds.add(GroundMaterial {
-        params: GroundParams {
-            pool: Vec4::ZERO,
-            rim: Vec4::ZERO,
-            shadow: Vec4::ONE,
-            line: Vec4::ZERO,
-        },
-        shadow: Some(shadow),
+    let plane = stores.meshes.add(Plane3d::new(Vec3::Y, Vec2::ONE).mesh().build());
+    let [ground_surface, shadow_surface] = [(); 2].map(|()| {
+        stores.grounds.add(GroundMaterial {
+            params: GroundParams {
+                pool: Vec4::ZERO,
+                rim: Vec4::ZERO,
+                shadow: Vec4::ONE,
+                line: Vec4::ZERO,
+            },
+            shadow: Some(shadow.clone()),
+        })
     });
     let ground = commands
         .spawn((
-            Mesh3d(stores.meshes.add(Plane3d::new(Vec3::Y, Vec2::ONE).mesh().build())),
+            Mesh3d(plane.clone()),
             MeshMaterial3d(ground_surface.clone()),
             Transform::default(),
             Visibility::Hidden,
             NoFrustumCulling,
-            layer,
+            RenderLayers::layer(GROUND_LAYER),
+        ))
+        .with_child((
+            Mesh3d(plane),
+            MeshMaterial3d(shadow_surface.clone()),
+            NoFrustumCulling,
+            RenderLayers::layer(SHADOW_LAYER),
         ))
         .id();
     Spawned {
@@ -226,6 +237,7 @@ pub fn spawn(
         materials,
         ground,
         ground_surface,
+        shadow_surface,
         shown: None,
     }
 }
@@ -287,7 +299,7 @@ fn spawn_cameras(mut commands: Commands, mut images: ResMut<Assets<Image>>) {
             Msaa::Sample4,
             Tonemapping::None,
             DebandDither::Disabled,
-            RenderLayers::layer(SHOWROOM_LAYER),
+            RenderLayers::from_layers(&[SHOWROOM_LAYER, GROUND_LAYER]),
         ));
     }
 }
@@ -601,7 +613,7 @@ fn move_products(
                 (light::ROOM * 26.0 + Vec3::new(0.022, 0.026, 0.032)).extend(0.92 * eased)
             },
             rim: Vec4::new(
-                (across * 1.22 / reach).min(0.9),
+                (across * 1.14 / reach).min(0.9),
                 if single && !in_ar { 0.55 * eased } else { 0.0 },
                 turned,
                 eased * (1.0 - 0.85 * open),
@@ -609,11 +621,22 @@ fn move_products(
             shadow: Vec4::new(shift.x, shift.y, contact.half / reach, turned),
             line: Vec4::new(1.0, 0.62, 0.22, 0.0),
         };
-        if let Some(ground) = grounds.get(&stand.spawned.ground_surface)
-            && ground.params != params
-            && let Some(mut ground) = grounds.get_mut(&stand.spawned.ground_surface)
-        {
-            ground.params = params;
+        let shadow = GroundParams {
+            pool: Vec4::ZERO,
+            rim: params.rim.with_y(0.0),
+            ..params
+        };
+        let grounds_of = [
+            (&stand.spawned.ground_surface, params),
+            (&stand.spawned.shadow_surface, shadow),
+        ];
+        for (surface, params) in grounds_of {
+            if let Some(ground) = grounds.get(surface)
+                && ground.params != params
+                && let Some(mut ground) = grounds.get_mut(surface)
+            {
+                ground.params = params;
+            }
         }
     }
 }

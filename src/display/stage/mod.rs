@@ -24,7 +24,7 @@ use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::render::{RenderApp, RenderPlugin};
-use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, WindowMode, WindowResolution};
+use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, PresentMode, WindowMode, WindowResolution};
 use bevy::winit::WinitPlugin;
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
@@ -32,6 +32,7 @@ use super::globe::GlobeCamera;
 use super::ledger::World as Regions;
 use super::link::Inbox;
 use super::showroom::ar::ArSetup;
+use super::showroom::headset;
 use super::showroom::{ProductFolders, Showroom, Stereo};
 use super::text::Lang;
 use super::view::{Command, Quality, View, Worldview};
@@ -82,6 +83,8 @@ pub struct Setup {
     pub ar: ArSetup,
     /// Two eyes from the start.
     pub stereo: Option<Stereo>,
+    /// A headset is wanted.
+    pub headset: bool,
     /// A product that is looked at from the start; an empty id is the first on the shelf.
     pub product: Option<String>,
     /// Frame statistics go to this file.
@@ -98,7 +101,7 @@ pub struct PictureTarget(pub Handle<Image>);
 #[derive(Resource)]
 pub struct PauseControl(pub Box<dyn Fn() + Send + Sync>);
 
-fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
+fn plugins(setup: &Setup, backends: wgpu::Backends, headset: bool) -> PluginGroupBuilder {
     let picture = matches!(setup.output, Output::Picture { .. });
     let render = RenderPlugin {
         render_creation: RenderCreation::Automatic(Box::new(WgpuSettings {
@@ -123,6 +126,11 @@ fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
                 name: Some("meridian".to_owned()),
                 resolution: WindowResolution::new(size.x, size.y),
                 mode: window_mode(fullscreen),
+                present_mode: if headset {
+                    PresentMode::AutoNoVsync
+                } else {
+                    PresentMode::default()
+                },
                 ..default()
             })
         }
@@ -142,6 +150,8 @@ fn plugins(setup: &Setup, backends: wgpu::Backends) -> PluginGroupBuilder {
             .disable::<WinitPlugin>()
             .disable::<PipelinedRenderingPlugin>()
             .add(ScheduleRunnerPlugin::run_once())
+    } else if headset {
+        headset::plugins(group)
     } else {
         group
     }
@@ -179,7 +189,12 @@ fn replace_blit(app: &mut App) {
 /// Puts a display together.
 pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     let mut app = App::new();
-    app.add_plugins(plugins(setup, adapter.backends))
+    let headset = setup
+        .headset
+        .then(headset::probe)
+        .filter(|_| matches!(setup.output, Output::Window { .. }));
+    let with_headset = matches!(headset, Some(Ok(_)));
+    app.add_plugins(plugins(setup, adapter.backends, with_headset))
         .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
         .insert_resource(ProductFolders(setup.products.clone()))
@@ -217,6 +232,14 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
             scale::plugin,
             screenshot::plugin,
         ));
+    if with_headset {
+        app.add_plugins(headset::plugin);
+    }
+    if let Some(headset) = headset
+        && let Some(mut inbox) = app.world_mut().get_resource_mut::<Inbox>()
+    {
+        say_headset(&mut inbox, headset);
+    }
     app.add_plugins(quality::Plugin {
         govern: matches!(setup.output, Output::Window { .. }),
         trace: setup.trace.clone(),
@@ -269,6 +292,24 @@ pub fn tell(inbox: &mut Inbox, level: NoticeLevel, code: &str, en: String, zh: S
         text: Names { en, zh },
         published_ms: now_ms(),
     });
+}
+
+/// Which headset there is, or why there is none.
+fn say_headset(inbox: &mut Inbox, headset: Result<String, String>) {
+    let (level, en, zh) = match headset {
+        Ok(name) => (
+            NoticeLevel::Info,
+            format!("Headset: {name}"),
+            format!("头戴设备：{name}"),
+        ),
+        Err(reason) => (
+            NoticeLevel::Warning,
+            format!("No headset: {reason}. The screen goes on."),
+            format!("没有头戴设备：{reason}。屏幕照常显示。"),
+        ),
+    };
+    info!("{en}");
+    tell(inbox, level, "headset", en, zh);
 }
 
 /// The wall clock, milliseconds since the Unix epoch.
