@@ -46,6 +46,7 @@ struct Params {
 @group(#{MATERIAL_BIND_GROUP}) @binding(10) var emissive_sampler: sampler;
 @group(#{MATERIAL_BIND_GROUP}) @binding(11) var light_texture: texture_2d<f32>;
 @group(#{MATERIAL_BIND_GROUP}) @binding(12) var light_sampler: sampler;
+@group(#{MATERIAL_BIND_GROUP}) @binding(13) var albedo_texture: texture_2d<f32>;
 
 fn moved(uv: vec2<f32>, slot: u32) -> vec2<f32> {
     let columns = params.uv[slot * 2u];
@@ -92,11 +93,11 @@ fn irradiance(direction: vec3<f32>) -> vec3<f32> {
     return max(sum, vec3<f32>(0.0)) * params.light.rgb;
 }
 
-// The share of light that a rough mirror gives back, all angles together: a factor of f0, and what comes on top.
+// The share of an even light that a rough mirror gives back: a factor of f0, and what comes on top.
 fn mirror_share(roughness: f32, facing: f32) -> vec2<f32> {
-    let r = roughness * vec4<f32>(-1.0, -0.0275, -0.572, 0.022) + vec4<f32>(1.0, 0.0425, 1.04, -0.04);
-    let a = min(r.x * r.x, exp2(-9.28 * facing)) * r.x + r.y;
-    return vec2<f32>(-1.04, 1.04) * a + r.zw;
+    // From the middle of the table's first place to that of its last.
+    let at = vec2<f32>(sqrt(facing), roughness) * (31.0 / 32.0) + 0.5 / 32.0;
+    return textureSampleLevel(albedo_texture, light_sampler, at, 0.0).rg;
 }
 
 // Khronos PBR Neutral: colours of a product stay what they are, only what is too bright is compressed.
@@ -195,7 +196,11 @@ fn fragment(in: VertexOutput, @builtin(front_facing) front: bool) -> @location(0
     if base.a < params.emissive.a { discard; }
 #endif
 #ifdef UNLIT
-    return vec4<f32>(base.rgb * select(1.0, base.a, false), 1.0);
+#ifdef BLEND
+    return vec4<f32>(base.rgb * base.a, base.a);
+#else
+    return vec4<f32>(base.rgb, 1.0);
+#endif
 #endif
 
     roughness = clamp(roughness, 0.03, 1.0);
@@ -214,8 +219,12 @@ fn fragment(in: VertexOutput, @builtin(front_facing) front: bool) -> @location(0
     let bounced = open / (open + (1.0 - open) * (1.0 - 0.7 * diffuse_colour * open));
     let seen = clamp(pow(facing + open, exp2(-16.0 * roughness - 1.0)) - 1.0 + open, 0.0, 1.0)
         * clamp(1.0 + 2.0 * dot(away, geometric), 0.0, 1.0);
-    var diffuse = diffuse_colour * (1.0 - clamp(single, vec3<f32>(0.0), vec3<f32>(1.0))) * around * bounced;
-    var gloss = mirrored * radiance(away, roughness) * seen;
+    // Of the part that isn't metal, what its own face mirrors doesn't come in; metal's mirroring takes nothing from it.
+    let kept_out = clamp(params.f0.rgb * share.x + params.f0.a * share.y, vec3<f32>(0.0), vec3<f32>(1.0));
+    var diffuse = diffuse_colour * (1.0 - kept_out) * around * bounced;
+    // A rough surface mirrors mostly what lies nearer to its normal.
+    let lobe = normalize(mix(away, normal, roughness * roughness * roughness * roughness));
+    var gloss = mirrored * radiance(lobe, roughness) * seen;
 
 #ifdef SHEEN
     let velvet = pow(1.0 - facing, mix(4.0, 1.6, params.coat.z)) * mix(0.9, 0.55, params.coat.z) + 0.04;

@@ -10,6 +10,9 @@ pub const LEVELS: usize = 6;
 /// Width of the first level, in pixels; each next has half of it. Heights are half the widths.
 pub const WIDTH: usize = 512;
 
+/// How many places the table of [`albedo`] has each way.
+pub const ALBEDO: usize = 32;
+
 /// Which studio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -194,6 +197,8 @@ pub struct Studio {
     pub harmonics: [Vec3; 9],
     /// Radiance for each roughness level, row by row from the top, RGB.
     pub levels: Vec<Vec<Vec3>>,
+    /// [`albedo`] in [`ALBEDO`]² places: along a row by the root of `facing`, row by row by roughness, both from 0 to 1.
+    pub albedo: Vec<Vec2>,
 }
 
 /// A colour as three mantissas and the exponent that they share.
@@ -224,6 +229,33 @@ fn spread(at: u32, count: u32) -> Vec2 {
         (at as f32 + 0.5) / count as f32,
         at.reverse_bits() as f32 * 2.328_306_4e-10,
     )
+}
+
+/// How much light a surface of facets gives back that is lit evenly from all around and seen at an angle whose cosine is
+/// `facing`: the factor of its reflectance straight on, and what comes on top of it (GGX, height-correlated shadowing).
+pub fn albedo(roughness: f32, facing: f32) -> Vec2 {
+    const COUNT: u32 = 256;
+    let (facing, alpha) = (facing.max(1e-3), (roughness * roughness).max(1e-3));
+    let eye = Vec3::new((1.0 - facing * facing).max(0.0).sqrt(), 0.0, facing);
+    let squared = alpha * alpha;
+    let mut sum = Vec2::ZERO;
+    for at in 0..COUNT {
+        let random = spread(at, COUNT);
+        let (sin, cos) = (random.x * std::f32::consts::TAU).sin_cos();
+        let rise = ((1.0 - random.y) / (1.0 + (squared - 1.0) * random.y)).sqrt();
+        let flat = (1.0 - rise * rise).max(0.0).sqrt();
+        let half = Vec3::new(cos * flat, sin * flat, rise);
+        let towards = eye.dot(half).max(0.0);
+        let out = (half * (2.0 * towards) - eye).z;
+        if out > 0.0 && rise > 0.0 {
+            let shadowed = out * (facing * facing * (1.0 - squared) + squared).sqrt()
+                + facing * (out * out * (1.0 - squared) + squared).sqrt();
+            let seen = 2.0 * out * towards / (shadowed * rise);
+            let grazing = (1.0 - towards).powi(5);
+            sum += Vec2::new(seen * (1.0 - grazing), seen * grazing);
+        }
+    }
+    sum / COUNT as f32
 }
 
 /// Light that a surface of some roughness mirrors when seen straight on.
@@ -271,9 +303,14 @@ impl Studio {
             }
             levels.push(map);
         }
+        let place = |at: usize| at as f32 / (ALBEDO - 1) as f32;
+        let albedo = (0..ALBEDO * ALBEDO)
+            .map(|at| albedo(place(at / ALBEDO), place(at % ALBEDO).powi(2)))
+            .collect();
         Self {
             harmonics: harmonics(lights),
             levels,
+            albedo,
         }
     }
 }
@@ -362,6 +399,22 @@ mod tests {
             let meant = lights.radiance(direction(x, y, 1024, 512));
             let error = (said - meant).abs().max_element();
             assert!(error < meant.max_element() * 0.01, "{said} {meant}");
+        }
+    }
+
+    #[test]
+    fn surfaces_give_back_what_physics_lets_them() {
+        // Smooth: all of it straight on, Fresnel's share at an angle. Never more than came.
+        let smooth = albedo(0.05, 1.0);
+        assert!((smooth.x - 1.0).abs() < 0.01 && smooth.y < 0.001, "{smooth}");
+        let slanted = albedo(0.05, 0.5);
+        assert!((slanted.y - 0.5_f32.powi(5)).abs() < 0.01, "{slanted}");
+        // Rough: Heitz (2014) gives about 0.3 for one bounce straight on at alpha 1.
+        let rough = albedo(1.0, 1.0);
+        assert!((0.25..0.40).contains(&(rough.x + rough.y)), "{rough}");
+        for (roughness, facing) in [(0.2, 0.1), (0.5, 0.5), (0.8, 0.9), (1.0, 0.05)] {
+            let back = albedo(roughness, facing);
+            assert!(back.min_element() >= 0.0 && back.x + back.y <= 1.01, "{back}");
         }
     }
 

@@ -255,6 +255,9 @@ pub struct Render {
     /// studio, daylight or stage; the product's own where absent.
     #[arg(long, value_name = "NAME", value_parser = studio)]
     pub studio: Option<StudioName>,
+    /// Without the shadow beneath it.
+    #[arg(long)]
+    pub no_shadow: bool,
     /// The animation that it is in, by its name in the model; the product's own where absent.
     #[arg(long, value_name = "NAME")]
     pub animation: Option<String>,

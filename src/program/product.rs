@@ -8,17 +8,18 @@ use anyhow::{Result, anyhow, bail};
 use bevy::log::Level;
 use bevy::math::UVec2;
 use meridian::display::showroom::Showroom;
-use meridian::display::showroom::export::{Exports, Order};
+use meridian::display::showroom::export::{self, Exports};
 use meridian::display::showroom::orbit::{FOV_DEG, Pose};
 use meridian::display::stage::picture::Studio;
 use meridian::display::stage::{Output, Setup, adapter};
 use meridian::display::view::Quality;
-use meridian::product::Shelf;
+use meridian::product::shelf::Place;
 use meridian::product::studio::{Lights, Name as StudioName};
+use meridian::product::{Product, Shelf};
 use serde_json::json;
 
 use super::catalogue;
-use super::cli::{Product, Render};
+use super::cli::{Product as Order, Render};
 
 /// Frames that a product may take to stand there, or a picture to come back.
 const PATIENCE_FRAMES: u32 = 240;
@@ -27,11 +28,11 @@ const PATIENCE_FRAMES: u32 = 240;
 ///
 /// # Errors
 /// When there is nothing to draw with, no such product, or its picture can't be written.
-pub fn run(product: &Product) -> Result<ExitCode> {
-    match product {
-        Product::Check { folders } => Ok(check(folders)),
-        Product::Render(order) => render(order).map(|()| ExitCode::SUCCESS),
-        Product::Studio { name, output } => studio_light(*name, output).map(|()| ExitCode::SUCCESS),
+pub fn run(order: &Order) -> Result<ExitCode> {
+    match order {
+        Order::Check { folders } => Ok(check(folders)),
+        Order::Render(order) => render(order).map(|()| ExitCode::SUCCESS),
+        Order::Studio { name, output } => studio_light(*name, output).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -57,7 +58,12 @@ fn check(folders: &[PathBuf]) -> ExitCode {
     for problem in problems {
         eprintln!("meridian: {problem}");
     }
-    for product in &shelf.products {
+    // Those that were asked for; without a folder, all of them.
+    let asked = |product: &&Product| {
+        folders.is_empty()
+            || matches!(&product.place, Place::Folder(place) if folders.iter().any(|folder| place.starts_with(folder)))
+    };
+    for product in shelf.products.iter().filter(asked) {
         match product.model() {
             Ok(model) => {
                 let size = model.bounds.size();
@@ -216,10 +222,15 @@ fn render(order: &Render) -> Result<()> {
     for _ in 0..3 {
         studio.advance(frame);
     }
-    studio.world_mut().resource_mut::<Exports>().orders.push(Order {
-        size: UVec2::new(order.size.width, order.size.height),
-        path: order.output.clone(),
-    });
+    studio
+        .world_mut()
+        .resource_mut::<Exports>()
+        .orders
+        .push(export::Order {
+            size: UVec2::new(order.size.width, order.size.height),
+            path: order.output.clone(),
+            shadow: !order.no_shadow,
+        });
     for _ in 0..PATIENCE_FRAMES {
         studio.advance(frame);
         // The picture is compressed on another thread.

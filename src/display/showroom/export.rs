@@ -33,6 +33,8 @@ pub struct Order {
     pub size: UVec2,
     /// Where it goes.
     pub path: PathBuf,
+    /// With the shadow beneath it.
+    pub shadow: bool,
 }
 
 #[derive(Component)]
@@ -130,7 +132,11 @@ fn begin(
         };
         let id = showroom.wanted.first().cloned().unwrap_or_default();
         let path = crate::display::stage::screenshot::free_name(&format!("meridian-{id}"));
-        exports.orders.push(Order { size, path });
+        exports.orders.push(Order {
+            size,
+            path,
+            shadow: true,
+        });
     }
     for order in std::mem::take(&mut exports.orders) {
         let image =
@@ -138,6 +144,12 @@ fn begin(
         let target = images.add(image);
         let aspect = order.size.x as f32 / order.size.y.max(1) as f32;
         let eye = Eye::orbiting(&showroom.orbit, aspect);
+        let layers = RenderLayers::layer(SHOWROOM_LAYER);
+        let layers = if order.shadow {
+            layers.with(SHADOW_LAYER)
+        } else {
+            layers
+        };
         commands.spawn((
             ExportCamera {
                 order,
@@ -162,7 +174,7 @@ fn begin(
             Msaa::Sample4,
             Tonemapping::None,
             DebandDither::Disabled,
-            RenderLayers::from_layers(&[SHOWROOM_LAYER, SHADOW_LAYER]),
+            layers,
         ));
     }
 }

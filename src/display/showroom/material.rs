@@ -48,6 +48,8 @@ pub struct Params {
 pub struct Lighting {
     /// Radiance by direction and roughness.
     pub map: Handle<Image>,
+    /// What surfaces give back of an even light, by angle and roughness.
+    pub albedo: Handle<Image>,
     /// Irradiance.
     pub harmonics: [Vec4; 9],
     /// Colour and brightness.
@@ -86,6 +88,8 @@ pub struct ProductMaterial {
     #[texture(11)]
     #[sampler(12)]
     pub(super) light: Handle<Image>,
+    #[texture(13)]
+    albedo: Handle<Image>,
     bits: u32,
     alpha: Alpha,
     transmits: bool,
@@ -215,6 +219,7 @@ impl ProductMaterial {
             occlusion,
             emissive,
             light: lighting.map.clone(),
+            albedo: lighting.albedo.clone(),
             bits,
             alpha: if glass { Alpha::Blend } else { surface.alpha },
             transmits,
@@ -230,6 +235,7 @@ impl ProductMaterial {
     /// Puts it under another light.
     pub fn light_by(&mut self, lighting: &Lighting) {
         self.light = lighting.map.clone();
+        self.albedo = lighting.albedo.clone();
         self.params.light = lighting.intensity.extend(lighting.turn);
         self.params.harmonics = lighting.harmonics;
     }

@@ -438,6 +438,29 @@ pub fn light_map(studio: &crate::product::studio::Studio) -> Image {
     image
 }
 
+/// What surfaces give back of an even light, as a picture: see [`crate::product::studio::Studio::albedo`].
+pub fn albedo_map(studio: &crate::product::studio::Studio) -> Image {
+    let side = crate::product::studio::ALBEDO as u32;
+    let data = studio
+        .albedo
+        .iter()
+        .flat_map(|share| share.to_array())
+        .flat_map(|value| half::f16::from_f32(value).to_le_bytes())
+        .collect();
+    let size = Extent3d {
+        width: side,
+        height: side,
+        depth_or_array_layers: 1,
+    };
+    Image::new(
+        size,
+        TextureDimension::D2,
+        data,
+        TextureFormat::Rg16Float,
+        RenderAssetUsages::RENDER_WORLD,
+    )
+}
+
 /// A shadow as a picture.
 pub fn shadow_map(contact: &Contact) -> Image {
     let side = contact::SIDE as u32;

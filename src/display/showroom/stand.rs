@@ -19,7 +19,7 @@ use super::ar::{Ar, matched};
 use super::eye::{Eyepiece, Side};
 use super::material::{GroundMaterial, GroundParams, Lighting, ProductMaterial, Richness};
 use super::place::Place;
-use super::prepare::{PartKey, PictureKey, Prepared, light_map, shadow_map};
+use super::prepare::{PartKey, PictureKey, Prepared, albedo_map, light_map, shadow_map};
 use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
 use crate::display::DisplaySystems;
 use crate::display::stage::keep::MayKeep;
@@ -431,6 +431,7 @@ fn light_products(
     if let Some((name, studio)) = came {
         let lighting = Lighting {
             map: images.add(light_map(&studio)),
+            albedo: images.add(albedo_map(&studio)),
             harmonics: studio.harmonics.map(|sh| sh.extend(0.0)),
             intensity: Vec3::ONE,
             turn: 0.0,
