@@ -132,6 +132,8 @@ struct File {
     hotspot: Vec<Hotspot>,
     #[serde(default)]
     variant: BTreeMap<String, Swatch>,
+    #[serde(default)]
+    animations: BTreeMap<String, Names>,
 }
 
 /// What a retailer says about a product.
@@ -165,6 +167,8 @@ pub struct Manifest {
     pub hotspots: Vec<Hotspot>,
     /// The model's variants by their names in the file.
     pub variants: BTreeMap<String, Swatch>,
+    /// What the model's animations are called, by their names in the file.
+    pub animations: BTreeMap<String, Names>,
 }
 
 /// A view from a little above and beside the front.
@@ -318,6 +322,7 @@ impl Manifest {
             order: file.order,
             hotspots: file.hotspot,
             variants: file.variant,
+            animations: file.animations,
         })
     }
 }

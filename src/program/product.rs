@@ -95,6 +95,30 @@ fn check(folders: &[PathBuf]) -> ExitCode {
                         );
                     }
                 }
+                let named = product
+                    .manifest
+                    .animations
+                    .keys()
+                    .chain(&product.manifest.animation);
+                for name in named {
+                    if !model.animations.iter().any(|animation| animation.name == *name) {
+                        wrong += 1;
+                        let names: Vec<&str> = model
+                            .animations
+                            .iter()
+                            .map(|animation| animation.name.as_str())
+                            .collect();
+                        eprintln!(
+                            "meridian: {}: animation {name:?}: the model has {}",
+                            product.id,
+                            if names.is_empty() {
+                                "none".to_owned()
+                            } else {
+                                names.join(", ")
+                            }
+                        );
+                    }
+                }
                 for name in product.manifest.variants.keys() {
                     if !model.variants.contains(name) {
                         wrong += 1;

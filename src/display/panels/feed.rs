@@ -15,9 +15,9 @@ pub const NOTICE_SECS: f64 = 15.0;
 /// How many notices stand at once.
 const NOTICES: usize = 3;
 
-/// Draws the line, the word and the notices.
-pub fn draw(scene: &Scene) {
-    line(scene);
+/// Draws the line, the word and the notices. Its line ends at `right`.
+pub fn draw(scene: &Scene, right: f32) {
+    line(scene, right);
     trouble(scene);
     notices(scene);
 }
@@ -46,13 +46,12 @@ pub fn age(scene: &Scene, secs: f64) -> String {
     }
 }
 
-fn line(scene: &Scene) {
+fn line(scene: &Scene, right: f32) {
     let pen = &scene.pen;
     let u = pen.u;
     let feed = &scene.ledger.feed;
     let y = scene.frame.feed + size::SMALL * u * 0.36;
     let left = scene.frame.whole.left() + size::MARGIN * u;
-    let right = scene.frame.whole.right() - size::MARGIN * u;
     let wrong = matches!(
         feed.status,
         FeedStatus::Stalled | FeedStatus::Lost | FeedStatus::Refused

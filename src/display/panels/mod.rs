@@ -136,23 +136,25 @@ pub fn draw_panels(
         return;
     }
     header::draw(&scene);
-    feed::draw(&scene);
+    let mut right = frame.whole.right() - size::MARGIN * frame.u;
     if room.share < 0.5 {
         let scene = scene.faded(1.0 - room.share * 2.4);
         veil(&scene, &sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
-        doors(&scene, &room, &mut zones);
+        right = doors(&scene, &room, &mut zones).unwrap_or(right);
         region::draw(&scene, &room, &mut zones);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
+    feed::draw(&scene, right);
     search::draw(&scene);
     overlay::draw(&scene);
 }
 
-/// Ways into the showroom: a category's best seller, and what sells beyond its usual.
-fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) {
+/// Ways into the showroom: a category's best seller, and what sells beyond its usual; says how far the feed's line may reach
+/// beside the latter.
+fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) -> Option<f32> {
     let pen = &scene.pen;
     let u = pen.u;
     let mut presses = Presses::new(zones, room.share == 0.0);
@@ -161,9 +163,7 @@ fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) {
             presses.tap(row, Command::Enter(Some(product.id.clone())));
         }
     }
-    let Some((product, trend)) = sales::spotlight(scene.ledger, &room.shelf) else {
-        return;
-    };
+    let (product, trend) = sales::spotlight(scene.ledger, &room.shelf)?;
     let name = scene.lang().pick(&product.manifest.name);
     let trend = sales::trend_text(scene, &trend);
     let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);
@@ -179,6 +179,7 @@ fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) {
     pen.chevron(tip, colour::GOLD);
     let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
     presses.tap(touch, Command::Enter(Some(product.id.clone())));
+    (!portrait).then(|| drawn.left() - 28.0 * u)
 }
 
 /// A picture as egui knows it.

@@ -232,6 +232,16 @@ impl ProductMaterial {
         self
     }
 
+    /// Which form of the shader draws it.
+    pub fn form(&self) -> u32 {
+        let blended = match self.alpha {
+            Alpha::Opaque => 0,
+            Alpha::Mask(_) => 1,
+            Alpha::Blend => 2,
+        };
+        self.bits | blended << 24 | u32::from(self.transmits) << 26
+    }
+
     /// Puts it under another light.
     pub fn light_by(&mut self, lighting: &Lighting) {
         self.light = lighting.map.clone();

@@ -725,7 +725,7 @@ fn change_stands(
     mut assets: stand::Stores,
 ) {
     let showroom = &mut *showroom;
-    let at_once = !may.is_some_and(|may| may.0) || view.reduced_motion;
+    let at_once = !may.as_ref().is_some_and(|may| may.0) || view.reduced_motion;
     let gone_for_good = !view.showroom && showroom.share == 0.0;
     let delta = if at_once {
         1.0
@@ -735,7 +735,10 @@ fn change_stands(
     let wanted = showroom.wanted.clone();
     showroom.stands.retain_mut(|stand| {
         if wanted.contains(&stand.prepared.product.id) && !gone_for_good {
-            stand.share = (stand.share + delta).min(1.0);
+            // Its poster stays until all of it has been drawn.
+            if stand.spawned.is_ready() {
+                stand.share = (stand.share + delta).min(1.0);
+            }
             return true;
         }
         stand.share -= delta;
@@ -761,7 +764,14 @@ fn change_stands(
     };
     if all_there && clear && !showroom.arrived.is_empty() {
         for prepared in std::mem::take(&mut showroom.arrived) {
-            let spawned = stand::spawn(&mut commands, &mut assets, &prepared, &lighting, richness(&view));
+            let spawned = stand::spawn(
+                &mut commands,
+                &mut assets,
+                &prepared,
+                &lighting,
+                richness(&view),
+                !may.as_ref().is_some_and(|may| may.0),
+            );
             showroom.stands.push(Stand {
                 prepared,
                 spawned,

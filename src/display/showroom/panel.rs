@@ -295,11 +295,14 @@ pub fn wrap(pen: &Pen, text: &str, type_size: f32, face: Face, width: f32) -> Ve
         }
         line.push_str(std::mem::take(word).as_str());
     };
-    for letter in text.chars() {
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
         word.push(letter);
-        // What ends a sentence stays with it.
-        let wide = u32::from(letter) >= 0x2e80 && !"，。、；：！？）》”".contains(letter);
-        if letter == ' ' || wide {
+        // What ends a clause stays with what it ends.
+        let ends = letters
+            .peek()
+            .is_some_and(|next| "，。、；：！？）》”".contains(*next));
+        if letter == ' ' || (u32::from(letter) >= 0x2e80 && !ends) {
             flush(&mut line, &mut word);
         }
     }
@@ -618,7 +621,11 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut 
         pen.painter
             .add(Shape::convex_polygon(points, pen.tint(colour::INK), Stroke::NONE));
     }
-    let name = pen.fit(&animation.name, size::SMALL, Face::Text, width * 0.42);
+    let called = room
+        .product()
+        .and_then(|product| product.manifest.animations.get(&animation.name));
+    let name = called.map_or(animation.name.as_str(), |names| scene.lang().pick(names));
+    let name = pen.fit(name, size::SMALL, Face::Text, width * 0.42);
     let text = pen.text(
         pos2(row.right(), middle + 5.0 * u),
         Align::Max,
@@ -744,6 +751,7 @@ fn draw_points(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Presse
         return;
     };
     let u = scene.pen.u;
+    let pointer = scene.pen.painter.ctx().pointer_hover_pos();
     for (at, (hotspot, seen)) in stand
         .prepared
         .product
@@ -781,7 +789,10 @@ fn draw_points(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Presse
         let touch = Rect::from_center_size(middle, vec2(TOUCH, TOUCH) * u);
         let next = if chosen { None } else { Some(at) };
         press.tap(touch, showroom_command(ShowroomCommand::Point(next)));
-        if chosen {
+        // Its name comes with the pointer; a finger opens it at once.
+        let near = pointer.map_or(0.0, |pointer| 1.8 - pointer.distance(middle) / (34.0 * u));
+        let pen = pen.faded(near.clamp(0.0, 1.0));
+        if chosen || pen.opacity < 0.02 {
             continue;
         }
         let name = scene.lang().pick(&hotspot.name);

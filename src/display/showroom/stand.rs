@@ -1,6 +1,6 @@
 //! What stands in the showroom: the camera, the ground, the products' nodes, and the light on them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bevy::anti_alias::fxaa::Fxaa;
@@ -60,13 +60,27 @@ pub struct Spawned {
     pub shadow_surface: Handle<GroundMaterial>,
     /// The variant that the parts are in.
     shown: Option<usize>,
+    /// Parts that aren't drawn yet, and by which form of shader they will be: a form that is new takes a driver a while, so
+    /// that each gets frames of its own, before the product is seen.
+    waiting: Vec<(Entity, Form)>,
 }
+
+/// What decides which shader draws a part: the surface, and what the mesh holds.
+type Form = (u32, [bool; 6]);
+
+/// Frames from one new form of shader to the next.
+const FORM_FRAMES: u32 = 3;
 
 impl Spawned {
     /// Takes it all away.
     pub fn despawn(&self, commands: &mut Commands) {
         commands.entity(self.root).despawn();
         commands.entity(self.ground).despawn();
+    }
+
+    /// Every part of it has been drawn.
+    pub fn is_ready(&self) -> bool {
+        self.waiting.is_empty()
     }
 }
 
@@ -85,6 +99,7 @@ pub fn spawn(
     prepared: &Arc<Prepared>,
     lighting: &Lighting,
     richness: Richness,
+    at_once: bool,
 ) -> Spawned {
     let model = &prepared.model;
     let layer = RenderLayers::layer(SHOWROOM_LAYER);
@@ -119,6 +134,7 @@ pub fn spawn(
             [any_plain.then(|| make(false)), any_open.then(|| make(true))]
         })
         .collect();
+    let mut waiting = Vec::new();
     let root = commands
         .spawn((Transform::default(), Visibility::Hidden, layer.clone()))
         .id();
@@ -180,7 +196,13 @@ pub fn spawn(
             ) else {
                 continue;
             };
+            let form = stores.surfaces.get(&surface).map_or(0, ProductMaterial::form);
             let mut drawn = commands.spawn((
+                if at_once {
+                    Visibility::Inherited
+                } else {
+                    Visibility::Hidden
+                },
                 Mesh3d(handle.clone()),
                 MeshMaterial3d(surface),
                 Transform::default(),
@@ -199,6 +221,18 @@ pub fn spawn(
                 drawn.insert(MeshMorphWeights::Reference(*entity));
             }
             parts.push((drawn.id(), at, mesh_at, part));
+            if !at_once {
+                let [uv_a, uv_b] = &primitive.uvs;
+                let holds = [
+                    !uv_a.is_empty(),
+                    !uv_b.is_empty(),
+                    !primitive.tangents.is_empty(),
+                    !primitive.colours.is_empty() || !primitive.occlusion.is_empty(),
+                    !primitive.joints.is_empty(),
+                    !primitive.morphs.is_empty(),
+                ];
+                waiting.push((drawn.id(), (form, holds)));
+            }
         }
     }
     let shadow = stores.images.add(shadow_map(&prepared.contact));
@@ -239,6 +273,7 @@ pub fn spawn(
         ground_surface,
         shadow_surface,
         shown: None,
+        waiting,
     }
 }
 
@@ -494,6 +529,29 @@ pub fn posed(model: &Model, showroom: &Showroom, first: bool) -> (Vec<Trs>, Vec<
     (local, weights)
 }
 
+/// Lets parts be drawn that wait for it: those of a form that was drawn before at once, a new form every few frames.
+fn show_parts(
+    mut showroom: ResMut<Showroom>,
+    mut visibilities: Query<&mut Visibility>,
+    mut known: Local<HashSet<Form>>,
+    mut frame: Local<u32>,
+) {
+    *frame = frame.wrapping_add(1);
+    let mut another = frame.is_multiple_of(FORM_FRAMES);
+    for stand in &mut showroom.bypass_change_detection().stands {
+        stand.spawned.waiting.retain(|(part, form)| {
+            let draw = known.contains(form) || std::mem::take(&mut another);
+            if draw {
+                known.insert(*form);
+                if let Ok(mut visibility) = visibilities.get_mut(*part) {
+                    *visibility = Visibility::Inherited;
+                }
+            }
+            !draw
+        });
+    }
+}
+
 /// Nodes, surfaces and ground follow the showroom.
 fn move_products(
     ar: Res<Ar>,
@@ -539,7 +597,8 @@ fn move_products(
         }
         for entity in [stand.spawned.root, stand.spawned.ground] {
             if let Ok(mut visibility) = visibilities.get_mut(entity) {
-                visibility.set_if_neq(if stand.share > 0.0 && in_sight {
+                let drawn = stand.share > 0.0 || !stand.spawned.waiting.is_empty();
+                visibility.set_if_neq(if drawn && in_sight {
                     Visibility::Inherited
                 } else {
                     Visibility::Hidden
@@ -649,7 +708,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(Startup, spawn_cameras)
         .add_systems(
             Update,
-            (light_products, move_products, aim_cameras)
+            (light_products, show_parts, move_products, aim_cameras)
                 .chain()
                 .after(DisplaySystems::Follow),
         );

@@ -21,6 +21,7 @@ use bevy::log::{Level, LogPlugin};
 use bevy::prelude::*;
 use bevy::render::error_handler::{ErrorType, RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
+use bevy::render::render_asset::RenderAssetBytesPerFrame;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::render::{RenderApp, RenderPlugin};
@@ -41,6 +42,9 @@ use crate::wire::{Level as NoticeLevel, Names, Notice};
 
 /// Where Bevy keeps its blit among its embedded assets.
 const BLIT: &str = "bevy_core_pipeline/blit/blit.wgsl";
+
+/// Most bytes of meshes and textures that go to the GPU in a frame: a texture of 1024 pixels with its smaller copies.
+const UPLOAD_BYTES: usize = 6 << 20;
 
 /// Exit status that asks a supervisor to start the display again: the GPU was lost.
 pub const EXIT_RESTART: u8 = 75;
@@ -201,6 +205,10 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         .insert_resource(setup.ar.clone())
         .insert_resource(keep::MayKeep(matches!(setup.output, Output::Window { .. })))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
+    if matches!(setup.output, Output::Window { .. }) {
+        // A product's textures come over several frames, so that none of them is long.
+        app.insert_resource(RenderAssetBytesPerFrame::new(UPLOAD_BYTES));
+    }
     if let Output::Picture { size } = setup.output {
         let image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
         let handle = app.world_mut().resource_mut::<Assets<Image>>().add(image);
