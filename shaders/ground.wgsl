@@ -28,8 +28,8 @@ fn fragment(in: VertexOutput) -> @location(0) vec4<f32> {
     let square = own / params.shadow.z * 0.5 + 0.5;
     let inside = step(0.0, min(min(square.x, square.y), min(1.0 - square.x, 1.0 - square.y)));
     let dark = textureSampleLevel(shadow_texture, shadow_sampler, square, 0.0).r * inside * params.rim.w;
-    // It reaches half as far again as the rim.
-    let reach = radius / max(params.rim.x * 1.55, 1e-3);
+    // It ends a little beyond the rim.
+    let reach = radius / max(params.rim.x * 1.38, 1e-3);
     let fall = max(1.0 - reach * reach, 0.0);
     // The picture ends below and at its sides; the light ends before.
     let down = (in.position.y - view.viewport.y) / view.viewport.w;

@@ -25,8 +25,10 @@ const CRATES = {
 };
 const controller = (name) => `${modules}/@webxr-input-profiles/assets/dist/profiles/${name}.glb`;
 const kiss = (name) => `${out}/kiss3d-0.47.0/examples/media/gltf/${name}.glb`;
+const pmndrs = (name) => `${out}/pmndrs-${name}.glb`;
 const easy = (name) => `${out}/easy-gltf-1.1.5/tests/${name}`;
-// What each is here for;
+// What each is here for. One with `known` looks wrong, and why is known: it is measured and said, and fails when it looks right
+// again, so that it doesn't stay here.
 const MODELS = [
   { id: 'fox', from: 'kiss3d', file: kiss('Fox'), what: 'a skin in the middle of a step, no indices', animation: 'Walk', at: 0.35, azimuth: 60 },
   { id: 'morph-cube', from: 'kiss3d', file: kiss('AnimatedMorphCube'), what: 'morph targets in motion', animation: 'Square', at: 1.0 },
@@ -47,6 +49,9 @@ const MODELS = [
   { id: 'pico', from: 'webxr', file: controller('pico-4u/left'), what: 'specular, index of refraction', elevation: 35 },
   { id: 'ink', from: 'webxr', file: controller('logitech-mx-ink/none'), what: 'a pen', elevation: 35 },
   { id: 'fox-draco', from: 'kiss3d', file: kiss('Fox'), make: 'draco', refused: 'KHR_draco_mesh_compression', what: 'Draco: refused, then converted', animation: 'Walk', at: 0.35, azimuth: 60 },
+  { id: 'suzi', from: 'pmndrs', file: pmndrs('suzi'), refused: 'KHR_draco_mesh_compression', what: 'Draco as published: refused, then converted' },
+  { id: 'logo', from: 'pmndrs', file: pmndrs('pmndrs'), refused: 'KHR_draco_mesh_compression', what: 'Draco as published: refused, then converted' },
+  { id: 'bunny', from: 'pmndrs', file: pmndrs('bunny'), refused: 'KHR_draco_mesh_compression', what: 'Draco as published; blended and double-sided', known: 'blended surfaces that are double-sided aren’t drawn from back to front' },
   { id: 'reverb-meshopt', from: 'webxr', file: controller('hp-mixed-reality/left'), make: 'meshopt', refused: 'EXT_meshopt_compression', what: 'meshopt: refused, then converted', elevation: 35 },
   { id: 'reverb-quantized', from: 'webxr', file: controller('hp-mixed-reality/left'), make: 'quantize', what: 'KHR_mesh_quantization', elevation: 35 },
   { id: 'reverb-webp', from: 'webxr', file: controller('hp-mixed-reality/left'), make: 'webp', what: 'EXT_texture_webp', elevation: 35 },
@@ -69,11 +74,19 @@ async function crates() {
   }
 }
 
+// This package has its models as text in modules.
+function texts() {
+  for (const name of ['bunny', 'pmndrs', 'suzi']) {
+    const text = readFileSync(`${modules}/@pmndrs/assets/models/${name}.glb.js`, 'utf8');
+    writeFileSync(pmndrs(name), Buffer.from(text.match(/base64,([A-Za-z0-9+/=]+)/)[1], 'base64'));
+  }
+}
+
 const transform = (...args) =>
   execFileSync(join(modules, '.bin/gltf-transform'), args, { stdio: ['ignore', 'ignore', 'pipe'] });
 
 function serve() {
-  const kinds = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.glb': 'model/gltf-binary', '.png': 'image/png' };
+  const kinds = { '.html': 'text/html', '.js': 'text/javascript', '.json': 'application/json', '.glb': 'model/gltf-binary', '.png': 'image/png', '.wasm': 'application/wasm' };
   const server = createServer((request, response) => {
     try {
       const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
@@ -203,6 +216,7 @@ function sheet(pairs) {
 
 mkdirSync(out, { recursive: true });
 await crates();
+texts();
 const hdr = join(out, 'studio.hdr');
 const made = run(['product', 'studio', 'studio', '-o', hdr]);
 if (!made.ok) throw new Error(made.err);
@@ -224,6 +238,7 @@ const wanted = process.argv.slice(2);
 const rows = [];
 const pairs = [];
 let wrong = 0;
+let known = 0;
 for (const model of MODELS.filter(({ id }) => wanted.length === 0 || wanted.some((word) => id.includes(word)))) {
   let file = model.file;
   if (model.make) {
@@ -272,15 +287,16 @@ for (const model of MODELS.filter(({ id }) => wanted.length === 0 || wanted.some
   pairs.push(pair);
   const found = alike(...pair);
   const good = found.iou >= LEAST.iou && found.ssim >= LEAST.ssim && found.delta <= MOST.delta;
-  if (!good) wrong++;
+  if (good === Boolean(model.known)) wrong++;
+  if (!good && model.known) known++;
   const figures = [found.iou.toFixed(4), found.ssim.toFixed(3), found.delta.toFixed(1)];
   rows.push([model.id, model.from, model.what, ...figures]);
-  console.log(`${good ? 'ok  ' : 'BAD '} ${model.id.padEnd(18)} IoU ${figures[0]}  SSIM ${figures[1]}  ΔE ${figures[2]}`);
+  console.log(`${good ? 'ok   ' : model.known ? 'KNOWN' : 'BAD  '} ${model.id.padEnd(18)} IoU ${figures[0]}  SSIM ${figures[1]}  ΔE ${figures[2]}${model.known ? (good ? '  (listed as known to be wrong, and is right)' : `  (${model.known})`) : ''}`);
 }
 await browser.close();
 server.close();
 sheet(pairs);
 const table = [['model', 'from', 'what', 'IoU', 'SSIM', 'ΔE'], ['---', '---', '---', '---:', '---:', '---:'], ...rows];
 writeFileSync(join(out, 'table.md'), table.map((row) => `| ${row.join(' | ')} |\n`).join(''));
-console.log(wrong === 0 ? `${rows.length} models, all alike` : `${wrong} of ${rows.length} differ`);
+console.log(`${rows.length - wrong - known} of ${rows.length} models alike, ${known} known to differ, ${wrong} wrong`);
 process.exit(wrong === 0 ? 0 : 1);

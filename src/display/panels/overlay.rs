@@ -135,7 +135,7 @@ fn help(scene: &Scene) {
     let u = pen.u;
     let whole = scene.frame.whole;
     pen.painter
-        .rect_filled(whole, 0.0, pen.tint(colour::ROOM).gamma_multiply(0.9));
+        .rect_filled(whole, 0.0, pen.tint(colour::ROOM).gamma_multiply(0.94));
     let narrow = whole.width() < 900.0 * u;
     let gap = 72.0 * u;
     let column = ((whole.width() - 2.0 * size::MARGIN * u - gap) * 0.5).min(430.0 * u);
