@@ -13,5 +13,5 @@ shot --at 00:00:30 --size 1080x1920 --lang zh -o "$out/portrait-zh.jpg"
 for id in earbuds bottle speaker perfume shoe chair; do
     shot --at 15:19:13 --scene "showroom:$id" --quality high --size 1920x1080 -o "$out/room-$id.jpg"
 done
-shot --at 15:19:13 --scene showroom:chair --ar synthetic --quality high --size 1920x1080 -o "$out/room-ar.jpg"
+shot --at 15:19:13 --scene showroom:shoe --ar synthetic --quality high --size 1920x1080 -o "$out/room-ar.jpg"
 shot --at 15:19:13 --scene showroom:earbuds --quality high --size 3840x860 --lang zh -o "$out/room-wall-zh.jpg"

@@ -93,11 +93,15 @@ fn irradiance(direction: vec3<f32>) -> vec3<f32> {
     return max(sum, vec3<f32>(0.0)) * params.light.rgb;
 }
 
+// Where the table of what surfaces give back has a roughness and an angle: from the middle of its first place to that of its
+// last.
+fn table_at(roughness: f32, facing: f32) -> vec2<f32> {
+    return vec2<f32>(sqrt(facing), roughness) * (31.0 / 32.0) + 0.5 / 32.0;
+}
+
 // The share of an even light that a rough mirror gives back: a factor of f0, and what comes on top.
 fn mirror_share(roughness: f32, facing: f32) -> vec2<f32> {
-    // From the middle of the table's first place to that of its last.
-    let at = vec2<f32>(sqrt(facing), roughness) * (31.0 / 32.0) + 0.5 / 32.0;
-    return textureSampleLevel(albedo_texture, light_sampler, at, 0.0).rg;
+    return textureSampleLevel(albedo_texture, light_sampler, table_at(roughness, facing), 0.0).rg;
 }
 
 // Khronos PBR Neutral: colours of a product stay what they are, only what is too bright is compressed.
@@ -227,7 +231,7 @@ fn fragment(in: VertexOutput, @builtin(front_facing) front: bool) -> @location(0
     var gloss = mirrored * radiance(lobe, roughness) * seen;
 
 #ifdef SHEEN
-    let velvet = pow(1.0 - facing, mix(4.0, 1.6, params.coat.z)) * mix(0.9, 0.55, params.coat.z) + 0.04;
+    let velvet = textureSampleLevel(albedo_texture, light_sampler, table_at(max(params.coat.z, 0.07), facing), 0.0).b;
     let sheen = params.sheen.rgb * velvet;
     let under = 1.0 - max(sheen.r, max(sheen.g, sheen.b));
     diffuse = diffuse * under + sheen * around * bounced;

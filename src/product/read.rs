@@ -101,7 +101,9 @@ fn remedy(extension: &str, path: &Path) -> String {
         "KHR_draco_mesh_compression" | "EXT_meshopt_compression" | "KHR_meshopt_compression" => {
             format!("npx @gltf-transform/cli copy {from} {stem}-plain.glb")
         }
-        "KHR_texture_basisu" => format!("npx @gltf-transform/cli ktxdecompress {from} {stem}-plain.glb"),
+        "KHR_texture_basisu" => format!(
+            "npx @gltf-transform/cli ktxdecompress {from} {stem}-plain.glb (with the program ktx of KTX-Software 4.4 or newer installed)"
+        ),
         "KHR_materials_pbrSpecularGlossiness" => {
             format!("npx @gltf-transform/cli metalrough {from} {stem}-plain.glb")
         }
@@ -147,6 +149,37 @@ pub fn read_bytes(path: &Path, bytes: &[u8]) -> Result<Model, ModelError> {
             problem: "its structure contradicts itself; check it with gltf-validator".to_owned(),
         })
     })
+}
+
+/// Surfaces that are seen from both sides and blended, and hide all the same whatever is behind them: drawn as what they
+/// are, their far walls stay behind the near ones.
+fn make_opaque(model: &mut Model) {
+    let mut clear = vec![false; model.materials.len()];
+    for primitive in model.meshes.iter().flat_map(|mesh| &mesh.primitives) {
+        if primitive.colours.iter().any(|colour| colour.w < 1.0) {
+            let variants = primitive.variants.iter().map(|mapping| mapping.material);
+            for at in variants.chain([primitive.material]) {
+                if let Some(clear) = clear.get_mut(at) {
+                    *clear = true;
+                }
+            }
+        }
+    }
+    for (material, clear) in model.materials.iter_mut().zip(clear) {
+        let picture = material
+            .base_texture
+            .and_then(|texture| model.pictures.get(texture.picture));
+        let covers =
+            picture.is_none_or(|picture| picture.rgba.chunks_exact(4).all(|pixel| pixel.ends_with(&[255])));
+        if material.double_sided
+            && material.alpha == Alpha::Blend
+            && material.base.w >= 1.0
+            && !clear
+            && covers
+        {
+            material.alpha = Alpha::Opaque;
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -218,6 +251,7 @@ impl<'a> Reader<'a> {
             None => return Err(Self::format(path, "asset.version is missing")),
         }
         Self::check_extensions(path, &raw)?;
+        Self::check_uv_sets(path, &raw)?;
         // Required extensions are checked above; the library doesn't know all of ours.
         if let Some(root) = raw.as_object_mut() {
             root.remove("extensionsRequired");
@@ -225,8 +259,16 @@ impl<'a> Reader<'a> {
         if let Some(textures) = raw.get_mut("textures").and_then(Value::as_array_mut) {
             for texture in textures {
                 let webp = member(texture, &["extensions", "EXT_texture_webp", "source"]).cloned();
+                let basis = member(texture, &["extensions", "KHR_texture_basisu", "source"]).is_some();
                 if let (Some(source), Some(texture)) = (webp, texture.as_object_mut()) {
                     texture.insert("source".to_owned(), source);
+                } else if basis && texture.get("source").is_none() {
+                    // Nothing stands in for it.
+                    return Err(ModelError::Extension {
+                        path: path.to_owned(),
+                        extension: "KHR_texture_basisu".to_owned(),
+                        remedy: remedy("KHR_texture_basisu", path),
+                    });
                 }
             }
         }
@@ -255,6 +297,38 @@ impl<'a> Reader<'a> {
                     extension: name.to_owned(),
                     remedy: remedy(name, path),
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Textures are laid on by one of two sets of coordinates.
+    fn check_uv_sets(path: &Path, raw: &Value) -> Result<(), ModelError> {
+        const SLOTS: [&[&str]; 5] = [
+            &["pbrMetallicRoughness", "baseColorTexture"],
+            &["pbrMetallicRoughness", "metallicRoughnessTexture"],
+            &["normalTexture"],
+            &["occlusionTexture"],
+            &["emissiveTexture"],
+        ];
+        let materials = raw.get("materials").and_then(Value::as_array);
+        for (at, material) in materials.into_iter().flatten().enumerate() {
+            for slot in SLOTS {
+                let Some(info) = member(material, slot) else {
+                    continue;
+                };
+                let moved = member(info, &["extensions", "KHR_texture_transform", "texCoord"]);
+                let set = moved.or_else(|| info.get("texCoord")).and_then(Value::as_u64);
+                if let Some(set) = set.filter(|set| *set > 1) {
+                    let name = material.get("name").and_then(Value::as_str).unwrap_or_default();
+                    return Err(ModelError::Content {
+                        path: path.to_owned(),
+                        place: format!("materials[{at}] ({name}).{}", slot.join(".")),
+                        problem: format!(
+                            "uses TEXCOORD_{set}; 0 and 1 are read: give the mesh two sets of coordinates"
+                        ),
+                    });
+                }
             }
         }
         Ok(())
@@ -411,6 +485,7 @@ impl<'a> Reader<'a> {
                 format!("shows {shown} triangles; at most {MAX_TRIANGLES} are taken"),
             ));
         }
+        make_opaque(&mut model);
         model.bounds = model.bounds_of(&model.rest());
         let size = model.bounds.size();
         if !(size.is_finite() && size.max_element() > 1e-6 && size.max_element() < 1e6) {
@@ -431,6 +506,19 @@ impl<'a> Reader<'a> {
             .filter(|name| !KNOWN.contains(name))
             .map(|name| format!("{name} is used and not drawn"))
             .collect();
+        // Of these extensions the factors are read.
+        let materials = self.raw.get("materials").and_then(Value::as_array);
+        for (at, material) in materials.into_iter().flatten().enumerate() {
+            let extensions = material.get("extensions").and_then(Value::as_object);
+            let members = extensions.into_iter().flatten();
+            for (extension, key) in members.filter_map(|(name, value)| {
+                let key = value.as_object()?.keys().find(|key| key.ends_with("Texture"))?;
+                KNOWN.contains(&name.as_str()).then_some((name, key))
+            }) {
+                let name = material.get("name").and_then(Value::as_str).unwrap_or_default();
+                remarks.push(format!("materials[{at}] ({name}): {extension}.{key} isn't drawn"));
+            }
+        }
         if self.document.cameras().len() > 0 {
             remarks.push("its cameras are passed over: the showroom has its own".to_owned());
         }

@@ -56,7 +56,7 @@ fn a_good_triangle_is_read() {
 #[test]
 fn what_is_wrong_is_named_and_nothing_panics() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change); 18] = [
+    let cases: [(&str, Change); 20] = [
         ("reached twice", |v| {
             v["nodes"] =
                 json!([{"name": "Plate", "mesh": 0, "children": [1]}, {"name": "Loop", "children": [1]}]);
@@ -93,6 +93,13 @@ fn what_is_wrong_is_named_and_nothing_panics() {
             v["extensionsRequired"] = json!(["KHR_texture_basisu"])
         }),
         ("asset.version", |v| v["asset"] = json!({"version": "1.0"})),
+        (
+            "uses TEXCOORD_3; 0 and 1 are read",
+            |v| v["materials"] = json!([{"name": "Cloth", "normalTexture": {"index": 0, "texCoord": 3}}]),
+        ),
+        ("ktxdecompress", |v| {
+            v["textures"] = json!([{"extensions": {"KHR_texture_basisu": {"source": 0}}}])
+        }),
         ("names something by a number", |v| {
             v["nodes"][0]["mesh"] = json!(7)
         }),

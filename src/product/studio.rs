@@ -197,8 +197,8 @@ pub struct Studio {
     pub harmonics: [Vec3; 9],
     /// Radiance for each roughness level, row by row from the top, RGB.
     pub levels: Vec<Vec<Vec3>>,
-    /// [`albedo`] in [`ALBEDO`]² places: along a row by the root of `facing`, row by row by roughness, both from 0 to 1.
-    pub albedo: Vec<Vec2>,
+    /// [`albedo`] and [`sheen_albedo`] in [`ALBEDO`]² places: along a row by the root of `facing`, row by row by roughness, both from 0 to 1.
+    pub albedo: Vec<Vec3>,
 }
 
 /// A colour as three mantissas and the exponent that they share.
@@ -258,6 +258,29 @@ pub fn albedo(roughness: f32, facing: f32) -> Vec2 {
     sum / COUNT as f32
 }
 
+/// How much light the fibres of a cloth give back that is lit evenly from all around and seen at an angle whose cosine is
+/// `facing` (Charlie's fibres, Neubelt's shadowing, as `KHR_materials_sheen` has them).
+pub fn sheen_albedo(roughness: f32, facing: f32) -> f32 {
+    const COUNT: u32 = 512;
+    let facing = facing.max(0.01);
+    let sharp = 1.0 / (roughness * roughness).max(0.005);
+    let eye = Vec3::new((1.0 - facing * facing).max(0.0).sqrt(), 0.0, facing);
+    let sum: f32 = (0..COUNT)
+        .map(|at| {
+            let random = spread(at, COUNT);
+            let (sin, cos) = (random.x * std::f32::consts::TAU).sin_cos();
+            let rise = random.y;
+            let flat = (1.0 - rise * rise).max(0.0).sqrt();
+            let towards = Vec3::new(cos * flat, sin * flat, rise);
+            let half = (towards + eye).normalize_or(Vec3::Z);
+            let slant = (1.0 - half.z * half.z).max(0.0).sqrt();
+            let fibres = (2.0 + sharp) * slant.powf(sharp) / std::f32::consts::TAU;
+            fibres * rise / (4.0 * (rise + facing - rise * facing)).max(1e-4)
+        })
+        .sum();
+    (sum / COUNT as f32 * std::f32::consts::TAU).min(1.0)
+}
+
 /// Light that a surface of some roughness mirrors when seen straight on.
 fn mirrored(lights: &Lights, normal: Vec3, roughness: f32, count: u32) -> Vec3 {
     let alpha = roughness * roughness;
@@ -305,7 +328,10 @@ impl Studio {
         }
         let place = |at: usize| at as f32 / (ALBEDO - 1) as f32;
         let albedo = (0..ALBEDO * ALBEDO)
-            .map(|at| albedo(place(at / ALBEDO), place(at % ALBEDO).powi(2)))
+            .map(|at| {
+                let (roughness, facing) = (place(at / ALBEDO), place(at % ALBEDO).powi(2));
+                albedo(roughness, facing).extend(sheen_albedo(roughness, facing))
+            })
             .collect();
         Self {
             harmonics: harmonics(lights),
@@ -412,6 +438,9 @@ mod tests {
         // Rough: Heitz (2014) gives about 0.3 for one bounce straight on at alpha 1.
         let rough = albedo(1.0, 1.0);
         assert!((0.25..0.40).contains(&(rough.x + rough.y)), "{rough}");
+        // A cloth's edge is brighter than its middle, and never brighter than what lights it.
+        assert!(sheen_albedo(0.4, 0.1) > 3.0 * sheen_albedo(0.4, 1.0));
+        assert!((0.2..=1.0).contains(&sheen_albedo(1.0, 0.05)));
         for (roughness, facing) in [(0.2, 0.1), (0.5, 0.5), (0.8, 0.9), (1.0, 0.05)] {
             let back = albedo(roughness, facing);
             assert!(back.min_element() >= 0.0 && back.x + back.y <= 1.01, "{back}");

@@ -444,7 +444,7 @@ pub fn albedo_map(studio: &crate::product::studio::Studio) -> Image {
     let data = studio
         .albedo
         .iter()
-        .flat_map(|share| share.to_array())
+        .flat_map(|share| share.extend(0.0).to_array())
         .flat_map(|value| half::f16::from_f32(value).to_le_bytes())
         .collect();
     let size = Extent3d {
@@ -456,7 +456,7 @@ pub fn albedo_map(studio: &crate::product::studio::Studio) -> Image {
         size,
         TextureDimension::D2,
         data,
-        TextureFormat::Rg16Float,
+        TextureFormat::Rgba16Float,
         RenderAssetUsages::RENDER_WORLD,
     )
 }
