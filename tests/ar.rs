@@ -129,6 +129,36 @@ fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share).round() as usize]
 }
 
+/// Not a check: pictures to try `--ar images:DIR` on, as docs/ar.md says.
+#[test]
+#[ignore = "writes pictures into the folder that MERIDIAN_WALK names"]
+fn a_walk_round_the_sheet() {
+    let folder =
+        std::path::PathBuf::from(std::env::var("MERIDIAN_WALK").expect("MERIDIAN_WALK names a folder"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let count = 150;
+    parallel(count, |index| {
+        let way = index as f64 / count as f64 * std::f64::consts::TAU;
+        let pose = viewpoint(
+            0.85 + 0.2 * (2.0 * way).sin(),
+            (38.0 + 12.0 * way.cos()).to_radians(),
+            0.9 * way.sin(),
+            0.06 * (3.0 * way).sin(),
+            DVec2::new(0.08 * way.cos(), 0.05 * (2.0 * way).cos()),
+        );
+        let (_, look) = draw(index);
+        let picture = grey(sheet::fine(), &lens(), &pose, &look);
+        jpeg(&folder.join(format!("{index:03}.jpg")), &picture, 1280, 720);
+    });
+    let lens = lens();
+    let [k1, k2, p1, p2, k3] = lens.distortion;
+    let text = format!(
+        "width = 1280\nheight = 720\nfx = {:.1}\nfy = {:.1}\ncx = {}\ncy = {}\nk1 = {k1}\nk2 = {k2}\np1 = {p1}\np2 = {p2}\nk3 = {k3:.1}\n",
+        lens.fx, lens.fy, lens.cx, lens.cy
+    );
+    std::fs::write(folder.join("lens.toml"), text).unwrap();
+}
+
 #[test]
 fn three_hundred_poses_are_found_again() {
     let folder = tempfile::tempdir().unwrap();

@@ -214,7 +214,7 @@ pub enum Product {
         folders: Vec<PathBuf>,
     },
     /// Draw a product alone, on nothing, as a .png or .webp of any size, and say from where it is seen.
-    Render(Render),
+    Render(Box<Render>),
     /// Write a studio's light as an equirectangular Radiance .hdr, to light the same product in another program.
     Studio {
         /// studio, daylight or stage.

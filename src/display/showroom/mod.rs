@@ -949,6 +949,7 @@ pub fn plugin(app: &mut App) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use crate::product::manifest::Manifest;
     use crate::product::{Product, shelf};

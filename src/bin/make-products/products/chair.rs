@@ -353,7 +353,7 @@ fn five_star() -> (Mesh, Mesh, Mesh) {
                 } else {
                     0.94 + 0.06 * ((t - 0.86) / 0.14 * PI * 0.5).sin()
                 };
-                let x = 0.020 + 0.318 * s;
+                let x = 0.020 + 0.3178 * s;
                 let nose = if t < 0.86 {
                     1.0
                 } else {
@@ -422,7 +422,7 @@ fn five_star() -> (Mesh, Mesh, Mesh) {
     let spider = crate::kit::extrude(&rounded_rect(0.20, 0.17, 0.03), 0.010, 0.0015, 0.0015).uv_box();
     dark.merge(&spider.moved(0.0, 0.250, 0.0));
     for (x, z) in [(0.15, 0.13), (-0.15, 0.13), (0.15, -0.13), (-0.15, -0.13)] {
-        let y = if z > 0.0 { 0.318 } else { 0.300 };
+        let y = if z > 0.0 { 0.3178 } else { 0.300 };
         let rod = spline(
             &[
                 Vec3::new(x * 0.35, 0.257, z * 0.35),
