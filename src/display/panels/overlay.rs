@@ -59,7 +59,10 @@ const ROOM_KEYS: [(&str, &str); 20] = [
 
 /// Draws what is open.
 pub fn draw(scene: &Scene) {
-    hint(scene);
+    // It is about the globe.
+    if !scene.view.showroom {
+        hint(scene);
+    }
     stats(scene);
     if scene.view.help_open {
         help(scene);
