@@ -181,6 +181,19 @@ const FRONT: Camera = Camera {
 /// More points of interest than this can't be told apart on a screen.
 const MAX_HOTSPOTS: usize = 12;
 
+/// What is wrong with a file's text, in one line: a screen has no room for more.
+fn in_a_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().replace('\n', " ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+            format!("line {line}, column {column}: {message}")
+        }
+        None => message,
+    }
+}
+
 /// Red, green and blue of `#rrggbb`.
 pub fn colour(text: &str) -> Option<[u8; 3]> {
     let digits = text
@@ -208,7 +221,7 @@ impl Manifest {
     pub fn parse(path: &str, text: &str) -> Result<Self, ManifestError> {
         let file: File = toml::from_str(text).map_err(|error| ManifestError::Syntax {
             path: path.to_owned(),
-            problem: error.to_string().trim_end().to_owned(),
+            problem: in_a_line(text, &error),
         })?;
         let wrong = |key: &str, problem: String| ManifestError::Value {
             path: path.to_owned(),

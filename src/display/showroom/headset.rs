@@ -60,6 +60,15 @@ mod with {
     use crate::display::stage::tell;
     use crate::wire::Level;
 
+    /// The loader's file, as systems name it, and where it comes from.
+    const LOADER: &str = if cfg!(target_os = "windows") {
+        "openxr_loader.dll isn't there"
+    } else if cfg!(target_os = "macos") {
+        "libopenxr_loader.dylib isn't there"
+    } else {
+        "libopenxr_loader.so isn't there; Debian has it in libopenxr-dev"
+    };
+
     /// The runtime's and the headset's name, or why there is none. Nothing is kept of either.
     ///
     /// # Errors
@@ -69,7 +78,7 @@ mod with {
         // nothing of it is used after `entry` and what comes of it are dropped.
         #[allow(unsafe_code)]
         let entry = unsafe { openxr::Entry::load() }
-            .map_err(|error| format!("no OpenXR loader is installed ({error})"))?;
+            .map_err(|error| format!("no OpenXR loader is installed: {LOADER} ({error})"))?;
         let application = openxr::ApplicationInfo {
             application_name: "Meridian",
             ..Default::default()
