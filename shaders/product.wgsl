@@ -9,6 +9,8 @@
 
 // Roughness levels of a studio's map, less one.
 const LAST_LEVEL: f32 = 5.0;
+// Places of the table of what surfaces give back, each way.
+const ALBEDO: f32 = 32.0;
 
 struct Params {
     base: vec4<f32>,
@@ -96,7 +98,7 @@ fn irradiance(direction: vec3<f32>) -> vec3<f32> {
 // Where the table of what surfaces give back has a roughness and an angle: from the middle of its first place to that of its
 // last.
 fn table_at(roughness: f32, facing: f32) -> vec2<f32> {
-    return vec2<f32>(sqrt(facing), roughness) * (31.0 / 32.0) + 0.5 / 32.0;
+    return vec2<f32>(sqrt(facing), roughness) * ((ALBEDO - 1.0) / ALBEDO) + 0.5 / ALBEDO;
 }
 
 // The share of an even light that a rough mirror gives back: a factor of f0, and what comes on top.

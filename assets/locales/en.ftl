@@ -26,7 +26,7 @@ orders-unit = orders
 region-orders = Orders
 region-payments = Payments
 region-share = Share of the day
-region-best = Best seller
+region-best = Top in the showroom
 region-rank = Rank
 
 secs = { $n } s

@@ -26,7 +26,7 @@ orders-unit = 单
 region-orders = 订单数
 region-payments = 支付笔数
 region-share = 占全天成交
-region-best = 最畅销
+region-best = 展厅销冠
 region-rank = 排名
 
 secs = { $n } 秒

@@ -166,17 +166,13 @@ fn make_opaque(model: &mut Model) {
         }
     }
     for (material, clear) in model.materials.iter_mut().zip(clear) {
+        if clear || !material.double_sided || material.alpha != Alpha::Blend || material.base.w < 1.0 {
+            continue;
+        }
         let picture = material
             .base_texture
             .and_then(|texture| model.pictures.get(texture.picture));
-        let covers =
-            picture.is_none_or(|picture| picture.rgba.chunks_exact(4).all(|pixel| pixel.ends_with(&[255])));
-        if material.double_sided
-            && material.alpha == Alpha::Blend
-            && material.base.w >= 1.0
-            && !clear
-            && covers
-        {
+        if picture.is_none_or(|picture| picture.rgba.chunks_exact(4).all(|pixel| pixel.ends_with(&[255]))) {
             material.alpha = Alpha::Opaque;
         }
     }

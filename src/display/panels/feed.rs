@@ -116,9 +116,13 @@ fn line(scene: &Scene, right: f32) {
     let address_width = pen.width(&feed.address, size::SMALL, Face::Text);
     let text_left = left + 18.0 * u;
     let separator = "  ·  ";
-    // The address gives way first, then the end of the line.
-    let text = parts.join(separator);
+    // The address gives way first, then the line's last parts, each whole: a figure that is cut off is another figure.
     let room = right - text_left;
+    let mut text = parts.join(separator);
+    while parts.len() > 1 && pen.width(&text, size::SMALL, Face::Text) > room {
+        parts.pop();
+        text = parts.join(separator);
+    }
     let with_address = pen.width(&text, size::SMALL, Face::Text) + address_width + 40.0 * u <= room;
     let text = pen.fit(&text, size::SMALL, Face::Text, room);
     scene.small(pos2(text_left, y), Align::Min, &text, ink);

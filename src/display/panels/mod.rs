@@ -167,19 +167,16 @@ fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) -> Option<f32
     let name = scene.lang().pick(&product.manifest.name);
     let trend = sales::trend_text(scene, &trend);
     let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);
-    let portrait = scene.frame.shape == frame::Shape::Portrait;
-    let line = scene.frame.feed + size::SMALL * u * 0.36;
-    let y = if portrait { line - 30.0 * u } else { line };
+    let y = scene.frame.feed + size::SMALL * u * 0.36;
     let right = scene.frame.whole.right() - size::MARGIN * u;
-    let share = if portrait { 0.9 } else { 0.46 };
-    let text = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * share);
+    let text = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * 0.46);
     let at = pos2(right - 16.0 * u, y);
     let drawn = pen.text(at, Align::Max, &text, size::BODY, Face::Medium, colour::GOLD);
     let tip = pos2(right, y - size::BODY * u * 0.34);
     pen.chevron(tip, colour::GOLD);
     let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
     presses.tap(touch, Command::Enter(Some(product.id.clone())));
-    (!portrait).then(|| drawn.left() - 28.0 * u)
+    Some(drawn.left() - 28.0 * u)
 }
 
 /// A picture as egui knows it.

@@ -56,24 +56,13 @@ pub struct Exports {
 }
 
 /// An sRGB byte as light, 0 to 1.
-fn linear(byte: u8) -> f32 {
-    let value = f32::from(byte) / 255.0;
-    if value <= 0.040_45 {
-        value / 12.92
-    } else {
-        ((value + 0.055) / 1.055).powf(2.4)
-    }
+pub fn linear(byte: u8) -> f32 {
+    Srgba::gamma_function(f32::from(byte) / 255.0)
 }
 
 /// Light, 0 to 1, as an sRGB byte.
-fn curved(light: f32) -> u8 {
-    let light = light.clamp(0.0, 1.0);
-    let value = if light <= 0.003_130_8 {
-        light * 12.92
-    } else {
-        1.055 * light.powf(1.0 / 2.4) - 0.055
-    };
-    (value * 255.0 + 0.5) as u8
+pub fn curved(light: f32) -> u8 {
+    (Srgba::gamma_function_inverse(light.clamp(0.0, 1.0)) * 255.0 + 0.5) as u8
 }
 
 /// Light that was multiplied by its alpha, as files have it: not multiplied.

@@ -12,7 +12,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use crossbeam_channel::Receiver;
 
-use super::export::premultiply;
+use super::export::{curved, linear, premultiply};
 use crate::product::animate;
 use crate::product::bvh::Bvh;
 use crate::product::contact::{self, Contact};
@@ -295,24 +295,6 @@ fn mesh_of(primitive: &Primitive, mirrored: bool, bumpy: bool) -> Mesh {
     mesh
 }
 
-fn linear_of(byte: u8) -> f32 {
-    let value = f32::from(byte) / 255.0;
-    if value <= 0.040_45 {
-        value / 12.92
-    } else {
-        ((value + 0.055) / 1.055).powf(2.4)
-    }
-}
-
-fn srgb_of(value: f32) -> u8 {
-    let curved = if value <= 0.003_130_8 {
-        value * 12.92
-    } else {
-        1.055 * value.powf(1.0 / 2.4) - 0.055
-    };
-    (curved * 255.0 + 0.5) as u8
-}
-
 /// A picture at half its size: each pixel the mean of four, of light where it holds colours.
 fn halved(
     rgba: &[u8],
@@ -352,8 +334,8 @@ fn halved(
 
 fn image_of(picture: &Picture, key: PictureKey, sharp: bool) -> Image {
     let (mut width, mut height) = (picture.width as usize, picture.height as usize);
-    let light: [f32; 256] = std::array::from_fn(|byte| linear_of(byte as u8));
-    let dark: [u8; 4096] = std::array::from_fn(|at| srgb_of(at as f32 / 4095.0));
+    let light: [f32; 256] = std::array::from_fn(|byte| linear(byte as u8));
+    let dark: [u8; 4096] = std::array::from_fn(|at| curved(at as f32 / 4095.0));
     let mut data = picture.rgba.clone();
     let mut level = picture.rgba.clone();
     let mut levels = 1;

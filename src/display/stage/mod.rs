@@ -193,19 +193,17 @@ fn replace_blit(app: &mut App) {
 /// Puts a display together.
 pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     let mut app = App::new();
-    let headset = setup
-        .headset
-        .then(headset::probe)
-        .filter(|_| matches!(setup.output, Output::Window { .. }));
+    let in_window = matches!(setup.output, Output::Window { .. });
+    let headset = (setup.headset && in_window).then(headset::probe);
     let with_headset = matches!(headset, Some(Ok(_)));
     app.add_plugins(plugins(setup, adapter.backends, with_headset))
         .add_plugins(egui_plugin(setup.quality))
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
         .insert_resource(ProductFolders(setup.products.clone()))
         .insert_resource(setup.ar.clone())
-        .insert_resource(keep::MayKeep(matches!(setup.output, Output::Window { .. })))
+        .insert_resource(keep::MayKeep(in_window))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
-    if matches!(setup.output, Output::Window { .. }) {
+    if in_window {
         // A product's textures come over several frames, so that none of them is long.
         app.insert_resource(RenderAssetBytesPerFrame::new(UPLOAD_BYTES));
     }
@@ -249,7 +247,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         say_headset(&mut inbox, headset);
     }
     app.add_plugins(quality::Plugin {
-        govern: matches!(setup.output, Output::Window { .. }),
+        govern: in_window,
         trace: setup.trace.clone(),
     });
     // There are no lamps in this room, and clustering them on the GPU costs a frame's start.
