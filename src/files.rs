@@ -15,6 +15,25 @@ use std::sync::{Mutex, PoisonError};
 use directories::ProjectDirs;
 use rust_embed::RustEmbed;
 
+/// Writes a file that only its owner may read, whole or not at all.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write_private(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
 #[derive(RustEmbed)]
 #[folder = "assets/"]
 #[prefix = "assets/"]

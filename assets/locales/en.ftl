@@ -8,6 +8,7 @@ mode-delayed = DELAYED
 mode-held = HELD
 mode-replay = REPLAY
 mode-demo = DEMO
+mode-rehearsal = REHEARSAL
 
 orders-per-s = Orders per second
 payments-per-s = Payments per second

@@ -8,6 +8,7 @@ mode-delayed = 延时
 mode-held = 暂停更新
 mode-replay = 回放
 mode-demo = 演示
+mode-rehearsal = 彩排
 
 orders-per-s = 每秒下单
 payments-per-s = 每秒支付

@@ -7,8 +7,8 @@ use bevy::prelude::*;
 
 use crate::sales::{Catalogue, Channel, EventMs};
 use crate::wire::{
-    Body, Counts, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice, ProductCounts, ProductInfo,
-    Products, Rates, Reached, Snapshot, Tick, Totals, Trend, Warmth,
+    Body, Counts, Direct, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice, ProductCounts,
+    ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
 };
 
 /// The catalogue that region and place numbers refer to.
@@ -159,6 +159,8 @@ pub struct Ledger {
     pub reached: Vec<Reached>,
     /// By product number.
     pub products: Vec<ProductLedger>,
+    /// What the directors decided, if anything.
+    pub direct: Option<Direct>,
     /// Rises with every frame applied.
     pub revision: u64,
 }
@@ -249,6 +251,7 @@ impl Ledger {
                 self.apply_products(*products);
                 Applied::Nothing
             }
+            Body::Direct(direct) => self.take_direct(Some(direct)),
             Body::Unknown(_) => Applied::Nothing,
             Body::Bye(bye) => {
                 self.feed.problem = Some(bye.text);
@@ -281,7 +284,23 @@ impl Ledger {
             .flat_map(|hello| hello.products.iter().map(ProductLedger::new))
             .collect();
         self.apply_products(snapshot.products);
-        Applied::Snapshot(snapshot.warmth)
+        let scene = match self.take_direct(snapshot.direct) {
+            Applied::Scene(scene) => Some(scene),
+            _ => None,
+        };
+        Applied::Snapshot(snapshot.warmth, scene)
+    }
+
+    /// What the directors decided; a scene is gone to once.
+    fn take_direct(&mut self, direct: Option<Direct>) -> Applied {
+        let known = self.direct.as_ref().map_or(0, |direct| direct.scene_number);
+        self.direct = direct;
+        let asked = self.direct.iter().find(|direct| direct.scene_number > known);
+        match asked.and_then(|direct| direct.scene.as_deref()).map(str::parse) {
+            Some(Ok(scene)) => Applied::Scene(scene),
+            // A scene of tomorrow.
+            Some(Err(_)) | None => Applied::Nothing,
+        }
     }
 
     /// Rows of products that `hello` doesn't have are passed over.
@@ -443,14 +462,16 @@ impl Ledger {
 pub enum Applied {
     /// Nothing more.
     Nothing,
-    /// Everything anew: the places' warmth.
-    Snapshot(Warmth),
+    /// Everything anew: the places' warmth, and what the directors want to be seen.
+    Snapshot(Warmth, Option<Scene>),
     /// A tick: milestones passed in it.
     Tick(Vec<Reached>),
     /// Lights to draw.
     Lights(Lights),
     /// Something to tell people.
     Notice(Notice),
+    /// What the directors want to be seen.
+    Scene(Scene),
 }
 
 /// Lights came.

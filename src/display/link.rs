@@ -5,9 +5,12 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::DisplaySystems;
-use super::ledger::{Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived};
+use super::ledger::{
+    Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived, World as Regions,
+};
+use super::view::Command;
 use crate::link::{Link, LinkEvent};
-use crate::wire::{Body, Level, Names, Notice};
+use crate::wire::{Body, Level, Names, Notice, Scene};
 
 /// How many notices are kept.
 const NOTICES: usize = 20;
@@ -97,6 +100,16 @@ pub fn tell_of_files(mut inbox: ResMut<Inbox>) {
     }
 }
 
+/// Goes where the directors want every display to be.
+fn show(scene: Scene, regions: &Regions, commands_out: &mut MessageWriter<Command>) {
+    let region = match &scene {
+        Scene::Region(iso2) => regions.0.by_iso2(iso2),
+        Scene::Globe | Scene::Showroom(_) => None,
+    };
+    commands_out.write(Command::Show(scene));
+    commands_out.write_batch(region.map(Command::FlyTo));
+}
+
 /// Applies what waits in the inbox.
 pub fn drain_inbox(
     time: Res<Time<Real>>,
@@ -105,6 +118,8 @@ pub fn drain_inbox(
     mut lights_out: MessageWriter<LightsArrived>,
     mut warmth_out: MessageWriter<WarmthArrived>,
     mut milestones_out: MessageWriter<MilestoneReached>,
+    mut commands_out: MessageWriter<Command>,
+    regions: Res<Regions>,
 ) {
     let now_secs = time.elapsed_secs_f64();
     for (status, problem) in std::mem::take(&mut inbox.status) {
@@ -122,8 +137,14 @@ pub fn drain_inbox(
         }
         match ledger.apply(body) {
             Applied::Nothing => {}
-            Applied::Snapshot(warmth) => {
+            Applied::Snapshot(warmth, scene) => {
                 warmth_out.write(WarmthArrived(Arc::new(warmth)));
+                if let Some(scene) = scene {
+                    show(scene, &regions, &mut commands_out);
+                }
+            }
+            Applied::Scene(scene) => {
+                show(scene, &regions, &mut commands_out);
             }
             Applied::Tick(reached) => {
                 milestones_out.write_batch(reached.into_iter().map(MilestoneReached));

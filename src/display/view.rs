@@ -6,6 +6,7 @@ use super::DisplaySystems;
 use super::showroom::ShowroomCommand;
 use super::text::Lang;
 use crate::sales::{PlaceId, RegionId};
+use crate::wire::Scene;
 
 /// How much is spent on a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
@@ -160,6 +161,8 @@ pub enum Command {
     ToggleFullscreen,
     /// Step into the showroom, to a product by its id, or to the one that was looked at last.
     Enter(Option<String>),
+    /// What the directors want to be seen.
+    Show(Scene),
     /// What concerns the product in view.
     Showroom(ShowroomCommand),
     /// Write the picture on screen to a file.
@@ -216,6 +219,19 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                 } else {
                     view.selected = None;
                     view.tour = true;
+                }
+            }
+            Command::Show(scene) => {
+                view.help_open = false;
+                view.search = None;
+                match scene {
+                    Scene::Globe => {
+                        view.showroom = false;
+                        view.selected = None;
+                        view.tour = true;
+                    }
+                    Scene::Region(_) => view.showroom = false,
+                    Scene::Showroom(_) => {}
                 }
             }
             Command::ToggleFullscreen

@@ -24,8 +24,8 @@ use crate::sales::product::slug;
 use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind, MAX_PRODUCTS, RegionId};
 use crate::tally::{MARK_MS, MEAN_SECONDS, Mark, WINDOW_MINUTES};
 use crate::wire::{
-    Cell, Counts, Day, Hello, History, Level, Mode, Names, Notice, ProductCounts, ProductInfo, Reached,
-    RegionHistory, WARMTH_HALF_LIFE_MS,
+    Cell, Counts, DataClass, Day, Hello, History, Level, Mode, Names, Notice, ProductCounts, ProductInfo,
+    Reached, RegionHistory, WARMTH_HALF_LIFE_MS,
 };
 
 /// Unreadable rows that are listed one by one; the others are only counted.
@@ -463,6 +463,8 @@ impl OrdersSource {
             comparisons: Vec::new(),
             milestones_minor: milestones(report.gmv_minor, plan.mapping.currency.minor_per_unit()),
             products,
+            class: DataClass::Public,
+            key: None,
         };
         let notices = notices(&report, plan.mapping.currency);
         Ok(Self {

@@ -289,6 +289,7 @@ impl Publisher {
             reached: self.reached.clone(),
             warmth: self.warmth.levels(self.event_ms),
             products: self.products.everything(self.event_ms, &self.tally),
+            direct: None,
         }
     }
 

@@ -27,8 +27,8 @@ use crate::sales::category::MAX_CATEGORIES;
 use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind, RegionId};
 use crate::tally::{MARK_MS, MEAN_SECONDS, Mark, WINDOW_MINUTES};
 use crate::wire::{
-    Cell, Comparison, Counts, Day, Hello, History, Mode, Names, ProductCounts, Reached, RegionHistory,
-    Totals, VERSION, WARMTH_HALF_LIFE_MS, Warmth,
+    Cell, Comparison, Counts, DataClass, Day, Hello, History, Mode, Names, ProductCounts, Reached,
+    RegionHistory, Totals, VERSION, WARMTH_HALF_LIFE_MS, Warmth,
 };
 
 /// Shares change this often.
@@ -1393,6 +1393,8 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         comparisons,
         milestones_minor,
         products: Vec::new(),
+        class: DataClass::Public,
+        key: None,
     };
     let payment_minor: Vec<f64> = (0..blocks)
         .map(|block| {

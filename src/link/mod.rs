@@ -360,6 +360,7 @@ impl Follower {
         let subscribe = Subscribe {
             resume: self.sequencer.position(),
             lights_per_s: self.config.lights_per_s,
+            ..Subscribe::default()
         };
         let said = if binary {
             Message::Binary(encode_subscribe_bin(&subscribe).into())

@@ -1,15 +1,23 @@
 //! Frames to bytes and back: JSON for people, binary for displays. Nothing here panics on any input.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use prost::Message as _;
+use prost::encoding::{
+    DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
+};
 use serde::Deserialize;
 
 use super::frame::{
-    Arcs, Body, Bye, Cell, Comparison, Counts, Day, Frame, Heartbeat, Hello, History, Keyed, Level, Lights,
-    MAX_CURVE_POINTS, MAX_DETAILED_PRODUCTS, MAX_FRAME_BYTES, Mode, Names, Notice, Position, ProductCell,
-    ProductCounts, ProductCurve, ProductInfo, ProductRow, Products, Rates, Reached, RegionHistory, Snapshot,
-    Subscribe, Tick, Totals, Trend, Warmth,
+    Arcs, Body, Bye, Cell, Comparison, Compression, Counts, DataClass, Day, Direct, Frame, Heartbeat, Hello,
+    History, Keyed, Level, Lights, MAX_CURVE_POINTS, MAX_DETAILED_PRODUCTS, MAX_FRAME_BYTES, Mode, Names,
+    Notice, Position, ProductCell, ProductCounts, ProductCurve, ProductInfo, ProductRow, Products, Rates,
+    Reached, RegionHistory, Snapshot, Subscribe, Tick, Totals, Trend, Warmth,
 };
 use super::proto;
+use super::sign::{Place, PublicKey, Signature, SigningKey};
 use crate::insight::MAX_TRENDS;
 use crate::sales::{Currency, Kind, MAX_PRODUCTS};
 
@@ -71,6 +79,14 @@ pub enum CodecError {
         /// How many may be.
         limit: usize,
     },
+    /// A frame that the expected key didn't sign.
+    #[error("frame {seq} isn't signed by the gateway's key: {problem}")]
+    Signature {
+        /// The frame's number, as it says.
+        seq: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// A value outside its list.
     #[error("{field} is {value}, which means nothing in this version of the protocol")]
     Unknown {
@@ -107,7 +123,7 @@ pub fn body_json(body: &Body) -> Result<String> {
     Ok(text)
 }
 
-/// A frame from its numbers and a body that [`body_json`] encoded.
+/// A frame from its numbers and a body that [`body_json`] encoded, or one that [`seal_json`] sealed.
 ///
 /// # Errors
 /// [`CodecError::TooLarge`].
@@ -117,16 +133,49 @@ pub fn frame_json(epoch: u64, seq: u64, prev: u64, body: &str) -> Result<String>
     Ok(text)
 }
 
+/// A body that [`body_json`] encoded, with its place and signature before it.
+pub fn seal_json(epoch: u64, seq: u64, base: u64, body: &str, key: &SigningKey) -> String {
+    let place = Place {
+        epoch,
+        seq,
+        base,
+        kind: 0,
+    };
+    let signature = BASE64.encode(key.sign(&place, body.as_bytes()));
+    format!("\"base\":{base},\"signature\":\"{signature}\",{body}")
+}
+
+/// A frame, and what its place was signed to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// The frame.
+    pub frame: Frame,
+    /// Nothing but lights was published between this frame and the opened one; absent in a frame that isn't signed.
+    pub base: Option<u64>,
+}
+
 /// A frame from JSON; [`Body::Unknown`] for a type that this version doesn't know.
 ///
 /// # Errors
 /// [`CodecError`] saying what is wrong and where.
 pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
+    open_json(bytes, None).map(|opened| opened.frame)
+}
+
+/// A frame from JSON that has to be signed by a key, if one is given.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong and where.
+pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
     #[derive(Deserialize)]
     struct Head {
         epoch: u64,
         seq: u64,
         prev: u64,
+        #[serde(default)]
+        base: Option<u64>,
+        #[serde(default)]
+        signature: Option<String>,
         #[serde(rename = "type")]
         kind: String,
     }
@@ -144,6 +193,33 @@ pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
     }
     cap(bytes.len(), MAX_FRAME_BYTES)?;
     let head: Head = read(bytes)?;
+    if let Some(key) = key {
+        let unsigned = |problem| CodecError::Signature {
+            seq: head.seq,
+            problem,
+        };
+        let (Some(base), Some(signature)) = (head.base, &head.signature) else {
+            return Err(unsigned("there is no signature"));
+        };
+        // The signed part begins at the type: everything before it is numbers that the place has too.
+        const TYPE: &[u8] = b"\"type\":";
+        let at = bytes
+            .windows(TYPE.len())
+            .position(|window| window == TYPE)
+            .ok_or_else(|| unsigned("its type isn't where it should be"))?;
+        let place = Place {
+            epoch: head.epoch,
+            seq: head.seq,
+            base,
+            kind: 0,
+        };
+        let signature = BASE64
+            .decode(signature)
+            .map_err(|_| unsigned("the signature is no base64"))?;
+        if !key.verifies(&place, bytes.get(at..).unwrap_or(&[]), &signature) {
+            return Err(unsigned("it was altered, or another key signed it"));
+        }
+    }
     // Read again as the type it is: serde's flattened enums would copy every number through a tree.
     let body = match head.kind.as_str() {
         "hello" => Body::Hello(read(bytes)?),
@@ -154,14 +230,18 @@ pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
         "notice" => Body::Notice(read(bytes)?),
         "bye" => Body::Bye(read(bytes)?),
         "products" => Body::Products(read(bytes)?),
+        "direct" => Body::Direct(read(bytes)?),
         _ => Body::Unknown(head.kind),
     };
     check(&body)?;
-    Ok(Frame {
-        epoch: head.epoch,
-        seq: head.seq,
-        prev: head.prev,
-        body,
+    Ok(Opened {
+        frame: Frame {
+            epoch: head.epoch,
+            seq: head.seq,
+            prev: head.prev,
+            body,
+        },
+        base: head.base,
     })
 }
 
@@ -185,6 +265,10 @@ pub fn decode_subscribe_json(bytes: &[u8]) -> Result<Subscribe> {
         resume: Option<Position>,
         #[serde(default)]
         lights_per_s: Option<u32>,
+        #[serde(default)]
+        compression: Option<Compression>,
+        #[serde(default)]
+        relay: bool,
     }
     cap(bytes.len(), MAX_SUBSCRIBE_BYTES)?;
     let said: Said =
@@ -198,6 +282,8 @@ pub fn decode_subscribe_json(bytes: &[u8]) -> Result<Subscribe> {
     Ok(Subscribe {
         resume: said.resume,
         lights_per_s: said.lights_per_s,
+        compression: said.compression,
+        relay: said.relay,
     })
 }
 
@@ -216,16 +302,108 @@ pub fn encode_bin(frame: &Frame) -> Result<Vec<u8>> {
 /// # Errors
 /// As for [`encode_bin`].
 pub fn body_bin(body: &Body) -> Result<Vec<u8>> {
-    check(body)?;
-    let (kind, body) = to_proto(body)?;
-    let tail = proto::Tail {
-        kind,
-        body: Some(body),
-    };
-    Ok(tail.encode_to_vec())
+    Ok(Packed::new(body)?.tail(None, false))
 }
 
-/// A frame from its numbers and a body that [`body_bin`] encoded.
+/// A body as binary, for everybody: the bytes that are signed, and the same compressed where that pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    kind: u32,
+    bytes: Vec<u8>,
+    zstd: Option<Vec<u8>>,
+}
+
+/// Bodies of fewer bytes aren't worth compressing.
+const COMPRESS_FROM: usize = 1_024;
+/// The level that a tenth of a second of lights is compressed at.
+const ZSTD_LEVEL: i32 = 1;
+
+impl Packed {
+    /// Encodes a body.
+    ///
+    /// # Errors
+    /// As for [`encode_bin`].
+    pub fn new(body: &Body) -> Result<Self> {
+        check(body)?;
+        let (kind, bytes) = to_proto(body)?;
+        Ok(Self {
+            kind,
+            bytes,
+            zstd: None,
+        })
+    }
+
+    /// A body from the bytes that another gateway signed.
+    pub fn from_signed(kind: u32, bytes: Vec<u8>) -> Self {
+        Self {
+            kind,
+            bytes,
+            zstd: None,
+        }
+    }
+
+    /// Compresses it, and keeps the result where it saves an eighth at least.
+    pub fn compress(&mut self) {
+        if self.bytes.len() < COMPRESS_FROM {
+            return;
+        }
+        if let Ok(bytes) = zstd::bulk::compress(&self.bytes, ZSTD_LEVEL)
+            && bytes.len() < self.bytes.len() / 8 * 7
+        {
+            self.zstd = Some(bytes);
+        }
+    }
+
+    /// The number of its type.
+    pub fn kind(&self) -> u32 {
+        self.kind
+    }
+
+    /// The body's own bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Signs it at a place.
+    pub fn sign(&self, epoch: u64, seq: u64, base: u64, key: &SigningKey) -> Signature {
+        let place = Place {
+            epoch,
+            seq,
+            base,
+            kind: self.kind,
+        };
+        key.sign(&place, &self.bytes)
+    }
+
+    /// What [`frame_bin`] puts after a frame's numbers: with base and signature, if there are any, and
+    /// compressed, if that is wanted and pays.
+    pub fn tail(&self, signed: Option<(u64, &Signature)>, compressed: bool) -> Vec<u8> {
+        let packed = self.zstd.as_ref().filter(|_| compressed);
+        let body = packed.unwrap_or(&self.bytes);
+        let mut out = Vec::with_capacity(body.len() + 96);
+        uint64(4, u64::from(self.kind), &mut out);
+        if let Some((base, signature)) = signed {
+            uint64(5, base, &mut out);
+            bytes_field(6, signature, &mut out);
+        }
+        let field = if packed.is_some() { 7 } else { 10 + self.kind };
+        bytes_field(field, body, &mut out);
+        out
+    }
+}
+
+fn uint64(field: u32, value: u64, out: &mut Vec<u8>) {
+    encode_key(field, WireType::Varint, out);
+    encode_varint(value, out);
+}
+
+fn bytes_field(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+/// A frame from its numbers and a body that [`body_bin`] or [`Packed::tail`] encoded.
 ///
 /// # Errors
 /// [`CodecError::TooLarge`].
@@ -243,27 +421,162 @@ pub fn frame_bin(epoch: u64, seq: u64, prev: u64, body: &[u8]) -> Result<Vec<u8>
 /// # Errors
 /// [`CodecError`] saying what is wrong and where.
 pub fn decode_bin(bytes: &[u8]) -> Result<Frame> {
-    cap(bytes.len(), MAX_FRAME_BYTES)?;
-    let envelope = proto::Envelope::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
-    let truncated = |problem: &str| CodecError::Truncated {
-        bytes: bytes.len(),
-        problem: problem.to_owned(),
-    };
-    if envelope.kind == 0 {
-        return Err(truncated("there is no type"));
+    open_bin(bytes, None).map(|opened| opened.frame)
+}
+
+/// A frame from binary that has to be signed by a key, if one is given.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong and where.
+pub fn open_bin(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
+    let envelope = Envelope::read(bytes)?;
+    let body = envelope.body(bytes)?;
+    if let Some(key) = key {
+        let unsigned = |problem| CodecError::Signature {
+            seq: envelope.seq,
+            problem,
+        };
+        let (Some(base), Some(signature)) = (envelope.base, envelope.signature) else {
+            return Err(unsigned("there is no signature"));
+        };
+        let place = Place {
+            epoch: envelope.epoch,
+            seq: envelope.seq,
+            base,
+            kind: envelope.kind,
+        };
+        if !key.verifies(&place, body.as_deref().unwrap_or(&[]), signature) {
+            return Err(unsigned("it was altered, or another key signed it"));
+        }
     }
-    let body = match envelope.body {
-        Some(body) => from_proto(body)?,
-        None if KINDS.contains(&envelope.kind) => return Err(truncated("there is no body")),
+    let body = match body {
+        Some(body) => from_proto(envelope.kind, &body)?,
         None => Body::Unknown(envelope.kind.to_string()),
     };
     check(&body)?;
-    Ok(Frame {
-        epoch: envelope.epoch,
-        seq: envelope.seq,
-        prev: envelope.prev,
-        body,
+    Ok(Opened {
+        frame: Frame {
+            epoch: envelope.epoch,
+            seq: envelope.seq,
+            prev: envelope.prev,
+            body,
+        },
+        base: envelope.base,
     })
+}
+
+/// A frame's parts as they came: what a relay passes on without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relayed {
+    /// The body, its own bytes.
+    pub packed: Packed,
+    /// Base and signature, if it is signed.
+    pub signed: Option<(u64, Signature)>,
+}
+
+/// The parts of a binary frame.
+///
+/// # Errors
+/// [`CodecError`] saying what is wrong.
+pub fn split_bin(bytes: &[u8]) -> Result<Relayed> {
+    let envelope = Envelope::read(bytes)?;
+    let body = envelope.body(bytes)?.unwrap_or_default().into_owned();
+    let signature = envelope
+        .signature
+        .and_then(|bytes| Signature::try_from(bytes).ok());
+    Ok(Relayed {
+        packed: Packed::from_signed(envelope.kind, body),
+        signed: envelope.base.zip(signature),
+    })
+}
+
+/// An envelope's fields. A body is read only once its signature was.
+#[derive(Default)]
+struct Envelope<'a> {
+    epoch: u64,
+    seq: u64,
+    prev: u64,
+    kind: u32,
+    base: Option<u64>,
+    signature: Option<&'a [u8]>,
+    zstd: Option<&'a [u8]>,
+    /// Field and bytes of what may be the body.
+    bodies: Vec<(u32, &'a [u8])>,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self> {
+        cap(bytes.len(), MAX_FRAME_BYTES)?;
+        let failed = |error: prost::DecodeError| prost_error(bytes, &error);
+        let mut it = Self::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (field, wire) = decode_key(&mut rest).map_err(failed)?;
+            match wire {
+                WireType::Varint => {
+                    let value = decode_varint(&mut rest).map_err(failed)?;
+                    match field {
+                        1 => it.epoch = value,
+                        2 => it.seq = value,
+                        3 => it.prev = value,
+                        4 => it.kind = u32::try_from(value).unwrap_or(u32::MAX),
+                        5 => it.base = Some(value),
+                        _ => {}
+                    }
+                }
+                WireType::LengthDelimited => {
+                    let length = decode_varint(&mut rest).map_err(failed)?;
+                    let cut = usize::try_from(length)
+                        .ok()
+                        .and_then(|length| rest.split_at_checked(length));
+                    let Some((value, after)) = cut else {
+                        return Err(CodecError::Truncated {
+                            bytes: bytes.len(),
+                            problem: format!("field {field} says {length} bytes"),
+                        });
+                    };
+                    rest = after;
+                    match field {
+                        6 => it.signature = Some(value),
+                        7 => it.zstd = Some(value),
+                        1..=5 => {
+                            return Err(CodecError::Malformed(format!("field {field} is no number")));
+                        }
+                        _ => it.bodies.push((field, value)),
+                    }
+                }
+                other => {
+                    skip_field(other, field, &mut rest, DecodeContext::default()).map_err(failed)?;
+                }
+            }
+        }
+        if it.kind == 0 {
+            return Err(CodecError::Truncated {
+                bytes: bytes.len(),
+                problem: "there is no type".to_owned(),
+            });
+        }
+        Ok(it)
+    }
+
+    /// The body's bytes; none for a type of tomorrow.
+    fn body(&self, bytes: &[u8]) -> Result<Option<Cow<'a, [u8]>>> {
+        if let Some(packed) = self.zstd {
+            let body = zstd::bulk::decompress(packed, MAX_FRAME_BYTES)
+                .map_err(|error| CodecError::Malformed(format!("the compressed body: {error}")))?;
+            return Ok(Some(Cow::Owned(body)));
+        }
+        let wanted = self.kind.saturating_add(10);
+        let found = self.bodies.iter().rev().find(|(field, _)| *field == wanted);
+        match found {
+            Some((_, body)) => Ok(Some(Cow::Borrowed(body))),
+            None if KINDS.contains(&self.kind) => Err(CodecError::Truncated {
+                bytes: bytes.len(),
+                problem: "there is no body".to_owned(),
+            }),
+            None => Ok(None),
+        }
+    }
 }
 
 /// What a client says, as binary.
@@ -274,6 +587,10 @@ pub fn encode_subscribe_bin(subscribe: &Subscribe) -> Vec<u8> {
             seq: position.seq,
         }),
         lights_per_s: subscribe.lights_per_s,
+        compression: subscribe.compression.map_or(0, |compression| match compression {
+            Compression::Zstd => 1,
+        }),
+        relay: subscribe.relay,
     }
     .encode_to_vec()
 }
@@ -291,6 +608,12 @@ pub fn decode_subscribe_bin(bytes: &[u8]) -> Result<Subscribe> {
             seq: position.seq,
         }),
         lights_per_s: said.lights_per_s,
+        compression: match said.compression {
+            0 => None,
+            1 => Some(Compression::Zstd),
+            other => return Err(unknown("compression", other)),
+        },
+        relay: said.relay,
     })
 }
 
@@ -395,7 +718,12 @@ fn check(body: &Body) -> Result<()> {
             })
         }
         Body::Products(products) => check_products(products),
-        Body::Tick(_) | Body::Heartbeat(_) | Body::Notice(_) | Body::Bye(_) | Body::Unknown(_) => Ok(()),
+        Body::Tick(_)
+        | Body::Heartbeat(_)
+        | Body::Notice(_)
+        | Body::Bye(_)
+        | Body::Direct(_)
+        | Body::Unknown(_) => Ok(()),
     }
 }
 
@@ -431,27 +759,28 @@ column!(put_u32, get_u32, u32);
 column!(put_u64, get_u64, u64);
 column!(put_i64, get_i64, i64);
 
-/// The numbers of the types, 1 to 8; a body's field is 10 more.
-const KINDS: std::ops::RangeInclusive<u32> = 1..=8;
+/// The numbers of the types, 1 to 9; a body's field is 10 more.
+const KINDS: std::ops::RangeInclusive<u32> = 1..=9;
 
-fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
+fn to_proto(body: &Body) -> Result<(u32, Vec<u8>)> {
     Ok(match body {
-        Body::Hello(hello) => (1, proto::Body::Hello(put_hello(hello))),
-        Body::Snapshot(snapshot) => (2, proto::Body::Snapshot(Box::new(put_snapshot(snapshot)))),
-        Body::Tick(tick) => (3, proto::Body::Tick(put_tick(tick))),
-        Body::Lights(lights) => (4, proto::Body::Lights(put_lights(lights))),
+        Body::Hello(hello) => (1, put_hello(hello).encode_to_vec()),
+        Body::Snapshot(snapshot) => (2, put_snapshot(snapshot).encode_to_vec()),
+        Body::Tick(tick) => (3, put_tick(tick).encode_to_vec()),
+        Body::Lights(lights) => (4, put_lights(lights).encode_to_vec()),
         Body::Heartbeat(beat) => (
             5,
-            proto::Body::Heartbeat(proto::Heartbeat {
+            proto::Heartbeat {
                 event_ms: beat.event_ms,
                 published_ms: beat.published_ms,
                 mode: put_mode(beat.mode),
                 paused: beat.paused,
-            }),
+            }
+            .encode_to_vec(),
         ),
         Body::Notice(notice) => (
             6,
-            proto::Body::Notice(proto::Notice {
+            proto::Notice {
                 level: match notice.level {
                     Level::Info => 1,
                     Level::Warning => 2,
@@ -460,17 +789,20 @@ fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
                 code: notice.code.clone(),
                 text: Some(put_names(&notice.text)),
                 published_ms: notice.published_ms,
-            }),
+            }
+            .encode_to_vec(),
         ),
         Body::Bye(bye) => (
             7,
-            proto::Body::Bye(proto::Bye {
+            proto::Bye {
                 code: bye.code.clone(),
                 text: bye.text.clone(),
                 retry_after_ms: bye.retry_after_ms,
-            }),
+            }
+            .encode_to_vec(),
         ),
-        Body::Products(products) => (8, proto::Body::Products(put_products(products))),
+        Body::Products(products) => (8, put_products(products).encode_to_vec()),
+        Body::Direct(direct) => (9, put_direct(direct).encode_to_vec()),
         Body::Unknown(kind) => {
             return Err(CodecError::Unknown {
                 field: "kind",
@@ -480,36 +812,72 @@ fn to_proto(body: &Body) -> Result<(u32, proto::Body)> {
     })
 }
 
-fn from_proto(body: proto::Body) -> Result<Body> {
-    Ok(match body {
-        proto::Body::Hello(hello) => Body::Hello(Box::new(get_hello(hello)?)),
-        proto::Body::Snapshot(snapshot) => Body::Snapshot(Box::new(get_snapshot(*snapshot)?)),
-        proto::Body::Tick(tick) => Body::Tick(Box::new(get_tick(tick)?)),
-        proto::Body::Lights(lights) => Body::Lights(get_lights(lights)?),
-        proto::Body::Heartbeat(beat) => Body::Heartbeat(Heartbeat {
-            event_ms: beat.event_ms,
-            published_ms: beat.published_ms,
-            mode: get_mode(beat.mode)?,
-            paused: beat.paused,
-        }),
-        proto::Body::Notice(notice) => Body::Notice(Notice {
-            level: match notice.level {
-                1 => Level::Info,
-                2 => Level::Warning,
-                3 => Level::Alert,
-                other => return Err(unknown("notice.level", other)),
-            },
-            code: notice.code,
-            text: get_names(notice.text),
-            published_ms: notice.published_ms,
-        }),
-        proto::Body::Bye(bye) => Body::Bye(Bye {
-            code: bye.code,
-            text: bye.text,
-            retry_after_ms: bye.retry_after_ms,
-        }),
-        proto::Body::Products(products) => Body::Products(Box::new(get_products(products)?)),
+fn from_proto(kind: u32, bytes: &[u8]) -> Result<Body> {
+    fn read<T: prost::Message + Default>(bytes: &[u8]) -> Result<T> {
+        T::decode(bytes).map_err(|error| prost_error(bytes, &error))
+    }
+    Ok(match kind {
+        1 => Body::Hello(Box::new(get_hello(read(bytes)?)?)),
+        2 => Body::Snapshot(Box::new(get_snapshot(read(bytes)?)?)),
+        3 => Body::Tick(Box::new(get_tick(read(bytes)?)?)),
+        4 => Body::Lights(get_lights(read(bytes)?)?),
+        5 => {
+            let beat: proto::Heartbeat = read(bytes)?;
+            Body::Heartbeat(Heartbeat {
+                event_ms: beat.event_ms,
+                published_ms: beat.published_ms,
+                mode: get_mode(beat.mode)?,
+                paused: beat.paused,
+            })
+        }
+        6 => {
+            let notice: proto::Notice = read(bytes)?;
+            Body::Notice(Notice {
+                level: match notice.level {
+                    1 => Level::Info,
+                    2 => Level::Warning,
+                    3 => Level::Alert,
+                    other => return Err(unknown("notice.level", other)),
+                },
+                code: notice.code,
+                text: get_names(notice.text),
+                published_ms: notice.published_ms,
+            })
+        }
+        7 => {
+            let bye: proto::Bye = read(bytes)?;
+            Body::Bye(Bye {
+                code: bye.code,
+                text: bye.text,
+                retry_after_ms: bye.retry_after_ms,
+            })
+        }
+        8 => Body::Products(Box::new(get_products(read(bytes)?)?)),
+        9 => Body::Direct(get_direct(read(bytes)?)),
+        other => Body::Unknown(other.to_string()),
     })
+}
+
+fn put_direct(direct: &Direct) -> proto::Direct {
+    proto::Direct {
+        published_ms: direct.published_ms,
+        held: direct.held,
+        rehearsal: direct.rehearsal,
+        delay_ms: direct.delay_ms,
+        scene: direct.scene.clone(),
+        scene_number: direct.scene_number,
+    }
+}
+
+fn get_direct(direct: proto::Direct) -> Direct {
+    Direct {
+        published_ms: direct.published_ms,
+        held: direct.held,
+        rehearsal: direct.rehearsal,
+        delay_ms: direct.delay_ms,
+        scene: direct.scene,
+        scene_number: direct.scene_number,
+    }
 }
 
 fn unknown(field: &'static str, value: impl std::fmt::Display) -> CodecError {
@@ -526,6 +894,7 @@ fn put_mode(mode: Mode) -> u32 {
         Mode::Held => 3,
         Mode::Replay => 4,
         Mode::Demo => 5,
+        Mode::Rehearsal => 6,
     }
 }
 
@@ -536,6 +905,7 @@ fn get_mode(mode: u32) -> Result<Mode> {
         3 => Mode::Held,
         4 => Mode::Replay,
         5 => Mode::Demo,
+        6 => Mode::Rehearsal,
         other => return Err(unknown("mode", other)),
     })
 }
@@ -592,6 +962,11 @@ fn put_hello(hello: &Hello) -> proto::Hello {
                 category: u32::from(product.category),
             })
             .collect(),
+        class: match hello.class {
+            DataClass::Public => 0,
+            DataClass::Internal => 1,
+        },
+        key: hello.key.clone(),
     }
 }
 
@@ -645,6 +1020,12 @@ fn get_hello(hello: proto::Hello) -> Result<Hello> {
                 })
             })
             .collect::<Result<_>>()?,
+        class: match hello.class {
+            0 => DataClass::Public,
+            1 => DataClass::Internal,
+            other => return Err(unknown("hello.class", other)),
+        },
+        key: hello.key,
     })
 }
 
@@ -837,6 +1218,7 @@ fn put_snapshot(snapshot: &Snapshot) -> proto::Snapshot {
             level_u8: snapshot.warmth.level.clone(),
         }),
         products: (!snapshot.products.is_empty()).then(|| put_products(&snapshot.products)),
+        direct: snapshot.direct.as_ref().map(put_direct),
     }
 }
 
@@ -875,6 +1257,7 @@ fn get_snapshot(snapshot: proto::Snapshot) -> Result<Snapshot> {
             level: warmth.level_u8,
         },
         products: get_products(snapshot.products.unwrap_or_default())?,
+        direct: snapshot.direct.map(get_direct),
     })
 }
 
@@ -1107,7 +1490,8 @@ mod tests {
             Just(Mode::Delayed),
             Just(Mode::Held),
             Just(Mode::Replay),
-            Just(Mode::Demo)
+            Just(Mode::Demo),
+            Just(Mode::Rehearsal)
         ]
     }
 
@@ -1214,6 +1598,25 @@ mod tests {
             )
     }
 
+    fn direct() -> impl Strategy<Value = Direct> {
+        (
+            any::<(i64, bool, bool)>(),
+            any::<u64>(),
+            any::<Option<String>>(),
+            any::<u64>(),
+        )
+            .prop_map(
+                |((published_ms, held, rehearsal), delay_ms, scene, scene_number)| Direct {
+                    published_ms,
+                    held,
+                    rehearsal,
+                    delay_ms,
+                    scene,
+                    scene_number,
+                },
+            )
+    }
+
     fn body() -> impl Strategy<Value = Body> {
         let tick = || {
             (
@@ -1264,8 +1667,9 @@ mod tests {
                     .map(|(region, gmv_minor)| RegionHistory { region, gmv_minor })
                     .collect(),
             });
-        let snapshot = (tick(), history, vec(any::<(u16, u8)>(), 0..6), products()).prop_map(
-            |(tick, history, warmth, products)| {
+        let desk = proptest::option::of(direct());
+        let snapshot = (tick(), history, vec(any::<(u16, u8)>(), 0..6), products(), desk).prop_map(
+            |(tick, history, warmth, products, direct)| {
                 let (place, level) = warmth.into_iter().unzip();
                 // A feed without products says nothing of them.
                 let products = if products.is_empty() {
@@ -1287,6 +1691,7 @@ mod tests {
                     reached: tick.reached,
                     warmth: Warmth { place, level },
                     products,
+                    direct,
                 }))
             },
         );
@@ -1325,8 +1730,9 @@ mod tests {
             ),
             vec(any::<i64>(), 0..5),
             vec((any::<String>(), names(), any::<u8>()), 0..4),
+            (any::<bool>(), any::<Option<String>>()),
         )
-            .prop_map(|(a, b, c, milestones_minor, products)| {
+            .prop_map(|(a, b, c, milestones_minor, products, (internal, key))| {
                 Body::Hello(Box::new(Hello {
                     version: a.0,
                     server: a.1,
@@ -1360,6 +1766,12 @@ mod tests {
                         .into_iter()
                         .map(|(id, names, category)| ProductInfo { id, names, category })
                         .collect(),
+                    class: if internal {
+                        DataClass::Internal
+                    } else {
+                        DataClass::Public
+                    },
+                    key,
                 }))
             });
         prop_oneof![
@@ -1368,6 +1780,7 @@ mod tests {
             tick().prop_map(|tick| Body::Tick(Box::new(tick))),
             lights,
             products().prop_map(|products| Body::Products(Box::new(products))),
+            direct().prop_map(Body::Direct),
             (any::<(i64, i64, bool)>(), mode()).prop_map(|(a, mode)| Body::Heartbeat(Heartbeat {
                 event_ms: a.0,
                 published_ms: a.1,
@@ -1443,8 +1856,17 @@ mod tests {
         }
 
         #[test]
-        fn subscribe_comes_back(epoch in any::<Option<(u64, u64)>>(), lights_per_s in any::<Option<u32>>()) {
-            let subscribe = Subscribe { resume: epoch.map(|(epoch, seq)| Position { epoch, seq }), lights_per_s };
+        fn subscribe_comes_back(
+            epoch in any::<Option<(u64, u64)>>(),
+            lights_per_s in any::<Option<u32>>(),
+            (zstd, relay) in any::<(bool, bool)>(),
+        ) {
+            let subscribe = Subscribe {
+                resume: epoch.map(|(epoch, seq)| Position { epoch, seq }),
+                lights_per_s,
+                compression: zstd.then_some(Compression::Zstd),
+                relay,
+            };
             let json = encode_subscribe_json(&subscribe);
             prop_assert_eq!(decode_subscribe_json(json.as_bytes()).unwrap(), subscribe);
             prop_assert_eq!(decode_subscribe_bin(&encode_subscribe_bin(&subscribe)).unwrap(), subscribe);
@@ -1465,6 +1887,97 @@ mod tests {
         }
     }
 
+    /// A frame around any message, checked by nobody.
+    fn raw(kind: u32, body: &impl prost::Message) -> Vec<u8> {
+        frame_bin(
+            7,
+            2,
+            1,
+            &Packed::from_signed(kind, body.encode_to_vec()).tail(None, false),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_signed_frame_is_its_gateways_or_none() {
+        let key = SigningKey::ephemeral().unwrap();
+        let (public, stranger) = (key.public(), SigningKey::ephemeral().unwrap().public());
+        let body = Body::Lights(Lights {
+            place: vec![7; 4_000],
+            code: vec![1; 4_000],
+            per_light: 1,
+            ..Lights::default()
+        });
+        let mut packed = Packed::new(&body).unwrap();
+        packed.compress();
+        let signature = packed.sign(7, 12, 10, &key);
+        let frame = Frame {
+            epoch: 7,
+            seq: 12,
+            prev: 11,
+            body: body.clone(),
+        };
+        let plain = frame_bin(7, 12, 11, &packed.tail(Some((10, &signature)), false)).unwrap();
+        let small = frame_bin(7, 12, 11, &packed.tail(Some((10, &signature)), true)).unwrap();
+        assert!(small.len() * 10 < plain.len(), "{} {}", small.len(), plain.len());
+        let json = frame_json(7, 12, 11, &seal_json(7, 12, 10, &body_json(&body).unwrap(), &key)).unwrap();
+        let opened = Opened {
+            frame,
+            base: Some(10),
+        };
+        for bytes in [&plain, &small] {
+            assert_eq!(open_bin(bytes, Some(&public)).unwrap(), opened);
+            assert_eq!(open_bin(bytes, None).unwrap(), opened);
+            assert!(matches!(
+                open_bin(bytes, Some(&stranger)),
+                Err(CodecError::Signature { seq: 12, .. })
+            ));
+            let relayed = split_bin(bytes).unwrap();
+            assert_eq!(relayed.signed, Some((10, signature)));
+            assert_eq!(relayed.packed.bytes(), packed.bytes());
+        }
+        assert_eq!(open_json(json.as_bytes(), Some(&public)).unwrap(), opened);
+        assert!(open_json(json.as_bytes(), Some(&stranger)).is_err());
+        let altered = json.replace("\"per_light\":1", "\"per_light\":2");
+        assert!(open_json(altered.as_bytes(), Some(&public)).is_err());
+        assert!(open_json(altered.as_bytes(), None).is_ok());
+        // Any flipped bit of what is signed is noticed; prev is the connection's own.
+        for at in 0..plain.len() {
+            let mut bytes = plain.clone();
+            bytes[at] ^= 1;
+            if let Ok(read) = open_bin(&bytes, Some(&public)) {
+                let same = Frame {
+                    prev: opened.frame.prev,
+                    ..read.frame
+                };
+                assert_eq!(
+                    (same, read.base),
+                    (opened.frame.clone(), opened.base),
+                    "byte {at}"
+                );
+            }
+        }
+        // No signature is none.
+        let unsigned = encode_bin(&opened.frame).unwrap();
+        assert!(open_bin(&unsigned, Some(&public)).is_err());
+        assert!(open_json(encode_json(&opened.frame).unwrap().as_bytes(), Some(&public)).is_err());
+    }
+
+    #[test]
+    fn a_small_frame_that_would_unpack_to_a_huge_one_is_refused() {
+        let bomb = zstd::bulk::compress(&vec![0; MAX_FRAME_BYTES + 1], 19).unwrap();
+        let mut bytes = proto::Head {
+            epoch: 1,
+            seq: 1,
+            prev: 0,
+        }
+        .encode_to_vec();
+        uint64(4, 4, &mut bytes);
+        bytes_field(7, &bomb, &mut bytes);
+        assert!(bytes.len() < 10_000);
+        assert!(matches!(decode_bin(&bytes), Err(CodecError::Malformed(_))));
+    }
+
     #[test]
     fn columns_of_different_lengths_are_refused() {
         let wrong = CodecError::Columns {
@@ -1475,26 +1988,17 @@ mod tests {
         assert_eq!(encode_bin(&lights(vec![0, 1])), Err(wrong.clone()));
         let json = r#"{"epoch":7,"seq":2,"prev":1,"type":"lights","from_ms":0,"to_ms":1,"per_light":1,"events":3,"place":[1,2,3],"code":[0,1]}"#;
         assert_eq!(decode_json(json.as_bytes()), Err(wrong.clone()));
-        let envelope = proto::Envelope {
-            epoch: 7,
-            seq: 2,
-            prev: 1,
-            kind: 4,
-            body: Some(proto::Body::Lights(proto::Lights {
-                place_u16: vec![1, 0, 2, 0, 3, 0],
-                code_u8: vec![0, 1],
-                ..proto::Lights::default()
-            })),
+        let short = proto::Lights {
+            place_u16: vec![1, 0, 2, 0, 3, 0],
+            code_u8: vec![0, 1],
+            ..proto::Lights::default()
         };
-        assert_eq!(decode_bin(&envelope.encode_to_vec()), Err(wrong));
-        let ragged = proto::Envelope {
-            body: Some(proto::Body::Lights(proto::Lights {
-                place_u16: vec![1, 0, 2],
-                ..proto::Lights::default()
-            })),
-            ..envelope
+        assert_eq!(decode_bin(&raw(4, &short)), Err(wrong));
+        let ragged = proto::Lights {
+            place_u16: vec![1, 0, 2],
+            ..proto::Lights::default()
         };
-        let error = decode_bin(&ragged.encode_to_vec()).unwrap_err();
+        let error = decode_bin(&raw(4, &ragged)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "column place: 3 bytes are no whole number of values of 2 bytes"
@@ -1559,14 +2063,9 @@ mod tests {
                     .to_string()
                     .contains(words)
             );
-            let envelope = proto::Envelope {
-                epoch: 7,
-                seq: 2,
-                prev: 1,
-                kind: 8,
-                body: Some(proto::Body::Products(put_products(&products))),
-            };
-            let error = decode_bin(&envelope.encode_to_vec()).unwrap_err().to_string();
+            let error = decode_bin(&raw(8, &put_products(&products)))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains(words), "{error}");
         }
         // Columns of different lengths.
@@ -1577,15 +2076,8 @@ mod tests {
         if let Some(columns) = &mut columns.products {
             columns.rank_u16.truncate(4);
         }
-        let envelope = proto::Envelope {
-            epoch: 7,
-            seq: 2,
-            prev: 1,
-            kind: 8,
-            body: Some(proto::Body::Products(columns)),
-        };
         assert_eq!(
-            decode_bin(&envelope.encode_to_vec()),
+            decode_bin(&raw(8, &columns)),
             Err(CodecError::Columns {
                 column: "products.rank",
                 len: 2,
@@ -1732,12 +2224,11 @@ mod tests {
             prev: 1,
         }
         .encode_to_vec();
-        bin.extend(proto::Tail { kind: 9, body: None }.encode_to_vec());
-        // Field 19, length-delimited, three bytes.
-        bin.extend([0x9a, 0x01, 3, 1, 2, 3]);
-        assert_eq!(decode_bin(&bin), Ok(unknown("9")));
+        // Kind 29; field 39, length-delimited, three bytes.
+        bin.extend([0x20, 29, 0xba, 0x02, 3, 1, 2, 3]);
+        assert_eq!(decode_bin(&bin), Ok(unknown("29")));
         // What isn't understood isn't passed on.
-        assert!(encode_bin(&unknown("9")).is_err() && encode_json(&unknown("forecast")).is_err());
+        assert!(encode_bin(&unknown("29")).is_err() && encode_json(&unknown("forecast")).is_err());
         // A new key in a type that is known is skipped.
         let json = br#"{"epoch":7,"seq":2,"prev":1,"type":"heartbeat","event_ms":1,"published_ms":2,"mode":"live","load":0.5}"#;
         assert!(matches!(decode_json(json).unwrap().body, Body::Heartbeat(_)));

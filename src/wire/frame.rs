@@ -33,6 +33,25 @@ pub enum Mode {
     /// Generated orders.
     #[default]
     Demo,
+    /// A rehearsal: whatever the figures are, they aren't the day's.
+    Rehearsal,
+}
+
+/// Who may see what a stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum DataClass {
+    /// What a wall shows: small counts are withheld.
+    #[default]
+    Public,
+    /// Every tally by product and region as it is.
+    Internal,
+}
+
+impl DataClass {
+    fn is_public(&self) -> bool {
+        *self == Self::Public
+    }
 }
 
 /// A text in both languages.
@@ -82,6 +101,8 @@ pub enum Body {
     Bye(Bye),
     /// What changed of the products, about once a second.
     Products(Box<Products>),
+    /// What the directors decided for every display.
+    Direct(Direct),
     /// A type that this version doesn't know, by its name or number. What it says is passed over; its
     /// place in the stream counts. It is only ever received.
     #[serde(skip)]
@@ -120,6 +141,12 @@ pub struct Hello {
     /// The products that are followed; their numbers are their places in this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<ProductInfo>,
+    /// Who may see what this stream holds.
+    #[serde(default, skip_serializing_if = "DataClass::is_public")]
+    pub class: DataClass,
+    /// The key that frames are signed with, as `ed25519:` and base64; absent: they aren't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// A product of the feed.
@@ -250,6 +277,9 @@ pub struct Snapshot {
     /// The products.
     #[serde(default, skip_serializing_if = "Products::is_empty")]
     pub products: Products,
+    /// What the directors decided; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direct: Option<Direct>,
 }
 
 /// Most points of one product's curve, from its start.
@@ -418,6 +448,28 @@ pub struct Heartbeat {
     pub paused: bool,
 }
 
+/// What the directors decided for every display: all of it, whenever any of it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Direct {
+    /// The gateway's clock, milliseconds since the Unix epoch.
+    pub published_ms: i64,
+    /// Whether the figures are held back by a director.
+    #[serde(default)]
+    pub held: bool,
+    /// Whether this is a rehearsal.
+    #[serde(default)]
+    pub rehearsal: bool,
+    /// How much later than they happened orders are shown, in milliseconds.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// What every display shows, as in `globe` or `showroom:shoe`; absent: its own choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<String>,
+    /// Rises whenever a scene is asked for: a display goes there once, and people may then go elsewhere.
+    #[serde(default)]
+    pub scene_number: u64,
+}
+
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -465,6 +517,20 @@ pub struct Subscribe {
     /// Most lights a second that this client wants; absent: every one; 0: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lights_per_s: Option<u32>,
+    /// How large binary frames may be packed; absent: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
+    /// Whether this client serves others: it gets the stream's own snapshots too, once every five seconds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relay: bool,
+}
+
+/// How a frame's body may be packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// One zstd frame (RFC 8878) for each body.
+    Zstd,
 }
 
 /// A place in a stream.

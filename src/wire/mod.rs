@@ -3,11 +3,15 @@
 pub mod codec;
 pub mod frame;
 mod proto;
+pub mod scene;
+pub mod sign;
 pub mod stream;
 
 pub use codec::{
-    CodecError, decode_bin, decode_json, decode_subscribe_bin, decode_subscribe_json, encode_bin,
-    encode_json, encode_subscribe_bin, encode_subscribe_json,
+    CodecError, Opened, decode_bin, decode_json, decode_subscribe_bin, decode_subscribe_json, encode_bin,
+    encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 pub use frame::*;
+pub use scene::Scene;
+pub use sign::{KeyError, PublicKey, SigningKey};
 pub use stream::{Refusal, Sequencer, Verdict};

@@ -13,50 +13,6 @@ pub(super) struct Head {
     pub prev: u64,
 }
 
-/// The rest of an envelope. A frame is the bytes of a head followed by those of a tail: protobuf
-/// messages join by being put one after the other, so that a body is encoded once for everybody.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Tail {
-    #[prost(uint32, tag = "4")]
-    pub kind: u32,
-    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17, 18")]
-    pub body: Option<Body>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Envelope {
-    #[prost(uint64, tag = "1")]
-    pub epoch: u64,
-    #[prost(uint64, tag = "2")]
-    pub seq: u64,
-    #[prost(uint64, tag = "3")]
-    pub prev: u64,
-    #[prost(uint32, tag = "4")]
-    pub kind: u32,
-    #[prost(oneof = "Body", tags = "11, 12, 13, 14, 15, 16, 17, 18")]
-    pub body: Option<Body>,
-}
-
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum Body {
-    #[prost(message, tag = "11")]
-    Hello(Hello),
-    #[prost(message, boxed, tag = "12")]
-    Snapshot(Box<Snapshot>),
-    #[prost(message, tag = "13")]
-    Tick(Tick),
-    #[prost(message, tag = "14")]
-    Lights(Lights),
-    #[prost(message, tag = "15")]
-    Heartbeat(Heartbeat),
-    #[prost(message, tag = "16")]
-    Notice(Notice),
-    #[prost(message, tag = "17")]
-    Bye(Bye),
-    #[prost(message, tag = "18")]
-    Products(Products),
-}
-
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Names {
     #[prost(string, tag = "1")]
@@ -99,6 +55,10 @@ pub(super) struct Hello {
     pub milestones_minor_i64: Vec<u8>,
     #[prost(message, repeated, tag = "16")]
     pub products: Vec<ProductInfo>,
+    #[prost(uint32, tag = "17")]
+    pub class: u32,
+    #[prost(string, optional, tag = "18")]
+    pub key: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -328,6 +288,24 @@ pub(super) struct Snapshot {
     pub warmth: Option<Warmth>,
     #[prost(message, optional, tag = "13")]
     pub products: Option<Products>,
+    #[prost(message, optional, tag = "14")]
+    pub direct: Option<Direct>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Direct {
+    #[prost(int64, tag = "1")]
+    pub published_ms: i64,
+    #[prost(bool, tag = "2")]
+    pub held: bool,
+    #[prost(bool, tag = "3")]
+    pub rehearsal: bool,
+    #[prost(uint64, tag = "4")]
+    pub delay_ms: u64,
+    #[prost(string, optional, tag = "5")]
+    pub scene: Option<String>,
+    #[prost(uint64, tag = "6")]
+    pub scene_number: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -416,6 +394,10 @@ pub(super) struct Subscribe {
     pub resume: Option<Position>,
     #[prost(uint32, optional, tag = "2")]
     pub lights_per_s: Option<u32>,
+    #[prost(uint32, tag = "3")]
+    pub compression: u32,
+    #[prost(bool, tag = "4")]
+    pub relay: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -77,6 +77,11 @@ impl Sequencer {
 
     /// Judges a frame, and steps forward when it is to be applied.
     pub fn accept(&mut self, frame: &Frame) -> Verdict {
+        self.accept_after(frame, None)
+    }
+
+    /// Judges a frame that was signed as one before which everything but lights up to `base` must be known.
+    pub fn accept_after(&mut self, frame: &Frame, base: Option<u64>) -> Verdict {
         let here = Position {
             epoch: frame.epoch,
             seq: frame.seq,
@@ -123,10 +128,10 @@ impl Sequencer {
                 if frame.seq <= have {
                     return Verdict::Duplicate;
                 }
-                if frame.prev != have {
+                if frame.prev != have || base.is_some_and(|base| base > have) {
                     return Verdict::Gap {
                         have,
-                        needs: frame.prev,
+                        needs: base.unwrap_or(frame.prev).max(frame.prev),
                     };
                 }
                 if let Body::Tick(tick) = body {
@@ -180,7 +185,7 @@ mod tests {
     use super::*;
     use crate::sales::{Currency, Kind};
     use crate::wire::{
-        Counts, Day, Hello, History, Lights, Mode, Names, Products, Rates, Snapshot, Tick, Warmth,
+        Counts, DataClass, Day, Hello, History, Lights, Mode, Names, Products, Rates, Snapshot, Tick, Warmth,
     };
 
     fn frame(epoch: u64, seq: u64, prev: u64, body: Body) -> Frame {
@@ -212,6 +217,8 @@ mod tests {
             comparisons: vec![],
             milestones_minor: vec![],
             products: vec![],
+            class: DataClass::Public,
+            key: None,
         }))
     }
 
@@ -240,6 +247,7 @@ mod tests {
             reached: vec![],
             warmth: Warmth::default(),
             products: Products::default(),
+            direct: None,
         }))
     }
 
@@ -308,6 +316,17 @@ mod tests {
             it.accept(&frame(5, 42, 41, tick(1500, totals(150)))),
             Verdict::Apply
         );
+    }
+
+    #[test]
+    fn a_frame_taken_out_is_noticed_though_its_follower_says_otherwise() {
+        let mut it = started();
+        let forged = frame(5, 12, 10, tick(1200, totals(130)));
+        assert_eq!(
+            it.accept_after(&forged, Some(11)),
+            Verdict::Gap { have: 10, needs: 11 }
+        );
+        assert_eq!(it.accept_after(&forged, Some(10)), Verdict::Apply);
     }
 
     #[test]

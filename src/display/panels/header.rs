@@ -169,6 +169,7 @@ pub fn mode_key(mode: Mode) -> &'static str {
         Mode::Held => "mode-held",
         Mode::Replay => "mode-replay",
         Mode::Demo => "mode-demo",
+        Mode::Rehearsal => "mode-rehearsal",
     }
 }
 
@@ -190,6 +191,13 @@ fn mode_mark(scene: &Scene, at: Pos2, mode: Mode) -> Color32 {
                 );
                 pen.painter.rect_filled(bar, 0.0, pen.tint(colour::WARN));
             }
+            colour::WARN
+        }
+        // A square: nothing that is on air looks like it.
+        Mode::Rehearsal => {
+            let square = Rect::from_center_size(at, vec2(radius, radius) * 1.8);
+            pen.painter
+                .rect_stroke(square, 0.0, stroke, bevy_egui::egui::StrokeKind::Middle);
             colour::WARN
         }
         Mode::Delayed | Mode::Replay | Mode::Demo => {

@@ -35,7 +35,7 @@ use crate::display::stage::{keep::MayKeep, tell};
 use crate::display::view::{Command, Layout, Quality, View};
 use crate::product::model::Bounds;
 use crate::product::{Shelf, animate, studio};
-use crate::wire::Level;
+use crate::wire::{Level, Scene};
 
 /// The layer of what stands in the showroom.
 pub const SHOWROOM_LAYER: usize = 2;
@@ -365,7 +365,9 @@ fn apply_showroom_commands(
     let showroom = &mut *showroom;
     for command in asked.read() {
         match command {
-            Command::Enter(id) => enter(showroom, &mut view, &mut inbox, id.as_deref()),
+            Command::Enter(id) | Command::Show(Scene::Showroom(id)) => {
+                enter(showroom, &mut view, &mut inbox, id.as_deref());
+            }
             Command::Nudge { east, north, zoom } if view.showroom => {
                 if *zoom == 1.0 || *east != 0.0 || *north != 0.0 {
                     showroom.orbit.turn(*east, *north);

@@ -35,6 +35,7 @@ pub fn mode_word(mode: Mode) -> &'static str {
         Mode::Held => "HELD",
         Mode::Replay => "REPLAY",
         Mode::Demo => "DEMO",
+        Mode::Rehearsal => "REHEARSAL",
     }
 }
 
