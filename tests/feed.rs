@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use meridian::gateway::{
-    Gateway, GatewayConfig, GatewayError, Publisher, SavedState, ScenarioSource, Source, load_catalogue,
-    serve,
+    Gateway, GatewayConfig, GatewayError, Publisher, SavedState, ScenarioSource, Source, State, desk::Desk,
+    load_catalogue, serve,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
 use meridian::wire::{
@@ -127,35 +127,41 @@ fn truth_start() -> i64 {
 #[test]
 fn a_restart_goes_on_where_the_day_would_be_now() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
-    assert_eq!(SavedState::read(&path).unwrap(), None);
+    let path = folder.path().join("gateway.journal");
+    let open = || State::open(&path, "double11-2016").unwrap();
+    assert!(open().saved().is_none());
+    let totals = truth(truth_start() + 1_000);
     let state = SavedState {
-        scenario: "double11-2016".to_owned(),
-        event_ms: 1_000_000,
+        source: String::new(),
+        event_ms: truth_start() + 1_000,
         wall_ms: 5_000,
         speed: 60.0,
         paused: false,
+        epoch: 8,
+        seq: 100,
+        totals,
+        desk: Desk::default(),
+        held: None,
     };
-    state.write(&path).unwrap();
-    assert_eq!(SavedState::read(&path).unwrap(), Some(state.clone()));
-    assert_eq!(state.event_ms_at(7_000), 1_120_000);
-    assert_eq!(
-        SavedState {
-            paused: true,
-            ..state
-        }
-        .event_ms_at(7_000),
-        1_000_000
-    );
-    // What a gateway wrote before it followed products: nothing of them is kept, they come from the source.
-    let old =
-        br#"{"scenario":"double11-2016","event_ms":1000000,"wall_ms":5000,"speed":60.0,"paused":false}"#;
-    std::fs::write(&path, old).unwrap();
-    assert_eq!(SavedState::read(&path).unwrap().unwrap().event_ms, 1_000_000);
-    std::fs::write(&path, b"{").unwrap();
-    let error = SavedState::read(&path).unwrap_err().to_string();
+    open().save(state.clone());
+    let kept = open().saved().unwrap().clone();
+    assert_eq!((kept.epoch, kept.totals), (8, totals));
+    assert_eq!(kept.event_ms_at(7_000), truth_start() + 121_000);
+    let paused = SavedState {
+        paused: true,
+        ..state.clone()
+    };
+    assert_eq!(paused.event_ms_at(7_000), truth_start() + 1_000);
+    // Another source's state is none to go on from, and neither are figures that would fall.
+    assert!(State::open(&path, "example-day").unwrap().saved().is_none());
+    assert!(kept.is_before(truth_start() + 2_000, &truth(truth_start() + 2_000)));
+    assert!(!kept.is_before(truth_start() + 500, &totals));
+    assert!(!kept.is_before(truth_start() + 2_000, &truth(truth_start() + 500)));
+    drop(kept);
+    std::fs::write(&path, b"hello").unwrap();
+    let error = State::open(&path, "double11-2016").unwrap_err().to_string();
     assert!(
-        error.contains("state.json") && error.contains("delete the file"),
+        error.contains("gateway.journal") && error.contains("delete it"),
         "{error}"
     );
 }
@@ -518,7 +524,7 @@ fn the_program_killed_and_started_again_goes_on_with_every_order_counted() {
     let start = || {
         std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
             .args(["--start", "00:00:10", "--listen", &address.to_string(), "--state"])
-            .arg(folder.path().join("state.json"))
+            .arg(folder.path().join("gateway.journal"))
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap()

@@ -1,66 +1,617 @@
-//! Serves a day's feed over WebSocket.
+//! Serves a day's feed over WebSocket, and what an operations team needs beside it.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::Context;
-use clap::Parser;
-use meridian::gateway::{GatewayConfig, SavedState, ServeArgs, SourceArgs, load_catalogue, serve};
+use anyhow::{Context, bail};
+use chrono::Utc;
+use clap::{Parser, Subcommand};
+use futures_util::{SinkExt, StreamExt};
+use meridian::gateway::access::{Role, TokenStore, instant, parse_expiry};
+use meridian::gateway::audit::{self, AuditLog, Details};
+use meridian::gateway::config::{Config, LogFormat};
+use meridian::gateway::desk::{Command, DeskMode};
+use meridian::gateway::{
+    Gateway, GatewayConfig, SUBPROTOCOL_DESK, ServeArgs, SourceArgs, State, load_catalogue, relay, serve,
+};
+use meridian::link::LinkConfig;
+use meridian::link::socket::{Failed, Way, connect};
+use meridian::link::tls::{Pin, Trust};
+use meridian::wire::{Scene, SigningKey};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Meridian's gateway: serves a day of orders and payments over WebSocket.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Args {
+    #[command(subcommand)]
+    task: Option<Task>,
+    #[command(flatten)]
+    run: Run,
+}
+
+/// Serving.
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// The configuration; config/gateway.toml explains every key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArgs,
     #[command(flatten)]
     serve: ServeArgs,
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
-    let catalogue = load_catalogue()?;
-    let saved = match &args.serve.state {
-        Some(path) => SavedState::read(path)?,
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Say what is wrong with a configuration and the files that it names.
+    Check {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Make, list and revoke tokens.
+    Token {
+        /// The token file; without it, that of the configuration.
+        #[arg(long, value_name = "FILE", global = true)]
+        tokens: Option<PathBuf>,
+        /// The configuration, for its token file and its audit log.
+        #[arg(long, value_name = "FILE", global = true)]
+        config: Option<PathBuf>,
+        #[command(subcommand)]
+        what: TokenTask,
+    },
+    /// Print what displays pin: the key that frames are signed with, and the certificate's.
+    Key {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check the audit log.
+    Audit {
+        #[command(subcommand)]
+        what: AuditTask,
+    },
+    /// Direct every display of a gateway.
+    Direct {
+        /// The gateway.
+        #[arg(
+            long,
+            value_name = "ws[s]://HOST:PORT",
+            default_value = "ws://127.0.0.1:9016",
+            global = true
+        )]
+        gateway: String,
+        /// The file that holds a director's token; without it, the variable MERIDIAN_TOKEN.
+        #[arg(long, value_name = "FILE", global = true)]
+        token_file: Option<PathBuf>,
+        /// Certificates that the gateway's is signed by; the system's unless it is given.
+        #[arg(long, value_name = "FILE", global = true)]
+        ca: Option<PathBuf>,
+        /// The pin of the gateway's certificate.
+        #[arg(long, value_name = "sha256:…", global = true)]
+        pin: Option<Pin>,
+        #[command(subcommand)]
+        what: DirectTask,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenTask {
+    /// Make a token; it is printed once and kept nowhere.
+    Make {
+        /// Whose it is, as in "Hall 3".
+        #[arg(long)]
+        name: String,
+        /// What it allows.
+        #[arg(long, value_enum)]
+        role: Role,
+        /// When its time is over: 90d, 12h or an instant; without it, never.
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
+    },
+    /// Take a token back; whoever is connected with it is told within seconds.
+    Revoke {
+        /// The token's id, as `list` prints it.
+        id: String,
+    },
+    /// List the tokens.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditTask {
+    /// Check that nothing was altered, taken out, put in or moved.
+    Verify {
+        /// The log, in several files oldest first.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The newest hash, as the gateway's metrics show it: then a cut end is noticed too.
+        #[arg(long, value_name = "HASH")]
+        head: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum DirectTask {
+    /// Let the figures stand as they are.
+    Hold,
+    /// Let the figures go on; a second director has to ask for the same within five minutes.
+    Release,
+    /// Show something on every display: globe, region:JP, showroom or showroom:shoe.
+    Scene {
+        /// What.
+        scene: Scene,
+    },
+    /// Say what the figures are.
+    Mode {
+        /// rehearsal, or normal: what they are.
+        #[arg(value_parser = ["rehearsal", "normal"])]
+        mode: String,
+    },
+    /// Show orders so much later than they happened.
+    Delay {
+        /// As in 5s, 500ms, 2m, 0s.
+        #[arg(value_parser = delay)]
+        delay: Duration,
+    },
+    /// Say how things stand.
+    Status,
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no delay: 5s, 500ms, 2m or 0s is needed, 10 minutes at most");
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let scale = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(scale)
+        .filter(|delay_ms| *delay_ms <= meridian::gateway::desk::MAX_DELAY_MS)
+        .map(Duration::from_millis)
+        .ok_or_else(wrong)
+}
+
+fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
+    Ok(match path {
+        Some(path) => Config::read(path)?,
+        None => Config::default(),
+    })
+}
+
+/// The gateway's own configuration, and what it serves.
+fn gateway_config(
+    run: &Run,
+    config: &Config,
+    with_state: bool,
+) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
+    let source = run
+        .source
+        .clone()
+        .or(&config.source)
+        .map_err(anyhow::Error::msg)?;
+    let signing = match &config.signing {
+        Some(signing) => Some(Arc::new(SigningKey::open_or_make(&signing.key)?)),
         None => None,
     };
-    let publisher = args.source.publisher(&catalogue, saved.as_ref())?;
-    let config = GatewayConfig {
-        listen: args.serve.listen,
-        allow_remote: args.serve.allow_remote,
-        speed: args.source.speed,
-        state: args.serve.state.clone().map(|path| (path, args.source.name())),
+    let state = run.serve.state.as_deref().or(config.state.as_deref());
+    let state = match state.filter(|_| with_state) {
+        Some(path) => Some(State::open(path, &source.name())?),
+        None => None,
     };
-    let gateway = serve(config, publisher)?;
+    let gateway = GatewayConfig {
+        listen: run
+            .serve
+            .listen
+            .or(config.listen)
+            .unwrap_or_else(|| std::net::SocketAddr::from(([127, 0, 0, 1], 9016))),
+        allow_remote: run.serve.allow_remote || config.allow_plain,
+        speed: source.speed(),
+        state,
+        delay_ms: (config.delay_s * 1e3) as u64,
+        tls: config.tls.clone(),
+        tokens: config.access.tokens.clone(),
+        anonymous: config.access.anonymous,
+        origins: config.access.origins.clone(),
+        signing,
+        limits: config.limits,
+        bounds: config.plausible.bounds(),
+        audit: config.audit.as_ref().map(|audit| audit.file.clone()),
+        admin: config.admin.as_ref().map(|admin| admin.listen),
+    };
+    Ok((gateway, source))
+}
+
+fn read_token(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let token = text.trim().to_owned();
+    if token.is_empty() {
+        bail!(
+            "{}: it is empty; a token is needed, as `token make` prints it",
+            path.display()
+        );
+    }
+    Ok(token)
+}
+
+fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
+    let given = run.source.scenario.is_some() || run.source.orders.is_some();
+    let from_config = config.source.upstream.clone().filter(|_| !given);
+    let Some(url) = run.serve.upstream.clone().or(from_config) else {
+        return Ok(None);
+    };
+    let source = &config.source;
+    let token = match &source.upstream_token {
+        Some(path) => Some(read_token(path)?),
+        None => std::env::var("MERIDIAN_UPSTREAM_TOKEN")
+            .ok()
+            .filter(|token| !token.is_empty()),
+    };
+    Ok(Some(LinkConfig {
+        token,
+        trust: Trust {
+            ca: source.upstream_ca.clone(),
+            pin: None,
+        },
+        key: source.upstream_key.as_deref().map(str::parse).transpose()?,
+        backlog: 4_096,
+        ..LinkConfig::new(url)
+    }))
+}
+
+fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
+    if let Some(upstream) = upstream(run, config)? {
+        let (gateway, _) = gateway_config(run, config, false)?;
+        return Ok(relay(gateway, upstream)?);
+    }
+    let (gateway, source) = gateway_config(run, config, true)?;
+    let catalogue = load_catalogue()?;
+    let saved = gateway.state.as_ref().and_then(State::saved);
+    let publisher = source.publisher(&catalogue, saved)?;
+    Ok(serve(gateway, publisher)?)
+}
+
+fn run(run: &Run) -> anyhow::Result<()> {
+    let config = read_config(run.config.as_deref())?;
+    log(config.log.format);
+    let gateway = start(run, &config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("can't wait for signals")?;
+    // Where systemd started it, it is told that the gateway is ready, and that it still lives.
+    let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+    let mut watchdog_us = 0;
+    let watched = sd_notify::watchdog_enabled(false, &mut watchdog_us);
     runtime.block_on(async {
-        #[cfg(unix)]
-        {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut look = tokio::time::interval(
+            Duration::from_micros(watchdog_us / 2).clamp(Duration::from_millis(200), Duration::from_secs(5)),
+        );
+        let metrics = gateway.metrics();
+        let mut steps = None;
+        let stop = stop_asked();
+        tokio::pin!(stop);
+        loop {
             tokio::select! {
-                result = tokio::signal::ctrl_c() => result,
-                _ = terminate.recv() => Ok(()),
+                result = &mut stop => return result,
+                _ = look.tick() => {
+                    if gateway.is_finished() {
+                        bail!("the publisher's thread ended");
+                    }
+                    // A thread that hangs makes no steps: systemd then starts the gateway anew.
+                    let now = metrics.steps();
+                    if watched && (steps != Some(now) || now == 0) {
+                        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
+                    }
+                    steps = Some(now);
+                }
             }
         }
-        #[cfg(not(unix))]
-        tokio::signal::ctrl_c().await
     })?;
     tracing::info!("the gateway stops");
+    let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
     let _ = gateway.stop();
+    Ok(())
+}
+
+async fn stop_asked() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+fn log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+fn check(path: &Path) -> anyhow::Result<()> {
+    let config = Config::read(path)?;
+    let run = Run {
+        config: None,
+        source: SourceArgs::default(),
+        serve: ServeArgs::default(),
+    };
+    let (gateway, source) = gateway_config(&run, &config, false)?;
+    if let Some(tls) = &gateway.tls {
+        println!("certificate     {}", certificate_pin(&tls.certificate)?);
+        meridian::gateway::check_certificate(tls)?;
+    }
+    if let Some(tokens) = &gateway.tokens {
+        let store = TokenStore::open(tokens)?;
+        let valid = store
+            .list()
+            .iter()
+            .filter(|token| token.state(Utc::now()) == "valid")
+            .count();
+        println!("tokens          {} valid of {}", valid, store.list().len());
+    }
+    if let Some(key) = &gateway.signing {
+        println!("frames signed   {}", key.public());
+    }
+    if let Some(audit) = &gateway.audit
+        && audit.exists()
+    {
+        let found = audit::verify(std::slice::from_ref(audit), None)?;
+        println!("audit log       {} entries", found.entries);
+    }
+    if let Some(state) = &config.state
+        && state.exists()
+    {
+        let state = State::open(state, &source.name())?;
+        println!(
+            "state           {}",
+            if state.saved().is_some() {
+                "to go on from"
+            } else {
+                "none of this source"
+            }
+        );
+    }
+    match upstream(&run, &config)? {
+        Some(link) => println!("passes on       {}", link.url),
+        None => {
+            let catalogue = load_catalogue()?;
+            let hello = source.open(&catalogue)?.hello();
+            println!(
+                "source          {} ({} products)",
+                hello.title.en,
+                hello.products.len()
+            );
+        }
+    }
+    if !gateway.listen.ip().is_loopback() && gateway.tls.is_none() && !gateway.allow_remote {
+        bail!("{}", meridian::gateway::GatewayError::Remote(gateway.listen));
+    }
+    println!("listens         {}", gateway.listen);
+    println!("{} is good", path.display());
+    Ok(())
+}
+
+fn certificate_pin(path: &Path) -> anyhow::Result<Pin> {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
+    let certificate = CertificateDer::from_pem_file(path)
+        .map_err(|error| anyhow::anyhow!("{}: no certificate in PEM form: {error}", path.display()))?;
+    Pin::of(&certificate).with_context(|| format!("{}: the certificate can't be read", path.display()))
+}
+
+fn key(path: &Path) -> anyhow::Result<()> {
+    let config = Config::read(path)?;
+    if config.signing.is_none() && config.tls.is_none() {
+        bail!("{}: there is neither [signing] nor [tls] in it", path.display());
+    }
+    if let Some(signing) = &config.signing {
+        println!("--feed-key {}", SigningKey::open_or_make(&signing.key)?.public());
+    }
+    if let Some(tls) = &config.tls {
+        println!("--feed-pin {}", certificate_pin(&tls.certificate)?);
+    }
+    Ok(())
+}
+
+fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyhow::Result<()> {
+    let config = read_config(config)?;
+    let path = tokens
+        .map(Path::to_owned)
+        .or(config.access.tokens)
+        .context("which tokens? --tokens FILE, or --config FILE with [access] tokens in it, is needed")?;
+    let mut store = TokenStore::open(&path)?;
+    let now = Utc::now();
+    let record = |kind, token: &meridian::gateway::access::TokenRecord| -> anyhow::Result<()> {
+        // The gateway that runs writes its log itself; a second writer would break its chain.
+        let beside = path.with_extension("audit.jsonl");
+        let mut log = AuditLog::open(&beside, "urn:meridian:token", now)?;
+        let details = Details {
+            token: Some(token.id.clone()),
+            name: Some(token.name.clone()),
+            role: Some(token.role.name().to_owned()),
+            ..Details::default()
+        };
+        Ok(log.record(kind, "token", details, now)?)
+    };
+    match what {
+        TokenTask::Make { name, role, expires } => {
+            let expires = expires
+                .as_deref()
+                .map(|text| parse_expiry(text, now))
+                .transpose()
+                .map_err(anyhow::Error::msg)?;
+            let (made, token) = store.make(name, *role, expires, now)?;
+            record(audit::Kind::TokenMade, &made)?;
+            eprintln!(
+                "token {} for {} ({}): it is shown once",
+                made.id,
+                made.name,
+                made.role.name()
+            );
+            println!("{token}");
+        }
+        TokenTask::Revoke { id } => {
+            let revoked = store.revoke(id, now)?;
+            record(audit::Kind::TokenRevoked, &revoked)?;
+            println!("token {} of {} is revoked", revoked.id, revoked.name);
+        }
+        TokenTask::List => {
+            for token in store.list() {
+                let expires = token.expires.map_or_else(|| "never".to_owned(), instant);
+                println!(
+                    "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}",
+                    token.id,
+                    token.role.name(),
+                    token.state(now),
+                    instant(token.made),
+                    expires,
+                    token.name
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &DirectTask) -> anyhow::Result<()> {
+    let token = match token_file {
+        Some(path) => Some(read_token(path)?),
+        None => std::env::var("MERIDIAN_TOKEN")
+            .ok()
+            .filter(|token| !token.is_empty()),
+    };
+    let uri = gateway.parse().with_context(|| {
+        format!("{gateway:?} is no address; one like wss://gateway.example:9016 is needed")
+    })?;
+    let way =
+        Way::new(&uri, token.as_deref(), trust).map_err(|problem| anyhow::anyhow!("{gateway}: {problem}"))?;
+    let command = match what {
+        DirectTask::Hold => Command::Hold,
+        DirectTask::Release => Command::Release,
+        DirectTask::Scene { scene } => Command::Scene { scene: scene.clone() },
+        DirectTask::Mode { mode } => Command::Mode {
+            mode: if mode == "rehearsal" {
+                DeskMode::Rehearsal
+            } else {
+                DeskMode::Normal
+            },
+        },
+        DirectTask::Delay { delay } => Command::Delay {
+            delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        },
+        DirectTask::Status => Command::Status,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let answer = runtime.block_on(async {
+        let talk = async {
+            let (mut socket, _) =
+                connect(&way, &[SUBPROTOCOL_DESK])
+                    .await
+                    .map_err(|failed| match failed {
+                        Failed::Lost(reason) => anyhow::anyhow!("{gateway}: {reason}"),
+                        Failed::Refused(reason) => anyhow::anyhow!("{gateway} {reason}"),
+                    })?;
+            socket
+                .send(Message::Text(serde_json::to_string(&command)?.into()))
+                .await?;
+            while let Some(message) = socket.next().await {
+                if let Message::Text(text) = message? {
+                    let _ = socket.close(None).await;
+                    return Ok(serde_json::from_str::<serde_json::Value>(&text)?);
+                }
+            }
+            bail!("{gateway} closed the connection without an answer")
+        };
+        tokio::time::timeout(Duration::from_secs(10), talk)
+            .await
+            .with_context(|| format!("{gateway} doesn't answer"))?
+    })?;
+    let text = answer["text"].as_str().unwrap_or_default();
+    let desk = &answer["desk"];
+    let held = desk["held_by"]
+        .as_str()
+        .map_or("on air".to_owned(), |by| format!("held ({by})"));
+    match answer["outcome"].as_str() {
+        Some("refused") => bail!("{text}"),
+        Some(outcome) => println!(
+            "{}; {held}, delay {} ms{}{}",
+            if outcome == "unchanged" {
+                "unchanged".to_owned()
+            } else {
+                text.to_owned()
+            },
+            desk["delay_ms"].as_u64().unwrap_or(0),
+            if desk["rehearsal"].as_bool() == Some(true) {
+                ", rehearsal"
+            } else {
+                ""
+            },
+            desk["scene"]
+                .as_str()
+                .map_or(String::new(), |scene| format!(", scene {scene}")),
+        ),
+        None => bail!("{gateway} answered something else: {answer}"),
+    }
     Ok(())
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .init();
-    match run(&args) {
+    let done = match &args.task {
+        None => run(&args.run),
+        Some(Task::Check { config }) => check(config),
+        Some(Task::Token { tokens, config, what }) => token(tokens.as_deref(), config.as_deref(), what),
+        Some(Task::Key { config }) => key(config),
+        Some(Task::Audit {
+            what: AuditTask::Verify { files, head },
+        }) => audit::verify(files, head.as_deref())
+            .map(|found| {
+                let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), audit::instant);
+                println!(
+                    "{} entries from {} to {}, nothing was altered\nhead {}",
+                    found.entries,
+                    time(found.first),
+                    time(found.last),
+                    found.head
+                );
+            })
+            .map_err(anyhow::Error::from),
+        Some(Task::Direct {
+            gateway,
+            token_file,
+            ca,
+            pin,
+            what,
+        }) => {
+            let trust = Trust {
+                ca: ca.clone(),
+                pin: *pin,
+            };
+            direct(gateway, token_file.as_deref(), &trust, what)
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("meridian-gateway: {error:#}");

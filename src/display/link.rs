@@ -62,7 +62,7 @@ pub fn drain_feed(
     for event in subscription.link.events().try_iter() {
         match event {
             LinkEvent::Frame(frame, received_ms) => inbox.bodies.push((frame.body, received_ms)),
-            LinkEvent::Connecting { .. } => {}
+            LinkEvent::Connecting { .. } | LinkEvent::Relayed(..) => {}
             LinkEvent::Connected => inbox.status.push((FeedStatus::Up, None)),
             LinkEvent::Gap => {
                 inbox
@@ -71,6 +71,21 @@ pub fn drain_feed(
             }
             LinkEvent::Lost { reason, .. } => inbox.status.push((FeedStatus::Lost, Some(reason))),
             LinkEvent::Refused { reason } => inbox.status.push((FeedStatus::Refused, Some(reason))),
+            LinkEvent::Forged { reason } => {
+                error!("{}: {reason}", subscription.url);
+                inbox.local.push(Notice {
+                    level: Level::Alert,
+                    code: "forged".to_owned(),
+                    text: Names {
+                        en: format!(
+                            "Refused what the gateway's key didn't sign; the last good figures stay. {reason}"
+                        ),
+                        zh: format!("已拒绝未经网关密钥签名的数据，保留最后的有效数据。{reason}"),
+                    },
+                    published_ms: 0,
+                });
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
             LinkEvent::Garbage { reason } => {
                 warn!("{}: {reason}", subscription.url);
                 inbox.status.push((FeedStatus::Lost, Some(reason)));

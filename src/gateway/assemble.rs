@@ -7,11 +7,11 @@ use super::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceE
 use crate::sales::{Catalogue, EventMs};
 
 /// What is to be shown, and from when.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct SourceArgs {
-    /// The day: a scenario's name or file.
-    #[arg(long, default_value = "double11-2016", value_name = "NAME|FILE")]
-    pub scenario: String,
+    /// The day: a scenario's name or file; double11-2016 unless anything else is given.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
     /// A real shop's orders (CSV or NDJSON), played instead of a scenario.
     #[arg(long, value_name = "FILE", requires = "mapping")]
     pub orders: Option<PathBuf>,
@@ -22,8 +22,8 @@ pub struct SourceArgs {
     #[arg(long, value_name = "HH:MM:SS", value_parser = parse_time_of_day)]
     pub start: Option<i64>,
     /// How fast the day runs: 1 to 3600.
-    #[arg(long, default_value_t = 1.0, value_name = "N", value_parser = parse_speed)]
-    pub speed: f64,
+    #[arg(long, value_name = "N", value_parser = parse_speed)]
+    pub speed: Option<f64>,
 }
 
 /// How long before the day's beginning it starts unless told otherwise.
@@ -80,7 +80,7 @@ impl SourceArgs {
             )?));
         }
         Ok(Box::new(ScenarioSource::load(
-            &self.scenario,
+            self.scenario(),
             Arc::clone(catalogue),
         )?))
     }
@@ -89,15 +89,42 @@ impl SourceArgs {
     pub fn name(&self) -> String {
         match &self.orders {
             Some(orders) => orders.display().to_string(),
-            None => self.scenario.clone(),
+            None => self.scenario().to_owned(),
         }
+    }
+
+    fn scenario(&self) -> &str {
+        self.scenario.as_deref().unwrap_or("double11-2016")
+    }
+
+    /// How fast the day runs.
+    pub fn speed(&self) -> f64 {
+        self.speed.unwrap_or(1.0)
+    }
+
+    /// What the command line leaves open, from a configuration.
+    ///
+    /// # Errors
+    /// What is wrong with a value.
+    pub fn or(self, config: &super::config::SourceConfig) -> Result<Self, String> {
+        let given = self.scenario.is_some() || self.orders.is_some();
+        let start = config.start.as_deref().map(parse_time_of_day).transpose()?;
+        Ok(Self {
+            scenario: self
+                .scenario
+                .or_else(|| config.scenario.clone().filter(|_| !given)),
+            orders: self.orders.or_else(|| config.orders.clone().filter(|_| !given)),
+            mapping: self.mapping.or_else(|| config.mapping.clone().filter(|_| !given)),
+            start: self.start.or(start),
+            speed: self.speed.or(config.speed),
+        })
     }
 
     /// The instant to begin at: where a gateway that was stopped would be now, or as asked.
     pub fn start_ms(&self, source: &dyn Source, saved: Option<&SavedState>) -> EventMs {
         let day = source.hello().day;
         match saved {
-            Some(saved) if saved.scenario == self.name() => saved.event_ms_at(wall_ms()).min(day.end_ms),
+            Some(saved) if saved.source == self.name() => saved.event_ms_at(wall_ms()).min(day.end_ms),
             _ => day.start_ms + self.start.unwrap_or(-COUNTDOWN_MS),
         }
     }
@@ -113,20 +140,23 @@ impl SourceArgs {
     ) -> Result<Publisher, PublishError> {
         let source = self.open(catalogue)?;
         let start_ms = self.start_ms(source.as_ref(), saved);
-        Publisher::new(source, Arc::clone(catalogue), start_ms, self.speed)
+        Publisher::new(source, Arc::clone(catalogue), start_ms, self.speed())
     }
 }
 
 /// Where a standalone gateway listens and what it keeps.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeArgs {
-    /// Where to listen.
-    #[arg(long, default_value = "127.0.0.1:9016", value_name = "ADDRESS")]
-    pub listen: std::net::SocketAddr,
-    /// Serve other machines too, when --listen is no loopback address.
+    /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Serve other machines without TLS, when --listen is no loopback address.
     #[arg(long)]
     pub allow_remote: bool,
     /// Keep the state here, so that a restart goes on where the day would be now.
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Pass on the feed of another gateway.
+    #[arg(long, value_name = "ws[s]://HOST:PORT", conflicts_with_all = ["scenario", "orders", "mapping", "start", "speed"])]
+    pub upstream: Option<String>,
 }

@@ -1,19 +1,36 @@
 //! From sources to the feed: source → guard → tally → publish.
 
+pub mod access;
 pub mod assemble;
+pub mod audit;
+pub mod config;
+mod connection;
+pub mod desk;
+pub mod gate;
+pub mod hub;
+pub mod journal;
+pub mod limits;
+pub mod metrics;
 pub mod orders;
 mod products;
 pub mod publisher;
+pub mod relay;
 pub mod scenario;
 pub mod server;
 pub mod source;
+pub mod state;
+mod tls;
 
 pub use assemble::{ServeArgs, SourceArgs};
+pub use connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use orders::{OrdersReport, OrdersSource};
 pub use publisher::{PublishError, Publisher};
+pub use relay::relay;
 pub use scenario::ScenarioSource;
-pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
+pub use server::{DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, serve, wall_ms};
 pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
+pub use state::{SavedState, State};
+pub use tls::check_certificate;
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
 ///

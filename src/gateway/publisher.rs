@@ -331,8 +331,18 @@ impl Publisher {
         Ok(())
     }
 
-    fn rates(&self) -> Rates {
+    /// The rates of the last full second, and the peaks.
+    pub fn rates(&self) -> Rates {
         self.meter.rates()
+    }
+
+    /// What the regions and what has no region add up to.
+    pub fn sum_of_regions(&self) -> Counts {
+        let mut sum = self.tally.unplaced();
+        for counts in self.region_counts() {
+            sum += counts;
+        }
+        sum
     }
 
     fn region_counts(&self) -> Vec<Counts> {

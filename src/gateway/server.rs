@@ -1,35 +1,34 @@
 //! Serves a [`Publisher`] over WebSocket.
 //!
-//! One thread owns the publisher and steps it ten times a second. It numbers what comes out and puts
-//! it into each client's queue; a task per client writes it. A body is encoded once per encoding, and
-//! only when a client wants that encoding. A slow client loses lights first; when ticks pile up too,
-//! its queue is replaced by a fresh snapshot.
+//! One thread owns the publisher and the directors' desk and steps them ten times a second; what comes out goes
+//! through the gate and the delay into a [`Hub`] for each class of data. A task per client follows its hub
+//! (`connection`). Nobody who is slow, silent or hostile is waited for.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use futures_util::{SinkExt, StreamExt};
-use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
-use super::Publisher;
+use super::access::{AccessError, Role, TokenStore};
+use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
+use super::config::{ConfigError, TlsConfig};
+use super::connection::{House, accept, housekeeping};
+use super::desk::{Command, Desk, DeskError, Outcome};
+use super::gate::{Bounds, Figures, Gate};
+use super::hub::Hub;
+use super::limits::{Gatekeeper, Limits, Sign};
+use super::metrics::{self, Metrics};
+use super::state::State;
+use super::{Publisher, SavedState};
 use crate::sales::EventMs;
-use crate::wire::codec::{
-    CodecError, MAX_SUBSCRIBE_BYTES, body_bin, body_json, decode_subscribe_bin, decode_subscribe_json,
-    frame_bin, frame_json,
-};
-use crate::wire::{
-    Body, Bye, Heartbeat, MAX_FRAME_BYTES, Position, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Subscribe,
-};
+use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, SigningKey, Snapshot};
 
 /// Distance of the ticks, on the wall clock.
 const STEP: Duration = Duration::from_millis(100);
@@ -38,30 +37,40 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Event time never goes further in one step than this much wall time would take it: a machine that
 /// can't keep up runs the day slower, and counts every order all the same.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
-/// How many frames are kept for clients that come back: about ten seconds.
-const RING_FRAMES: usize = 210;
-/// Lights frames that may wait for one client.
-const LIGHTS_BACKLOG: usize = 6;
-/// Frames that may wait for one client before it gets a snapshot instead.
-const BACKLOG: usize = 60;
-/// A client that says nothing for so long gets the whole feed.
-const SUBSCRIBE_WAIT: Duration = Duration::from_secs(1);
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(5);
-const IDLE_LIMIT: Duration = Duration::from_secs(20);
+/// Events that may wait for the audit log.
+const AUDIT_BACKLOG: usize = 8_192;
 
 /// How to serve.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct GatewayConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Whether addresses that other machines reach are allowed.
+    /// Whether other machines may connect without TLS.
     pub allow_remote: bool,
     /// Event time per wall time, 1 to 3600.
     pub speed: f64,
-    /// Where to keep what a restart goes on from, and the name of the scenario in it.
-    pub state: Option<(PathBuf, String)>,
+    /// What a restart goes on from.
+    pub state: Option<State>,
+    /// How much later than they happened orders are shown, in milliseconds.
+    pub delay_ms: u64,
+    /// Certificate and key.
+    pub tls: Option<TlsConfig>,
+    /// The token file.
+    pub tokens: Option<PathBuf>,
+    /// What somebody without a token may see; absent: a viewer without a token file, nothing with one.
+    pub anonymous: Option<Role>,
+    /// Web pages that may connect.
+    pub origins: Vec<String>,
+    /// What frames are signed with.
+    pub signing: Option<Arc<SigningKey>>,
+    /// How much one may ask for.
+    pub limits: Limits,
+    /// What is believed.
+    pub bounds: Bounds,
+    /// The audit log's file.
+    pub audit: Option<PathBuf>,
+    /// Where metrics and health are served: a loopback address.
+    pub admin: Option<SocketAddr>,
 }
 
 impl Default for GatewayConfig {
@@ -71,6 +80,16 @@ impl Default for GatewayConfig {
             allow_remote: false,
             speed: 1.0,
             state: None,
+            delay_ms: 0,
+            tls: None,
+            tokens: None,
+            anonymous: None,
+            origins: Vec::new(),
+            signing: None,
+            limits: Limits::default(),
+            bounds: Bounds::default(),
+            audit: None,
+            admin: None,
         }
     }
 }
@@ -88,75 +107,24 @@ pub enum GatewayError {
     },
     /// The address is open to other machines and nobody said that this is meant.
     #[error(
-        "{0} can be reached from other machines: only a loopback address such as 127.0.0.1:9016 is served unless remote clients are allowed (--allow-remote)"
+        "{0} can be reached from other machines: it needs TLS ([tls] in the configuration), or --allow-remote to serve it unencrypted; 127.0.0.1:9016 is for this machine alone"
     )]
     Remote(SocketAddr),
     /// A thread can't be started.
     #[error("can't start the gateway: {0}")]
     Start(std::io::Error),
-    /// What was kept for a restart can't be used.
-    #[error("{file}: {problem}; delete the file to start anew")]
-    State {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
-
-/// What a restarted gateway goes on from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SavedState {
-    /// The scenario or order file; another one starts anew.
-    pub scenario: String,
-    /// Event time when it was written.
-    pub event_ms: EventMs,
-    /// The wall clock when it was written.
-    pub wall_ms: i64,
-    /// Event time per wall time.
-    pub speed: f64,
-    /// Whether event time stood still.
-    pub paused: bool,
-}
-
-impl SavedState {
-    /// Reads the file; `None` when there is none yet.
-    ///
-    /// # Errors
-    /// [`GatewayError::State`] when it can't be read.
-    pub fn read(path: &std::path::Path) -> Result<Option<Self>, GatewayError> {
-        let wrong = |problem: String| GatewayError::State {
-            file: path.display().to_string(),
-            problem,
-        };
-        match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| wrong(error.to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(wrong(error.to_string())),
-        }
-    }
-
-    /// Writes the file whole or not at all.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn write(&self, path: &std::path::Path) -> std::io::Result<()> {
-        let beside = path.with_extension("tmp");
-        std::fs::write(&beside, serde_json::to_vec(self)?)?;
-        std::fs::rename(&beside, path)
-    }
-
-    /// Where event time would stand now had the gateway gone on.
-    pub fn event_ms_at(&self, wall_ms: i64) -> EventMs {
-        if self.paused {
-            return self.event_ms;
-        }
-        let passed_ms = (wall_ms - self.wall_ms).max(0) as f64;
-        self.event_ms + (passed_ms * self.speed) as i64
-    }
+    /// A file of the configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The token file can't be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The audit log can't be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The feed that is to be passed on can't be followed.
+    #[error(transparent)]
+    Upstream(#[from] crate::link::LinkError),
 }
 
 /// The wall clock, milliseconds since the Unix epoch.
@@ -166,11 +134,32 @@ pub fn wall_ms() -> i64 {
         .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-enum Order {
-    Join(Arc<Client>, Subscribe),
+/// What is asked of the publisher's thread.
+pub(super) enum Order {
     Pause(bool),
     Speed(f64),
+    Desk(DeskOrder),
+    Sign(Sign),
     Stop,
+}
+
+/// Something that a director asks for.
+pub(super) struct DeskOrder {
+    pub command: Command,
+    /// Who, for good: a token's id.
+    pub person: String,
+    /// Who, for people.
+    pub name: String,
+    pub reply: oneshot::Sender<Result<DeskAnswer, DeskError>>,
+}
+
+/// What a director is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskAnswer {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How things stand now.
+    pub desk: Desk,
 }
 
 /// Steers a running gateway.
@@ -204,8 +193,12 @@ impl GatewayControl {
 /// A gateway that runs. Dropping it stops it.
 pub struct Gateway {
     address: SocketAddr,
+    admin: Option<SocketAddr>,
+    tls: bool,
     control: GatewayControl,
-    publisher: Option<std::thread::JoinHandle<Publisher>>,
+    metrics: Arc<Metrics>,
+    publisher: Option<std::thread::JoinHandle<Option<Publisher>>>,
+    audit: Option<std::thread::JoinHandle<()>>,
     network: Option<tokio::runtime::Runtime>,
 }
 
@@ -215,14 +208,25 @@ impl Gateway {
         self.address
     }
 
+    /// Where its metrics are, if they are served.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
     /// The address for a client.
     pub fn url(&self) -> String {
-        format!("ws://{}", self.address)
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Steers it.
     pub fn control(&self) -> GatewayControl {
         self.control.clone()
+    }
+
+    /// What it counts about itself.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// Whether it has stopped.
@@ -255,7 +259,11 @@ impl Gateway {
             }
             network.shutdown_timeout(Duration::from_millis(200));
         }
-        publisher
+        if let Some(audit) = self.audit.take() {
+            // Every sender is gone with the network: it writes what waits, and ends.
+            let _ = audit.join();
+        }
+        publisher.flatten()
     }
 }
 
@@ -265,134 +273,289 @@ impl Drop for Gateway {
     }
 }
 
-/// Serves a publisher until it is stopped.
-///
-/// # Errors
-/// [`GatewayError`] naming the address that can't be had.
-pub fn serve(config: GatewayConfig, publisher: Publisher) -> Result<Gateway, GatewayError> {
-    if !config.listen.ip().is_loopback() && !config.allow_remote {
-        return Err(GatewayError::Remote(config.listen));
-    }
-    let bind = |source| GatewayError::Bind {
-        address: config.listen,
-        source,
-    };
-    let network = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("meridian-gateway")
-        .enable_all()
-        .build()
-        .map_err(GatewayError::Start)?;
-    // Tokio's own bind sets SO_REUSEADDR, so that a restart finds its port free at once.
-    let listener = network.block_on(TcpListener::bind(config.listen)).map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
-    let (orders_in, orders) = crossbeam_channel::unbounded();
-    let control = GatewayControl { orders: orders_in };
-    network.spawn(accept(listener, control.clone()));
-    let thread = std::thread::Builder::new()
-        .name("meridian-publisher".to_owned())
-        .spawn(move || Stream::new(config, publisher).run(&orders))
-        .map_err(GatewayError::Start)?;
-    tracing::info!(%address, "the gateway serves");
-    Ok(Gateway {
-        address,
-        control,
-        publisher: Some(thread),
-        network: Some(network),
-    })
+/// What happened, for the audit log's thread.
+pub(super) struct AuditEntry {
+    pub kind: AuditKind,
+    pub subject: &'static str,
+    pub details: Details,
+    pub at: DateTime<Utc>,
 }
 
-/// One body of the stream, encoded at most once per encoding.
-struct Item {
-    epoch: u64,
-    seq: u64,
-    body: Body,
-    json: OnceLock<Result<String, CodecError>>,
-    bin: OnceLock<Result<Vec<u8>, CodecError>>,
+/// Hands events to the audit log's thread.
+#[derive(Clone)]
+pub(super) struct Auditor {
+    entries: Option<Sender<AuditEntry>>,
+    metrics: Arc<Metrics>,
 }
 
-impl Item {
-    fn new(epoch: u64, seq: u64, body: Body) -> Arc<Self> {
-        Arc::new(Self {
-            epoch,
-            seq,
-            body,
-            json: OnceLock::new(),
-            bin: OnceLock::new(),
-        })
-    }
-
-    fn is_lights(&self) -> bool {
-        matches!(self.body, Body::Lights(_))
-    }
-
-    fn message(&self, encoding: Encoding, prev: u64) -> Result<Message, CodecError> {
-        match encoding {
-            Encoding::Json => {
-                let body = self.json.get_or_init(|| body_json(&self.body)).as_ref();
-                let text = frame_json(self.epoch, self.seq, prev, body.map_err(Clone::clone)?)?;
-                Ok(Message::Text(text.into()))
-            }
-            Encoding::Bin => {
-                let body = self.bin.get_or_init(|| body_bin(&self.body)).as_ref();
-                let bytes = frame_bin(self.epoch, self.seq, prev, body.map_err(Clone::clone)?)?;
-                Ok(Message::Binary(bytes.into()))
-            }
+impl Auditor {
+    pub fn record(&self, kind: AuditKind, subject: &'static str, details: Details) {
+        let Some(entries) = &self.entries else { return };
+        let entry = AuditEntry {
+            kind,
+            subject,
+            details,
+            at: Utc::now(),
+        };
+        // A flood of strangers must not stop the feed; that something was lost is counted.
+        if entries.try_send(entry).is_err() {
+            self.metrics.audit_lost.inc();
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Encoding {
-    Json,
-    Bin,
-}
-
-#[derive(Default)]
-struct Queue {
-    items: VecDeque<Arc<Item>>,
-    lights: usize,
-}
-
-/// What the publisher's thread and a client's task share.
-#[derive(Default)]
-struct Client {
-    queue: Mutex<Queue>,
-    more: Notify,
-    gone: AtomicBool,
-}
-
-impl Client {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+fn write_audit(mut log: AuditLog, entries: &Receiver<AuditEntry>, metrics: &Metrics) {
+    metrics.set_audit(log.head(), log.entries());
+    for entry in entries {
+        if let Err(error) = log.record(entry.kind, entry.subject, entry.details, entry.at) {
+            metrics.audit_lost.inc();
+            tracing::error!(%error, "the audit log can't be written");
+        }
+        metrics.set_audit(log.head(), log.entries());
     }
+}
+
+/// What a gateway stands on, whatever it serves.
+pub(super) struct Ground {
+    pub network: tokio::runtime::Runtime,
+    pub house: Arc<House>,
+    pub orders: Receiver<Order>,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    control: GatewayControl,
+    audit: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ground {
+    /// Opens files and addresses, and lets clients in.
+    pub fn lay(config: &GatewayConfig, hubs: [Arc<Hub>; 2]) -> Result<Self, GatewayError> {
+        if !config.listen.ip().is_loopback() && !config.allow_remote && config.tls.is_none() {
+            return Err(GatewayError::Remote(config.listen));
+        }
+        let certificate = config
+            .tls
+            .as_ref()
+            .map(super::tls::Certificate::open)
+            .transpose()?;
+        let tls = certificate
+            .as_ref()
+            .map(super::tls::Certificate::server)
+            .transpose()?;
+        let tokens = config.tokens.as_deref().map(TokenStore::open).transpose()?;
+        let metrics = Arc::new(Metrics::new());
+        let (mut audit, mut entries) = (None, None);
+        if let Some(path) = &config.audit {
+            let source = format!("urn:meridian:gateway:{}", config.listen);
+            let log = AuditLog::open(path, &source, Utc::now())?;
+            let (sender, receiver) = crossbeam_channel::bounded(AUDIT_BACKLOG);
+            let counted = Arc::clone(&metrics);
+            let thread = std::thread::Builder::new()
+                .name("meridian-audit".to_owned())
+                .spawn(move || write_audit(log, &receiver, &counted))
+                .map_err(GatewayError::Start)?;
+            audit = Some(thread);
+            entries = Some(sender);
+        }
+        let network = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("meridian-gateway")
+            .enable_all()
+            .build()
+            .map_err(GatewayError::Start)?;
+        let bind = |address: SocketAddr| {
+            let failed = move |source| GatewayError::Bind { address, source };
+            // Tokio's own bind sets SO_REUSEADDR, so that a restart finds its port free at once.
+            let listener = network.block_on(TcpListener::bind(address)).map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            Ok::<_, GatewayError>((listener, address))
+        };
+        let (listener, address) = bind(config.listen)?;
+        let mut admin = None;
+        if let Some(wanted) = config.admin {
+            metrics::check_address(wanted).map_err(|problem| ConfigError {
+                file: "admin.listen".to_owned(),
+                problem,
+            })?;
+            let (listener, address) = bind(wanted)?;
+            network.spawn(metrics::serve(listener, Arc::clone(&metrics), wall_ms));
+            admin = Some(address);
+        }
+        let (orders_in, orders) = crossbeam_channel::unbounded();
+        let control = GatewayControl {
+            orders: orders_in.clone(),
+        };
+        let anonymous = config
+            .anonymous
+            .or_else(|| config.tokens.is_none().then_some(Role::Viewer));
+        let house = Arc::new(House {
+            hubs,
+            gatekeeper: Mutex::new(Gatekeeper::new(config.limits)),
+            tokens: tokens.map(Mutex::new),
+            anonymous,
+            origins: config.origins.clone(),
+            orders: orders_in,
+            auditor: Auditor {
+                entries,
+                metrics: Arc::clone(&metrics),
+            },
+            metrics,
+            tls: tls.map(tokio_rustls::TlsAcceptor::from),
+            ended: AtomicBool::new(false),
+        });
+        network.spawn(accept(listener, Arc::clone(&house)));
+        network.spawn(housekeeping(certificate, Arc::clone(&house)));
+        house
+            .auditor
+            .record(AuditKind::Started, "gateway", Details::default());
+        tracing::info!(%address, tls = config.tls.is_some(), "the gateway serves");
+        Ok(Self {
+            network,
+            house,
+            orders,
+            address,
+            admin,
+            control,
+            audit,
+        })
+    }
+
+    /// Runs what fills the hubs on a thread of its own.
+    pub fn run(
+        self,
+        name: &str,
+        fill: impl FnOnce(Receiver<Order>, Arc<House>) -> Option<Publisher> + Send + 'static,
+    ) -> Result<Gateway, GatewayError> {
+        let Self {
+            network,
+            house,
+            orders,
+            address,
+            admin,
+            control,
+            audit,
+        } = self;
+        let (metrics, tls) = (Arc::clone(&house.metrics), house.tls.is_some());
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let publisher = fill(orders, Arc::clone(&house));
+                house.metrics.stop();
+                house
+                    .auditor
+                    .record(AuditKind::Stopped, "gateway", Details::default());
+                let bye = || {
+                    Body::Bye(Bye {
+                        code: "shutting_down".to_owned(),
+                        text: "the gateway was stopped".to_owned(),
+                        retry_after_ms: None,
+                    })
+                };
+                house.ended.store(true, Ordering::Release);
+                let [public, internal] = &house.hubs;
+                public.publish([bye()]);
+                if !Arc::ptr_eq(public, internal) {
+                    internal.publish([bye()]);
+                }
+                publisher
+            })
+            .map_err(GatewayError::Start)?;
+        Ok(Gateway {
+            address,
+            admin,
+            tls,
+            control,
+            metrics,
+            publisher: Some(thread),
+            audit,
+            network: Some(network),
+        })
+    }
+}
+
+/// Serves a publisher until it is stopped.
+///
+/// # Errors
+/// [`GatewayError`] naming the address or file that can't be had.
+pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gateway, GatewayError> {
+    publisher.set_speed(config.speed);
+    let state = config.state.take();
+    // A stream goes on where it stood when its figures do; otherwise it is another one.
+    let goes_on = state
+        .as_ref()
+        .and_then(State::saved)
+        .filter(|saved| saved.is_before(publisher.event_ms(), &publisher.totals()));
+    let epoch = goes_on.map_or_else(new_epoch, |saved| saved.epoch);
+    let seq = goes_on.map_or(0, SavedState::next_seq);
+    let mut hubs = [DataClass::Public, DataClass::Internal].map(|class| {
+        let mut hello = publisher.hello();
+        hello.class = class;
+        // The lowest bit keeps the positions of one class out of the other's stream.
+        let epoch = epoch & !1 | u64::from(class == DataClass::Internal);
+        Hub::new(epoch, seq, hello, config.signing.clone())
+    });
+    let mut desk = goes_on.map_or_else(|| Desk::with_delay(config.delay_ms), |saved| saved.desk.clone());
+    let held = goes_on.and_then(|saved| saved.held.clone());
+    if desk.is_held() && held.is_none() {
+        desk = Desk::with_delay(desk.delay_ms());
+    }
+    for (hub, class) in hubs.iter_mut().zip([DataClass::Public, DataClass::Internal]) {
+        let kept = held.as_ref().map(|held| match class {
+            DataClass::Public => held.public.clone(),
+            DataClass::Internal => held.internal.clone(),
+        });
+        let mut snapshot = kept.unwrap_or_else(|| publisher.snapshot(wall_ms()));
+        if !desk.is_plain() {
+            snapshot.direct = Some(desk.direct(wall_ms()));
+        }
+        hub.set_snapshot(snapshot);
+    }
+    let ground = Ground::lay(&config, hubs)?;
+    let stream = Stream {
+        publisher,
+        gate: Gate::new(config.bounds),
+        desk,
+        house: Arc::clone(&ground.house),
+        speed: config.speed,
+        paused: false,
+        delayed: VecDeque::new(),
+        resyncing: false,
+        state,
+        steps: 0,
+    };
+    ground.run("meridian-publisher", move |orders, _| Some(stream.run(&orders)))
+}
+
+/// The number of a stream that begins now.
+pub(super) fn new_epoch() -> u64 {
+    u64::try_from(wall_ms()).unwrap_or(2)
+}
+
+/// What was made of a step, by class.
+enum Out {
+    Bodies([Vec<Body>; 2]),
+    /// Everything that is known, for those who come.
+    Snapshots(Box<[Snapshot; 2]>),
+    /// Everything that is known, for everybody: the figures go on after they were held.
+    Resync(Box<[Snapshot; 2]>),
 }
 
 /// The publisher's thread.
 struct Stream {
-    config: GatewayConfig,
     publisher: Publisher,
-    epoch: u64,
-    seq: u64,
-    ring: VecDeque<Arc<Item>>,
-    clients: Vec<Arc<Client>>,
+    gate: Gate,
+    desk: Desk,
+    house: Arc<House>,
+    speed: f64,
     paused: bool,
+    /// What is shown later, and when.
+    delayed: VecDeque<(Instant, Out)>,
+    /// The figures were released, and what they go on with is on its way.
+    resyncing: bool,
+    state: Option<State>,
+    steps: u64,
 }
 
 impl Stream {
-    fn new(config: GatewayConfig, mut publisher: Publisher) -> Self {
-        publisher.set_speed(config.speed);
-        Self {
-            config,
-            publisher,
-            epoch: u64::try_from(wall_ms()).unwrap_or(1),
-            seq: 0,
-            ring: VecDeque::new(),
-            clients: Vec::new(),
-            paused: false,
-        }
-    }
-
     fn run(mut self, orders: &Receiver<Order>) -> Publisher {
         let mut last = Instant::now();
         let mut next = last + STEP;
@@ -401,16 +564,20 @@ impl Stream {
         let mut rest_ms = 0.0;
         loop {
             match orders.recv_deadline(next) {
-                Ok(Order::Join(client, subscribe)) => self.join(&client, &subscribe),
                 Ok(Order::Pause(paused)) => {
                     self.paused = paused;
                     last = Instant::now();
                     self.beat();
                 }
                 Ok(Order::Speed(speed)) => {
-                    self.config.speed = speed;
+                    self.speed = speed;
                     self.publisher.set_speed(speed);
+                    for hub in &self.house.hubs {
+                        hub.set_hello(|hello| hello.speed = speed);
+                    }
                 }
+                Ok(Order::Desk(order)) => self.direct(order),
+                Ok(Order::Sign(sign)) => self.warn_of(&sign),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let now = Instant::now();
@@ -418,416 +585,344 @@ impl Stream {
                     last = now;
                     next = now + STEP;
                     if !self.paused {
-                        let advance_ms = passed.as_secs_f64() * 1e3 * self.config.speed + rest_ms;
+                        let advance_ms = passed.as_secs_f64() * 1e3 * self.speed + rest_ms;
                         rest_ms = advance_ms.fract();
-                        let to_ms = self.publisher.event_ms() + advance_ms as i64;
-                        for body in self.publisher.step(to_ms, wall_ms()) {
-                            self.publish(body);
-                        }
+                        self.step(self.publisher.event_ms() + advance_ms as i64);
                     }
-                    if now - beat >= HEARTBEAT {
+                    let beats = now - beat >= HEARTBEAT;
+                    if beats {
+                        self.later(Out::Snapshots(Box::new(self.snapshots())));
+                    }
+                    self.show_what_is_due(now);
+                    if beats {
                         beat = now;
                         self.beat();
-                        self.save();
+                        // While figures are held what is kept is large, and kept when they are.
+                        if !self.desk.is_held() {
+                            self.save();
+                        }
                     }
+                    self.house.metrics.stepped(wall_ms(), now.elapsed().as_secs_f64());
                 }
             }
         }
         self.save();
-        self.publish(Body::Bye(Bye {
-            code: "shutting_down".to_owned(),
-            text: "the gateway was stopped".to_owned(),
-            retry_after_ms: None,
-        }));
         self.publisher
     }
 
-    fn save(&self) {
-        let Some((path, scenario)) = &self.config.state else {
+    /// Goes on to an instant, and lets out what can be true.
+    fn step(&mut self, to_ms: EventMs) {
+        let bodies = self.publisher.step(to_ms, wall_ms());
+        if bodies.is_empty() {
             return;
+        }
+        self.steps += 1;
+        let totals = self.publisher.totals();
+        let metrics = &self.house.metrics;
+        metrics
+            .orders
+            .set(i64::try_from(totals.counts.orders).unwrap_or(i64::MAX));
+        metrics
+            .payments
+            .set(i64::try_from(totals.counts.payments).unwrap_or(i64::MAX));
+        metrics.event_ms.set(self.publisher.event_ms());
+        if !self.desk.is_held() {
+            let is_live = matches!(self.publisher.hello().mode, Mode::Live);
+            let figures = Figures {
+                event_ms: self.publisher.event_ms(),
+                totals,
+                regions: self.publisher.sum_of_regions(),
+                rates: self.publisher.rates(),
+                wall_ms: is_live.then(wall_ms),
+            };
+            if let Err(problem) = self.gate.judge(&figures) {
+                self.hold_for(&problem.to_string());
+            }
+        }
+        self.later(Out::Bodies([bodies.clone(), bodies]));
+    }
+
+    fn hold_for(&mut self, problem: &str) {
+        if !self.desk.hold_for(problem) {
+            return;
+        }
+        tracing::error!(problem, "the figures are held");
+        let details = Details {
+            reason: Some(problem.to_owned()),
+            ..Details::default()
         };
-        let state = SavedState {
-            scenario: scenario.clone(),
-            event_ms: self.publisher.event_ms(),
-            wall_ms: wall_ms(),
-            speed: self.config.speed,
-            paused: self.paused,
-        };
-        if let Err(error) = state.write(path) {
-            tracing::warn!(file = %path.display(), %error, "the state can't be kept");
+        self.house
+            .auditor
+            .record(AuditKind::FiguresHeld, "figures", details);
+        self.held_now();
+        self.tell(Notice {
+            level: Level::Alert,
+            code: "implausible".to_owned(),
+            text: Names {
+                en: format!("The figures can't be right, the last good ones stay: {problem}"),
+                zh: format!("数据不合常理，保留最后的有效数据：{problem}"),
+            },
+            published_ms: wall_ms(),
+        });
+    }
+
+    /// Those who come from now on are shown what was shown last.
+    fn held_now(&mut self) {
+        self.resyncing = false;
+        for hub in &self.house.hubs {
+            if let Some(mut known) = hub.known() {
+                known.mode = self.mode();
+                known.direct = Some(self.desk.direct(wall_ms()));
+                hub.set_snapshot(known);
+            }
+        }
+        self.publish_direct();
+        self.save();
+    }
+
+    fn publish_direct(&mut self) {
+        self.house.metrics.held.set(i64::from(self.desk.is_held()));
+        let direct = self.desk.direct(wall_ms());
+        for hub in &self.house.hubs {
+            hub.publish([Body::Direct(direct.clone())]);
+        }
+        self.beat();
+    }
+
+    fn tell(&self, notice: Notice) {
+        for hub in &self.house.hubs {
+            hub.publish([Body::Notice(notice.clone())]);
         }
     }
 
-    fn beat(&mut self) {
-        self.publish(Body::Heartbeat(Heartbeat {
-            event_ms: self.publisher.event_ms(),
-            published_ms: wall_ms(),
-            mode: self.publisher.mode(),
-            paused: self.paused,
+    /// What concerns directors alone.
+    fn tell_directors(&self, notice: Notice) {
+        let [_, internal] = &self.house.hubs;
+        internal.publish([Body::Notice(notice)]);
+    }
+
+    fn direct(&mut self, order: DeskOrder) {
+        let was_held = self.desk.is_held();
+        let result = self
+            .desk
+            .carry_out(&order.command, &order.person, &order.name, wall_ms());
+        let said = match &result {
+            Ok(Outcome::Done(text)) => text.clone(),
+            Ok(Outcome::Unchanged) => "nothing changed".to_owned(),
+            Ok(Outcome::NeedsSecond) => "release asked for, a second director has to agree".to_owned(),
+            Err(error) => format!("refused: {error}"),
+        };
+        if order.command != Command::Status {
+            tracing::info!(by = order.name, command = ?order.command, said, "a director");
+            let details = Details {
+                token: Some(order.person.clone()),
+                name: Some(order.name.clone()),
+                reason: Some(format!("{:?}: {said}", order.command)),
+                ..Details::default()
+            };
+            self.house.auditor.record(AuditKind::Desk, "desk", details);
+        }
+        match &result {
+            Ok(Outcome::Done(text)) => {
+                let (level, code, zh) = match order.command {
+                    Command::Hold => (
+                        Level::Warning,
+                        "held",
+                        format!("数据已由 {} 暂停更新", order.name),
+                    ),
+                    Command::Release => (Level::Info, "released", "数据恢复更新".to_owned()),
+                    _ => (Level::Info, "directed", String::new()),
+                };
+                if self.desk.is_held() && !was_held {
+                    self.held_now();
+                } else {
+                    if was_held && !self.desk.is_held() {
+                        self.gate.trust();
+                        self.resyncing = true;
+                        self.later(Out::Resync(Box::new(self.snapshots())));
+                    }
+                    self.publish_direct();
+                    self.show_what_is_due(Instant::now());
+                }
+                let notice = Notice {
+                    level,
+                    code: code.to_owned(),
+                    text: Names {
+                        en: format!("{}: {text}", capital(code)),
+                        zh: if zh.is_empty() { text.clone() } else { zh },
+                    },
+                    published_ms: wall_ms(),
+                };
+                match order.command {
+                    Command::Hold | Command::Release => self.tell(notice),
+                    _ => self.tell_directors(notice),
+                }
+                self.save();
+            }
+            Ok(Outcome::NeedsSecond) => self.tell_directors(Notice {
+                level: Level::Warning,
+                code: "release_asked".to_owned(),
+                text: Names {
+                    en: format!(
+                        "{} asks for the release: a second director has to agree",
+                        order.name
+                    ),
+                    zh: format!("{} 请求恢复更新，需要另一位导播确认", order.name),
+                },
+                published_ms: wall_ms(),
+            }),
+            Ok(Outcome::Unchanged) | Err(_) => {}
+        }
+        let _ = order.reply.send(result.map(|outcome| DeskAnswer {
+            outcome,
+            desk: self.desk.clone(),
         }));
     }
 
-    fn publish(&mut self, body: Body) {
-        self.seq += 1;
-        let item = Item::new(self.epoch, self.seq, body);
-        self.clients.retain(|client| !client.gone.load(Ordering::Relaxed));
-        let mut late = Vec::new();
-        for client in &self.clients {
-            let mut queue = client.queue();
-            if item.is_lights() {
-                if queue.lights >= LIGHTS_BACKLOG {
-                    continue;
-                }
-                queue.lights += 1;
-            }
-            queue.items.push_back(Arc::clone(&item));
-            if queue.items.len() > BACKLOG {
-                late.push(Arc::clone(client));
-            }
-            drop(queue);
-            client.more.notify_one();
-        }
-        self.ring.push_back(item);
-        while self.ring.len() > RING_FRAMES {
-            self.ring.pop_front();
-        }
-        for client in late {
-            tracing::debug!("a client is too slow: a snapshot takes the place of what waits for it");
-            self.refill(&client, Vec::new());
-        }
-    }
-
-    /// Hello and everything that a client needs to go on, in place of what waits for it.
-    fn join(&mut self, client: &Arc<Client>, subscribe: &Subscribe) {
-        let resumed = subscribe.resume.and_then(|position| self.since(position));
-        let at = match (&resumed, subscribe.resume) {
-            (Some(_), Some(position)) => position.seq,
-            _ => self.seq,
-        };
-        let hello = Item::new(self.epoch, at, Body::Hello(Box::new(self.publisher.hello())));
-        match resumed {
-            Some(items) => {
-                let mut queue = client.queue();
-                *queue = Queue::default();
-                queue.items.push_back(hello);
-                // What is long past needs no light any more.
-                queue
-                    .items
-                    .extend(items.into_iter().filter(|item| !item.is_lights()));
-                drop(queue);
-                client.more.notify_one();
-            }
-            None => self.refill(client, vec![hello]),
-        }
-        if !self.clients.iter().any(|known| Arc::ptr_eq(known, client)) {
-            self.clients.push(Arc::clone(client));
-        }
-    }
-
-    fn refill(&self, client: &Client, mut items: Vec<Arc<Item>>) {
-        let snapshot = self.publisher.snapshot(wall_ms());
-        items.push(Item::new(
-            self.epoch,
-            self.seq,
-            Body::Snapshot(Box::new(snapshot)),
-        ));
-        *client.queue() = Queue {
-            items: items.into(),
-            lights: 0,
-        };
-        client.more.notify_one();
-    }
-
-    /// The frames after a position, if all of them are still here.
-    fn since(&self, position: Position) -> Option<Vec<Arc<Item>>> {
-        if position.epoch != self.epoch || position.seq > self.seq {
-            return None;
-        }
-        let oldest = self.ring.front().map_or(self.seq + 1, |item| item.seq);
-        let items: Vec<Arc<Item>> = self
-            .ring
-            .iter()
-            .filter(|item| item.seq > position.seq)
-            .cloned()
-            .collect();
-        (position.seq + 1 >= oldest && items.len() <= BACKLOG * 3).then_some(items)
-    }
-}
-
-async fn accept(listener: TcpListener, control: GatewayControl) {
-    loop {
-        match listener.accept().await {
-            Ok((socket, peer)) => {
-                let control = control.clone();
-                tokio::spawn(async move {
-                    match talk(socket, control).await {
-                        Ok(()) => tracing::info!(%peer, "a client left"),
-                        Err(reason) => tracing::info!(%peer, reason, "a client is gone"),
-                    }
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, as a rule: some will come free.
-                tracing::warn!(%error, "a connection can't be accepted");
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        }
-    }
-}
-
-/// Chooses the encoding from what a client offers: its first that we know.
-fn negotiate(request: &Request) -> Result<(Encoding, Option<&'static str>), String> {
-    let mut offered = request
-        .headers()
-        .get_all("sec-websocket-protocol")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .peekable();
-    if offered.peek().is_none() {
-        return Ok((Encoding::Json, None));
-    }
-    for protocol in offered {
-        if protocol == SUBPROTOCOL_BIN {
-            return Ok((Encoding::Bin, Some(SUBPROTOCOL_BIN)));
-        }
-        if protocol == SUBPROTOCOL_JSON {
-            return Ok((Encoding::Json, Some(SUBPROTOCOL_JSON)));
-        }
-    }
-    Err(format!(
-        "none of the offered WebSocket subprotocols is known here: offer {SUBPROTOCOL_BIN} or {SUBPROTOCOL_JSON}, or none for JSON\n"
-    ))
-}
-
-/// One connection, from its handshake to its end.
-async fn talk(socket: TcpStream, control: GatewayControl) -> Result<(), String> {
-    let _ = socket.set_nodelay(true);
-    let mut encoding = Encoding::Json;
-    #[allow(clippy::result_large_err)]
-    let choose = |request: &Request, mut response: Response| match negotiate(request) {
-        Ok((chosen, name)) => {
-            encoding = chosen;
-            if let Some(name) = name {
-                response
-                    .headers_mut()
-                    .insert("sec-websocket-protocol", HeaderValue::from_static(name));
-            }
-            Ok(response)
-        }
-        Err(problem) => {
-            let mut refusal = ErrorResponse::new(Some(problem));
-            *refusal.status_mut() = StatusCode::BAD_REQUEST;
-            Err(refusal)
-        }
-    };
-    let limits = WebSocketConfig::default()
-        .max_message_size(Some(MAX_SUBSCRIBE_BYTES))
-        .max_frame_size(Some(MAX_SUBSCRIBE_BYTES))
-        .max_write_buffer_size(2 * MAX_FRAME_BYTES);
-    let handshake = tokio_tungstenite::accept_hdr_async_with_config(socket, choose, Some(limits));
-    let socket = tokio::time::timeout(HANDSHAKE_LIMIT, handshake)
-        .await
-        .map_err(|_| "no handshake in time".to_owned())?
-        .map_err(|error| error.to_string())?;
-    let (mut sink, mut said) = socket.split();
-    let client = Arc::new(Client::default());
-    let _gone = GoneOnDrop(Arc::clone(&client));
-    let join = |subscribe| {
-        control
-            .orders
-            .send(Order::Join(Arc::clone(&client), subscribe))
-            .map_err(|_| "the gateway stops".to_owned())
-    };
-    let mut subscribed = false;
-    let mut wants = Subscribe::default();
-    let mut prev = 0;
-    let mut heard = tokio::time::Instant::now();
-    let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
-    let wait = tokio::time::sleep(SUBSCRIBE_WAIT);
-    tokio::pin!(wait);
-    let mut waiting = true;
-    loop {
-        let mut out = Vec::new();
-        let mut end = None;
-        tokio::select! {
-            message = said.next() => {
-                let message = message.ok_or_else(|| "the connection closed".to_owned())?;
-                heard = tokio::time::Instant::now();
-                let read = match message.map_err(|error| error.to_string())? {
-                    Message::Text(text) => Some(decode_subscribe_json(text.as_bytes())),
-                    Message::Binary(bytes) => Some(decode_subscribe_bin(&bytes)),
-                    Message::Close(_) => return Ok(()),
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => None,
-                };
-                let problem = match read {
-                    None => continue,
-                    Some(Ok(subscribe)) if !subscribed => {
-                        subscribed = true;
-                        waiting = false;
-                        wants = subscribe;
-                        join(subscribe)?;
-                        continue;
-                    }
-                    Some(Ok(_)) => "subscribe was said before: it is said once on each connection".to_owned(),
-                    Some(Err(error)) => error.to_string(),
-                };
-                let bye = Body::Bye(Bye { code: "bad_subscribe".to_owned(), text: problem.clone(), retry_after_ms: None });
-                out.push(Item::new(0, 0, bye));
-                end = Some(Err(problem));
-            }
-            () = &mut wait, if waiting => {
-                waiting = false;
-                join(Subscribe::default())?;
-            }
-            () = client.more.notified() => {
-                let mut queue = client.queue();
-                out.extend(queue.items.drain(..));
-                queue.lights = 0;
-            }
-            _ = ping.tick() => {
-                if heard.elapsed() > IDLE_LIMIT {
-                    return Err("it didn't answer pings".to_owned());
-                }
-                send(&mut sink, Message::Ping(Default::default())).await?;
-            }
-        }
-        for item in out {
-            let item = match (&item.body, wants.lights_per_s) {
-                (Body::Lights(_), Some(0)) => continue,
-                (Body::Lights(lights), Some(limit)) => {
-                    Item::new(item.epoch, item.seq, Body::Lights(thin(lights, limit)))
-                }
-                _ => item,
-            };
-            let message = item.message(encoding, prev).map_err(|error| error.to_string())?;
-            prev = item.seq;
-            if matches!(item.body, Body::Bye(_)) && end.is_none() {
-                end = Some(Ok(()));
-            }
-            send(&mut sink, message).await?;
-        }
-        if let Some(end) = end {
-            let _ = send(&mut sink, Message::Close(None)).await;
-            return end;
-        }
-    }
-}
-
-struct GoneOnDrop(Arc<Client>);
-
-impl Drop for GoneOnDrop {
-    fn drop(&mut self) {
-        self.0.gone.store(true, Ordering::Relaxed);
-    }
-}
-
-async fn send<S>(sink: &mut S, message: Message) -> Result<(), String>
-where
-    S: futures_util::Sink<Message, Error = tokio_tungstenite::tungstenite::Error> + Unpin,
-{
-    tokio::time::timeout(WRITE_LIMIT, sink.send(message))
-        .await
-        .map_err(|_| "it reads too slowly".to_owned())?
-        .map_err(|error| error.to_string())
-}
-
-/// At most `limit` lights a second, each standing for more.
-fn thin(lights: &crate::wire::Lights, limit: u32) -> crate::wire::Lights {
-    let most = (limit as usize / 10).max(1);
-    let stride = lights.place.len().div_ceil(most).max(1);
-    crate::wire::Lights {
-        per_light: lights
-            .per_light
-            .saturating_mul(u32::try_from(stride).unwrap_or(u32::MAX)),
-        place: lights.place.iter().copied().step_by(stride).collect(),
-        code: lights.code.iter().copied().step_by(stride).collect(),
-        ..lights.clone()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use super::*;
-    use crate::gateway::{ScenarioSource, Source, load_catalogue};
-    use crate::wire::{Frame, Lights, Sequencer, Verdict};
-
-    #[test]
-    fn what_waits_for_a_client_is_bounded_and_chains() {
-        let catalogue = load_catalogue().unwrap();
-        let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
-        let start_ms = source.hello().day.start_ms + 60_000;
-        let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
-        let mut stream = Stream::new(GatewayConfig::default(), publisher);
-        let client = Arc::new(Client::default());
-        stream.join(&client, &Subscribe::default());
-        let mut sequencer = Sequencer::new();
-        let mut read = |client: &Client| {
-            let mut queue = client.queue();
-            queue.lights = 0;
-            let items: Vec<Arc<Item>> = queue.items.drain(..).collect();
-            drop(queue);
-            let mut prev = sequencer.position().map_or(0, |at| at.seq);
-            for item in &items {
-                let frame = Frame {
-                    epoch: item.epoch,
-                    seq: item.seq,
-                    prev,
-                    body: item.body.clone(),
-                };
-                assert!(matches!(
-                    sequencer.accept(&frame),
-                    Verdict::Apply | Verdict::NewEpoch
-                ));
-                prev = item.seq;
-            }
-            items
-        };
-        assert_eq!(read(&client).len(), 2, "hello and snapshot");
-        // A client that reads nothing: first lights are left out, then a snapshot takes everything's place.
-        let mut most = (0, 0);
-        let (mut waited, mut snapshots) = (0, 0);
-        for step in 1..=200 {
-            for body in stream.publisher.step(start_ms + step * 10, 0) {
-                stream.publish(body);
-            }
-            let queue = client.queue();
-            let lights = queue.items.iter().filter(|item| item.is_lights()).count();
-            most = (most.0.max(queue.items.len()), most.1.max(lights));
-            if queue.items.len() < waited {
-                snapshots += 1;
-                assert!(matches!(
-                    queue.items.front().map(|item| &item.body),
-                    Some(Body::Snapshot(_))
-                ));
-            }
-            waited = queue.items.len();
-        }
-        assert!(snapshots >= 2, "{snapshots}");
-        let last = read(&client).into_iter().rev().find_map(|item| match &item.body {
-            Body::Tick(tick) => Some((tick.event_ms, tick.totals)),
-            _ => None,
+    fn warn_of(&self, sign: &Sign) {
+        self.tell_directors(Notice {
+            level: Level::Alert,
+            code: "intrusion".to_owned(),
+            text: Names {
+                en: format!(
+                    "{} failures within a minute from {} ({}): it is locked out for now",
+                    sign.count,
+                    sign.address,
+                    sign.failure.name()
+                ),
+                zh: format!("{} 在一分钟内失败 {} 次，已暂时封锁", sign.address, sign.count),
+            },
+            published_ms: wall_ms(),
         });
-        let snapshot = stream.publisher.snapshot(0);
-        assert_eq!(last, Some((snapshot.event_ms, snapshot.totals)));
     }
 
-    #[test]
-    fn fewer_lights_stand_for_more() {
-        let lights = Lights {
-            per_light: 2,
-            events: 2_000,
-            place: vec![7; 1_000],
-            code: vec![1; 1_000],
-            ..Lights::default()
-        };
-        let few = thin(&lights, 1_000);
-        assert_eq!((few.place.len(), few.code.len(), few.per_light), (100, 100, 20));
-        assert_eq!(few.events, 2_000);
-        assert_eq!(thin(&lights, 100_000), lights);
-        assert_eq!(thin(&lights, 1).place.len(), 1);
+    /// What the figures are now.
+    fn mode(&self) -> Mode {
+        self.mode_of(self.publisher.mode())
     }
+
+    fn mode_of(&self, mode: Mode) -> Mode {
+        if self.desk.is_held() || self.resyncing {
+            return Mode::Held;
+        }
+        match mode {
+            Mode::Held => Mode::Held,
+            _ if self.desk.is_rehearsal() => Mode::Rehearsal,
+            Mode::Live if self.desk.delay_ms() > 0 => Mode::Delayed,
+            other => other,
+        }
+    }
+
+    fn snapshots(&self) -> [Snapshot; 2] {
+        let snapshot = self.publisher.snapshot(wall_ms());
+        [snapshot.clone(), snapshot]
+    }
+
+    fn later(&mut self, out: Out) {
+        let due = Instant::now() + Duration::from_millis(self.desk.delay_ms());
+        // A delay that was shortened doesn't overtake what is on its way.
+        self.delayed.push_back((due, out));
+    }
+
+    fn show_what_is_due(&mut self, now: Instant) {
+        // A delay counts from when it was set: what waits longer than that is due.
+        let longest = now + Duration::from_millis(self.desk.delay_ms());
+        while let Some((due, _)) = self.delayed.front() {
+            if *due > now && *due <= longest {
+                break;
+            }
+            let Some((_, out)) = self.delayed.pop_front() else {
+                break;
+            };
+            self.show(out);
+        }
+    }
+
+    fn show(&mut self, out: Out) {
+        let held = self.desk.is_held();
+        match out {
+            Out::Bodies(bodies) => {
+                let stopped = held || self.resyncing;
+                for (hub, bodies) in self.house.hubs.iter().zip(bodies) {
+                    let bodies = bodies.into_iter().filter_map(|mut body| match &mut body {
+                        Body::Tick(tick) => {
+                            tick.mode = self.mode_of(tick.mode);
+                            (!stopped).then_some(body)
+                        }
+                        Body::Lights(_) | Body::Products(_) => (!stopped).then_some(body),
+                        _ => Some(body),
+                    });
+                    hub.publish(bodies);
+                }
+            }
+            Out::Snapshots(snapshots) => {
+                if held || self.resyncing {
+                    return;
+                }
+                for (hub, snapshot) in self.house.hubs.iter().zip(*snapshots) {
+                    hub.set_snapshot(self.directed(snapshot));
+                }
+            }
+            Out::Resync(snapshots) => {
+                if held {
+                    return;
+                }
+                self.resyncing = false;
+                for (hub, snapshot) in self.house.hubs.iter().zip(*snapshots) {
+                    hub.publish([Body::Snapshot(Box::new(self.directed(snapshot)))]);
+                }
+                self.beat();
+            }
+        }
+    }
+
+    fn directed(&self, mut snapshot: Snapshot) -> Snapshot {
+        snapshot.mode = self.mode_of(snapshot.mode);
+        snapshot.direct = (!self.desk.is_plain()).then(|| self.desk.direct(wall_ms()));
+        snapshot
+    }
+
+    fn save(&mut self) {
+        let position = self.house.hubs.first().map(|hub| hub.position());
+        let Some(state) = &mut self.state else { return };
+        let held = self.desk.is_held().then(|| {
+            let [public, internal] = &self.house.hubs;
+            Some(super::state::HeldSnapshots {
+                public: public.known()?,
+                internal: internal.known()?,
+            })
+        });
+        state.save(SavedState {
+            source: String::new(),
+            event_ms: self.publisher.event_ms(),
+            wall_ms: wall_ms(),
+            speed: self.speed,
+            paused: self.paused,
+            epoch: position.map_or(0, |at| at.epoch),
+            seq: position.map_or(0, |at| at.seq),
+            totals: self.publisher.totals(),
+            desk: self.desk.clone(),
+            held: held.flatten(),
+        });
+    }
+
+    fn beat(&self) {
+        let beat = Heartbeat {
+            event_ms: self.publisher.event_ms(),
+            published_ms: wall_ms(),
+            mode: self.mode(),
+            paused: self.paused,
+        };
+        for hub in &self.house.hubs {
+            hub.publish([Body::Heartbeat(beat)]);
+        }
+    }
+}
+
+fn capital(code: &str) -> String {
+    let mut letters = code.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }

@@ -4,6 +4,9 @@
 //! ([`Sequencer`]), and comes back after a loss, a stall or garbage. Its channel is bounded: when the
 //! reader is slow, lights are dropped and counted; everything else waits, and the socket with it.
 
+pub mod socket;
+pub mod tls;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,21 +14,31 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use futures_util::{SinkExt, StreamExt};
 use rand::Rng;
-use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::http::Uri;
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::Message;
 
+use self::socket::{Failed, Way, connect};
+use self::tls::Trust;
+use crate::wire::codec::{Relayed, split_bin};
 use crate::wire::{
-    Body, Frame, MAX_FRAME_BYTES, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer, Subscribe, VERSION, Verdict,
-    decode_bin, decode_json, encode_subscribe_bin, encode_subscribe_json,
+    Body, CodecError, Compression, Frame, PublicKey, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer, Subscribe,
+    VERSION, Verdict, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 
 /// How to follow a feed.
 #[derive(Debug, Clone)]
 pub struct LinkConfig {
-    /// Address, as in `ws://127.0.0.1:9016`.
+    /// Address, as in `ws://127.0.0.1:9016` or `wss://gateway.example:9016`.
     pub url: String,
+    /// The token that the gateway asks for.
+    pub token: Option<String>,
+    /// Whom TLS believes.
+    pub trust: Trust,
+    /// The key that every frame has to be signed with.
+    pub key: Option<PublicKey>,
+    /// Whether this subscriber serves others: it is handed frames as they came, too.
+    pub relay: bool,
     /// Most lights a second; absent: every one.
     pub lights_per_s: Option<u32>,
     /// Without any frame for so long, the connection is given up.
@@ -45,6 +58,10 @@ impl LinkConfig {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            token: None,
+            trust: Trust::default(),
+            key: None,
+            relay: false,
             lights_per_s: None,
             idle: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
@@ -67,6 +84,8 @@ pub enum LinkEvent {
     Connected,
     /// A frame to apply, and the wall clock when it was received (milliseconds since the Unix epoch).
     Frame(Box<Frame>, i64),
+    /// For a relay, a frame to apply and its parts as they came.
+    Relayed(Box<Frame>, Box<Relayed>),
     /// Frames are missing; a new connection asks for them.
     Gap,
     /// The connection is lost, or couldn't be made.
@@ -83,6 +102,12 @@ pub enum LinkEvent {
     },
     /// What came is no frame, or contradicts what is known. It was not applied.
     Garbage {
+        /// Why, for people.
+        reason: String,
+    },
+    /// What came looks forged: not signed by the gateway's key, said before, out of order or long past. It was
+    /// not applied.
+    Forged {
         /// Why, for people.
         reason: String,
     },
@@ -135,10 +160,10 @@ impl Link {
                     address(error.to_string())
                 })?;
         match uri.scheme_str() {
-            Some("ws") if uri.host().is_some() => {}
-            Some("wss") => return Err(address("encrypted connections aren't built in yet".to_owned())),
-            _ => return Err(address("it doesn't begin with ws://".to_owned())),
+            Some("ws" | "wss") if uri.host().is_some() => {}
+            _ => return Err(address("it doesn't begin with ws:// or wss://".to_owned())),
         }
+        let way = Way::new(&uri, config.token.as_deref(), &config.trust).map_err(address)?;
         let (out, events) = crossbeam_channel::bounded(config.backlog.max(1));
         let shared = Arc::new(Shared::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -146,10 +171,11 @@ impl Link {
             .build()?;
         let follower = Follower {
             config,
-            uri,
+            way,
             out,
             shared: Arc::clone(&shared),
             sequencer: Sequencer::new(),
+            epoch: 0,
         };
         let thread = std::thread::Builder::new()
             .name("meridian-link".to_owned())
@@ -196,6 +222,7 @@ enum End {
     Lost(String),
     Refused(String),
     Garbage(String),
+    Forged(String),
     Gap,
     /// The gateway said when to come back.
     Bye(String, Option<u64>),
@@ -206,10 +233,12 @@ const LOOK: Duration = Duration::from_millis(20);
 
 struct Follower {
     config: LinkConfig,
-    uri: Uri,
+    way: Way,
     out: Sender<LinkEvent>,
     shared: Arc<Shared>,
     sequencer: Sequencer,
+    /// The newest stream that was heard of.
+    epoch: u64,
 }
 
 impl Follower {
@@ -245,6 +274,12 @@ impl Follower {
                 End::Garbage(reason) => {
                     self.sequencer.forget_position();
                     LinkEvent::Garbage { reason }
+                }
+                End::Forged(reason) => {
+                    // Whoever forges shouldn't be asked again at once; what is known stays.
+                    self.sequencer.forget_position();
+                    wait = wait.max(Duration::from_secs(1));
+                    LinkEvent::Forged { reason }
                 }
                 End::Gap => {
                     gaps += 1;
@@ -321,36 +356,16 @@ impl Follower {
     }
 
     async fn connection(&mut self) -> End {
-        let request = ClientRequestBuilder::new(self.uri.clone())
-            .with_sub_protocol(SUBPROTOCOL_BIN)
-            .with_sub_protocol(SUBPROTOCOL_JSON);
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(MAX_FRAME_BYTES))
-            .max_frame_size(Some(MAX_FRAME_BYTES))
-            .max_write_buffer_size(1 << 20);
-        let connect = tokio_tungstenite::connect_async_with_config(request, Some(limits), true);
-        let (mut socket, response) = match tokio::time::timeout(self.config.handshake, connect).await {
+        let protocols: &[&str] = if self.config.relay {
+            &[SUBPROTOCOL_BIN]
+        } else {
+            &[SUBPROTOCOL_BIN, SUBPROTOCOL_JSON]
+        };
+        let connecting = connect(&self.way, protocols);
+        let (mut socket, response) = match tokio::time::timeout(self.config.handshake, connecting).await {
             Err(_) => return End::Lost(format!("{} doesn't answer", self.config.url)),
-            Ok(Err(SocketError::Http(response))) => {
-                let said = response
-                    .body()
-                    .as_deref()
-                    .map(String::from_utf8_lossy)
-                    .unwrap_or_default();
-                return End::Refused(format!(
-                    "{} refused the connection: HTTP {} {}",
-                    self.config.url,
-                    response.status(),
-                    said.trim().chars().take(200).collect::<String>()
-                ));
-            }
-            Ok(Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)))) => {
-                return End::Refused(format!(
-                    "{} speaks neither {SUBPROTOCOL_BIN} nor {SUBPROTOCOL_JSON}: it is no Meridian gateway, or one of another version",
-                    self.config.url
-                ));
-            }
-            Ok(Err(error)) => return End::Lost(format!("{}: {error}", self.config.url)),
+            Ok(Err(Failed::Lost(reason))) => return End::Lost(format!("{}: {reason}", self.config.url)),
+            Ok(Err(Failed::Refused(reason))) => return End::Refused(format!("{} {reason}", self.config.url)),
             Ok(Ok(connected)) => connected,
         };
         let binary = response
@@ -360,7 +375,8 @@ impl Follower {
         let subscribe = Subscribe {
             resume: self.sequencer.position(),
             lights_per_s: self.config.lights_per_s,
-            ..Subscribe::default()
+            compression: binary.then_some(Compression::Zstd),
+            relay: self.config.relay,
         };
         let said = if binary {
             Message::Binary(encode_subscribe_bin(&subscribe).into())
@@ -388,9 +404,10 @@ impl Follower {
                 Ok(Some(Err(error))) => return End::Lost(error.to_string()),
                 Ok(Some(Ok(message))) => message,
             };
-            let decoded = match &message {
-                Message::Text(text) => decode_json(text.as_bytes()),
-                Message::Binary(bytes) => decode_bin(bytes),
+            let key = self.config.key.as_ref();
+            let opened = match &message {
+                Message::Text(text) => open_json(text.as_bytes(), key),
+                Message::Binary(bytes) => open_bin(bytes, key),
                 Message::Close(_) => return End::Lost("the gateway closed the connection".to_owned()),
                 // A gateway that only pings tells nothing: the deadline is for frames.
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
@@ -400,10 +417,13 @@ impl Follower {
                     continue;
                 }
             };
-            let frame = match decoded {
-                Ok(frame) => frame,
+            let opened = match opened {
+                Ok(opened) => opened,
+                // A goodbye of a stranger, before there is a stream, is signed by nobody.
+                Err(error @ CodecError::Signature { .. }) => return End::Forged(error.to_string()),
                 Err(error) => return End::Garbage(error.to_string()),
             };
+            let (frame, base) = (opened.frame, opened.base.filter(|_| key.is_some()));
             let received_ms = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
@@ -415,12 +435,27 @@ impl Follower {
                     hello.version
                 ));
             }
-            match self.sequencer.accept(&frame) {
+            if key.is_some()
+                && let Some(reason) = long_past(&frame, self.epoch, received_ms)
+            {
+                return End::Forged(reason);
+            }
+            match self.sequencer.accept_after(&frame, base) {
                 Verdict::Apply | Verdict::NewEpoch => {}
+                Verdict::Duplicate if key.is_some() => {
+                    return End::Forged(format!("frame {} was said before", frame.seq));
+                }
                 Verdict::Duplicate => continue,
+                Verdict::Gap { have, needs } if key.is_some() && frame.prev == have => {
+                    return End::Forged(format!(
+                        "frame {} says that it follows {have}, and was signed to follow {needs}",
+                        frame.seq
+                    ));
+                }
                 Verdict::Gap { .. } => return End::Gap,
                 Verdict::Refuse(refusal) => return End::Garbage(refusal.to_string()),
             }
+            self.epoch = self.epoch.max(frame.epoch);
             let bye = match &frame.body {
                 Body::Bye(bye) => Some(End::Bye(
                     format!("the gateway said goodbye: {}", bye.text),
@@ -428,7 +463,14 @@ impl Follower {
                 )),
                 _ => None,
             };
-            if !self.tell(LinkEvent::Frame(Box::new(frame), received_ms)).await {
+            let event = match &message {
+                Message::Binary(bytes) if self.config.relay => match split_bin(bytes) {
+                    Ok(relayed) => LinkEvent::Relayed(Box::new(frame), Box::new(relayed)),
+                    Err(error) => return End::Garbage(error.to_string()),
+                },
+                _ => LinkEvent::Frame(Box::new(frame), received_ms),
+            };
+            if !self.tell(event).await {
                 return End::Stopped;
             }
             // The time that a slow reader took is not the gateway's silence.
@@ -438,4 +480,29 @@ impl Follower {
             }
         }
     }
+}
+
+/// How long ago a signed frame may have been published, in milliseconds.
+const LONG_PAST_MS: i64 = 60_000;
+
+/// Whether a frame was recorded and is played again: of an older stream, or published long ago.
+fn long_past(frame: &Frame, newest_epoch: u64, now_ms: i64) -> Option<String> {
+    if frame.epoch < newest_epoch && !matches!(frame.body, Body::Bye(_)) {
+        return Some(format!(
+            "a frame of the older stream {} came after stream {newest_epoch} had begun",
+            frame.epoch
+        ));
+    }
+    let published_ms = match &frame.body {
+        Body::Tick(tick) => tick.published_ms,
+        Body::Heartbeat(beat) => beat.published_ms,
+        _ => return None,
+    };
+    let ago_ms = now_ms - published_ms;
+    (ago_ms.abs() > LONG_PAST_MS).then(|| {
+        format!(
+            "a frame says it was published {} s ago: it is an old one, or a clock is wrong",
+            ago_ms / 1_000
+        )
+    })
 }

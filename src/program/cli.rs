@@ -11,7 +11,9 @@ use meridian::display::showroom::Stereo;
 use meridian::display::showroom::ar::ArSetup;
 use meridian::display::text::Lang;
 use meridian::display::view::{Quality, Worldview};
+use meridian::link::tls::Pin;
 use meridian::product::studio::Name as StudioName;
+use meridian::wire::PublicKey;
 
 /// Meridian, the live sales globe: a sale as it happens, as light on a 3D Earth.
 #[derive(Debug, Parser)]
@@ -102,8 +104,20 @@ pub struct Live {
     #[command(flatten)]
     pub sources: Sources,
     /// A gateway to subscribe to; without it one is started inside this process.
-    #[arg(long, value_name = "ws://HOST:PORT", conflicts_with_all = ["orders", "start", "speed"])]
+    #[arg(long, value_name = "ws[s]://HOST:PORT", conflicts_with_all = ["orders", "start", "speed"])]
     pub feed: Option<String>,
+    /// The file that holds the token for --feed; without it, the variable MERIDIAN_TOKEN.
+    #[arg(long, value_name = "FILE", requires = "feed")]
+    pub feed_token: Option<PathBuf>,
+    /// The key that every frame has to be signed with, as `meridian-gateway key` prints it.
+    #[arg(long, value_name = "ed25519:…", requires = "feed")]
+    pub feed_key: Option<PublicKey>,
+    /// The pin of the gateway's certificate: then no authority is asked.
+    #[arg(long, value_name = "sha256:…", requires = "feed")]
+    pub feed_pin: Option<Pin>,
+    /// Certificates that the gateway's is signed by; the system's unless it is given.
+    #[arg(long, value_name = "FILE", requires = "feed")]
+    pub feed_ca: Option<PathBuf>,
     /// When to start on the day's clock; negative is before midnight.
     #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
     pub start: Option<Clock>,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use bevy::app::AppExit;
 use bevy::log::Level;
 use bevy::math::UVec2;
@@ -14,6 +14,7 @@ use meridian::display::stage::{Output, PauseControl, Setup, adapter, build, leav
 
 use meridian::display::link::Subscription;
 use meridian::gateway::{GatewayConfig, Publisher, serve};
+use meridian::link::tls::Trust;
 use meridian::link::{Link, LinkConfig};
 
 use super::cli::Live;
@@ -66,7 +67,16 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         (None, Some(gateway)) => gateway.url(),
         (None, None) => String::new(),
     };
-    let subscription = Subscription::new(Link::start(LinkConfig::new(url.clone()))?, url);
+    let link = LinkConfig {
+        token: token(live)?,
+        trust: Trust {
+            ca: live.feed_ca.clone(),
+            pin: live.feed_pin,
+        },
+        key: live.feed_key,
+        ..LinkConfig::new(url.clone())
+    };
+    let subscription = Subscription::new(Link::start(link)?, url);
     let pause = gateway.as_ref().map(|gateway| {
         let control = gateway.control();
         let paused = AtomicBool::new(false);
@@ -105,6 +115,28 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         AppExit::Success => ExitCode::SUCCESS,
         AppExit::Error(code) => ExitCode::from(code.get()),
     })
+}
+
+/// The token for a gateway that runs elsewhere.
+fn token(live: &Live) -> Result<Option<String>> {
+    if live.feed.is_none() {
+        return Ok(None);
+    }
+    match &live.feed_token {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            let token = text.trim().to_owned();
+            anyhow::ensure!(
+                !token.is_empty(),
+                "{}: it is empty; a token is needed, as `meridian-gateway token make` prints it",
+                path.display()
+            );
+            Ok(Some(token))
+        }
+        None => Ok(std::env::var("MERIDIAN_TOKEN")
+            .ok()
+            .filter(|token| !token.is_empty())),
+    }
 }
 
 /// Ends orderly when the system asks for it. Ctrl+C is Bevy's own.

@@ -149,6 +149,34 @@ pub struct Hello {
     pub key: Option<String>,
 }
 
+impl Hello {
+    /// What a feed is that has said nothing yet.
+    pub fn unknown() -> Self {
+        Self {
+            version: VERSION,
+            server: String::new(),
+            mode: Mode::Held,
+            synthetic: false,
+            title: Names::default(),
+            currency: Currency::CNY,
+            gmv_counts: Kind::Payment,
+            speed: 1.0,
+            catalogue: String::new(),
+            categories: Vec::new(),
+            day: Day {
+                start_ms: 0,
+                end_ms: 0,
+                utc_offset_min: 0,
+            },
+            comparisons: Vec::new(),
+            milestones_minor: Vec::new(),
+            products: Vec::new(),
+            class: DataClass::Public,
+            key: None,
+        }
+    }
+}
+
 /// A product of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProductInfo {
@@ -315,6 +343,41 @@ impl Products {
     pub fn is_empty(&self) -> bool {
         self.products.is_empty() && self.regions.is_empty() && self.curves.is_empty() && self.trends.is_none()
     }
+
+    /// Takes over what a later frame says: its rows take the place of the same rows.
+    pub fn take(&mut self, later: &Self) {
+        self.event_ms = later.event_ms;
+        self.step_ms = later.step_ms;
+        for row in &later.products {
+            match self.products.iter_mut().find(|known| known.id == row.id) {
+                Some(known) => *known = *row,
+                None => self.products.push(*row),
+            }
+        }
+        let key = |cell: &ProductCell| (cell.product, cell.region);
+        let mut cells: std::collections::BTreeMap<(u16, u8), ProductCell> =
+            self.regions.iter().map(|cell| (key(cell), *cell)).collect();
+        cells.extend(later.regions.iter().map(|cell| (key(cell), *cell)));
+        self.regions = cells.into_values().collect();
+        for curve in &later.curves {
+            match self
+                .curves
+                .iter_mut()
+                .find(|known| known.product == curve.product)
+            {
+                Some(known) => {
+                    let level = known.gmv_minor.last().copied().unwrap_or(0);
+                    let from = (curve.from.saturating_sub(known.from) as usize).min(MAX_CURVE_POINTS);
+                    known.gmv_minor.resize(from, level);
+                    known.gmv_minor.extend_from_slice(&curve.gmv_minor);
+                }
+                None => self.curves.push(curve.clone()),
+            }
+        }
+        if later.trends.is_some() {
+            self.trends.clone_from(&later.trends);
+        }
+    }
 }
 
 /// A product's figures.
@@ -384,6 +447,24 @@ pub struct Tick {
     /// Milestones passed since the tick before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<Reached>,
+}
+
+impl Tick {
+    /// A tick that says that nothing is known.
+    pub fn empty(event_ms: EventMs) -> Self {
+        Self {
+            event_ms,
+            published_ms: 0,
+            mode: Mode::default(),
+            totals: Totals::default(),
+            rates: Rates::default(),
+            regions: Vec::new(),
+            categories: Vec::new(),
+            channels: Vec::new(),
+            cells: Vec::new(),
+            reached: Vec::new(),
+        }
+    }
 }
 
 /// The orders and payments of a span of event time.

@@ -1,0 +1,418 @@
+//! The gateway's configuration file: every key with its default, unknown ones refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::access::Role;
+use super::desk::MAX_DELAY_MS;
+use super::gate::Bounds;
+use super::limits::Limits;
+use super::metrics;
+
+/// Why a configuration can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {problem}")]
+pub struct ConfigError {
+    /// The file.
+    pub file: String,
+    /// The key, what is wrong with it and what would be right.
+    pub problem: String,
+}
+
+/// What a configuration file says. `config/gateway.toml` explains every key.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Option<SocketAddr>,
+    /// Whether other machines may connect without TLS.
+    pub allow_plain: bool,
+    /// Where to keep what a restart goes on from.
+    pub state: Option<PathBuf>,
+    /// How much later than they happened orders are shown, in seconds.
+    pub delay_s: f64,
+    /// Where the figures come from.
+    pub source: SourceConfig,
+    /// What walls aren't told.
+    pub privacy: PrivacyConfig,
+    /// Encryption.
+    pub tls: Option<TlsConfig>,
+    /// Who is let in.
+    pub access: AccessConfig,
+    /// Signatures.
+    pub signing: Option<SigningConfig>,
+    /// How much one may ask for.
+    pub limits: Limits,
+    /// What is believed.
+    pub plausible: PlausibleConfig,
+    /// The audit log.
+    pub audit: Option<AuditConfig>,
+    /// Metrics and health.
+    pub admin: Option<AdminConfig>,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// Where the figures come from: at most one of a scenario, an order file or another gateway.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceConfig {
+    /// A scenario's name or file.
+    pub scenario: Option<String>,
+    /// An order file.
+    pub orders: Option<PathBuf>,
+    /// What its columns mean.
+    pub mapping: Option<String>,
+    /// When to begin, as `00:06:58`.
+    pub start: Option<String>,
+    /// How fast the day runs.
+    pub speed: Option<f64>,
+    /// Another gateway to pass on.
+    pub upstream: Option<String>,
+    /// The file with the token that it asks for.
+    pub upstream_token: Option<PathBuf>,
+    /// The key that it signs with.
+    pub upstream_key: Option<String>,
+    /// A file of certificates that its own is signed by.
+    pub upstream_ca: Option<PathBuf>,
+}
+
+/// What walls aren't told.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivacyConfig {
+    /// No group of fewer orders or payments is told apart; 1 turns it off.
+    pub k: u32,
+}
+
+impl Default for PrivacyConfig {
+    fn default() -> Self {
+        Self { k: 10 }
+    }
+}
+
+/// Encryption.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate and those between it and the root, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccessConfig {
+    /// The token file.
+    pub tokens: Option<PathBuf>,
+    /// What somebody without a token may see; absent: a viewer without a token file, nothing with one.
+    pub anonymous: Option<Role>,
+    /// Web pages that may connect, as `https://wall.example`.
+    pub origins: Vec<String>,
+}
+
+/// Signatures.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SigningConfig {
+    /// The private key, PEM; made when it isn't there.
+    pub key: PathBuf,
+}
+
+/// What is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlausibleConfig {
+    /// More orders or payments a second than this can't be.
+    pub most_per_s: u64,
+    /// How far live figures may be ahead of the clock, in seconds.
+    pub most_ahead_s: f64,
+    /// How far live figures may be behind the clock, in seconds.
+    pub most_behind_s: f64,
+}
+
+impl Default for PlausibleConfig {
+    fn default() -> Self {
+        let bounds = Bounds::default();
+        Self {
+            most_per_s: bounds.most_per_s,
+            most_ahead_s: bounds.most_ahead_ms as f64 / 1e3,
+            most_behind_s: bounds.most_behind_ms as f64 / 1e3,
+        }
+    }
+}
+
+impl PlausibleConfig {
+    /// The bounds.
+    pub fn bounds(&self) -> Bounds {
+        Bounds {
+            most_per_s: self.most_per_s,
+            most_ahead_ms: (self.most_ahead_s * 1e3) as i64,
+            most_behind_ms: (self.most_behind_s * 1e3) as i64,
+        }
+    }
+}
+
+/// The audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Metrics and health.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where: a loopback address.
+    pub listen: SocketAddr,
+}
+
+/// The log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+/// How lines of the log are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads a file. Paths in it are from its own folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the key and what would be right.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let wrong = |problem: String| ConfigError {
+            file: path.display().to_string(),
+            problem,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let mut config = Self::parse(&text).map_err(wrong)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let source = &mut config.source;
+        let paths = [
+            config.state.as_mut(),
+            source.orders.as_mut(),
+            source.upstream_token.as_mut(),
+            source.upstream_ca.as_mut(),
+            config.access.tokens.as_mut(),
+            config.signing.as_mut().map(|signing| &mut signing.key),
+            config.audit.as_mut().map(|audit| &mut audit.file),
+        ];
+        for at in paths.into_iter().flatten() {
+            *at = folder.join(&*at);
+        }
+        if let Some(tls) = &mut config.tls {
+            tls.certificate = folder.join(&tls.certificate);
+            tls.key = folder.join(&tls.key);
+        }
+        Ok(config)
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// The key, what is wrong with it and what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let source = &self.source;
+        let sources = [
+            source.scenario.is_some(),
+            source.orders.is_some(),
+            source.upstream.is_some(),
+        ];
+        if sources.iter().filter(|given| **given).count() > 1 {
+            return Err(
+                "source: scenario, orders and upstream are three sources, and only one can be served"
+                    .to_owned(),
+            );
+        }
+        if source.orders.is_some() != source.mapping.is_some() {
+            return Err("source: orders and mapping belong together".to_owned());
+        }
+        if source.upstream.is_none()
+            && (source.upstream_token.is_some()
+                || source.upstream_key.is_some()
+                || source.upstream_ca.is_some())
+        {
+            return Err(
+                "source: upstream_token, upstream_key and upstream_ca are for an upstream, and there is none"
+                    .to_owned(),
+            );
+        }
+        if let Some(speed) = source.speed
+            && !(1.0..=3600.0).contains(&speed)
+        {
+            return Err(format!("source.speed is {speed}: 1 to 3600 is needed"));
+        }
+        if let Some(start) = &source.start {
+            super::assemble::parse_time_of_day(start)
+                .map_err(|problem| format!("source.start: {problem}"))?;
+        }
+        if let Some(key) = &source.upstream_key {
+            key.parse::<crate::wire::PublicKey>()
+                .map_err(|problem| format!("source.upstream_key: {problem}"))?;
+        }
+        if !(0.0..=MAX_DELAY_MS as f64 / 1e3).contains(&self.delay_s) {
+            return Err(format!(
+                "delay_s is {}: 0 to {} is needed",
+                self.delay_s,
+                MAX_DELAY_MS / 1_000
+            ));
+        }
+        if self.privacy.k == 0 || self.privacy.k > 100_000 {
+            return Err(format!(
+                "privacy.k is {}: 1 (nothing is withheld) to 100000 is needed",
+                self.privacy.k
+            ));
+        }
+        let limits = &self.limits;
+        if !(limits.handshakes_per_address_per_s > 0.0 && limits.handshakes_per_address_burst >= 1.0) {
+            return Err("limits.handshakes_per_address_per_s has to be above 0 and limits.handshakes_per_address_burst at least 1".to_owned());
+        }
+        if [
+            limits.connections,
+            limits.connections_per_address,
+            limits.connections_per_token,
+            limits.handshakes,
+        ]
+        .contains(&0)
+        {
+            return Err("limits: with 0 connections nobody could be served; at least 1 is needed".to_owned());
+        }
+        let plausible = &self.plausible;
+        if !(plausible.most_ahead_s >= 0.0 && plausible.most_behind_s >= 0.0) {
+            return Err("plausible.most_ahead_s and plausible.most_behind_s can't be below 0".to_owned());
+        }
+        for origin in &self.access.origins {
+            if !(origin.starts_with("https://") || origin.starts_with("http://")) {
+                return Err(format!(
+                    "access.origins: {origin:?} is no origin; one like https://wall.example is needed"
+                ));
+            }
+        }
+        if let Some(admin) = &self.admin {
+            metrics::check_address(admin.listen).map_err(|problem| format!("admin.listen: {problem}"))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_file_says_every_key_and_its_default() {
+        let text = include_str!("../../config/gateway.toml");
+        assert_eq!(
+            Config::parse(text).unwrap(),
+            Config {
+                listen: Some("127.0.0.1:9016".parse().unwrap()),
+                ..Config::default()
+            }
+        );
+        // With every example uncommented it is still one.
+        let every: String = text
+            .lines()
+            .map(|line| {
+                let bare = line.strip_prefix("#: ").unwrap_or(line);
+                format!("{bare}\n")
+            })
+            .filter(|line| {
+                !line.starts_with("scenario") && !line.starts_with("orders") && !line.starts_with("mapping")
+            })
+            .collect();
+        let config = Config::parse(&every).unwrap();
+        assert!(config.tls.is_some() && config.signing.is_some() && config.audit.is_some());
+        // Every key of the structures is explained.
+        for key in [
+            "listen",
+            "allow_plain",
+            "state",
+            "delay_s",
+            "scenario",
+            "orders",
+            "mapping",
+            "start",
+            "speed",
+            "upstream",
+            "upstream_token",
+            "upstream_key",
+            "upstream_ca",
+            "k",
+            "certificate",
+            "key",
+            "tokens",
+            "anonymous",
+            "origins",
+            "connections",
+            "connections_per_address",
+            "connections_per_token",
+            "handshakes",
+            "handshakes_per_address_per_s",
+            "handshakes_per_address_burst",
+            "failures_per_minute",
+            "lockout_s",
+            "most_per_s",
+            "most_ahead_s",
+            "most_behind_s",
+            "file",
+            "format",
+        ] {
+            assert!(
+                text.lines()
+                    .any(|line| line.trim_start_matches("#: ").starts_with(&format!("{key} ="))),
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, words) in [
+            ("lisen = '127.0.0.1:1'", "unknown field `lisen`"),
+            ("[tls]\ncertificate = 'a'", "missing field `key`"),
+            (
+                "[source]\nscenario = 'a'\nupstream = 'ws://b'",
+                "only one can be served",
+            ),
+            ("[source]\norders = 'a.csv'", "belong together"),
+            ("[source]\nspeed = 0.5", "source.speed is 0.5"),
+            ("[source]\nstart = '25:00'", "source.start"),
+            ("[source]\nupstream_key = 'x'", "there is none"),
+            ("[privacy]\nk = 0", "privacy.k is 0"),
+            ("delay_s = 601", "delay_s is 601"),
+            ("[admin]\nlisten = '0.0.0.0:9017'", "loopback address only"),
+            ("[access]\norigins = ['wall']", "one like https://wall.example"),
+            ("[access]\nanonymous = 'king'", "unknown variant `king`"),
+            ("[limits]\nconnections = 0", "at least 1"),
+        ] {
+            let problem = Config::parse(text).unwrap_err();
+            assert!(problem.contains(words), "{problem}");
+        }
+    }
+}

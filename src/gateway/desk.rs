@@ -1,0 +1,297 @@
+//! The directors' desk, pure: what every display shows, and who may change it.
+//!
+//! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
+//! within [`AGREE_WITHIN_MS`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::{Direct, Scene};
+
+/// How long a release waits for a second director.
+pub const AGREE_WITHIN_MS: i64 = 300_000;
+/// The longest delay that can be asked for.
+pub const MAX_DELAY_MS: u64 = 600_000;
+
+/// What a director asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// The figures stand as they are until they are released.
+    Hold,
+    /// The figures go on; a second director has to ask for the same.
+    Release,
+    /// Every display shows this.
+    Scene {
+        /// What.
+        scene: Scene,
+    },
+    /// What the figures are called.
+    Mode {
+        /// Which.
+        mode: DeskMode,
+    },
+    /// Orders are shown so much later than they happened.
+    Delay {
+        /// In milliseconds, 0 to [`MAX_DELAY_MS`].
+        delay_ms: u64,
+    },
+    /// Nothing; how things stand is answered.
+    Status,
+}
+
+/// What the figures can be called by directors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeskMode {
+    /// A rehearsal.
+    Rehearsal,
+    /// What they are.
+    Normal,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was to be changed.
+    Unchanged,
+    /// It was done; for people, what.
+    Done(String),
+    /// It waits for a second director.
+    NeedsSecond,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// A delay beyond what can be kept.
+    #[error("a delay of {asked_ms} ms is too long: at most {MAX_DELAY_MS} ms")]
+    TooLong {
+        /// What was asked for.
+        asked_ms: u64,
+    },
+    /// The same director can't agree with themselves.
+    #[error("{0} asked for the release: another director has to agree")]
+    SamePerson(String),
+}
+
+/// What directors decided, and what still needs a second one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Whether the figures are held, and why: a director's name, or what was implausible.
+    held_by: Option<String>,
+    rehearsal: bool,
+    delay_ms: u64,
+    scene: Option<Scene>,
+    scene_number: u64,
+    /// Who asked for a release, by token and name, and when.
+    asked: Option<(String, String, i64)>,
+}
+
+impl Desk {
+    /// A desk with a delay from the start.
+    pub fn with_delay(delay_ms: u64) -> Self {
+        Self {
+            delay_ms: delay_ms.min(MAX_DELAY_MS),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the figures are held.
+    pub fn is_held(&self) -> bool {
+        self.held_by.is_some()
+    }
+
+    /// Whether this is a rehearsal.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+
+    /// How much later orders are shown, in milliseconds.
+    pub fn delay_ms(&self) -> u64 {
+        self.delay_ms
+    }
+
+    /// Who or what holds the figures.
+    pub fn held_by(&self) -> Option<&str> {
+        self.held_by.as_deref()
+    }
+
+    /// Holds the figures for what was found in them; not again while they are held.
+    pub fn hold_for(&mut self, problem: &str) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        self.held_by = Some(problem.to_owned());
+        self.asked = None;
+        true
+    }
+
+    /// Carries out what a director asks for. `person` says who it is for good, `name` for people.
+    ///
+    /// # Errors
+    /// [`DeskError`] saying what would be right; nothing is changed then.
+    pub fn carry_out(
+        &mut self,
+        command: &Command,
+        person: &str,
+        name: &str,
+        now_ms: i64,
+    ) -> Result<Outcome, DeskError> {
+        let done = |changed: bool, text: String| {
+            if changed {
+                Outcome::Done(text)
+            } else {
+                Outcome::Unchanged
+            }
+        };
+        Ok(match command {
+            Command::Status => Outcome::Unchanged,
+            Command::Hold => {
+                let changed = !self.is_held();
+                if changed {
+                    self.held_by = Some(name.to_owned());
+                }
+                // Whoever holds now takes back a release that somebody asked for.
+                self.asked = None;
+                done(changed, format!("held by {name}"))
+            }
+            Command::Release => {
+                if !self.is_held() {
+                    return Ok(Outcome::Unchanged);
+                }
+                let waiting = self
+                    .asked
+                    .as_ref()
+                    .filter(|(.., at_ms)| (0..=AGREE_WITHIN_MS).contains(&(now_ms - at_ms)));
+                match waiting {
+                    Some((first, first_name, _)) if first == person => {
+                        return Err(DeskError::SamePerson(first_name.clone()));
+                    }
+                    Some((_, first_name, _)) => {
+                        let text = format!("released by {first_name} and {name}");
+                        self.held_by = None;
+                        self.asked = None;
+                        Outcome::Done(text)
+                    }
+                    None => {
+                        self.asked = Some((person.to_owned(), name.to_owned(), now_ms));
+                        Outcome::NeedsSecond
+                    }
+                }
+            }
+            Command::Scene { scene } => {
+                self.scene = Some(scene.clone());
+                self.scene_number += 1;
+                Outcome::Done(format!("{name} shows {scene}"))
+            }
+            Command::Mode { mode } => {
+                let rehearsal = *mode == DeskMode::Rehearsal;
+                let changed = self.rehearsal != rehearsal;
+                self.rehearsal = rehearsal;
+                let what = if rehearsal { "begins" } else { "ends" };
+                done(changed, format!("{name} {what} a rehearsal"))
+            }
+            Command::Delay { delay_ms } => {
+                if *delay_ms > MAX_DELAY_MS {
+                    return Err(DeskError::TooLong { asked_ms: *delay_ms });
+                }
+                let changed = self.delay_ms != *delay_ms;
+                self.delay_ms = *delay_ms;
+                done(changed, format!("{name} sets the delay to {delay_ms} ms"))
+            }
+        })
+    }
+
+    /// What displays are told.
+    pub fn direct(&self, published_ms: i64) -> Direct {
+        Direct {
+            published_ms,
+            held: self.is_held(),
+            rehearsal: self.rehearsal,
+            delay_ms: self.delay_ms,
+            scene: self.scene.as_ref().map(ToString::to_string),
+            scene_number: self.scene_number,
+        }
+    }
+
+    /// Whether displays have to be told anything.
+    pub fn is_plain(&self) -> bool {
+        !self.is_held() && !self.rehearsal && self.delay_ms == 0 && self.scene.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn one_holds_and_two_release() {
+        let mut desk = Desk::default();
+        let release =
+            |desk: &mut Desk, person: &str, now_ms| desk.carry_out(&Command::Release, person, person, now_ms);
+        assert_eq!(release(&mut desk, "anna", 0), Ok(Outcome::Unchanged));
+        desk.carry_out(&Command::Hold, "anna", "anna", 1).unwrap();
+        assert!(desk.is_held() && desk.direct(2).held);
+        assert_eq!(release(&mut desk, "anna", 10), Ok(Outcome::NeedsSecond));
+        assert!(
+            release(&mut desk, "anna", 20)
+                .unwrap_err()
+                .to_string()
+                .contains("another director")
+        );
+        assert!(desk.is_held());
+        assert_eq!(
+            release(&mut desk, "bo", 30),
+            Ok(Outcome::Done("released by anna and bo".to_owned()))
+        );
+        assert!(!desk.is_held());
+    }
+
+    #[test]
+    fn an_old_or_overruled_request_counts_for_nothing() {
+        let mut desk = Desk::default();
+        assert!(desk.hold_for("orders fell"));
+        assert!(!desk.hold_for("again"));
+        assert_eq!(desk.held_by(), Some("orders fell"));
+        let release = |desk: &mut Desk, person: &str, now_ms| {
+            desk.carry_out(&Command::Release, person, person, now_ms).unwrap()
+        };
+        assert_eq!(release(&mut desk, "anna", 0), Outcome::NeedsSecond);
+        assert_eq!(
+            release(&mut desk, "bo", AGREE_WITHIN_MS + 1),
+            Outcome::NeedsSecond
+        );
+        // Somebody says hold in between: what was asked for before is gone.
+        desk.carry_out(&Command::Hold, "cy", "cy", AGREE_WITHIN_MS + 2)
+            .unwrap();
+        assert_eq!(
+            release(&mut desk, "anna", AGREE_WITHIN_MS + 3),
+            Outcome::NeedsSecond
+        );
+        assert!(desk.is_held());
+    }
+
+    #[test]
+    fn a_scene_is_told_once_for_each_time_it_was_asked_for() {
+        let mut desk = Desk::default();
+        assert!(desk.is_plain());
+        for number in 1..=2 {
+            let scene = Scene::Showroom(Some("shoe".to_owned()));
+            desk.carry_out(&Command::Scene { scene }, "anna", "anna", 0)
+                .unwrap();
+            assert_eq!(desk.direct(0).scene_number, number);
+        }
+        assert_eq!(desk.direct(0).scene.as_deref(), Some("showroom:shoe"));
+        let long = Command::Delay {
+            delay_ms: MAX_DELAY_MS + 1,
+        };
+        assert!(desk.carry_out(&long, "anna", "anna", 0).is_err());
+        let text = serde_json::to_string(&Command::Delay { delay_ms: 5_000 }).unwrap();
+        assert_eq!(text, r#"{"action":"delay","delay_ms":5000}"#);
+        let kept: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+        assert_eq!(kept, desk);
+    }
+}

@@ -1,0 +1,1091 @@
+//! Fan-out: one stream of frames, shared by every client that follows it.
+//!
+//! A body is encoded once for each form (JSON, binary, binary compressed), signed once, and its bytes are shared.
+//! A client has no queue: it has a position. What it lacks is worked out from the ring when it can take more,
+//! so a client that keeps up gets every frame, a slow one gets merged ticks and fewer lights at its own rate,
+//! and one that fell out of the ring gets a snapshot. Nobody waits for anybody.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::Message;
+
+use crate::wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, frame_json, seal_json};
+use crate::wire::sign::Signature;
+use crate::wire::{
+    Body, Cell, Counts, DataClass, Hello, Keyed, Lights, Position, SigningKey, Snapshot, Tick,
+};
+
+/// How many frames are kept for clients that come back or fall behind: about ten seconds.
+pub const RING_FRAMES: usize = 210;
+/// A client that lacks more ticks than this gets one tick that stands for all of them.
+pub const MERGE_FROM_TICKS: usize = 3;
+
+/// A relay gets a snapshot after so many frames: once in about five seconds.
+const RELAY_SNAPSHOT_FRAMES: u64 = 105;
+
+/// How frames are written for a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// JSON, as text.
+    Json,
+    /// Protobuf.
+    Bin,
+    /// Protobuf, large bodies compressed.
+    BinZstd,
+}
+
+impl Form {
+    fn at(self) -> usize {
+        match self {
+            Self::Json => 0,
+            Self::Bin => 1,
+            Self::BinZstd => 2,
+        }
+    }
+}
+
+type Encoded<T> = OnceLock<Result<T, CodecError>>;
+
+/// One frame of a stream but for `prev`, encoded at most once for each form.
+pub struct Item {
+    epoch: u64,
+    seq: u64,
+    base: u64,
+    body: Body,
+    key: Option<Arc<SigningKey>>,
+    /// What another gateway signed, to be passed on as it is.
+    relayed: Option<(u64, Signature)>,
+    /// Another gateway's, signed or not.
+    is_relayed: bool,
+    packed: Encoded<Packed>,
+    json: Encoded<String>,
+    tails: [Encoded<Vec<u8>>; 2],
+    /// By form, the message last made and its `prev`: almost every client's is the same.
+    last: [Mutex<Option<(u64, Message)>>; 3],
+    /// The same with fewer lights, by the most that were wanted.
+    thinned: Mutex<BTreeMap<u32, Arc<Item>>>,
+}
+
+impl Item {
+    fn new(epoch: u64, seq: u64, base: u64, body: Body, key: Option<Arc<SigningKey>>) -> Self {
+        Self {
+            epoch,
+            seq,
+            base,
+            body,
+            key,
+            relayed: None,
+            is_relayed: false,
+            packed: OnceLock::new(),
+            json: OnceLock::new(),
+            tails: Default::default(),
+            last: Default::default(),
+            thinned: Mutex::default(),
+        }
+    }
+
+    /// A frame of another gateway, as it came.
+    fn relayed(epoch: u64, seq: u64, base: u64, body: Body, relayed: Relayed) -> Self {
+        let mut item = Self::new(epoch, seq, base, body, None);
+        item.relayed = relayed.signed;
+        item.is_relayed = true;
+        let mut packed = relayed.packed;
+        packed.compress();
+        item.packed = OnceLock::from(Ok(packed));
+        item
+    }
+
+    /// A frame that belongs to no stream: a goodbye before there is one.
+    pub fn stray(body: Body) -> Arc<Self> {
+        Arc::new(Self::new(0, 0, 0, body, None))
+    }
+
+    /// The frame's number.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What it says.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    fn is_lights(&self) -> bool {
+        matches!(self.body, Body::Lights(_))
+    }
+
+    fn packed(&self) -> Result<&Packed, CodecError> {
+        self.packed
+            .get_or_init(|| {
+                let mut packed = Packed::new(&self.body)?;
+                packed.compress();
+                Ok(packed)
+            })
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    fn tail(&self, compressed: bool) -> Result<&[u8], CodecError> {
+        let make = || {
+            let packed = self.packed()?;
+            let signed = match (&self.relayed, &self.key) {
+                (Some(signed), _) => Some(*signed),
+                (None, Some(key)) => Some((self.base, packed.sign(self.epoch, self.seq, self.base, key))),
+                (None, None) => None,
+            };
+            let signed = signed.as_ref().map(|(base, signature)| (*base, signature));
+            Ok(packed.tail(signed, compressed))
+        };
+        let [plain, zstd] = &self.tails;
+        let tail = if compressed { zstd } else { plain };
+        tail.get_or_init(make)
+            .as_ref()
+            .map(Vec::as_slice)
+            .map_err(Clone::clone)
+    }
+
+    /// The message for clients that were sent `prev` before it.
+    ///
+    /// # Errors
+    /// [`CodecError`] for a frame that can't be written, one too large above all.
+    pub fn message(&self, form: Form, prev: u64) -> Result<Message, CodecError> {
+        let last = self.last.get(form.at());
+        if let Some((known, message)) = last.map(lock).as_deref().and_then(Option::as_ref)
+            && *known == prev
+        {
+            return Ok(message.clone());
+        }
+        let message = match form {
+            Form::Json => {
+                let make = || {
+                    let body = body_json(&self.body)?;
+                    Ok(match &self.key {
+                        Some(key) => seal_json(self.epoch, self.seq, self.base, &body, key),
+                        None => body,
+                    })
+                };
+                let body = self.json.get_or_init(make).as_ref().map_err(Clone::clone)?;
+                Message::Text(frame_json(self.epoch, self.seq, prev, body)?.into())
+            }
+            Form::Bin | Form::BinZstd => {
+                let tail = self.tail(form == Form::BinZstd)?;
+                Message::Binary(frame_bin(self.epoch, self.seq, prev, tail)?.into())
+            }
+        };
+        if let Some(last) = last {
+            *lock(last) = Some((prev, message.clone()));
+        }
+        Ok(message)
+    }
+
+    /// The same frame for a client that knows everything up to `base`, which may be less than others do.
+    fn after(&self, base: u64) -> Arc<Self> {
+        Arc::new(Self::new(
+            self.epoch,
+            self.seq,
+            base,
+            self.body.clone(),
+            self.key.clone(),
+        ))
+    }
+
+    /// The same frame with at most `limit` lights a second; none where that would break another's signature.
+    fn thinned(&self, limit: u32) -> Option<Arc<Self>> {
+        let Body::Lights(lights) = &self.body else {
+            return None;
+        };
+        if self.is_relayed {
+            return None;
+        }
+        let made = || {
+            let body = Body::Lights(thin(lights, limit));
+            Arc::new(Self::new(self.epoch, self.seq, self.base, body, self.key.clone()))
+        };
+        Some(Arc::clone(lock(&self.thinned).entry(limit).or_insert_with(made)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// At most `limit` lights a second, each standing for more.
+fn thin(lights: &Lights, limit: u32) -> Lights {
+    let most = (limit as usize / 10).max(1);
+    let stride = lights.place.len().div_ceil(most).max(1);
+    Lights {
+        per_light: lights
+            .per_light
+            .saturating_mul(u32::try_from(stride).unwrap_or(u32::MAX)),
+        place: lights.place.iter().copied().step_by(stride).collect(),
+        code: lights.code.iter().copied().step_by(stride).collect(),
+        ..lights.clone()
+    }
+}
+
+struct Inner {
+    epoch: u64,
+    seq: u64,
+    /// The newest frame that isn't lights.
+    base: u64,
+    hello: Hello,
+    /// Another gateway's `hello`, as it came.
+    relayed_hello: Option<Arc<Item>>,
+    ring: VecDeque<Arc<Item>>,
+    /// Everything that was known at one of the ring's frames, or just before its oldest.
+    snapshot: Option<Arc<Item>>,
+}
+
+/// One stream and its followers.
+pub struct Hub {
+    inner: RwLock<Inner>,
+    /// Counts what was published: followers wake up by it.
+    news: watch::Sender<u64>,
+    key: Option<Arc<SigningKey>>,
+}
+
+impl Hub {
+    /// A stream that begins after a number; without a key its frames aren't signed.
+    pub fn new(epoch: u64, seq: u64, mut hello: Hello, key: Option<Arc<SigningKey>>) -> Arc<Self> {
+        if let Some(key) = &key {
+            hello.key = Some(key.public().to_string());
+        }
+        Arc::new(Self {
+            inner: RwLock::new(Inner {
+                epoch,
+                seq,
+                base: seq,
+                hello,
+                relayed_hello: None,
+                ring: VecDeque::with_capacity(RING_FRAMES + 8),
+                snapshot: None,
+            }),
+            news: watch::Sender::new(0),
+            key,
+        })
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.inner.write().unwrap_or_else(PoisonError::into_inner));
+        self.news.send_modify(|news| *news += 1);
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Inner) -> T) -> T {
+        look(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where the stream stands.
+    pub fn position(&self) -> Position {
+        self.read(|inner| Position {
+            epoch: inner.epoch,
+            seq: inner.seq,
+        })
+    }
+
+    /// Changes what the next clients are told first.
+    pub fn set_hello(&self, change: impl FnOnce(&mut Hello)) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut inner.hello);
+    }
+
+    /// Publishes bodies in order, and wakes the followers once.
+    pub fn publish(&self, bodies: impl IntoIterator<Item = Body>) {
+        self.write(|inner| {
+            for body in bodies {
+                inner.seq += 1;
+                let item = Arc::new(Item::new(
+                    inner.epoch,
+                    inner.seq,
+                    inner.base,
+                    body,
+                    self.key.clone(),
+                ));
+                inner.push(item);
+            }
+        });
+    }
+
+    /// Everything that is known now, for those who come.
+    pub fn set_snapshot(&self, snapshot: Snapshot) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        let body = Body::Snapshot(Box::new(snapshot));
+        // A snapshot follows nothing.
+        let item = Item::new(inner.epoch, inner.seq, 0, body, self.key.clone());
+        inner.snapshot = Some(Arc::new(item));
+    }
+
+    /// Everything that is known of what was published, as it was published.
+    pub fn known(&self) -> Option<Snapshot> {
+        self.read(|inner| {
+            let item = inner.snapshot.as_ref()?;
+            let Body::Snapshot(snapshot) = &item.body else {
+                return None;
+            };
+            let mut known = (**snapshot).clone();
+            for later in inner.ring.iter().filter(|later| later.seq > item.seq) {
+                fold(&mut known, &later.body);
+            }
+            Some(known)
+        })
+    }
+
+    /// Begins or goes on with the stream of another gateway's `hello`, which is passed on as it came.
+    pub fn restart(&self, epoch: u64, seq: u64, hello: Hello, relayed: Relayed) {
+        self.write(|inner| {
+            if inner.epoch != epoch {
+                inner.ring.clear();
+                inner.snapshot = None;
+                inner.seq = seq;
+                inner.base = seq;
+            }
+            inner.epoch = epoch;
+            inner.hello = hello.clone();
+            let item = Item::relayed(epoch, seq, 0, Body::Hello(Box::new(hello)), relayed);
+            inner.relayed_hello = Some(Arc::new(item));
+        });
+    }
+
+    /// Publishes another gateway's frame as it came.
+    pub fn pass_on(&self, epoch: u64, seq: u64, body: Body, relayed: Relayed) {
+        self.write(|inner| {
+            if inner.epoch != epoch {
+                // A stream whose hello didn't come can't be passed on.
+                return;
+            }
+            let is_snapshot = matches!(body, Body::Snapshot(_));
+            let item = Item::relayed(epoch, seq, inner.base, body, relayed);
+            if is_snapshot {
+                if seq > inner.seq {
+                    // Frames before it were missed.
+                    inner.ring.clear();
+                    inner.seq = seq;
+                    inner.base = seq;
+                }
+                inner.snapshot = Some(Arc::new(item));
+            } else if seq > inner.seq {
+                inner.seq = seq;
+                inner.push(Arc::new(item));
+            }
+        });
+    }
+
+    /// Follows the stream.
+    pub fn follow(self: &Arc<Self>, wants: Wants) -> Follower {
+        Follower {
+            news: self.news.subscribe(),
+            hub: Arc::clone(self),
+            wants,
+            epoch: 0,
+            at: None,
+            snapshot_at: None,
+            frames_left_out: 0,
+            ended: false,
+        }
+    }
+
+    /// Who may see what it holds.
+    pub fn class(&self) -> DataClass {
+        self.read(|inner| inner.hello.class)
+    }
+
+    /// How many follow it.
+    pub fn followers(&self) -> usize {
+        self.news.receiver_count()
+    }
+}
+
+impl Inner {
+    fn push(&mut self, item: Arc<Item>) {
+        if !item.is_lights() {
+            self.base = item.seq;
+        }
+        if matches!(item.body, Body::Snapshot(_)) {
+            self.snapshot = Some(Arc::clone(&item));
+        }
+        self.ring.push_back(item);
+        while self.ring.len() > RING_FRAMES {
+            self.ring.pop_front();
+        }
+    }
+
+    /// The frames after a number; none when some of them are gone.
+    fn since(&self, seq: u64) -> Option<Vec<Arc<Item>>> {
+        if seq > self.seq {
+            return None;
+        }
+        let behind = self.ring.iter().rev().take_while(|item| item.seq > seq).count();
+        let items: Vec<Arc<Item>> = self.ring.iter().skip(self.ring.len() - behind).cloned().collect();
+        let whole = match items.first() {
+            // In a relay, numbers may jump where lights were left out upstream: the base says what matters.
+            Some(first) => {
+                behind < self.ring.len() || first.seq == seq + 1 || first.base <= seq && first.base > 0
+            }
+            None => true,
+        };
+        whole.then_some(items)
+    }
+}
+
+/// What a client wants of a stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Wants {
+    /// How frames are written for it.
+    pub form: Form,
+    /// Most lights a second; absent: every one.
+    pub lights_per_s: Option<u32>,
+    /// Whether it serves others.
+    pub relay: bool,
+}
+
+/// A client's place in a stream.
+pub struct Follower {
+    hub: Arc<Hub>,
+    news: watch::Receiver<u64>,
+    wants: Wants,
+    epoch: u64,
+    at: Option<u64>,
+    /// The snapshot that a relay has.
+    snapshot_at: Option<u64>,
+    frames_left_out: u64,
+    /// The goodbye was given out.
+    ended: bool,
+}
+
+impl Follower {
+    /// Changes what the client wants.
+    pub fn set_wants(&mut self, wants: Wants) {
+        self.wants = wants;
+    }
+
+    /// What comes first: `hello`, and a snapshot where there is nothing to go on from.
+    ///
+    /// # Errors
+    /// [`CodecError`] for a frame that can't be written.
+    pub fn begin(&mut self, resume: Option<Position>) -> Result<Vec<Message>, CodecError> {
+        self.news.mark_unchanged();
+        let hub = Arc::clone(&self.hub);
+        hub.read(|inner| {
+            let resumed = resume
+                .filter(|position| position.epoch == inner.epoch)
+                // Another gateway's hello stands where it stood: only a snapshot can follow it.
+                .filter(|_| inner.relayed_hello.is_none())
+                .filter(|position| inner.since(position.seq).is_some());
+            let snapshot = inner.snapshot.as_ref();
+            let at = match (&resumed, snapshot) {
+                (Some(position), _) => position.seq,
+                (None, Some(snapshot)) => snapshot.seq,
+                (None, None) => inner.seq,
+            };
+            self.epoch = inner.epoch;
+            if resumed.is_none() && snapshot.is_none() {
+                // A relay that has heard nothing yet: hello and snapshot come when they are there.
+                self.at = None;
+                return Ok(Vec::new());
+            }
+            let mut out = vec![self.hello(inner, at, 0)?];
+            self.at = Some(at);
+            match (resumed, snapshot) {
+                (Some(_), _) => {}
+                (None, Some(snapshot)) => {
+                    out.push(snapshot.message(self.wants.form, at)?);
+                    self.snapshot_at = Some(at);
+                }
+                (None, None) => {}
+            }
+            out.extend(self.catch_up(inner)?);
+            Ok(out)
+        })
+    }
+
+    fn hello(&self, inner: &Inner, seq: u64, prev: u64) -> Result<Message, CodecError> {
+        if let Some(hello) = &inner.relayed_hello {
+            return hello.message(self.wants.form, prev);
+        }
+        let hello = Body::Hello(Box::new(inner.hello.clone()));
+        Item::new(inner.epoch, seq, 0, hello, self.hub.key.clone()).message(self.wants.form, prev)
+    }
+
+    /// Waits until there is something new. Safe to be broken off.
+    pub async fn wait(&mut self) -> bool {
+        self.news.changed().await.is_ok()
+    }
+
+    /// Whether the stream's goodbye was given out.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether there is nothing that the client lacks.
+    pub fn is_current(&self) -> bool {
+        self.at == Some(self.hub.position().seq)
+    }
+
+    /// How many frames were left out or merged for this client so far.
+    pub fn frames_left_out(&self) -> u64 {
+        self.frames_left_out
+    }
+
+    /// What the client lacks now.
+    ///
+    /// # Errors
+    /// [`CodecError`] for a frame that can't be written.
+    pub fn next(&mut self) -> Result<Vec<Message>, CodecError> {
+        self.news.mark_unchanged();
+        let hub = Arc::clone(&self.hub);
+        hub.read(|inner| {
+            if inner.epoch != self.epoch || self.at.is_none() {
+                let Some(snapshot) = &inner.snapshot else {
+                    return Ok(Vec::new());
+                };
+                self.epoch = inner.epoch;
+                let mut out = vec![
+                    self.hello(inner, snapshot.seq, self.at.unwrap_or(0))?,
+                    snapshot.message(self.wants.form, snapshot.seq)?,
+                ];
+                self.at = Some(snapshot.seq);
+                self.snapshot_at = self.at;
+                out.extend(self.catch_up(inner)?);
+                return Ok(out);
+            }
+            self.catch_up(inner)
+        })
+    }
+
+    fn catch_up(&mut self, inner: &Inner) -> Result<Vec<Message>, CodecError> {
+        let Some(at) = self.at else {
+            return Ok(Vec::new());
+        };
+        let Some(items) = inner.since(at) else {
+            return self.start_over(inner, at);
+        };
+        let ticks = items
+            .iter()
+            .filter(|item| matches!(item.body, Body::Tick(_)))
+            .count();
+        let behind = ticks > MERGE_FROM_TICKS && !self.wants.relay;
+        if behind && items.iter().any(|item| item.is_relayed) {
+            // What another gateway signed can't be merged; its last snapshot stands for all of it.
+            return match &inner.snapshot {
+                Some(snapshot) if snapshot.seq > at => self.start_over(inner, at),
+                _ => self.all_of(&items, ticks),
+            };
+        }
+        if behind {
+            self.merged(&items, at, ticks)
+        } else {
+            self.all_of_with_snapshot(inner, &items, ticks)
+        }
+    }
+
+    /// A snapshot, and what came after it.
+    fn start_over(&mut self, inner: &Inner, at: u64) -> Result<Vec<Message>, CodecError> {
+        let Some(snapshot) = &inner.snapshot else {
+            return Ok(Vec::new());
+        };
+        self.frames_left_out += snapshot.seq.saturating_sub(at);
+        let mut out = vec![snapshot.message(self.wants.form, at)?];
+        self.at = Some(snapshot.seq);
+        self.snapshot_at = self.at;
+        let items = inner.since(snapshot.seq).unwrap_or_default();
+        out.extend(self.all_of(&items, 2)?);
+        Ok(out)
+    }
+
+    fn all_of_with_snapshot(
+        &mut self,
+        inner: &Inner,
+        items: &[Arc<Item>],
+        ticks: usize,
+    ) -> Result<Vec<Message>, CodecError> {
+        let due = inner
+            .snapshot
+            .as_ref()
+            .filter(|_| self.wants.relay)
+            .filter(|snapshot| {
+                self.snapshot_at
+                    .is_none_or(|at| snapshot.seq > at + RELAY_SNAPSHOT_FRAMES)
+            });
+        let Some(snapshot) = due else {
+            return self.all_of(items, ticks);
+        };
+        let split = items.partition_point(|item| item.seq <= snapshot.seq);
+        let (before, after) = items.split_at(split);
+        let mut out = self.all_of(before, 1)?;
+        if self.at.is_some_and(|at| at <= snapshot.seq) {
+            out.push(snapshot.message(self.wants.form, self.at.unwrap_or(0))?);
+            self.at = Some(snapshot.seq);
+        }
+        self.snapshot_at = Some(snapshot.seq);
+        out.extend(self.all_of(after, 1)?);
+        Ok(out)
+    }
+
+    /// Every frame; lights only of the newest tick when there are several.
+    fn all_of(&mut self, items: &[Arc<Item>], ticks: usize) -> Result<Vec<Message>, CodecError> {
+        let newest = items
+            .iter()
+            .rev()
+            .find(|item| item.is_lights())
+            .map(|item| item.seq);
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            if item.is_lights() {
+                if ticks > 1 && !self.wants.relay && Some(item.seq) != newest {
+                    self.frames_left_out += 1;
+                    continue;
+                }
+                match self.wants.lights_per_s {
+                    Some(0) => continue,
+                    Some(limit) => {
+                        let thinned = item.thinned(limit).unwrap_or_else(|| Arc::clone(item));
+                        self.put(&thinned, &mut out)?;
+                        continue;
+                    }
+                    None => {}
+                }
+            }
+            self.put(item, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    fn put(&mut self, item: &Item, out: &mut Vec<Message>) -> Result<(), CodecError> {
+        out.push(item.message(self.wants.form, self.at.unwrap_or(0))?);
+        self.at = Some(item.seq);
+        self.ended |= matches!(item.body, Body::Bye(_));
+        Ok(())
+    }
+
+    /// One tick for all ticks, the newest heartbeat, the newest lights thinned to this client's pace; the rest
+    /// as it is. Each is signed anew, as one that follows what this client knows.
+    fn merged(&mut self, items: &[Arc<Item>], at: u64, ticks: usize) -> Result<Vec<Message>, CodecError> {
+        let last_of = |is: fn(&Body) -> bool| {
+            let last = items.iter().rev().find(|item| is(&item.body));
+            last.map_or(0, |item| item.seq)
+        };
+        let tick_at = last_of(|body| matches!(body, Body::Tick(_)));
+        let beat_at = last_of(|body| matches!(body, Body::Heartbeat(_)));
+        let lights_at = last_of(|body| matches!(body, Body::Lights(_)));
+        let mut merged: Option<Tick> = None;
+        let mut before = at;
+        let mut out = Vec::new();
+        for item in items {
+            let wanted = match &item.body {
+                Body::Tick(tick) => {
+                    match &mut merged {
+                        Some(merged) => merge(merged, tick),
+                        None => merged = Some((**tick).clone()),
+                    }
+                    item.seq == tick_at
+                }
+                Body::Heartbeat(_) => item.seq == beat_at,
+                Body::Lights(_) => item.seq == lights_at && self.wants.lights_per_s != Some(0),
+                _ => true,
+            };
+            if !wanted {
+                self.frames_left_out += 1;
+                continue;
+            }
+            let item = match &item.body {
+                Body::Tick(_) => {
+                    let body = Body::Tick(Box::new(merged.take().unwrap_or_else(|| Tick::empty(0))));
+                    Arc::new(Item::new(item.epoch, item.seq, before, body, item.key.clone()))
+                }
+                Body::Lights(lights) => {
+                    let share = lights.place.len() / ticks.max(1);
+                    let pace = u32::try_from(share.saturating_mul(10))
+                        .unwrap_or(u32::MAX)
+                        .max(10);
+                    let limit = self.wants.lights_per_s.unwrap_or(u32::MAX).min(pace);
+                    let body = Body::Lights(thin(lights, limit));
+                    Arc::new(Item::new(item.epoch, item.seq, before, body, item.key.clone()))
+                }
+                _ => item.after(before),
+            };
+            self.put(&item, &mut out)?;
+            before = item.seq;
+        }
+        Ok(out)
+    }
+}
+
+/// Adds a later tick to one: its rows take the place of the same rows.
+fn merge(into: &mut Tick, later: &Tick) {
+    into.event_ms = later.event_ms;
+    into.published_ms = later.published_ms;
+    into.mode = later.mode;
+    into.totals = later.totals;
+    into.rates = later.rates;
+    put_rows(&mut into.regions, &later.regions);
+    put_rows(&mut into.categories, &later.categories);
+    put_rows(&mut into.channels, &later.channels);
+    put_cells(&mut into.cells, &later.cells);
+    into.reached.extend_from_slice(&later.reached);
+}
+
+fn put_rows(known: &mut Vec<Keyed>, rows: &[Keyed]) {
+    let mut map: BTreeMap<u8, Counts> = known.iter().map(|row| (row.id, row.counts)).collect();
+    map.extend(rows.iter().map(|row| (row.id, row.counts)));
+    *known = map.into_iter().map(|(id, counts)| Keyed { id, counts }).collect();
+}
+
+fn put_cells(known: &mut Vec<Cell>, rows: &[Cell]) {
+    if rows.is_empty() {
+        return;
+    }
+    let key = |cell: &Cell| (cell.region, cell.category);
+    let mut map: BTreeMap<(u8, u8), Cell> = known.iter().map(|cell| (key(cell), *cell)).collect();
+    map.extend(rows.iter().map(|cell| (key(cell), *cell)));
+    *known = map.into_values().collect();
+}
+
+/// What is known once a later frame was applied. The curves go on with the next snapshot of the source.
+fn fold(known: &mut Snapshot, later: &Body) {
+    match later {
+        Body::Tick(tick) => {
+            known.event_ms = tick.event_ms;
+            known.published_ms = tick.published_ms;
+            known.mode = tick.mode;
+            known.totals = tick.totals;
+            known.rates = tick.rates;
+            put_rows(&mut known.regions, &tick.regions);
+            put_rows(&mut known.categories, &tick.categories);
+            put_rows(&mut known.channels, &tick.channels);
+            put_cells(&mut known.cells, &tick.cells);
+            known.reached.extend_from_slice(&tick.reached);
+        }
+        Body::Products(products) => known.products.take(products),
+        Body::Direct(direct) => known.direct = Some(direct.clone()),
+        Body::Snapshot(snapshot) => known.clone_from(snapshot),
+        Body::Hello(_)
+        | Body::Lights(_)
+        | Body::Heartbeat(_)
+        | Body::Notice(_)
+        | Body::Bye(_)
+        | Body::Unknown(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use crate::gateway::{Publisher, ScenarioSource, Source, load_catalogue};
+    use crate::wire::codec::split_bin;
+    use crate::wire::{Frame, Heartbeat, Mode, PublicKey, Sequencer, Totals, Verdict, open_bin, open_json};
+
+    /// A day that is published into a hub, and what a client knows of it.
+    struct Stage {
+        publisher: Publisher,
+        hub: Arc<Hub>,
+        key: Arc<SigningKey>,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            let catalogue = load_catalogue().unwrap();
+            let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+            let start_ms = source.hello().day.start_ms + 60_000;
+            let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
+            let key = Arc::new(SigningKey::ephemeral().unwrap());
+            let hub = Hub::new(6, 0, publisher.hello(), Some(Arc::clone(&key)));
+            hub.set_snapshot(publisher.snapshot(0));
+            Self { publisher, hub, key }
+        }
+
+        fn step(&mut self) {
+            let to_ms = self.publisher.event_ms() + 10;
+            self.hub.publish(self.publisher.step(to_ms, 0));
+        }
+
+        fn client(&self, form: Form) -> Client {
+            let wants = Wants {
+                form,
+                lights_per_s: None,
+                relay: false,
+            };
+            Client {
+                follower: self.hub.follow(wants),
+                key: self.key.public(),
+                sequencer: Sequencer::new(),
+                known: None,
+                frames: 0,
+            }
+        }
+
+        fn truth(&self) -> Snapshot {
+            self.publisher.snapshot(0)
+        }
+    }
+
+    struct Client {
+        follower: Follower,
+        key: PublicKey,
+        sequencer: Sequencer,
+        known: Option<Snapshot>,
+        frames: usize,
+    }
+
+    impl Client {
+        fn read(&mut self, messages: Vec<Message>) -> Vec<Frame> {
+            let mut frames = Vec::new();
+            for message in messages {
+                let opened = match &message {
+                    Message::Text(text) => open_json(text.as_bytes(), Some(&self.key)),
+                    Message::Binary(bytes) => open_bin(bytes, Some(&self.key)),
+                    other => panic!("{other:?}"),
+                }
+                .unwrap();
+                let verdict = self.sequencer.accept_after(&opened.frame, opened.base);
+                assert!(
+                    matches!(verdict, Verdict::Apply | Verdict::NewEpoch),
+                    "{verdict:?} {}",
+                    opened.frame.seq
+                );
+                match &opened.frame.body {
+                    Body::Snapshot(snapshot) => self.known = Some((**snapshot).clone()),
+                    body => {
+                        if let Some(known) = &mut self.known {
+                            fold(known, body);
+                        }
+                    }
+                }
+                frames.push(opened.frame);
+            }
+            self.frames += frames.len();
+            frames
+        }
+
+        fn begin(&mut self, resume: Option<Position>) -> Vec<Frame> {
+            let messages = self.follower.begin(resume).unwrap();
+            self.read(messages)
+        }
+
+        fn next(&mut self) -> Vec<Frame> {
+            let messages = self.follower.next().unwrap();
+            self.read(messages)
+        }
+
+        /// Rows, in one order.
+        fn figures(&self) -> (Totals, Vec<Keyed>, Vec<Keyed>, Vec<Cell>) {
+            figures(self.known.as_ref().unwrap())
+        }
+    }
+
+    fn figures(snapshot: &Snapshot) -> (Totals, Vec<Keyed>, Vec<Keyed>, Vec<Cell>) {
+        let mut cells = snapshot.cells.clone();
+        cells.sort_by_key(|cell| (cell.region, cell.category));
+        let mut regions = snapshot.regions.clone();
+        regions.sort_by_key(|row| row.id);
+        (snapshot.totals, regions, snapshot.categories.clone(), cells)
+    }
+
+    /// What a client knows once cells were sent: they come with every tenth tick.
+    fn settle(stage: &mut Stage) {
+        while stage.publisher.event_ms() % 100 != 0 {
+            stage.step();
+        }
+    }
+
+    #[test]
+    fn whoever_keeps_up_gets_every_frame_and_whoever_does_not_gets_the_same_figures() {
+        let mut stage = Stage::new();
+        let mut quick = stage.client(Form::BinZstd);
+        let mut text = stage.client(Form::Json);
+        let mut slow = stage.client(Form::Bin);
+        let mut slower = stage.client(Form::Bin);
+        let mut gone = stage.client(Form::Bin);
+        for client in [&mut quick, &mut text, &mut slow, &mut slower, &mut gone] {
+            let first = client.begin(None);
+            assert!(matches!(first[0].body, Body::Hello(_)) && matches!(first[1].body, Body::Snapshot(_)));
+        }
+        for step in 1..=200 {
+            stage.step();
+            if step % 10 == 0 {
+                stage.hub.set_snapshot(stage.publisher.snapshot(0));
+            }
+            quick.next();
+            text.next();
+            if step % 7 == 0 {
+                let frames = slow.next();
+                let ticks = frames
+                    .iter()
+                    .filter(|frame| matches!(frame.body, Body::Tick(_)))
+                    .count();
+                let lights = frames
+                    .iter()
+                    .filter(|frame| matches!(frame.body, Body::Lights(_)))
+                    .count();
+                assert_eq!((ticks, lights), (1, 1), "seven ticks are one, and fewer lights");
+            }
+            if step % 20 == 0 {
+                slower.next();
+            }
+        }
+        settle(&mut stage);
+        let truth = figures(&stage.truth());
+        for client in [&mut quick, &mut text, &mut slow, &mut slower] {
+            client.next();
+            assert_eq!(client.figures(), truth);
+        }
+        assert!(slow.follower.frames_left_out() > 0 && quick.follower.frames_left_out() == 0);
+        assert!(slower.frames < slow.frames && slow.frames < quick.frames);
+        // It fell out of the ring: everything anew, without a new connection.
+        let frames = gone.next();
+        assert!(matches!(frames[0].body, Body::Snapshot(_)));
+        assert_eq!(gone.figures(), truth);
+    }
+
+    #[test]
+    fn whoever_comes_back_goes_on_where_it_was_if_that_is_still_there() {
+        let mut stage = Stage::new();
+        let mut client = stage.client(Form::Bin);
+        client.begin(None);
+        stage.step();
+        client.next();
+        let position = client.sequencer.position().unwrap();
+        for _ in 0..40 {
+            stage.step();
+        }
+        let mut back = stage.client(Form::Bin);
+        back.sequencer = client.sequencer.clone();
+        back.known.clone_from(&client.known);
+        let frames = back.begin(Some(position));
+        assert!(
+            frames
+                .iter()
+                .all(|frame| !matches!(frame.body, Body::Snapshot(_)))
+        );
+        let totals = back.known.as_ref().unwrap().totals;
+        assert_eq!(totals, stage.truth().totals);
+        // Another stream's position, one that never was, and one that is long gone.
+        for (epoch, seq) in [(7, position.seq), (6, position.seq + 10_000)] {
+            let mut stranger = stage.client(Form::Bin);
+            let frames = stranger.begin(Some(Position { epoch, seq }));
+            assert!(matches!(frames[1].body, Body::Snapshot(_)));
+        }
+        for _ in 0..200 {
+            stage.step();
+        }
+        stage.hub.set_snapshot(stage.publisher.snapshot(0));
+        let frames = stage.client(Form::Bin).begin(Some(position));
+        assert!(matches!(frames[1].body, Body::Snapshot(_)));
+    }
+
+    #[test]
+    fn what_is_known_of_a_stream_is_what_was_published() {
+        let mut stage = Stage::new();
+        for _ in 0..47 {
+            stage.step();
+        }
+        settle(&mut stage);
+        let known = stage.hub.known().unwrap();
+        assert_eq!(figures(&known), figures(&stage.truth()));
+        assert_eq!(known.reached, stage.truth().reached);
+    }
+
+    /// Through a relay, and another behind it, a display still believes the source's key alone.
+    #[test]
+    fn a_relayed_frame_is_its_sources() {
+        let mut stage = Stage::new();
+        let hubs: Vec<Arc<Hub>> = (0..2).map(|_| Hub::new(0, 0, Hello::unknown(), None)).collect();
+        let relay_wants = Wants {
+            form: Form::BinZstd,
+            lights_per_s: None,
+            relay: true,
+        };
+        let mut links = vec![stage.hub.follow(relay_wants), hubs[0].follow(relay_wants)];
+        let pass = |messages: Vec<Message>, hub: &Arc<Hub>| {
+            for message in messages {
+                let Message::Binary(bytes) = message else {
+                    panic!("binary")
+                };
+                let frame = open_bin(&bytes, None).unwrap().frame;
+                let relayed = split_bin(&bytes).unwrap();
+                match frame.body {
+                    Body::Hello(hello) => hub.restart(frame.epoch, frame.seq, *hello, relayed),
+                    body => hub.pass_on(frame.epoch, frame.seq, body, relayed),
+                }
+            }
+        };
+        for (link, hub) in links.iter_mut().zip(&hubs) {
+            pass(link.begin(None).unwrap(), hub);
+        }
+        let wants = |lights_per_s| Wants {
+            form: Form::Bin,
+            lights_per_s,
+            relay: false,
+        };
+        let key = stage.key.public();
+        let client = |wants| Client {
+            follower: hubs[1].follow(wants),
+            key,
+            sequencer: Sequencer::new(),
+            known: None,
+            frames: 0,
+        };
+        let (mut quick, mut slow) = (client(wants(None)), client(wants(Some(0))));
+        quick.begin(None);
+        slow.begin(None);
+        for step in 1..=300 {
+            stage.step();
+            if step % 10 == 0 {
+                stage.hub.set_snapshot(stage.publisher.snapshot(0));
+            }
+            for (link, hub) in links.iter_mut().zip(&hubs) {
+                pass(link.next().unwrap(), hub);
+            }
+            quick.next();
+            if step % 60 == 0 {
+                slow.next();
+            }
+        }
+        slow.next();
+        let truth = stage.truth();
+        for client in [&quick, &slow] {
+            assert_eq!(client.known.as_ref().unwrap().totals, truth.totals);
+        }
+        // Those who come late find a snapshot that isn't far behind.
+        let mut late = client(wants(None));
+        let frames = late.begin(None);
+        assert!(matches!(frames[1].body, Body::Snapshot(_)));
+        assert_eq!(late.known.as_ref().unwrap().totals, truth.totals);
+    }
+
+    #[test]
+    fn one_message_is_shared_by_everybody_whom_it_follows_the_same() {
+        let beat = Body::Heartbeat(Heartbeat {
+            event_ms: 0,
+            published_ms: 0,
+            mode: Mode::Demo,
+            paused: false,
+        });
+        let item = Item::new(1, 5, 4, beat, None);
+        let pointer = |message: &Message| match message {
+            Message::Binary(bytes) => bytes.as_ptr(),
+            other => panic!("{other:?}"),
+        };
+        let first = item.message(Form::Bin, 4).unwrap();
+        assert_eq!(pointer(&first), pointer(&item.message(Form::Bin, 4).unwrap()));
+        assert_ne!(pointer(&first), pointer(&item.message(Form::Bin, 3).unwrap()));
+    }
+
+    #[test]
+    fn fewer_lights_stand_for_more() {
+        let lights = Lights {
+            per_light: 2,
+            events: 2_000,
+            place: vec![7; 1_000],
+            code: vec![1; 1_000],
+            ..Lights::default()
+        };
+        let few = thin(&lights, 1_000);
+        assert_eq!((few.place.len(), few.code.len(), few.per_light), (100, 100, 20));
+        assert_eq!(few.events, 2_000);
+        assert_eq!(thin(&lights, 100_000), lights);
+        assert_eq!(thin(&lights, 1).place.len(), 1);
+    }
+}

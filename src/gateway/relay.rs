@@ -1,0 +1,90 @@
+//! A gateway that passes another gateway's feed on: fan-out grows with machines.
+//!
+//! Frames are passed on as they came, signatures and all, so that a display believes the gateway at the source
+//! and nobody between. What a relay can't sign it doesn't make: a client that falls behind gets the source's last
+//! snapshot, not a merged tick.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::hub::Hub;
+use super::server::{Ground, Order, wall_ms};
+use super::{Gateway, GatewayConfig, GatewayError};
+use crate::link::{Link, LinkConfig, LinkEvent};
+use crate::wire::{Body, Frame, Hello};
+
+/// Distance at which orders and the feed are looked after.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Passes a feed on until it is stopped. Clients wait until the feed has said what it is.
+///
+/// # Errors
+/// [`GatewayError`] naming the address or file that can't be had.
+pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, GatewayError> {
+    let name = upstream.url.clone();
+    let link = Link::start(LinkConfig {
+        relay: true,
+        lights_per_s: None,
+        ..upstream
+    })?;
+    let hub = Hub::new(0, 0, Hello::unknown(), None);
+    let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
+    ground.run("meridian-relay", move |orders, house| {
+        loop {
+            match next(&orders, &link) {
+                Next::Stop => break,
+                Next::Nothing => {}
+                Next::Event(LinkEvent::Relayed(frame, relayed)) => {
+                    house.metrics.stepped(wall_ms(), 0.0);
+                    if let Body::Tick(tick) = &frame.body {
+                        let most = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+                        house.metrics.orders.set(most(tick.totals.counts.orders));
+                        house.metrics.payments.set(most(tick.totals.counts.payments));
+                        house.metrics.event_ms.set(tick.event_ms);
+                    }
+                    let Frame { epoch, seq, body, .. } = *frame;
+                    match body {
+                        Body::Hello(hello) => hub.restart(epoch, seq, *hello, *relayed),
+                        // The source's goodbye is to this relay; its clients are told nothing and see their feed age.
+                        Body::Bye(_) => {}
+                        body => hub.pass_on(epoch, seq, body, *relayed),
+                    }
+                }
+                Next::Event(LinkEvent::Connected) => tracing::info!(upstream = name, "connected"),
+                Next::Event(
+                    LinkEvent::Lost { reason, .. }
+                    | LinkEvent::Refused { reason }
+                    | LinkEvent::Garbage { reason }
+                    | LinkEvent::Forged { reason },
+                ) => tracing::warn!(upstream = name, reason, "the feed that is passed on is lost"),
+                Next::Event(LinkEvent::Gap) => tracing::info!(upstream = name, "frames are missing"),
+                Next::Event(LinkEvent::Connecting { .. } | LinkEvent::Frame(..)) => {}
+            }
+        }
+        None
+    })
+}
+
+enum Next {
+    Event(LinkEvent),
+    Nothing,
+    Stop,
+}
+
+fn next(orders: &Receiver<Order>, link: &Link) -> Next {
+    loop {
+        match orders.try_recv() {
+            Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return Next::Stop,
+            Err(crossbeam_channel::TryRecvError::Empty) => break,
+            // Time and desk are the source's. Dropping a command's reply says so.
+            Ok(Order::Pause(_) | Order::Speed(_) | Order::Desk(_) | Order::Sign(_)) => {}
+        }
+    }
+    match link.events().recv_timeout(LOOK) {
+        Ok(event) => Next::Event(event),
+        Err(RecvTimeoutError::Timeout) => Next::Nothing,
+        Err(RecvTimeoutError::Disconnected) => Next::Stop,
+    }
+}

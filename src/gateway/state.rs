@@ -1,0 +1,127 @@
+//! What a restart goes on from.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::journal::{Journal, JournalError};
+use crate::sales::EventMs;
+use crate::wire::{Snapshot, Totals};
+
+/// A stream's numbers go on this much higher after a restart: more than were given out since the last save.
+const SEQ_MARGIN: u64 = 1_000;
+
+/// Everything that a gateway goes on from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedState {
+    /// The scenario or order file; another one starts anew.
+    pub source: String,
+    /// Event time when it was written.
+    pub event_ms: EventMs,
+    /// The wall clock when it was written.
+    pub wall_ms: i64,
+    /// Event time per wall time.
+    pub speed: f64,
+    /// Whether event time stood still.
+    pub paused: bool,
+    /// The stream.
+    pub epoch: u64,
+    /// The newest frame in it.
+    pub seq: u64,
+    /// The totals.
+    pub totals: Totals,
+    /// What the directors decided.
+    pub desk: Desk,
+    /// The figures that are shown while others are held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldSnapshots>,
+}
+
+/// The last good figures, by class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldSnapshots {
+    /// What walls see.
+    pub public: Snapshot,
+    /// What executives see.
+    pub internal: Snapshot,
+}
+
+impl SavedState {
+    /// Where event time would stand now had the gateway gone on.
+    pub fn event_ms_at(&self, wall_ms: i64) -> EventMs {
+        if self.paused {
+            return self.event_ms;
+        }
+        let passed_ms = (wall_ms - self.wall_ms).max(0) as f64;
+        self.event_ms + (passed_ms * self.speed) as i64
+    }
+
+    /// Whether figures can go on from these: none is lower, and time didn't run back.
+    pub fn is_before(&self, event_ms: EventMs, totals: &Totals) -> bool {
+        let (then, now) = (&self.totals, totals);
+        self.event_ms <= event_ms
+            && then.counts.orders <= now.counts.orders
+            && then.counts.payments <= now.counts.payments
+            && then.corrections <= now.corrections
+            && (then.counts.gmv_minor <= now.counts.gmv_minor || then.corrections < now.corrections)
+    }
+
+    /// The number that the stream goes on with.
+    pub fn next_seq(&self) -> u64 {
+        self.seq + SEQ_MARGIN
+    }
+}
+
+/// The journal of a gateway's states, and what was found in it.
+#[derive(Debug)]
+pub struct State {
+    journal: Journal<SavedState>,
+    source: String,
+    saved: Option<SavedState>,
+    failed: bool,
+}
+
+impl State {
+    /// Opens a journal. What it holds of another source isn't gone on from.
+    ///
+    /// # Errors
+    /// [`JournalError`] naming the file and what is wrong with it.
+    pub fn open(path: &Path, source: &str) -> Result<Self, JournalError> {
+        let (journal, found) = Journal::open(path)?;
+        if found.torn_bytes > 0 {
+            tracing::warn!(
+                file = %path.display(),
+                bytes = found.torn_bytes,
+                "the state's last record was torn; the one before it counts"
+            );
+        }
+        Ok(Self {
+            journal,
+            source: source.to_owned(),
+            saved: found.newest.filter(|saved: &SavedState| saved.source == source),
+            failed: false,
+        })
+    }
+
+    /// What there is to go on from.
+    pub fn saved(&self) -> Option<&SavedState> {
+        self.saved.as_ref()
+    }
+
+    /// Keeps a state.
+    pub fn save(&mut self, mut state: SavedState) {
+        state.source.clone_from(&self.source);
+        match self.journal.append(&state) {
+            Ok(()) => self.failed = false,
+            // Said once, not every second.
+            Err(error) if !self.failed => {
+                self.failed = true;
+                tracing::error!(%error, "the state can't be kept");
+            }
+            Err(_) => {}
+        }
+    }
+}

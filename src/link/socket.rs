@@ -1,0 +1,156 @@
+//! A WebSocket to a gateway, with or without TLS, with or without a token.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
+
+use super::tls::Trust;
+use crate::wire::MAX_FRAME_BYTES;
+
+/// A TCP or TLS connection.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A WebSocket over either.
+pub type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// The way to a gateway.
+#[derive(Debug, Clone)]
+pub struct Way {
+    uri: Uri,
+    host: String,
+    port: u16,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    token: Option<String>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// It may be there another time.
+    Lost(String),
+    /// The other side doesn't want it; what follows the address in a sentence.
+    Refused(String),
+}
+
+impl Way {
+    /// The way to an address.
+    ///
+    /// # Errors
+    /// What is wrong with the address, the token or a file.
+    pub fn new(uri: &Uri, token: Option<&str>, trust: &Trust) -> Result<Self, String> {
+        let host = uri.host().unwrap_or_default().to_owned();
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let encrypted = uri.scheme_str() == Some("wss");
+        let tls = if encrypted {
+            let name = ServerName::try_from(bare.clone()).map_err(|error| error.to_string())?;
+            Some((trust.client()?, name))
+        } else {
+            None
+        };
+        if let Some(token) = token {
+            if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err("the token has letters that no token has".to_owned());
+            }
+            if !encrypted && !is_loopback(&bare) {
+                return Err("a token isn't sent to another machine unencrypted: wss:// is needed".to_owned());
+            }
+        }
+        Ok(Self {
+            uri: uri.clone(),
+            port: uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 }),
+            host: bare,
+            tls,
+            token: token.map(str::to_owned),
+        })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// Connects, and offers subprotocols.
+///
+/// # Errors
+/// [`Failed`].
+pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response), Failed> {
+    let lost = |error: std::io::Error| Failed::Lost(error.to_string());
+    let tcp = TcpStream::connect((way.host.as_str(), way.port))
+        .await
+        .map_err(lost)?;
+    let _ = tcp.set_nodelay(true);
+    let stream: Box<dyn Stream> = match &way.tls {
+        None => Box::new(tcp),
+        Some((config, name)) => {
+            let connector = TlsConnector::from(Arc::clone(config));
+            let stream = connector.connect(name.clone(), tcp).await.map_err(|error| {
+                // A certificate that isn't believed won't be the next time either.
+                match error
+                    .get_ref()
+                    .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+                {
+                    Some(rustls::Error::InvalidCertificate(problem)) => {
+                        Failed::Refused(format!("shows a certificate that isn't believed: {problem}"))
+                    }
+                    Some(rustls::Error::General(problem)) => {
+                        Failed::Refused(format!("isn't believed: {problem}"))
+                    }
+                    _ => Failed::Lost(error.to_string()),
+                }
+            })?;
+            Box::new(stream)
+        }
+    };
+    let mut request = ClientRequestBuilder::new(way.uri.clone());
+    for protocol in protocols {
+        request = request.with_sub_protocol(*protocol);
+    }
+    if let Some(token) = &way.token {
+        request = request.with_header("Authorization", format!("Bearer {token}"));
+    }
+    let limits = client_limits();
+    match tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await {
+        Ok(connected) => Ok(connected),
+        Err(SocketError::Http(response)) => {
+            let said = response
+                .body()
+                .as_deref()
+                .map(String::from_utf8_lossy)
+                .unwrap_or_default();
+            Err(Failed::Refused(format!(
+                "refused the connection: HTTP {} {}",
+                response.status(),
+                said.trim().chars().take(200).collect::<String>()
+            )))
+        }
+        Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
+            Err(Failed::Refused(format!(
+                "speaks none of {}: it is no Meridian gateway, or one of another version",
+                protocols.join(", ")
+            )))
+        }
+        Err(error) => Err(Failed::Lost(error.to_string())),
+    }
+}
+
+/// The limits of a subscriber's socket.
+pub fn client_limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MAX_FRAME_BYTES))
+        .max_frame_size(Some(MAX_FRAME_BYTES))
+        .max_write_buffer_size(1 << 20)
+}
