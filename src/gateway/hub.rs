@@ -13,9 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use crate::wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, frame_json, seal_json};
 use crate::wire::sign::Signature;
-use crate::wire::{
-    Body, Cell, Counts, DataClass, Hello, Keyed, Lights, Position, SigningKey, Snapshot, Tick,
-};
+use crate::wire::{Body, DataClass, Hello, Lights, Position, SigningKey, Snapshot, Tick};
 
 /// How many frames are kept for clients that come back or fall behind: about ten seconds.
 pub const RING_FRAMES: usize = 210;
@@ -325,7 +323,7 @@ impl Hub {
             };
             let mut known = (**snapshot).clone();
             for later in inner.ring.iter().filter(|later| later.seq > item.seq) {
-                fold(&mut known, &later.body);
+                known.apply(&later.body);
             }
             Some(known)
         })
@@ -675,7 +673,7 @@ impl Follower {
             let wanted = match &item.body {
                 Body::Tick(tick) => {
                     match &mut merged {
-                        Some(merged) => merge(merged, tick),
+                        Some(merged) => merged.take(tick),
                         None => merged = Some((**tick).clone()),
                     }
                     item.seq == tick_at
@@ -711,63 +709,6 @@ impl Follower {
     }
 }
 
-/// Adds a later tick to one: its rows take the place of the same rows.
-fn merge(into: &mut Tick, later: &Tick) {
-    into.event_ms = later.event_ms;
-    into.published_ms = later.published_ms;
-    into.mode = later.mode;
-    into.totals = later.totals;
-    into.rates = later.rates;
-    put_rows(&mut into.regions, &later.regions);
-    put_rows(&mut into.categories, &later.categories);
-    put_rows(&mut into.channels, &later.channels);
-    put_cells(&mut into.cells, &later.cells);
-    into.reached.extend_from_slice(&later.reached);
-}
-
-fn put_rows(known: &mut Vec<Keyed>, rows: &[Keyed]) {
-    let mut map: BTreeMap<u8, Counts> = known.iter().map(|row| (row.id, row.counts)).collect();
-    map.extend(rows.iter().map(|row| (row.id, row.counts)));
-    *known = map.into_iter().map(|(id, counts)| Keyed { id, counts }).collect();
-}
-
-fn put_cells(known: &mut Vec<Cell>, rows: &[Cell]) {
-    if rows.is_empty() {
-        return;
-    }
-    let key = |cell: &Cell| (cell.region, cell.category);
-    let mut map: BTreeMap<(u8, u8), Cell> = known.iter().map(|cell| (key(cell), *cell)).collect();
-    map.extend(rows.iter().map(|cell| (key(cell), *cell)));
-    *known = map.into_values().collect();
-}
-
-/// What is known once a later frame was applied. The curves go on with the next snapshot of the source.
-fn fold(known: &mut Snapshot, later: &Body) {
-    match later {
-        Body::Tick(tick) => {
-            known.event_ms = tick.event_ms;
-            known.published_ms = tick.published_ms;
-            known.mode = tick.mode;
-            known.totals = tick.totals;
-            known.rates = tick.rates;
-            put_rows(&mut known.regions, &tick.regions);
-            put_rows(&mut known.categories, &tick.categories);
-            put_rows(&mut known.channels, &tick.channels);
-            put_cells(&mut known.cells, &tick.cells);
-            known.reached.extend_from_slice(&tick.reached);
-        }
-        Body::Products(products) => known.products.take(products),
-        Body::Direct(direct) => known.direct = Some(direct.clone()),
-        Body::Snapshot(snapshot) => known.clone_from(snapshot),
-        Body::Hello(_)
-        | Body::Lights(_)
-        | Body::Heartbeat(_)
-        | Body::Notice(_)
-        | Body::Bye(_)
-        | Body::Unknown(_) => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -775,7 +716,9 @@ mod tests {
     use super::*;
     use crate::gateway::{Publisher, ScenarioSource, Source, load_catalogue};
     use crate::wire::codec::split_bin;
-    use crate::wire::{Frame, Heartbeat, Mode, PublicKey, Sequencer, Totals, Verdict, open_bin, open_json};
+    use crate::wire::{
+        Cell, Frame, Heartbeat, Keyed, Mode, PublicKey, Sequencer, Totals, Verdict, open_bin, open_json,
+    };
 
     /// A day that is published into a hub, and what a client knows of it.
     struct Stage {
@@ -849,7 +792,7 @@ mod tests {
                     Body::Snapshot(snapshot) => self.known = Some((**snapshot).clone()),
                     body => {
                         if let Some(known) = &mut self.known {
-                            fold(known, body);
+                            known.apply(body);
                         }
                     }
                 }

@@ -547,7 +547,7 @@ struct Stream {
     house: Arc<House>,
     speed: f64,
     paused: bool,
-    /// What is shown later, and when.
+    /// What is shown later, and when it was made.
     delayed: VecDeque<(Instant, Out)>,
     /// The figures were released, and what they go on with is on its way.
     resyncing: bool,
@@ -724,14 +724,20 @@ impl Stream {
         }
         match &result {
             Ok(Outcome::Done(text)) => {
-                let (level, code, zh) = match order.command {
+                let (level, code, en, zh) = match order.command {
                     Command::Hold => (
                         Level::Warning,
                         "held",
+                        format!("Figures {text}"),
                         format!("数据已由 {} 暂停更新", order.name),
                     ),
-                    Command::Release => (Level::Info, "released", "数据恢复更新".to_owned()),
-                    _ => (Level::Info, "directed", String::new()),
+                    Command::Release => (
+                        Level::Info,
+                        "released",
+                        format!("Figures {text}"),
+                        "数据恢复更新".to_owned(),
+                    ),
+                    _ => (Level::Info, "directed", text.clone(), text.clone()),
                 };
                 if self.desk.is_held() && !was_held {
                     self.held_now();
@@ -747,10 +753,7 @@ impl Stream {
                 let notice = Notice {
                     level,
                     code: code.to_owned(),
-                    text: Names {
-                        en: format!("{}: {text}", capital(code)),
-                        zh: if zh.is_empty() { text.clone() } else { zh },
-                    },
+                    text: Names { en, zh },
                     published_ms: wall_ms(),
                 };
                 match order.command {
@@ -819,16 +822,13 @@ impl Stream {
     }
 
     fn later(&mut self, out: Out) {
-        let due = Instant::now() + Duration::from_millis(self.desk.delay_ms());
-        // A delay that was shortened doesn't overtake what is on its way.
-        self.delayed.push_back((due, out));
+        self.delayed.push_back((Instant::now(), out));
     }
 
     fn show_what_is_due(&mut self, now: Instant) {
-        // A delay counts from when it was set: what waits longer than that is due.
-        let longest = now + Duration::from_millis(self.desk.delay_ms());
-        while let Some((due, _)) = self.delayed.front() {
-            if *due > now && *due <= longest {
+        let delay = Duration::from_millis(self.desk.delay_ms());
+        while let Some((made, _)) = self.delayed.front() {
+            if !delay.is_zero() && *made + delay > now {
                 break;
             }
             let Some((_, out)) = self.delayed.pop_front() else {
@@ -917,12 +917,4 @@ impl Stream {
             hub.publish([Body::Heartbeat(beat)]);
         }
     }
-}
-
-fn capital(code: &str) -> String {
-    let mut letters = code.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
 }

@@ -104,7 +104,9 @@ pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response)
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
                 {
                     Some(rustls::Error::InvalidCertificate(problem)) => {
-                        Failed::Refused(format!("shows a certificate that isn't believed: {problem}"))
+                        Failed::Refused(format!(
+                            "shows a certificate that isn't believed ({problem:?}): its authority's certificate has to be given, or its own pin"
+                        ))
                     }
                     Some(rustls::Error::General(problem)) => {
                         Failed::Refused(format!("isn't believed: {problem}"))
