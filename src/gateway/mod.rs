@@ -1,6 +1,8 @@
 //! From sources to the feed: source → guard → tally → publish.
 
 pub mod assemble;
+pub mod class;
+pub mod guard;
 pub mod orders;
 mod products;
 pub mod publisher;
@@ -9,8 +11,9 @@ pub mod server;
 pub mod source;
 
 pub use assemble::{ServeArgs, SourceArgs};
+pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
 pub use orders::{OrdersReport, OrdersSource};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{PublishError, Publisher, Step};
 pub use scenario::ScenarioSource;
 pub use server::{Gateway, GatewayConfig, GatewayControl, GatewayError, SavedState, serve, wall_ms};
 pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};

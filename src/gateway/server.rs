@@ -421,8 +421,8 @@ impl Stream {
                         let advance_ms = passed.as_secs_f64() * 1e3 * self.config.speed + rest_ms;
                         rest_ms = advance_ms.fract();
                         let to_ms = self.publisher.event_ms() + advance_ms as i64;
-                        for body in self.publisher.step(to_ms, wall_ms()) {
-                            self.publish(body);
+                        for body in self.publisher.step(to_ms, wall_ms()).public {
+                            self.publish(body.into_inner());
                         }
                     }
                     if now - beat >= HEARTBEAT {
@@ -525,11 +525,11 @@ impl Stream {
     }
 
     fn refill(&self, client: &Client, mut items: Vec<Arc<Item>>) {
-        let snapshot = self.publisher.snapshot(wall_ms());
+        let snapshot = self.publisher.public_snapshot(wall_ms()).into_inner();
         items.push(Item::new(
             self.epoch,
             self.seq,
-            Body::Snapshot(Box::new(snapshot)),
+            Body::Snapshot(snapshot),
         ));
         *client.queue() = Queue {
             items: items.into(),
@@ -791,8 +791,8 @@ mod tests {
         let mut most = (0, 0);
         let (mut waited, mut snapshots) = (0, 0);
         for step in 1..=200 {
-            for body in stream.publisher.step(start_ms + step * 10, 0) {
-                stream.publish(body);
+            for body in stream.publisher.step(start_ms + step * 10, 0).public {
+                stream.publish(body.into_inner());
             }
             let queue = client.queue();
             let lights = queue.items.iter().filter(|item| item.is_lights()).count();
@@ -811,7 +811,7 @@ mod tests {
             Body::Tick(tick) => Some((tick.event_ms, tick.totals)),
             _ => None,
         });
-        let snapshot = stream.publisher.snapshot(0);
+        let snapshot = stream.publisher.public_snapshot(0).into_inner();
         assert_eq!(last, Some((snapshot.event_ms, snapshot.totals)));
     }
 
