@@ -144,6 +144,8 @@ struct Split<K> {
     /// under `u64::MAX` those after all of them.
     starts: BTreeMap<u64, Starts>,
     offset: i64,
+    /// What waits of all children.
+    waiting: i64,
     inflow: u64,
     start_ms: EventMs,
 }
@@ -159,6 +161,7 @@ impl<K: Ord + Copy> Split<K> {
             ripe: BTreeSet::new(),
             starts: BTreeMap::from([(0, first)]),
             offset: 0,
+            waiting: 0,
             inflow: 0,
             start_ms,
         }
@@ -190,6 +193,7 @@ impl<K: Ord + Copy> Split<K> {
     fn flow(&mut self, count: u64, now: Now, dice: &mut Dice) -> Vec<Released<K>> {
         self.inflow += 1;
         self.offset += count as i64;
+        self.waiting += count as i64;
         let least = dice.k.max(1) as i64;
         let mut ready: Vec<(u64, u64, K)> = self
             .ripe
@@ -234,6 +238,17 @@ impl<K: Ord + Copy> Split<K> {
             }
         }
         ready.retain(|(_, _, key)| !held.contains(key));
+        while now.complete
+            && let Some(until) = self.too_few_after(&ready, least)
+        {
+            let smallest = (0..ready.len())
+                .filter(|at| ready.get(*at).is_some_and(|(since, _, _)| *since < until))
+                .min_by_key(|at| ready.get(*at).map(|(_, count, _)| *count));
+            let Some(smallest) = smallest else {
+                break;
+            };
+            ready.remove(smallest);
+        }
 
         let mut gone = 0_i64;
         let mut next = ready.iter().peekable();
@@ -261,6 +276,7 @@ impl<K: Ord + Copy> Split<K> {
                 continue;
             };
             let sum = std::mem::take(&mut child.pending);
+            self.waiting -= sum.count as i64;
             out.push(Released {
                 key: *key,
                 sum,
@@ -294,6 +310,29 @@ impl<K: Ord + Copy> Split<K> {
         }
         out.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         out
+    }
+}
+
+impl<K> Split<K> {
+    /// Where each child was released since a start, what was released of spans across it tells what of them came after
+    /// it. The starts, by their group, for which that would be 1 to `least` − 1 once those that are ready are released.
+    fn too_few_after(&self, ready: &[(u64, u64, K)], least: i64) -> Option<u64> {
+        let released: i64 = ready.iter().map(|(_, count, _)| *count as i64).sum();
+        let waiting = self.waiting - released;
+        for (until, starts) in &self.starts {
+            let after = ready.iter().filter(|(since, _, _)| since >= until);
+            let gone: i64 = after.map(|(_, count, _)| *count as i64).sum();
+            let few = |slack: &i64| (1..least).contains(&(slack + self.offset - gone - waiting));
+            if starts.slack.iter().any(few) {
+                return Some(*until);
+            }
+            let leave = ready.iter().filter(|(since, _, _)| since == until).count();
+            if leave < starts.children {
+                // Starts after this one have a child that wasn't released since.
+                return None;
+            }
+        }
+        None
     }
 }
 

@@ -689,6 +689,12 @@ impl Publisher {
         }
     }
 
+    /// The guard, for a test to watch or to cripple.
+    #[cfg(test)]
+    pub(super) fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+
     fn said(&self, published_ms: i64) -> Said {
         Said {
             event_ms: self.event_ms,
