@@ -59,7 +59,9 @@ pub struct Privacy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PrivacyError {
     /// Below what protects anything.
-    #[error("privacy.k is {0}, which protects nobody: 2 to {MAX_K} is needed, 10 is usual; to publish exact figures, say so with Privacy::off()")]
+    #[error(
+        "privacy.k is {0}, which protects nobody: 2 to {MAX_K} is needed, 10 is usual; to publish exact figures, say so with Privacy::off()"
+    )]
     TooSmall(u32),
     /// So large that nothing would be published.
     #[error("privacy.k is {0}: 2 to {MAX_K} is needed, 10 is usual")]

@@ -14,7 +14,9 @@ use super::class::Privacy;
 use super::publisher::{Figures, Heat, arcs};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
 use crate::tally::{Mark, Tally};
-use crate::wire::{Body, Counts, Hello, Lights, Mode, ProductCounts, Rates, Totals, Warmth, magnitude_bucket};
+use crate::wire::{
+    Body, Counts, Hello, Lights, Mode, ProductCounts, Rates, Totals, Warmth, magnitude_bucket,
+};
 
 /// What the guard has released: it alone can make one.
 #[derive(Debug, Clone, PartialEq)]
@@ -433,6 +435,8 @@ struct Tree {
     products: BTreeMap<(u8, Option<u8>), Split<u16>>,
     /// place × bucket
     lights: Vec<u32>,
+    /// Its own, so that orders don't show in when payments are released.
+    dice: Dice,
 }
 
 /// A group of lights that is shown over a span.
@@ -494,7 +498,7 @@ impl Shape {
 }
 
 impl Tree {
-    fn new(column: Column, shape: &Shape, start_ms: EventMs, places: usize, dice: &mut Dice) -> Self {
+    fn new(column: Column, shape: &Shape, start_ms: EventMs, places: usize, mut dice: Dice) -> Self {
         let region = || Region {
             categories: std::iter::repeat_with(Category::default)
                 .take(shape.categories)
@@ -518,6 +522,7 @@ impl Tree {
             } else {
                 vec![0; places * BUCKETS]
             },
+            dice,
         }
     }
 
@@ -562,11 +567,11 @@ impl Tree {
         shape: &Shape,
         now: Now,
         knobs: Knobs,
-        dice: &mut Dice,
         figures: &mut PublicFigures,
         drawn: &mut Drawn,
         dealt: &mut Vec<Dealt>,
     ) {
+        let dice = &mut self.dice;
         let enough = if now.last { dice.k } else { self.threshold };
         if self.pending.count < enough.max(1) {
             return;
@@ -617,9 +622,18 @@ impl Tree {
             region.released += released.sum.count;
             if let Some(first) = shape.first_place.get(number).copied() {
                 let slow = now.at_ms - released.from_ms > now.step_ms;
-                let span = slow.then(|| (now.at_ms, now.at_ms + (now.at_ms - released.from_ms).min(LONGEST_MS)));
+                let span = slow.then(|| {
+                    (
+                        now.at_ms,
+                        now.at_ms + (now.at_ms - released.from_ms).min(LONGEST_MS),
+                    )
+                });
                 let groups = coarsen(region, &mut self.lights, first, shape.k);
-                let kind = if self.column == Column::Payments { 1 << 3 } else { 0 };
+                let kind = if self.column == Column::Payments {
+                    1 << 3
+                } else {
+                    0
+                };
                 for (place, bucket, count) in groups {
                     let code = kind | bucket;
                     match span {
@@ -634,7 +648,8 @@ impl Tree {
                         }),
                     }
                 }
-                for (from, count) in parcels(std::mem::take(&mut region.parcels), released.sum.count, shape.k) {
+                for (from, count) in parcels(std::mem::take(&mut region.parcels), released.sum.count, shape.k)
+                {
                     let slot = drawn.parcels.entry((from, first)).or_default();
                     *slot = slot.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
                 }
@@ -710,7 +725,14 @@ impl Tree {
             };
             for released in split.flow(count, fine, dice) {
                 if released.key != NONE {
-                    figures.product(self.column, released.key, region, released.sum, released.from_ms, now.at_ms);
+                    figures.product(
+                        self.column,
+                        released.key,
+                        region,
+                        released.sum,
+                        released.from_ms,
+                        now.at_ms,
+                    );
                 }
             }
         }
@@ -771,7 +793,10 @@ fn coarsen(region: &mut Region, lights: &mut [u32], first: u16, k: u64) -> Vec<(
             .collect();
         let most = (0..BUCKETS).rev().max_by_key(|at| buckets.get(*at).copied());
         for (at, count) in buckets.into_iter().enumerate().filter(|(_, count)| *count > 0) {
-            let near = many.iter().copied().min_by_key(|other| (other.abs_diff(at), *other));
+            let near = many
+                .iter()
+                .copied()
+                .min_by_key(|other| (other.abs_diff(at), *other));
             if let Some(slot) = near.or(most).and_then(|to| shown.get_mut(to)) {
                 *slot += count;
             }
@@ -809,7 +834,11 @@ struct Pace {
 impl Pace {
     fn add(&mut self, from_ms: EventMs, to_ms: EventMs, count: i64) {
         self.spans.push_back((from_ms, to_ms.max(from_ms + 1), count));
-        while self.spans.len() > 1 && self.spans.front().is_some_and(|(_, until_ms, _)| *until_ms < to_ms - 20_000)
+        while self.spans.len() > 1
+            && self
+                .spans
+                .front()
+                .is_some_and(|(_, until_ms, _)| *until_ms < to_ms - 20_000)
         {
             self.spans.pop_front();
         }
@@ -821,7 +850,9 @@ impl Pace {
         for (start_ms, end_ms, count) in &self.spans {
             let (a, b) = (from_ms.max(*start_ms), to_ms.min(*end_ms));
             if a < b {
-                let part = |until: i64| i128::from(*count) * i128::from(until - start_ms) / i128::from(end_ms - start_ms);
+                let part = |until: i64| {
+                    i128::from(*count) * i128::from(until - start_ms) / i128::from(end_ms - start_ms)
+                };
                 sum += part(b) - part(a);
             }
         }
@@ -873,7 +904,11 @@ impl PublicFigures {
     fn new(shape: &Shape, at_ms: EventMs) -> Self {
         let categories = shape.categories - 1;
         let second_ms = at_ms.div_euclid(1_000) * 1_000;
-        let peaked_ms = if second_ms == at_ms { second_ms } else { second_ms + 1_000 };
+        let peaked_ms = if second_ms == at_ms {
+            second_ms
+        } else {
+            second_ms + 1_000
+        };
         Self {
             regions: shape.regions,
             categories,
@@ -887,7 +922,9 @@ impl PublicFigures {
             orders: Pace::default(),
             payments: Pace::default(),
             value: Pace::default(),
-            product_orders: std::iter::repeat_with(Pace::default).take(shape.products).collect(),
+            product_orders: std::iter::repeat_with(Pace::default)
+                .take(shape.products)
+                .collect(),
             rates: Rates::default(),
             peaked_ms: (peaked_ms, peaked_ms),
             opened: false,
@@ -972,7 +1009,10 @@ impl PublicFigures {
         let at = usize::from(product);
         let mut slots = vec![self.product.get_mut(at)];
         if let Some(region) = region {
-            slots.push(self.product_region.get_mut(at * self.regions + usize::from(region)));
+            slots.push(
+                self.product_region
+                    .get_mut(at * self.regions + usize::from(region)),
+            );
         }
         for slot in slots.into_iter().flatten() {
             put(Some(&mut slot.counts), column, sum);
@@ -1015,7 +1055,10 @@ impl Figures for PublicFigures {
     }
 
     fn category(&self, category: u8) -> Counts {
-        self.category.get(usize::from(category)).copied().unwrap_or_default()
+        self.category
+            .get(usize::from(category))
+            .copied()
+            .unwrap_or_default()
     }
 
     fn channel(&self, channel: Channel) -> Counts {
@@ -1036,7 +1079,10 @@ impl Figures for PublicFigures {
     }
 
     fn product(&self, product: u16) -> ProductCounts {
-        self.product.get(usize::from(product)).copied().unwrap_or_default()
+        self.product
+            .get(usize::from(product))
+            .copied()
+            .unwrap_or_default()
     }
 
     fn product_regions(&self, product: u16) -> &[ProductCounts] {
@@ -1084,7 +1130,6 @@ struct Knobs {
 /// Keeps what waits, and releases what may be.
 pub struct Guard {
     shape: Shape,
-    dice: Dice,
     knobs: Knobs,
     orders: Tree,
     payments: Tree,
@@ -1134,13 +1179,15 @@ impl Guard {
             Mode::Demo => DEMO_SEED,
             _ => rand::rng().random(),
         });
-        let mut dice = Dice {
-            k: shape.k,
-            random: rand_pcg::Pcg64Mcg::seed_from_u64(seed),
-        };
         let places = catalogue.places().len();
         let start_ms = at_ms.min(hello.day.start_ms);
-        let mut tree = |column| Tree::new(column, &shape, start_ms, places, &mut dice);
+        let tree = |column| {
+            let dice = Dice {
+                k: shape.k,
+                random: rand_pcg::Pcg64Mcg::seed_from_u64(seed ^ column as u64),
+            };
+            Tree::new(column, &shape, start_ms, places, dice)
+        };
         let (orders, payments, corrections) = (
             tree(Column::Orders),
             tree(Column::Payments),
@@ -1152,7 +1199,6 @@ impl Guard {
             payments,
             corrections,
             shape,
-            dice,
             knobs: Knobs {
                 margins: true,
                 details: true,
@@ -1405,7 +1451,6 @@ impl Guard {
                 &self.shape,
                 now,
                 self.knobs,
-                &mut self.dice,
                 &mut self.figures,
                 &mut self.drawn,
                 &mut self.dealt,

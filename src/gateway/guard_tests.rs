@@ -17,11 +17,19 @@ const START_MS: EventMs = 1_478_793_600_000;
 fn small_catalogue(regions: usize) -> Arc<Catalogue> {
     let read = |path: &str| String::from_utf8(crate::files::read(path).unwrap().to_vec()).unwrap();
     let (all, cities) = (read("assets/data/regions.csv"), read("assets/data/cities.csv"));
-    let few: String = all.lines().take(regions + 1).map(|line| format!("{line}\n")).collect();
+    let few: String = all
+        .lines()
+        .take(regions + 1)
+        .map(|line| format!("{line}\n"))
+        .collect();
     let mut kept = String::new();
     for line in few.lines() {
         let own = cities.lines().filter(|city| city[..3] == line[..3]).take(3);
-        let own: Vec<&str> = if kept.is_empty() { cities.lines().take(1).collect() } else { own.collect() };
+        let own: Vec<&str> = if kept.is_empty() {
+            cities.lines().take(1).collect()
+        } else {
+            own.collect()
+        };
         kept.extend(own.into_iter().map(|city| format!("{city}\n")));
     }
     Arc::new(Catalogue::from_csv("r", few.as_bytes(), "c", kept.as_bytes()).unwrap())
@@ -88,7 +96,11 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
         synthetic: false,
         title: names(),
         currency: Currency::CNY,
-        gmv_counts: if random.random() { Kind::Order } else { Kind::Payment },
+        gmv_counts: if random.random() {
+            Kind::Order
+        } else {
+            Kind::Payment
+        },
         speed: 1.0,
         catalogue: String::new(),
         categories: vec![names(); categories],
@@ -111,7 +123,11 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
     };
     // Each region, category and product as lively as it likes, some bursts, some silence.
     let mut lively = |from: f64, to: f64| (random.random_range(from.ln()..to.ln())).exp();
-    let unplaced = if lively(0.5, 2.0) > 1.0 { lively(0.01, 3.0) } else { 0.0 };
+    let unplaced = if lively(0.5, 2.0) > 1.0 {
+        lively(0.01, 3.0)
+    } else {
+        0.0
+    };
     let busy = f64::from(k) * lively(0.05, 3.0);
     let of_region: Vec<f64> = (0..regions)
         .map(|_| busy * lively(0.01, 3.0))
@@ -162,7 +178,11 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
                     batch.push(place, category as u8, random.random_range(0..2), amount, from);
                     let mut weights = vec![1.0];
                     weights.extend(hello.products.iter().zip(&of_product).map(|(info, weight)| {
-                        if usize::from(info.category) == category { *weight } else { 0.0 }
+                        if usize::from(info.category) == category {
+                            *weight
+                        } else {
+                            0.0
+                        }
                     }));
                     let product = pick(&mut random, &weights);
                     if product > 0 {
@@ -193,9 +213,14 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
 
 impl Small {
     fn publisher(&self) -> Publisher {
-        Publisher::new(Box::new(self.source.clone()), Arc::clone(&self.catalogue), START_MS, 1.0)
-            .and_then(|publisher| publisher.with_privacy(self.privacy))
-            .unwrap()
+        Publisher::new(
+            Box::new(self.source.clone()),
+            Arc::clone(&self.catalogue),
+            START_MS,
+            1.0,
+        )
+        .and_then(|publisher| publisher.with_privacy(self.privacy))
+        .unwrap()
     }
 
     /// The snapshot after each step, and what was released of what has no region: how the adversary knows that
@@ -212,10 +237,7 @@ impl Small {
                 if let Some(Body::Tick(tick)) = step.public.first().map(Public::get) {
                     assert_eq!(tick.totals, snapshot.totals);
                 }
-                let lost = |tree: &Tree| {
-                    let released = tree.region[usize::from(unplaced)].released;
-                    released
-                };
+                let lost = |tree: &Tree| tree.region[usize::from(unplaced)].released;
                 let guard = publisher.guard();
                 Seen {
                     unplaced: [lost(&guard.orders), lost(&guard.payments)],
@@ -307,7 +329,8 @@ impl Knowledge {
             hello.products.len(),
         );
         let k = u64::from(day.privacy.k());
-        let mut leaves: Vec<(usize, Option<usize>)> = (0..categories).map(|category| (category, None)).collect();
+        let mut leaves: Vec<(usize, Option<usize>)> =
+            (0..categories).map(|category| (category, None)).collect();
         leaves.extend(
             hello
                 .products
@@ -397,7 +420,11 @@ impl Knowledge {
                     if number < regions && now >= WORTH * k * categories as u64 {
                         large[number] = true;
                     }
-                    let to = if number < regions && large[number] { number } else { pool };
+                    let to = if number < regions && large[number] {
+                        number
+                    } else {
+                        pool
+                    };
                     node[to].push(block);
                 }
             }
@@ -405,7 +432,11 @@ impl Knowledge {
             for category in 0..categories {
                 let mut left = of(&snapshot.categories[category].counts);
                 let mut seen_now = Vec::new();
-                for row in snapshot.cells.iter().filter(|row| usize::from(row.category) == category) {
+                for row in snapshot
+                    .cells
+                    .iter()
+                    .filter(|row| usize::from(row.category) == category)
+                {
                     left -= of(&row.counts);
                     seen_now.push((usize::from(row.region), of(&row.counts)));
                 }
@@ -416,13 +447,18 @@ impl Knowledge {
                         let blocks = node[number][known.0..].to_vec();
                         let mut all = Vec::new();
                         for (number, steps) in &blocks {
-                            all.extend(it.cell(steps.clone(), |region, of, _, _| region == *number && of == category));
+                            all.extend(it.cell(steps.clone(), |region, of, _, _| {
+                                region == *number && of == category
+                            }));
                         }
                         sums.push((all, now - known.1));
                         *known = (node[number].len(), now);
                         let own = number != pool
                             && (detail.contains_key(&(number, category)) || {
-                                let many = hello.products.iter().filter(|info| usize::from(info.category) == category);
+                                let many = hello
+                                    .products
+                                    .iter()
+                                    .filter(|info| usize::from(info.category) == category);
                                 now >= WORTH * k * (many.count() as u64 + 1)
                             });
                         let to = if own { number } else { pool };
@@ -434,7 +470,12 @@ impl Knowledge {
                 let category = usize::from(hello.products[product].category);
                 let mut left = of(&snapshot.products.products[product].counts.counts);
                 let mut seen_now = Vec::new();
-                for row in snapshot.products.regions.iter().filter(|row| usize::from(row.product) == product) {
+                for row in snapshot
+                    .products
+                    .regions
+                    .iter()
+                    .filter(|row| usize::from(row.product) == product)
+                {
                     left -= of(&row.counts.counts);
                     seen_now.push((usize::from(row.region), of(&row.counts.counts)));
                 }
@@ -603,13 +644,28 @@ impl Knowledge {
         }
         // What was never released is bounded by nothing but itself.
         let solution = problem.solve().unwrap().into_solution().unwrap();
-        let values: Vec<f64> = unknowns.iter().map(|unknown| solution.var_value(*unknown)).collect();
+        let values: Vec<f64> = unknowns
+            .iter()
+            .map(|unknown| solution.var_value(*unknown))
+            .collect();
         assert!(values.iter().all(|value| *value > -1e-6));
         for (cell, sum) in &self.sums {
             let found: f64 = cell.iter().map(|at| values[*at]).sum();
             assert!((found - *sum as f64).abs() < 1e-4, "{found} is {sum}");
         }
         cell.iter().map(|at| values[*at]).sum()
+    }
+}
+
+/// A hundred cases; more where `PROPTEST_CASES` says so.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(100),
+        failure_persistence: None,
+        ..ProptestConfig::default()
     }
 }
 
@@ -629,7 +685,7 @@ fn attack(seed: u64, knobs: Knobs) -> (usize, usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn no_frames_tell_a_small_count(seed in any::<u64>()) {
@@ -661,10 +717,19 @@ proptest! {
 fn without_complementary_suppression_small_counts_are_found() {
     let total = |knobs| (0..200).map(|seed| attack(seed, knobs).0).sum::<usize>();
     let (margins, details) = (
-        total(Knobs { margins: false, ..ALL }),
-        total(Knobs { details: false, ..ALL }),
+        total(Knobs {
+            margins: false,
+            ..ALL
+        }),
+        total(Knobs {
+            details: false,
+            ..ALL
+        }),
     );
-    assert!(margins > 100 && details > 20, "{margins} by region and channel, {details} by category and product");
+    assert!(
+        margins > 100 && details > 20,
+        "{margins} by region and channel, {details} by category and product"
+    );
 }
 
 /// What the public may know at most: everything that happened until its last release, and no more.
@@ -677,7 +742,10 @@ fn check_order(public: &Snapshot, internal: &Snapshot) {
     }
     for row in &public.cells {
         let same = |other: &&crate::wire::Cell| (other.region, other.category) == (row.region, row.category);
-        assert!(most(&row.counts, &internal.cells.iter().find(same).unwrap().counts));
+        assert!(most(
+            &row.counts,
+            &internal.cells.iter().find(same).unwrap().counts
+        ));
     }
     for (list, whole) in [
         (&public.categories, &internal.categories),
@@ -694,7 +762,10 @@ fn check_order(public: &Snapshot, internal: &Snapshot) {
     for row in &public.regions {
         placed += row.counts;
     }
-    assert_eq!(placed, public.totals.counts, "regions and what has none are the total");
+    assert_eq!(
+        placed, public.totals.counts,
+        "regions and what has none are the total"
+    );
 }
 
 /// Each figure of a snapshot that counts, by a name.
@@ -720,7 +791,10 @@ fn counts_of(snapshot: &Snapshot) -> BTreeMap<String, [u64; 2]> {
         put(format!("product {}", row.id), &row.counts.counts);
     }
     for row in &snapshot.products.regions {
-        put(format!("product {} {}", row.product, row.region), &row.counts.counts);
+        put(
+            format!("product {} {}", row.product, row.region),
+            &row.counts.counts,
+        );
     }
     out
 }
@@ -749,7 +823,9 @@ fn without_one(day: &Small, random: &mut Pcg64Mcg) -> Option<(Small, EventMs)> {
         let of = old.row[at] as usize;
         if of != row {
             let of = if of > row { of - 1 } else { of };
-            batch.items.push(of as u32, old.product[at], old.units[at], old.amount_minor[at]);
+            batch
+                .items
+                .push(of as u32, old.product[at], old.units[at], old.amount_minor[at]);
         }
     }
     let at_ms = batch.from_ms;
@@ -757,7 +833,7 @@ fn without_one(day: &Small, random: &mut Pcg64Mcg) -> Option<(Small, EventMs)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Two days that differ in one order: before it the frames are the same, payments are the same throughout, the
     /// total differs by less than the largest threshold, and any other count by no more than what of it waits, plus the
@@ -771,6 +847,7 @@ proptest! {
         };
         let largest = u64::from(day.privacy.k()) * 3 / 2;
         let (mut with, mut less) = (day.publisher(), other.publisher());
+        let mut before = crate::wire::Totals::default();
         for to_ms in &day.steps {
             let (a, b) = (with.step(*to_ms, 0), less.step(*to_ms, 0));
             if *to_ms <= at_ms {
@@ -780,6 +857,10 @@ proptest! {
             let truth = *with.internal_snapshot(0).into_inner();
             check_order(&a, &truth);
             check_order(&b, &truth);
+            let now = a.totals;
+            prop_assert!(now.counts.gmv_minor >= before.counts.gmv_minor || now.corrections > before.corrections);
+            prop_assert!(now.corrections - before.corrections == 0 || now.corrections - before.corrections >= u64::from(day.privacy.k()));
+            before = now;
             let (a, b, truth) = (counts_of(&a), counts_of(&b), counts_of(&truth));
             for (name, whole) in &truth {
                 let (a, b) = (a.get(name).copied().unwrap_or_default(), b.get(name).copied().unwrap_or_default());
@@ -868,8 +949,70 @@ fn at_double_11_the_total_passes_at_each_tick() {
     assert_eq!(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s);
     let waits = a.totals.unplaced.orders as f64 / a.totals.counts.orders as f64;
     assert!(waits < 0.001, "{waits} of the orders aren't placed yet");
-    let cells = |snapshot: &Snapshot| snapshot.cells.iter().map(|cell| cell.counts.orders).sum::<u64>() as f64;
+    let cells =
+        |snapshot: &Snapshot| snapshot.cells.iter().map(|cell| cell.counts.orders).sum::<u64>() as f64;
     assert!(cells(&a) / cells(&b) > 0.99, "{} of {}", cells(&a), cells(&b));
+}
+
+/// A shop of one order in two seconds, in many regions: how late its figures are.
+#[test]
+fn a_quiet_shop_is_seen_too() {
+    let catalogue = load_catalogue().unwrap();
+    let mut day = small_day(1, 6);
+    let hello = &mut day.source.hello;
+    let minutes = 240;
+    hello.categories = vec![Names::default(); 5];
+    hello.products = Vec::new();
+    hello.day.end_ms = START_MS + minutes * 60_000;
+    let region_of_place = catalogue.region_of_place();
+    let mut random = Pcg64Mcg::seed_from_u64(11);
+    day.source.batches.clear();
+    for second in 0..minutes * 60 {
+        let from_ms = START_MS + second * 1_000;
+        let mut batch = Batch::new(Kind::Order, from_ms, from_ms + 1_000);
+        if random.random_bool(0.5) {
+            // Few regions have most, many have some.
+            let region = (random.random_range(0.0_f64..1.0).powi(4) * 60.0) as u8;
+            let place = region_of_place.iter().position(|of| *of == region).unwrap() as u16;
+            let category = (random.random_range(0.0_f64..1.0).powi(2) * 5.0) as u8;
+            batch.push(place, category, random.random_range(0..3), 5_000, Batch::DOMESTIC);
+            day.source.batches.push(batch);
+        }
+    }
+    day.source.hello.gmv_counts = Kind::Order;
+    let source = Box::new(day.source.clone());
+    let mut publisher = Publisher::new(source, catalogue, START_MS, 1.0)
+        .and_then(|publisher| publisher.with_privacy(Privacy::default().with_seed(3)))
+        .unwrap();
+    let mut drawn = 0;
+    for second in 1..=minutes * 60 {
+        let step = publisher.step(START_MS + second * 1_000, 0);
+        for body in &step.public {
+            if let Body::Lights(lights) = body.get() {
+                drawn += usize::from(!lights.place.is_empty());
+            }
+        }
+        let (known, real) = (*publisher.public_snapshot(0).into_inner(), publisher.totals());
+        assert!(real.counts.orders - known.totals.counts.orders < 15);
+    }
+    let (a, b) = (
+        *publisher.public_snapshot(0).into_inner(),
+        *publisher.internal_snapshot(0).into_inner(),
+    );
+    check_order(&a, &b);
+    let sum = |list: &[crate::wire::Keyed]| list.iter().map(|row| row.counts.orders).sum::<u64>() as f64;
+    let all = b.totals.counts.orders as f64;
+    println!(
+        "of {all} orders {:.1} % by region, {:.1} % by category, {:.1} % by channel; lights in {:.0} % of the seconds",
+        sum(&a.regions) / all * 100.0,
+        sum(&a.categories) / all * 100.0,
+        sum(&a.channels) / all * 100.0,
+        drawn as f64 / (minutes * 60) as f64 * 100.0
+    );
+    assert!(sum(&a.regions) / all > 0.85, "{} of {all}", sum(&a.regions));
+    assert!(sum(&a.categories) / all > 0.8, "{} of {all}", sum(&a.categories));
+    assert!(sum(&a.channels) / all > 0.9, "{} of {all}", sum(&a.channels));
+    assert!(drawn > 3_000, "{drawn}");
 }
 
 /// Where privacy is off, the public figures are the exact ones.
@@ -898,7 +1041,12 @@ fn off_is_exact() {
 
 #[test]
 fn k_below_two_has_to_be_meant() {
-    assert!(Privacy::new(1).unwrap_err().to_string().contains("Privacy::off()"));
+    assert!(
+        Privacy::new(1)
+            .unwrap_err()
+            .to_string()
+            .contains("Privacy::off()")
+    );
     assert!(Privacy::new(1_001).is_err());
     assert_eq!(Privacy::default().k(), 10);
     assert!(!Privacy::off().is_on());

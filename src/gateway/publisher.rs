@@ -182,7 +182,14 @@ impl Desk {
     }
 
     /// Takes over the curves of what was leapt over.
-    fn leap(&mut self, at_ms: EventMs, day: Day, history: History, products: ProductOpening, figures: &impl Figures) {
+    fn leap(
+        &mut self,
+        at_ms: EventMs,
+        day: Day,
+        history: History,
+        products: ProductOpening,
+        figures: &impl Figures,
+    ) {
         self.history = History {
             step_ms: HISTORY_STEP_MS,
             region_step_ms: REGION_STEP_MS,
@@ -215,11 +222,16 @@ impl Desk {
     }
 
     fn category_counts(&self, figures: &impl Figures) -> Vec<Counts> {
-        (0..self.categories).map(|id| figures.category(id as u8)).collect()
+        (0..self.categories)
+            .map(|id| figures.category(id as u8))
+            .collect()
     }
 
     fn channel_counts(figures: &impl Figures) -> Vec<Counts> {
-        Channel::ALL.iter().map(|channel| figures.channel(*channel)).collect()
+        Channel::ALL
+            .iter()
+            .map(|channel| figures.channel(*channel))
+            .collect()
     }
 
     fn cell_counts(&self, figures: &impl Figures) -> Vec<Counts> {
@@ -630,9 +642,7 @@ impl Publisher {
         self.guard.absorb(Some(&self.exact.tally), &tally, &self.hello);
         self.exact.tally = tally;
         self.exact.meter = Meter::new(from_ms, self.hello.gmv_counts);
-        self.exact
-            .meter
-            .open(opening.peak_orders, opening.peak_payments);
+        self.exact.meter.open(opening.peak_orders, opening.peak_payments);
         let many = self.hello.products.len();
         self.exact.products = ProductMeter::resume(many, from_ms, opening.products.seconds.clone());
         self.guard.open(from_ms);
@@ -793,7 +803,8 @@ fn opened(
         let step_ms = step_ms.max(1);
         (0..=into_ms / step_ms)
             .map(|point| {
-                let value = i128::from(value_minor) * i128::from(point * step_ms) / i128::from(into_ms.max(1));
+                let value =
+                    i128::from(value_minor) * i128::from(point * step_ms) / i128::from(into_ms.max(1));
                 i64::try_from(value).unwrap_or(value_minor)
             })
             .collect()
@@ -860,7 +871,10 @@ fn plain(notice: &Notice) -> Notice {
             "渠道无法识别的订单计入默认渠道。",
         ),
         "unreadable_row" => ("Rows that can't be read are skipped.", "无法读取的行已跳过。"),
-        _ => ("The gateway has a notice for its operators.", "网关有一条给运维人员的通知。"),
+        _ => (
+            "The gateway has a notice for its operators.",
+            "网关有一条给运维人员的通知。",
+        ),
     };
     Notice {
         text: Names {
@@ -1156,7 +1170,8 @@ mod tests {
         let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
         let start_ms = source.hello().day.start_ms + 60_000;
         let broken = Breaks(source, start_ms + 250);
-        let mut publisher = wanted(Publisher::new(Box::new(broken), Arc::clone(&catalogue), start_ms, 1.0).unwrap());
+        let mut publisher =
+            wanted(Publisher::new(Box::new(broken), Arc::clone(&catalogue), start_ms, 1.0).unwrap());
         exact(publisher.step(start_ms + 200, 0));
         assert_eq!(publisher.mode(), Mode::Demo);
         let bodies = exact(publisher.step(start_ms + 300, 7));
@@ -1223,7 +1238,10 @@ mod tests {
             let leapt = exact(leap.step(start_ms + to_ms, 0));
             assert_eq!(leap.totals(), steps.totals());
             assert_eq!(tick(&leapt).rates, tick(&last).rates);
-            let (mut a, mut b) = (leap.internal_snapshot(0).into_inner(), steps.internal_snapshot(0).into_inner());
+            let (mut a, mut b) = (
+                leap.internal_snapshot(0).into_inner(),
+                steps.internal_snapshot(0).into_inner(),
+            );
             // Regions stand in the order in which they first sold something.
             a.history.regions.sort_by_key(|region| region.region);
             b.history.regions.sort_by_key(|region| region.region);
@@ -1366,7 +1384,10 @@ mod tests {
                 let to_ms = day.start_ms + minutes * 60_000 + 4_321;
                 exact(played.step(to_ms, 0));
                 let joined = Publisher::new(open(), Arc::clone(&catalogue), to_ms, 1.0).unwrap();
-                let (mut a, mut b) = (played.internal_snapshot(0).into_inner().products, joined.internal_snapshot(0).into_inner().products);
+                let (mut a, mut b) = (
+                    played.internal_snapshot(0).into_inner().products,
+                    joined.internal_snapshot(0).into_inner().products,
+                );
                 assert!(!a.products.is_empty());
                 // Both say all regions of the same products; in a day's first steps few are ranked apart.
                 a.regions.sort_by_key(|cell| (cell.product, cell.region));

@@ -526,11 +526,7 @@ impl Stream {
 
     fn refill(&self, client: &Client, mut items: Vec<Arc<Item>>) {
         let snapshot = self.publisher.public_snapshot(wall_ms()).into_inner();
-        items.push(Item::new(
-            self.epoch,
-            self.seq,
-            Body::Snapshot(snapshot),
-        ));
+        items.push(Item::new(self.epoch, self.seq, Body::Snapshot(snapshot)));
         *client.queue() = Queue {
             items: items.into(),
             lights: 0,
