@@ -131,6 +131,8 @@ struct Now {
     last: bool,
     /// Whether remainders are looked after; only a test says no.
     complete: bool,
+    /// Whether those of spans across a start are too.
+    heads: bool,
 }
 
 /// Divides what comes in among children, and releases a child's share when that tells of no 1 to `k` − 1 events.
@@ -240,7 +242,7 @@ impl<K: Ord + Copy> Split<K> {
             }
         }
         ready.retain(|(_, _, key)| !held.contains(key));
-        while now.complete
+        while now.heads
             && let Some(until) = self.too_few_after(&ready, least)
         {
             let smallest = (0..ready.len())
@@ -310,7 +312,7 @@ impl<K: Ord + Copy> Split<K> {
         for starts in self.starts.values_mut() {
             thin(&mut starts.slack, least);
         }
-        out.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        out.sort_unstable_by_key(|released| released.key);
         out
     }
 }
@@ -585,6 +587,7 @@ impl Tree {
         }
         let coarse = Now {
             complete: knobs.margins,
+            heads: knobs.margins && knobs.heads,
             ..now
         };
         for (channel, sum) in self.channel_pending.iter_mut().enumerate() {
@@ -675,6 +678,7 @@ impl Tree {
         }
         let fine = Now {
             complete: knobs.details,
+            heads: knobs.details && knobs.heads,
             ..now
         };
         let mut inflow: BTreeMap<(u8, Option<u8>), u64> = BTreeMap::new();
@@ -1125,6 +1129,8 @@ struct Knobs {
     margins: bool,
     /// Remainders of regions by category and of categories by product.
     details: bool,
+    /// What came after a start, of spans across it.
+    heads: bool,
 }
 
 /// Keeps what waits, and releases what may be.
@@ -1202,6 +1208,7 @@ impl Guard {
             knobs: Knobs {
                 margins: true,
                 details: true,
+                heads: true,
             },
             drawn: Drawn::default(),
             dealt: Vec::new(),
@@ -1311,7 +1318,7 @@ impl Guard {
                 Sum::new(counts.payments, value(Kind::Payment)),
             )
         };
-        let mut placed = vec![Counts::default(); Channel::COUNT];
+        let mut placed = [Counts::default(); Channel::COUNT];
         for region in 0..regions {
             for category in 0..none {
                 for channel in Channel::ALL {
@@ -1445,6 +1452,7 @@ impl Guard {
             step_ms: (at_ms - self.at_ms).max(1),
             last,
             complete: true,
+            heads: true,
         };
         for tree in [&mut self.orders, &mut self.payments, &mut self.corrections] {
             tree.advance(
