@@ -269,7 +269,7 @@ fn peak(catalogue: &Arc<Catalogue>) -> (ScenarioSource, Vec<Batch>, Vec<Body>) {
     source.pull(peak_ms + 1_000, &mut pulled).unwrap();
     let mut publisher = Publisher::new(Box::new(open()), Arc::clone(catalogue), peak_ms, 1.0).unwrap();
     let frames = (1..=10)
-        .flat_map(|tick| publisher.step(peak_ms + tick * 100, 0))
+        .flat_map(|tick| publisher.step(peak_ms + tick * 100, 0).public_bodies())
         .collect();
     (source, pulled.batches, frames)
 }
@@ -651,7 +651,7 @@ fn frames(row: &str, load: Load) {
             let noon_ms = hello.day.start_ms + 43_200_000;
             let _ = source.seek(noon_ms).unwrap();
             let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), noon_ms, 1.0).unwrap();
-            let snapshot = publisher.snapshot(now_ms());
+            let snapshot = *publisher.public_snapshot(now_ms()).into_inner();
             app.insert_resource(Maker {
                 pool: lights_of(bodies),
                 lights_per_tick: (lights as f64 / LIGHT_LIFE_SECS / 10.0).round() as usize,

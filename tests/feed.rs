@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use meridian::gateway::{
-    Gateway, GatewayConfig, GatewayError, Publisher, SavedState, ScenarioSource, Source, State, desk::Desk,
-    load_catalogue, serve,
+    Gateway, GatewayConfig, GatewayError, Privacy, Publisher, SavedState, ScenarioSource, Source, State,
+    desk::Desk, load_catalogue, serve,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
 use meridian::wire::{
@@ -21,7 +21,11 @@ fn publisher(into_ms: i64) -> Publisher {
     let catalogue = load_catalogue().unwrap();
     let source = ScenarioSource::load("double11-2016", catalogue.clone()).unwrap();
     let start_ms = source.hello().day.start_ms + into_ms;
-    Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
+    // Every figure as it is: what is held back from walls is tested elsewhere.
+    Publisher::new(Box::new(source), catalogue, start_ms, 1.0)
+        .unwrap()
+        .with_privacy(Privacy::off())
+        .unwrap()
 }
 
 fn gateway(listen: SocketAddr, into_ms: i64) -> Gateway {
@@ -243,7 +247,7 @@ fn beginning(into_ms: i64) -> (Frame, Frame) {
     };
     (
         frame(0, Body::Hello(Box::new(publisher.hello()))),
-        frame(1, Body::Snapshot(Box::new(publisher.snapshot(0)))),
+        frame(1, Body::Snapshot(publisher.public_snapshot(0).into_inner())),
     )
 }
 
@@ -473,7 +477,10 @@ fn a_client_that_stops_reading_loses_lights_and_no_figure() {
     };
     let noon = truth_start() + 12 * 3_600_000;
     let source = ScenarioSource::load("double11-2016", catalogue.clone()).unwrap();
-    let publisher = Publisher::new(Box::new(source), catalogue, noon, 3_600.0).unwrap();
+    let publisher = Publisher::new(Box::new(source), catalogue, noon, 3_600.0)
+        .unwrap()
+        .with_privacy(Privacy::off())
+        .unwrap();
     let gateway = serve(config, publisher).unwrap();
     let mut slow = Raw::connect(&gateway.url(), r#"{"type":"subscribe"}"#);
     assert!(matches!(slow.frame().body, Body::Hello(_)));

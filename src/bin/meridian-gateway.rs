@@ -15,7 +15,8 @@ use meridian::gateway::audit::{self, AuditLog, Details};
 use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, DeskMode};
 use meridian::gateway::{
-    Gateway, GatewayConfig, SUBPROTOCOL_DESK, ServeArgs, SourceArgs, State, load_catalogue, relay, serve,
+    Gateway, GatewayConfig, Privacy, SUBPROTOCOL_DESK, ServeArgs, SourceArgs, State, load_catalogue, relay,
+    serve,
 };
 use meridian::link::LinkConfig;
 use meridian::link::socket::{Failed, Way, connect};
@@ -275,7 +276,12 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
     let (gateway, source) = gateway_config(run, config, true)?;
     let catalogue = load_catalogue()?;
     let saved = gateway.state.as_ref().and_then(State::saved);
-    let publisher = source.publisher(&catalogue, saved)?;
+    let privacy = if config.privacy.k > 1 {
+        Privacy::new(config.privacy.k)?
+    } else {
+        Privacy::off()
+    };
+    let publisher = source.publisher(&catalogue, saved)?.with_privacy(privacy)?;
     Ok(serve(gateway, publisher)?)
 }
 

@@ -519,15 +519,15 @@ mod tests {
             0,
             "nothing is known yet"
         );
-        followed.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        followed.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
         for step in 1..=1_200 {
-            for body in publisher.step(start_ms + 200_000 + step * 100, 0) {
+            for body in publisher.step(start_ms + 200_000 + step * 100, 0).public_bodies() {
                 followed.apply(body);
             }
         }
         let mut fresh = Ledger::default();
         fresh.apply(Body::Hello(Box::new(publisher.hello())));
-        fresh.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        fresh.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
         assert_eq!(followed.products, fresh.products);
         let earbuds = followed.product("earbuds").unwrap();
         assert_eq!(earbuds.counts.counts.gmv_minor, earbuds.counts.units * 89_900);
@@ -547,7 +547,7 @@ mod tests {
         let mut ledger = Ledger::default();
         let mut hello = publisher.hello();
         ledger.apply(Body::Hello(Box::new(hello.clone())));
-        ledger.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        ledger.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
         // The same feed again: the figures stay until its snapshot.
         ledger.apply(Body::Hello(Box::new(hello.clone())));
         assert!(ledger.products[0].counts.units > 0);
@@ -558,11 +558,11 @@ mod tests {
         // What it doesn't have is passed over, and a snapshot without products clears them.
         hello.products.truncate(1);
         ledger.apply(Body::Hello(Box::new(hello)));
-        ledger.apply(Body::Snapshot(Box::new(publisher.snapshot(0))));
+        ledger.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
         assert_eq!(ledger.products.len(), 1);
-        let mut empty = publisher.snapshot(0);
+        let mut empty = publisher.public_snapshot(0).into_inner();
         empty.products = Products::default();
-        ledger.apply(Body::Snapshot(Box::new(empty)));
+        ledger.apply(Body::Snapshot(empty));
         assert_eq!(ledger.products[0].counts, ProductCounts::default());
     }
 }

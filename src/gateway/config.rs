@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::access::Role;
+use super::class::MAX_K;
 use super::desk::MAX_DELAY_MS;
 use super::gate::Bounds;
 use super::limits::Limits;
@@ -281,9 +282,9 @@ impl Config {
                 MAX_DELAY_MS / 1_000
             ));
         }
-        if self.privacy.k == 0 || self.privacy.k > 100_000 {
+        if self.privacy.k == 0 || self.privacy.k > MAX_K {
             return Err(format!(
-                "privacy.k is {}: 1 (nothing is withheld) to 100000 is needed",
+                "privacy.k is {}: 1 (nothing is withheld) to {MAX_K} is needed",
                 self.privacy.k
             ));
         }

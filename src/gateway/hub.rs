@@ -735,13 +735,15 @@ mod tests {
             let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
             let key = Arc::new(SigningKey::ephemeral().unwrap());
             let hub = Hub::new(6, 0, publisher.hello(), Some(Arc::clone(&key)));
-            hub.set_snapshot(publisher.snapshot(0));
+            hub.set_snapshot(*publisher.public_snapshot(0).into_inner());
             Self { publisher, hub, key }
         }
 
         fn step(&mut self) {
             let to_ms = self.publisher.event_ms() + 10;
-            self.hub.publish(self.publisher.step(to_ms, 0));
+            let step = self.publisher.step(to_ms, 0);
+            self.hub
+                .publish(step.public.into_iter().map(|body| body.into_inner()));
         }
 
         fn client(&self, form: Form) -> Client {
@@ -760,7 +762,7 @@ mod tests {
         }
 
         fn truth(&self) -> Snapshot {
-            self.publisher.snapshot(0)
+            *self.publisher.public_snapshot(0).into_inner()
         }
     }
 
@@ -848,7 +850,7 @@ mod tests {
         for step in 1..=200 {
             stage.step();
             if step % 10 == 0 {
-                stage.hub.set_snapshot(stage.publisher.snapshot(0));
+                stage.hub.set_snapshot(stage.truth());
             }
             quick.next();
             text.next();
@@ -913,7 +915,7 @@ mod tests {
         for _ in 0..200 {
             stage.step();
         }
-        stage.hub.set_snapshot(stage.publisher.snapshot(0));
+        stage.hub.set_snapshot(stage.truth());
         let frames = stage.client(Form::Bin).begin(Some(position));
         assert!(matches!(frames[1].body, Body::Snapshot(_)));
     }
@@ -976,7 +978,7 @@ mod tests {
         for step in 1..=300 {
             stage.step();
             if step % 10 == 0 {
-                stage.hub.set_snapshot(stage.publisher.snapshot(0));
+                stage.hub.set_snapshot(stage.truth());
             }
             for (link, hub) in links.iter_mut().zip(&hubs) {
                 pass(link.next().unwrap(), hub);

@@ -3,10 +3,12 @@
 pub mod access;
 pub mod assemble;
 pub mod audit;
+pub mod class;
 pub mod config;
 mod connection;
 pub mod desk;
 pub mod gate;
+pub mod guard;
 pub mod hub;
 pub mod journal;
 pub mod limits;
@@ -22,9 +24,10 @@ pub mod state;
 mod tls;
 
 pub use assemble::{ServeArgs, SourceArgs};
+pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
 pub use connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use orders::{OrdersReport, OrdersSource};
-pub use publisher::{PublishError, Publisher};
+pub use publisher::{PublishError, Publisher, Step};
 pub use relay::relay;
 pub use scenario::ScenarioSource;
 pub use server::{DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, serve, wall_ms};

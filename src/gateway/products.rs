@@ -1,9 +1,10 @@
-//! What is said of the products: rates, marks, curves and trends beside the tally, and what changed.
+//! What is said of the products: rates, marks, curves and trends from a class's figures, and what changed.
 
+use super::publisher::Figures;
 use super::source::{ProductOpening, curve_step_ms};
 use crate::insight::{self, Trend};
-use crate::sales::{Batch, EventMs};
-use crate::tally::{MARK_MS, Minutes, ProductMeter, Tally};
+use crate::sales::EventMs;
+use crate::tally::{MARK_MS, Minutes};
 use crate::wire::{
     Day, Hello, MAX_DETAILED_PRODUCTS, ProductCell, ProductCounts, ProductCurve, ProductRow, Products,
 };
@@ -18,7 +19,6 @@ pub(super) struct ProductDesk {
     regions: usize,
     day: Day,
     step_ms: i64,
-    meter: ProductMeter,
     minutes: Minutes,
     trends: Vec<Trend>,
     /// By product: cumulative value at each whole step.
@@ -40,7 +40,7 @@ impl ProductDesk {
         regions: usize,
         at_ms: EventMs,
         opening: ProductOpening,
-        tally: &Tally,
+        figures: &impl Figures,
     ) -> Self {
         let many = hello.products.len();
         let mut it = Self {
@@ -48,7 +48,6 @@ impl ProductDesk {
             regions,
             day: hello.day,
             step_ms: curve_step_ms(&hello.day),
-            meter: ProductMeter::new(0, at_ms),
             minutes: Minutes::default(),
             trends: Vec::new(),
             curves: Vec::new(),
@@ -59,56 +58,49 @@ impl ProductDesk {
             sent_trends: Vec::new(),
             steps: 0,
         };
-        it.leap(at_ms, opening);
-        it.sent = it.rows(tally);
+        it.leap(opening);
+        it.sent = it.rows(at_ms, figures);
         it.detailed = detailed(&it.sent);
         it
     }
 
     /// Takes a source's own account for what is known.
-    pub(super) fn leap(&mut self, at_ms: EventMs, opening: ProductOpening) {
-        self.meter = ProductMeter::resume(self.many, at_ms, opening.seconds);
+    pub(super) fn leap(&mut self, opening: ProductOpening) {
         self.minutes = Minutes::open(opening.marks);
         self.curves = opening.curves;
         self.curves.resize(self.many, Vec::new());
         self.trends = insight::trends(&self.minutes, self.regions);
     }
 
-    /// Counts a batch into the rates; the tally counts it for itself.
-    pub(super) fn add(&mut self, batch: &Batch) {
-        self.meter.add(batch);
-    }
-
     /// The time is `to_ms`: it never goes past a whole minute of the day without stopping there.
-    pub(super) fn advance(&mut self, to_ms: EventMs, tally: &Tally) {
+    pub(super) fn advance(&mut self, to_ms: EventMs, figures: &impl Figures) {
         if self.many == 0 {
             return;
         }
-        self.meter.advance(to_ms);
         let into_ms = to_ms.min(self.day.end_ms) - self.day.start_ms;
         if into_ms < 0 {
             return;
         }
         let minute = u32::try_from(into_ms / MARK_MS).unwrap_or(u32::MAX);
         if self.minutes.newest().is_none_or(|newest| newest.minute < minute) {
-            self.minutes.push(tally.mark(minute));
+            self.minutes.push(figures.mark(minute));
             self.trends = insight::trends(&self.minutes, self.regions);
         }
         let points = usize::try_from(into_ms / self.step_ms.max(1)).unwrap_or(0) + 1;
         for (product, curve) in self.curves.iter_mut().enumerate() {
             if curve.len() < points {
-                curve.resize(points, tally.product(product as u16).counts.gmv_minor);
+                curve.resize(points, figures.product(product as u16).counts.gmv_minor);
             }
         }
     }
 
-    fn rows(&self, tally: &Tally) -> Vec<ProductRow> {
+    fn rows(&self, at_ms: EventMs, figures: &impl Figures) -> Vec<ProductRow> {
         let mut rows: Vec<ProductRow> = (0..self.many)
             .map(|id| {
-                let (orders_per_s, orders_10s) = self.meter.orders(id as u16);
+                let (orders_per_s, orders_10s) = figures.product_orders(id as u16, at_ms);
                 ProductRow {
                     id: id as u16,
-                    counts: tally.product(id as u16),
+                    counts: figures.product(id as u16),
                     orders_per_s,
                     orders_10s,
                     rank: 0,
@@ -135,8 +127,8 @@ impl ProductDesk {
         trends
     }
 
-    fn cells_of(&self, product: u16, tally: &Tally, known: &[ProductCounts]) -> Vec<ProductCell> {
-        tally
+    fn cells_of(&self, product: u16, figures: &impl Figures, known: &[ProductCounts]) -> Vec<ProductCell> {
+        figures
             .product_regions(product)
             .iter()
             .enumerate()
@@ -162,17 +154,17 @@ impl ProductDesk {
 
     /// Everything that is known, for a snapshot. Its detail is that of the frames around it, so that they go
     /// on from it.
-    pub(super) fn everything(&self, event_ms: EventMs, tally: &Tally) -> Products {
+    pub(super) fn everything(&self, event_ms: EventMs, figures: &impl Figures) -> Products {
         if self.many == 0 {
             return Products::default();
         }
         let detailed = &self.detailed;
         Products {
             event_ms,
-            products: self.rows(tally),
+            products: self.rows(event_ms, figures),
             regions: detailed
                 .iter()
-                .flat_map(|product| self.cells_of(*product, tally, &[]))
+                .flat_map(|product| self.cells_of(*product, figures, &[]))
                 .collect(),
             step_ms: self.step_ms,
             curves: detailed
@@ -189,7 +181,7 @@ impl ProductDesk {
         from_ms: EventMs,
         to_ms: EventMs,
         last: bool,
-        tally: &Tally,
+        figures: &impl Figures,
     ) -> Option<Products> {
         self.steps += 1;
         let second_ended = from_ms.div_euclid(1_000) < to_ms.div_euclid(1_000);
@@ -197,7 +189,7 @@ impl ProductDesk {
             return None;
         }
         self.steps = 0;
-        let rows = self.rows(tally);
+        let rows = self.rows(to_ms, figures);
         let detailed = detailed(&rows);
         let (mut regions, mut curves) = (Vec::new(), Vec::new());
         for product in &detailed {
@@ -212,11 +204,11 @@ impl ProductDesk {
                 }
             }
             let known = self.sent_regions.get(at).map_or(&[][..], Vec::as_slice);
-            regions.extend(self.cells_of(*product, tally, known));
+            regions.extend(self.cells_of(*product, figures, known));
             let points = self.sent_points.get(at).copied().unwrap_or(0);
             curves.extend(self.curve_from(*product, points));
             if let Some(known) = self.sent_regions.get_mut(at) {
-                *known = tally.product_regions(*product).to_vec();
+                *known = figures.product_regions(*product).to_vec();
             }
             if let (Some(points), Some(curve)) = (self.sent_points.get_mut(at), self.curves.get(at)) {
                 *points = curve.len();

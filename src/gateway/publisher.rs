@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::class::{Internal, Privacy, Restricted};
+use super::guard::{Guard, Public};
 use super::products::ProductDesk;
-use super::{Opening, Pulled, Source, SourceError};
+use super::{Opening, ProductOpening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
-use crate::tally::{Meter, Tally, TallyError};
+use crate::tally::{Mark, Meter, ProductMeter, Tally, TallyError};
 use crate::wire::{
-    Arcs, Body, Cell, Counts, Hello, History, Keyed, Level, Lights, Mode, Names, Notice, Rates, Reached,
-    RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth, magnitude_bucket,
+    Arcs, Body, Cell, Counts, DataClass, Day, Hello, History, Keyed, Level, Lights, Mode, Names, Notice,
+    ProductCounts, Rates, Reached, RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth,
+    magnitude_bucket,
 };
 
 /// Distance of the history's points.
@@ -39,340 +42,206 @@ pub enum PublishError {
     Tally(#[from] TallyError),
 }
 
-/// Counts what a source gives and says what changed.
-pub struct Publisher {
-    source: Box<dyn Source>,
-    catalogue: Arc<Catalogue>,
-    hello: Hello,
-    minor_per_unit: i64,
-    event_ms: EventMs,
+/// What may be said to one class of receivers: the exact figures, or what the guard has released.
+pub(super) trait Figures {
+    /// The mark of what is made of them.
+    type Of<T>;
+
+    /// Marks a body that was made of these figures alone.
+    fn seal<T>(&self, said: T) -> Self::Of<T>;
+    /// The totals.
+    fn totals(&self) -> Totals;
+    /// A region's counts.
+    fn region(&self, region: u8) -> Counts;
+    /// A category's counts.
+    fn category(&self, category: u8) -> Counts;
+    /// A channel's counts.
+    fn channel(&self, channel: Channel) -> Counts;
+    /// A category's counts in a region.
+    fn cell(&self, region: u8, category: u8) -> Counts;
+    /// A product's counts.
+    fn product(&self, product: u16) -> ProductCounts;
+    /// A product's counts by region.
+    fn product_regions(&self, product: u16) -> &[ProductCounts];
+    /// A product's orders in the last full second and in the last ten.
+    fn product_orders(&self, product: u16, at_ms: EventMs) -> (u64, u64);
+    /// The orders until now, as the mark of a whole minute of the day.
+    fn mark(&self, minute: u32) -> Mark;
+    /// The rates and their peaks.
+    fn rates(&self) -> Rates;
+}
+
+/// The tally and its meters: every figure as it is.
+struct Exact {
     tally: Tally,
     meter: Meter,
+    products: ProductMeter,
+}
+
+impl Figures for Exact {
+    type Of<T> = Internal<T>;
+
+    fn seal<T>(&self, said: T) -> Internal<T> {
+        Internal::new(said)
+    }
+
+    fn totals(&self) -> Totals {
+        self.tally.totals()
+    }
+
+    fn region(&self, region: u8) -> Counts {
+        self.tally.region(region)
+    }
+
+    fn category(&self, category: u8) -> Counts {
+        self.tally.category(category)
+    }
+
+    fn channel(&self, channel: Channel) -> Counts {
+        self.tally.channel(channel)
+    }
+
+    fn cell(&self, region: u8, category: u8) -> Counts {
+        self.tally.cell(region, category)
+    }
+
+    fn product(&self, product: u16) -> ProductCounts {
+        self.tally.product(product)
+    }
+
+    fn product_regions(&self, product: u16) -> &[ProductCounts] {
+        self.tally.product_regions(product)
+    }
+
+    fn product_orders(&self, product: u16, _at_ms: EventMs) -> (u64, u64) {
+        self.products.orders(product)
+    }
+
+    fn mark(&self, minute: u32) -> Mark {
+        self.tally.mark(minute)
+    }
+
+    fn rates(&self) -> Rates {
+        self.meter.rates()
+    }
+}
+
+/// What one class of receivers knows, and what is made of its figures over time.
+struct Desk {
+    regions: usize,
+    categories: usize,
     history: History,
     reached: Vec<Reached>,
-    warmth: Heat,
+    /// How many of them were said.
+    said: usize,
     products: ProductDesk,
     /// What the receivers know, to send only what changed.
     sent_regions: Vec<Counts>,
     sent_categories: Vec<Counts>,
     sent_channels: Vec<Counts>,
     sent_cells: Vec<Counts>,
-    steps: u64,
-    /// The source failed: the figures are held.
-    failed: bool,
-    /// The day is over and its last tick was sent.
-    over: bool,
 }
 
-impl Publisher {
-    /// Starts at an instant of the day; what happened before it comes from the source's own account.
-    ///
-    /// # Errors
-    /// [`PublishError`] when the source can't be read or contradicts the catalogue.
-    pub fn new(
-        mut source: Box<dyn Source>,
-        catalogue: Arc<Catalogue>,
-        start_ms: EventMs,
-        speed: f64,
-    ) -> Result<Self, PublishError> {
-        // The last full second before the start, so that the rates are the day's own from the beginning.
-        let second_ms = start_ms - start_ms.rem_euclid(1_000);
-        let before = source.seek(second_ms - 1_000)?.totals.counts;
-        let second = source.seek(second_ms)?.totals.counts;
-        let opening = source.seek(start_ms)?;
-        let mut hello = source.hello();
-        hello.version = crate::wire::VERSION;
-        hello.server = concat!("meridian-gateway ", env!("CARGO_PKG_VERSION")).to_owned();
-        hello.catalogue = catalogue.hash().to_owned();
-        hello.speed = speed;
-        let regions = catalogue.regions().len();
+/// Where a step stands, for its frames.
+#[derive(Clone, Copy)]
+struct Said {
+    event_ms: EventMs,
+    published_ms: i64,
+    mode: Mode,
+}
+
+impl Desk {
+    fn new(
+        hello: &Hello,
+        regions: usize,
+        at_ms: EventMs,
+        history: History,
+        reached: Vec<Reached>,
+        products: ProductOpening,
+        figures: &impl Figures,
+    ) -> Self {
         let categories = hello.categories.len();
-        let tally = tally_of(&catalogue, &hello, &opening)?;
-        let mut meter = Meter::new(start_ms, hello.gmv_counts);
-        meter.open(opening.peak_orders, opening.peak_payments);
-        meter.resume(
-            second.orders.saturating_sub(before.orders),
-            second.payments.saturating_sub(before.payments),
-            second.gmv_minor.saturating_sub(before.gmv_minor),
-        );
-        let mut history = opening.history;
-        history.step_ms = HISTORY_STEP_MS;
-        history.region_step_ms = REGION_STEP_MS;
-        let products = ProductDesk::new(&hello, regions, start_ms, opening.products, &tally);
         let mut it = Self {
-            products,
-            minor_per_unit: hello.currency.minor_per_unit(),
-            warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
-            source,
-            catalogue,
-            hello,
-            event_ms: start_ms,
-            tally,
-            meter,
-            history,
-            reached: opening.reached,
+            regions,
+            categories,
+            history: History {
+                step_ms: HISTORY_STEP_MS,
+                region_step_ms: REGION_STEP_MS,
+                ..history
+            },
+            said: reached.len(),
+            reached,
+            products: ProductDesk::new(hello, regions, at_ms, products, figures),
             sent_regions: vec![Counts::default(); regions],
             sent_categories: vec![Counts::default(); categories],
             sent_channels: vec![Counts::default(); Channel::COUNT],
             sent_cells: vec![Counts::default(); regions * categories],
-            steps: 0,
-            failed: false,
-            over: false,
         };
-        it.extend_history();
-        Ok(it)
+        it.extend_history(at_ms, hello.day, figures);
+        it
     }
 
-    /// What this feed is.
-    pub fn hello(&self) -> Hello {
-        self.hello.clone()
-    }
-
-    /// Where the day stands.
-    pub fn event_ms(&self) -> EventMs {
-        self.event_ms
-    }
-
-    /// The totals.
-    pub fn totals(&self) -> Totals {
-        self.tally.totals()
-    }
-
-    /// What the figures are.
-    pub fn mode(&self) -> Mode {
-        if self.failed { Mode::Held } else { self.hello.mode }
-    }
-
-    /// Whether nothing will change any more.
-    pub fn ended(&self) -> bool {
-        self.over || self.failed
-    }
-
-    /// How fast the day runs, for the `hello`.
-    pub fn set_speed(&mut self, speed: f64) {
-        self.hello.speed = speed;
-    }
-
-    /// Goes on to an instant, and says what changed: a tick, then its lights, then the products about once
-    /// a second, then notices. An instant that isn't later changes nothing.
-    pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Vec<Body> {
-        if self.ended() || to_ms <= self.event_ms {
-            return Vec::new();
-        }
-        let from_ms = self.event_ms;
-        let mut notices = Vec::new();
-        let mut light = Gathered::default();
-        let mut reached = Vec::new();
-        if self.source.ahead(to_ms) > LEAP_EVENTS
-            && let Err(error) = self.leap(to_ms, &mut light, &mut reached)
-        {
-            notices.push(self.fail(&error.to_string(), published_ms));
-        }
-        while self.event_ms < to_ms && !self.failed {
-            // No further than the next point of the history, so that each point is exact.
-            let into_ms = self.event_ms - self.hello.day.start_ms;
-            let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
-            let until_ms = next_ms.min(to_ms);
-            let mut pulled = Pulled::default();
-            let result = self.source.pull(until_ms, &mut pulled);
-            for batch in &pulled.batches {
-                if let Err(error) = self.take(batch, &mut light, &mut reached) {
-                    notices.push(self.fail(&error.to_string(), published_ms));
-                    break;
-                }
-            }
-            notices.extend(pulled.notices.into_iter().map(|notice| Notice {
-                published_ms,
-                ..notice
-            }));
-            if let Err(error) = result {
-                notices.push(self.fail(&error.to_string(), published_ms));
-            }
-            if self.failed {
-                break;
-            }
-            self.event_ms = until_ms;
-            self.meter.advance(until_ms);
-            self.products.advance(until_ms, &self.tally);
-            self.extend_history();
-            if self.source.ended() && until_ms >= self.hello.day.end_ms + 1_000 {
-                // One second after the end the rates are nothing, and that was said.
-                self.over = true;
-                break;
-            }
-        }
-        self.steps += 1;
-        let mut bodies = vec![Body::Tick(Box::new(self.tick(published_ms, reached)))];
-        if light.events > 0 {
-            bodies.push(Body::Lights(light.into_lights(
-                from_ms,
-                self.event_ms,
-                self.steps,
-            )));
-        }
-        if let Some(products) = self
-            .products
-            .step(from_ms, self.event_ms, self.ended(), &self.tally)
-        {
-            bodies.push(Body::Products(Box::new(products)));
-        }
-        bodies.extend(notices.into_iter().map(Body::Notice));
-        bodies
-    }
-
-    /// Takes the source's own account of everything until the last full second before an instant.
+    /// Takes over the curves of what was leapt over.
     fn leap(
         &mut self,
-        to_ms: EventMs,
-        light: &mut Gathered,
-        reached: &mut Vec<Reached>,
-    ) -> Result<(), PublishError> {
-        // The second before the last full one is gone through too: the rates are those of a full second.
-        let from_ms = to_ms - to_ms.rem_euclid(1_000) - 1_000;
-        if from_ms <= self.event_ms {
-            return Ok(());
-        }
-        let before = self.tally.totals().counts;
-        let opening = self.source.seek(from_ms)?;
-        let tally = tally_of(&self.catalogue, &self.hello, &opening)?;
-        let after = tally.totals().counts;
-        light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
-        self.tally = tally;
-        self.products.leap(from_ms, opening.products);
-        self.meter = Meter::new(from_ms, self.hello.gmv_counts);
-        self.meter.open(opening.peak_orders, opening.peak_payments);
+        at_ms: EventMs,
+        day: Day,
+        history: History,
+        products: ProductOpening,
+        figures: &impl Figures,
+    ) {
         self.history = History {
             step_ms: HISTORY_STEP_MS,
             region_step_ms: REGION_STEP_MS,
-            ..opening.history
+            ..history
         };
-        self.warmth = Heat::new(self.catalogue.places().len(), from_ms, &opening.warmth);
-        let passed = opening.reached.get(self.reached.len()..).unwrap_or(&[]);
-        reached.extend_from_slice(passed);
-        self.reached.extend_from_slice(passed);
-        self.event_ms = from_ms;
-        self.extend_history();
-        Ok(())
+        self.products.leap(products);
+        self.extend_history(at_ms, day, figures);
     }
 
-    /// Everything that is known.
-    pub fn snapshot(&self, published_ms: i64) -> Snapshot {
-        let some = |counts: &Counts| *counts != Counts::default();
-        let regions = self.region_counts();
-        let keyed = |list: Vec<Counts>| -> Vec<Keyed> {
-            list.into_iter()
-                .enumerate()
-                .map(|(id, counts)| Keyed { id: id as u8, counts })
-                .collect()
-        };
-        let width = self.sent_categories.len();
-        Snapshot {
-            event_ms: self.event_ms,
-            published_ms,
-            mode: self.mode(),
-            totals: self.totals(),
-            rates: self.rates(),
-            regions: keyed(regions)
-                .into_iter()
-                .filter(|row| some(&row.counts))
-                .collect(),
-            categories: keyed(self.category_counts()),
-            channels: keyed(self.channel_counts()),
-            cells: self
-                .cell_counts()
-                .into_iter()
-                .enumerate()
-                .filter(|(_, counts)| some(counts))
-                .map(|(at, counts)| cell(at, width, counts))
-                .collect(),
-            history: self.history.clone(),
-            reached: self.reached.clone(),
-            warmth: self.warmth.levels(self.event_ms),
-            products: self.products.everything(self.event_ms, &self.tally),
-            direct: None,
-        }
+    fn advance(&mut self, to_ms: EventMs, day: Day, figures: &impl Figures) {
+        self.products.advance(to_ms, figures);
+        self.extend_history(to_ms, day, figures);
     }
 
-    fn fail(&mut self, problem: &str, published_ms: i64) -> Notice {
-        self.failed = true;
-        Notice {
-            level: Level::Alert,
-            code: "source_failed".to_owned(),
-            text: Names {
-                en: format!("The source can't be read on; the last good figures are held. {problem}"),
-                zh: format!("数据源无法继续读取，保留最后的有效数据。{problem}"),
-            },
-            published_ms,
-        }
-    }
-
-    fn take(
-        &mut self,
-        batch: &Batch,
-        light: &mut Gathered,
-        reached: &mut Vec<Reached>,
-    ) -> Result<(), TallyError> {
-        self.tally.add(batch)?;
-        self.meter.add(batch);
-        self.products.add(batch);
-        light.take(batch, &mut self.warmth, self.minor_per_unit);
-        let gmv = self.tally.totals().counts.gmv_minor;
-        while let Some(milestone) = self.hello.milestones_minor.get(self.reached.len()).copied() {
-            if gmv < milestone {
-                break;
-            }
-            let passed = Reached {
+    /// Notes the milestones that the value has passed.
+    fn pass(&mut self, milestones_minor: &[i64], at_ms: EventMs, figures: &impl Figures) {
+        let gmv = figures.totals().counts.gmv_minor;
+        while let Some(milestone) = milestones_minor.get(self.reached.len()).copied()
+            && gmv >= milestone
+        {
+            self.reached.push(Reached {
                 gmv_minor: milestone,
-                at_ms: batch.to_ms,
-            };
-            self.reached.push(passed);
-            reached.push(passed);
+                at_ms,
+            });
         }
-        Ok(())
     }
 
-    /// The rates of the last full second, and the peaks.
-    pub fn rates(&self) -> Rates {
-        self.meter.rates()
+    fn region_counts(&self, figures: &impl Figures) -> Vec<Counts> {
+        (0..self.regions).map(|id| figures.region(id as u8)).collect()
     }
 
-    /// What the regions and what has no region add up to.
-    pub fn sum_of_regions(&self) -> Counts {
-        let mut sum = self.tally.unplaced();
-        for counts in self.region_counts() {
-            sum += counts;
-        }
-        sum
-    }
-
-    fn region_counts(&self) -> Vec<Counts> {
-        (0..self.catalogue.regions().len())
-            .map(|id| self.tally.region(id as u8))
+    fn category_counts(&self, figures: &impl Figures) -> Vec<Counts> {
+        (0..self.categories)
+            .map(|id| figures.category(id as u8))
             .collect()
     }
 
-    fn category_counts(&self) -> Vec<Counts> {
-        (0..self.hello.categories.len())
-            .map(|id| self.tally.category(id as u8))
-            .collect()
-    }
-
-    fn channel_counts(&self) -> Vec<Counts> {
+    fn channel_counts(figures: &impl Figures) -> Vec<Counts> {
         Channel::ALL
             .iter()
-            .map(|channel| self.tally.channel(*channel))
+            .map(|channel| figures.channel(*channel))
             .collect()
     }
 
-    fn cell_counts(&self) -> Vec<Counts> {
-        let categories = self.hello.categories.len();
-        (0..self.catalogue.regions().len())
-            .flat_map(|region| (0..categories).map(move |category| (region, category)))
-            .map(|(region, category)| self.tally.cell(region as u8, category as u8))
+    fn cell_counts(&self, figures: &impl Figures) -> Vec<Counts> {
+        (0..self.regions)
+            .flat_map(|region| (0..self.categories).map(move |category| (region, category)))
+            .map(|(region, category)| figures.cell(region as u8, category as u8))
             .collect()
     }
 
-    fn tick(&mut self, published_ms: i64, reached: Vec<Reached>) -> Tick {
+    fn tick(&mut self, at: Said, cells: bool, figures: &impl Figures) -> Tick {
         let keyed = |changed: Vec<(usize, Counts)>| -> Vec<Keyed> {
             changed
                 .into_iter()
@@ -380,16 +249,16 @@ impl Publisher {
                 .collect()
         };
         let (regions, categories, channels) = (
-            self.region_counts(),
-            self.category_counts(),
-            self.channel_counts(),
+            self.region_counts(figures),
+            self.category_counts(figures),
+            Self::channel_counts(figures),
         );
         let regions = keyed(changed(&mut self.sent_regions, regions));
         let categories = keyed(changed(&mut self.sent_categories, categories));
         let channels = keyed(changed(&mut self.sent_channels, channels));
-        let cells = if self.steps.is_multiple_of(CELLS_EVERY) || self.ended() {
-            let cells = self.cell_counts();
-            let width = self.sent_categories.len();
+        let cells = if cells {
+            let cells = self.cell_counts(figures);
+            let width = self.categories;
             changed(&mut self.sent_cells, cells)
                 .into_iter()
                 .map(|(at, counts)| cell(at, width, counts))
@@ -397,12 +266,14 @@ impl Publisher {
         } else {
             Vec::new()
         };
+        let reached = self.reached.get(self.said..).unwrap_or(&[]).to_vec();
+        self.said = self.reached.len();
         Tick {
-            event_ms: self.event_ms,
-            published_ms,
-            mode: self.mode(),
-            totals: self.totals(),
-            rates: self.rates(),
+            event_ms: at.event_ms,
+            published_ms: at.published_ms,
+            mode: at.mode,
+            totals: figures.totals(),
+            rates: figures.rates(),
             regions,
             categories,
             channels,
@@ -411,22 +282,56 @@ impl Publisher {
         }
     }
 
+    fn snapshot(&self, at: Said, warmth: Warmth, figures: &impl Figures) -> Snapshot {
+        let some = |counts: &Counts| *counts != Counts::default();
+        let keyed = |list: Vec<Counts>| -> Vec<Keyed> {
+            list.into_iter()
+                .enumerate()
+                .map(|(id, counts)| Keyed { id: id as u8, counts })
+                .collect()
+        };
+        Snapshot {
+            event_ms: at.event_ms,
+            published_ms: at.published_ms,
+            mode: at.mode,
+            totals: figures.totals(),
+            rates: figures.rates(),
+            regions: keyed(self.region_counts(figures))
+                .into_iter()
+                .filter(|row| some(&row.counts))
+                .collect(),
+            categories: keyed(self.category_counts(figures)),
+            channels: keyed(Self::channel_counts(figures)),
+            cells: self
+                .cell_counts(figures)
+                .into_iter()
+                .enumerate()
+                .filter(|(_, counts)| some(counts))
+                .map(|(at, counts)| cell(at, self.categories, counts))
+                .collect(),
+            history: self.history.clone(),
+            reached: self.reached.clone(),
+            warmth,
+            products: self.products.everything(at.event_ms, figures),
+            direct: None,
+        }
+    }
+
     /// Adds the points of the curves that event time has reached.
-    fn extend_history(&mut self) {
-        let day = self.hello.day;
-        let into_ms = self.event_ms.min(day.end_ms) - day.start_ms;
+    fn extend_history(&mut self, event_ms: EventMs, day: Day, figures: &impl Figures) {
+        let into_ms = event_ms.min(day.end_ms) - day.start_ms;
         if into_ms < 0 {
             return;
         }
         let due = (into_ms / HISTORY_STEP_MS) as usize + 1;
         if self.history.gmv_minor.len() < due {
-            let gmv = self.tally.totals().counts.gmv_minor;
+            let gmv = figures.totals().counts.gmv_minor;
             self.history.gmv_minor.resize(due, gmv);
         }
         let due = (into_ms / REGION_STEP_MS) as usize + 1;
-        for id in 0..self.catalogue.regions().len() {
-            let counts = self.tally.region(id as u8);
-            if counts.gmv_minor == 0 && counts.orders == 0 && counts.payments == 0 {
+        for id in 0..self.regions {
+            let counts = figures.region(id as u8);
+            if counts == Counts::default() {
                 continue;
             }
             match self
@@ -454,6 +359,550 @@ impl Publisher {
                 }
             }
         }
+    }
+}
+
+/// What a step has to say: to walls, and to those who may see exact figures.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// A tick, then its lights, then the products about once a second, then notices; of released figures alone.
+    pub public: Vec<Public<Body>>,
+    /// The same of the exact figures; empty unless they are wanted.
+    pub internal: Vec<Internal<Body>>,
+}
+
+impl Step {
+    /// What walls are told.
+    pub fn public_bodies(self) -> Vec<Body> {
+        self.public.into_iter().map(Public::into_inner).collect()
+    }
+}
+
+/// A snapshot for one class of receivers.
+#[derive(Debug, Clone)]
+pub enum Whole {
+    /// For walls.
+    Public(Public<Box<Snapshot>>),
+    /// For those who may see exact figures.
+    Internal(Internal<Box<Snapshot>>),
+}
+
+impl Whole {
+    /// Everything that this class knows.
+    pub fn into_inner(self) -> Box<Snapshot> {
+        match self {
+            Self::Public(snapshot) => snapshot.into_inner(),
+            Self::Internal(snapshot) => snapshot.into_inner(),
+        }
+    }
+}
+
+/// Counts what a source gives and says what changed.
+pub struct Publisher {
+    source: Box<dyn Source>,
+    catalogue: Arc<Catalogue>,
+    hello: Hello,
+    minor_per_unit: i64,
+    event_ms: EventMs,
+    exact: Exact,
+    warmth: Heat,
+    internal: Desk,
+    want_internal: bool,
+    guard: Guard,
+    public: Desk,
+    steps: u64,
+    /// The source failed: the figures are held.
+    failed: bool,
+    /// The day is over and its last tick was sent.
+    over: bool,
+}
+
+impl Publisher {
+    /// Starts at an instant of the day; what happened before it comes from the source's own account. Its public
+    /// figures are those of [`Privacy::default`].
+    ///
+    /// # Errors
+    /// [`PublishError`] when the source can't be read or contradicts the catalogue.
+    pub fn new(
+        mut source: Box<dyn Source>,
+        catalogue: Arc<Catalogue>,
+        start_ms: EventMs,
+        speed: f64,
+    ) -> Result<Self, PublishError> {
+        // The last full second before the start, so that the rates are the day's own from the beginning.
+        let second_ms = start_ms - start_ms.rem_euclid(1_000);
+        let before = source.seek(second_ms - 1_000)?.totals.counts;
+        let second = source.seek(second_ms)?.totals.counts;
+        let opening = source.seek(start_ms)?;
+        let mut hello = source.hello();
+        hello.version = crate::wire::VERSION;
+        hello.server = concat!("meridian-gateway ", env!("CARGO_PKG_VERSION")).to_owned();
+        hello.catalogue = catalogue.hash().to_owned();
+        hello.speed = speed;
+        let regions = catalogue.regions().len();
+        let tally = tally_of(&catalogue, &hello, &opening)?;
+        let mut meter = Meter::new(start_ms, hello.gmv_counts);
+        meter.open(opening.peak_orders, opening.peak_payments);
+        meter.resume(
+            second.orders.saturating_sub(before.orders),
+            second.payments.saturating_sub(before.payments),
+            second.gmv_minor.saturating_sub(before.gmv_minor),
+        );
+        let many = hello.products.len();
+        let exact = Exact {
+            tally,
+            meter,
+            products: ProductMeter::resume(many, start_ms, opening.products.seconds.clone()),
+        };
+        let (guard, public) = guarded(Privacy::default(), &hello, &catalogue, start_ms, &opening, &exact);
+        Ok(Self {
+            minor_per_unit: hello.currency.minor_per_unit(),
+            warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
+            internal: Desk::new(
+                &hello,
+                regions,
+                start_ms,
+                opening.history,
+                opening.reached,
+                opening.products,
+                &exact,
+            ),
+            exact,
+            source,
+            catalogue,
+            hello,
+            event_ms: start_ms,
+            want_internal: false,
+            guard,
+            public,
+            steps: 0,
+            failed: false,
+            over: false,
+        })
+    }
+
+    /// The same with another setting of what may be published, from its beginning on.
+    ///
+    /// # Errors
+    /// [`PublishError`] when the source can't be read again.
+    pub fn with_privacy(mut self, privacy: Privacy) -> Result<Self, PublishError> {
+        let opening = self.source.seek(self.event_ms)?;
+        (self.guard, self.public) = guarded(
+            privacy,
+            &self.hello,
+            &self.catalogue,
+            self.event_ms,
+            &opening,
+            &self.exact,
+        );
+        Ok(self)
+    }
+
+    /// Whether exact frames are made beside the public ones; they aren't unless this was said.
+    pub fn want_internal(&mut self, want: bool) {
+        self.want_internal = want;
+    }
+
+    /// What this feed is, to the public.
+    pub fn hello(&self) -> Hello {
+        self.hello.clone()
+    }
+
+    /// Where the day stands.
+    pub fn event_ms(&self) -> EventMs {
+        self.event_ms
+    }
+
+    /// The totals as they are, with nothing withheld: not for publication.
+    pub fn totals(&self) -> Totals {
+        self.exact.totals()
+    }
+
+    /// The rates as they are: not for publication.
+    pub fn rates(&self) -> Rates {
+        self.exact.rates()
+    }
+
+    /// What the regions and what has no region add up to, as it is: not for publication.
+    pub fn sum_of_regions(&self) -> Counts {
+        let mut sum = self.exact.tally.unplaced();
+        for region in 0..self.exact.tally.regions() {
+            sum += self.exact.tally.region(region as u8);
+        }
+        sum
+    }
+
+    /// What the figures are.
+    pub fn mode(&self) -> Mode {
+        if self.failed { Mode::Held } else { self.hello.mode }
+    }
+
+    /// Whether nothing will change any more.
+    pub fn ended(&self) -> bool {
+        self.over || self.failed
+    }
+
+    /// How fast the day runs, for the `hello`.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.hello.speed = speed;
+    }
+
+    /// Goes on to an instant, and says what changed. An instant that isn't later changes nothing.
+    pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Step {
+        if self.ended() || to_ms <= self.event_ms {
+            return Step::default();
+        }
+        let from_ms = self.event_ms;
+        let mut notices = Vec::new();
+        let mut light = Gathered::default();
+        if self.source.ahead(to_ms) > LEAP_EVENTS
+            && let Err(error) = self.leap(to_ms, &mut light)
+        {
+            notices.push(self.fail(&error.to_string(), published_ms));
+        }
+        while self.event_ms < to_ms && !self.failed {
+            // No further than the next point of the history, so that each point is exact.
+            let into_ms = self.event_ms - self.hello.day.start_ms;
+            let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
+            let until_ms = next_ms.min(to_ms);
+            let mut pulled = Pulled::default();
+            let result = self.source.pull(until_ms, &mut pulled);
+            let batches = Restricted::new(pulled.batches);
+            for batch in batches.rows() {
+                if let Err(error) = self.take(batch, &mut light) {
+                    notices.push(self.fail(&error.to_string(), published_ms));
+                    break;
+                }
+            }
+            notices.extend(pulled.notices.into_iter().map(|notice| Notice {
+                published_ms,
+                ..notice
+            }));
+            if let Err(error) = result {
+                notices.push(self.fail(&error.to_string(), published_ms));
+            }
+            if self.failed {
+                break;
+            }
+            self.event_ms = until_ms;
+            let day = self.hello.day;
+            // One second after the end the rates are nothing, and that was said.
+            let over = self.source.ended() && until_ms >= day.end_ms + 1_000;
+            self.exact.meter.advance(until_ms);
+            self.exact.products.advance(until_ms);
+            self.internal.advance(until_ms, day, &self.exact);
+            self.guard.advance(until_ms, over);
+            let milestones = &self.hello.milestones_minor;
+            self.public.pass(milestones, until_ms, self.guard.figures());
+            self.public.advance(until_ms, day, self.guard.figures());
+            if over {
+                self.over = true;
+                break;
+            }
+        }
+        self.steps += 1;
+        let mut step = Step::default();
+        let at = Said {
+            event_ms: self.event_ms,
+            published_ms,
+            mode: self.mode(),
+        };
+        let ended = self.ended();
+        let cells = self.steps.is_multiple_of(CELLS_EVERY) || ended;
+        let figures = self.guard.figures();
+        step.public
+            .push(figures.seal(Body::Tick(Box::new(self.public.tick(at, cells, figures)))));
+        step.public
+            .extend(self.guard.lights(from_ms, self.event_ms, self.steps));
+        let figures = self.guard.figures();
+        step.public.extend(
+            self.public
+                .products
+                .step(from_ms, self.event_ms, ended, figures)
+                .map(|products| figures.seal(Body::Products(Box::new(products)))),
+        );
+        step.public.extend(
+            notices
+                .iter()
+                .map(|notice| figures.seal(Body::Notice(plain(notice)))),
+        );
+        // What receivers know is followed even while there are none.
+        let tick = self.internal.tick(at, cells, &self.exact);
+        let products = self
+            .internal
+            .products
+            .step(from_ms, self.event_ms, ended, &self.exact);
+        if self.want_internal {
+            let mut bodies = vec![Body::Tick(Box::new(tick))];
+            if light.events > 0 {
+                bodies.push(Body::Lights(light.into_lights(
+                    from_ms,
+                    self.event_ms,
+                    self.steps,
+                )));
+            }
+            bodies.extend(products.map(|products| Body::Products(Box::new(products))));
+            bodies.extend(notices.into_iter().map(Body::Notice));
+            step.internal = bodies.into_iter().map(|body| self.exact.seal(body)).collect();
+        }
+        step
+    }
+
+    /// Takes the source's own account of everything until the last full second before an instant.
+    fn leap(&mut self, to_ms: EventMs, light: &mut Gathered) -> Result<(), PublishError> {
+        // The second before the last full one is gone through too: the rates are those of a full second.
+        let from_ms = to_ms - to_ms.rem_euclid(1_000) - 1_000;
+        if from_ms <= self.event_ms {
+            return Ok(());
+        }
+        let before = self.exact.totals().counts;
+        let opening = self.source.seek(from_ms)?;
+        let tally = tally_of(&self.catalogue, &self.hello, &opening)?;
+        let after = tally.totals().counts;
+        light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
+        self.guard.absorb(Some(&self.exact.tally), &tally, &self.hello);
+        self.exact.tally = tally;
+        self.exact.meter = Meter::new(from_ms, self.hello.gmv_counts);
+        self.exact.meter.open(opening.peak_orders, opening.peak_payments);
+        let many = self.hello.products.len();
+        self.exact.products = ProductMeter::resume(many, from_ms, opening.products.seconds.clone());
+        self.guard.open(from_ms);
+        let places = self.catalogue.places().len();
+        let (history, products, warmth) = opened(&opening, &self.hello, from_ms, self.guard.figures());
+        if let Some(rates) = opened_rates(&opening, &self.hello) {
+            self.guard.open_rates(rates);
+        }
+        self.guard.warm(places, from_ms, &warmth);
+        let day = self.hello.day;
+        self.public
+            .leap(from_ms, day, history, products, self.guard.figures());
+        let passed = opening.reached.get(self.public.reached.len()..).unwrap_or(&[]);
+        if generated(&self.hello) {
+            let gmv = self.guard.figures().totals().counts.gmv_minor;
+            let passed = passed.iter().filter(|passed| passed.gmv_minor <= gmv);
+            self.public.reached.extend(passed);
+        }
+        self.warmth = Heat::new(places, from_ms, &opening.warmth);
+        let passed = opening.reached.get(self.internal.reached.len()..).unwrap_or(&[]);
+        self.internal.reached.extend_from_slice(passed);
+        self.event_ms = from_ms;
+        self.internal
+            .leap(from_ms, day, opening.history, opening.products, &self.exact);
+        Ok(())
+    }
+
+    /// Everything that is known to the public.
+    pub fn public_snapshot(&self, published_ms: i64) -> Public<Box<Snapshot>> {
+        let figures = self.guard.figures();
+        let warmth = self.guard.warmth(self.event_ms);
+        figures.seal(Box::new(self.public.snapshot(
+            self.said(published_ms),
+            warmth,
+            figures,
+        )))
+    }
+
+    /// Everything that is known.
+    pub fn internal_snapshot(&self, published_ms: i64) -> Internal<Box<Snapshot>> {
+        let warmth = self.warmth.levels(self.event_ms);
+        self.exact.seal(Box::new(self.internal.snapshot(
+            self.said(published_ms),
+            warmth,
+            &self.exact,
+        )))
+    }
+
+    /// Everything that a class of receivers may know.
+    pub fn snapshot(&self, class: DataClass, published_ms: i64) -> Whole {
+        match class {
+            DataClass::Public => Whole::Public(self.public_snapshot(published_ms)),
+            DataClass::Internal => Whole::Internal(self.internal_snapshot(published_ms)),
+        }
+    }
+
+    /// The guard, for a test to watch or to cripple.
+    #[cfg(test)]
+    pub(super) fn guard(&mut self) -> &mut Guard {
+        &mut self.guard
+    }
+
+    fn said(&self, published_ms: i64) -> Said {
+        Said {
+            event_ms: self.event_ms,
+            published_ms,
+            mode: self.mode(),
+        }
+    }
+
+    fn fail(&mut self, problem: &str, published_ms: i64) -> Notice {
+        self.failed = true;
+        Notice {
+            level: Level::Alert,
+            code: "source_failed".to_owned(),
+            text: Names {
+                en: format!("The source can't be read on; the last good figures are held. {problem}"),
+                zh: format!("数据源无法继续读取，保留最后的有效数据。{problem}"),
+            },
+            published_ms,
+        }
+    }
+
+    fn take(&mut self, batch: &Batch, light: &mut Gathered) -> Result<(), TallyError> {
+        self.exact.tally.add(batch)?;
+        self.exact.meter.add(batch);
+        self.exact.products.add(batch);
+        light.take(batch, &mut self.warmth, self.minor_per_unit);
+        self.guard.take(batch);
+        self.internal
+            .pass(&self.hello.milestones_minor, batch.to_ms, &self.exact);
+        Ok(())
+    }
+}
+
+/// Whether the orders are nobody's: what a scenario says of its past may be published as it is.
+fn generated(hello: &Hello) -> bool {
+    hello.mode == Mode::Demo
+}
+
+/// A guard that released what had happened before, and the desk of its figures.
+fn guarded(
+    privacy: Privacy,
+    hello: &Hello,
+    catalogue: &Arc<Catalogue>,
+    at_ms: EventMs,
+    opening: &Opening,
+    exact: &Exact,
+) -> (Guard, Desk) {
+    let nothing = Warmth::default();
+    let mut guard = Guard::new(privacy, hello, catalogue, at_ms, &nothing);
+    guard.absorb(None, &exact.tally, hello);
+    guard.open(at_ms);
+    guard.begin();
+    let (history, products, warmth) = opened(opening, hello, at_ms, guard.figures());
+    guard.warm(catalogue.places().len(), at_ms, &warmth);
+    if generated(hello) || !privacy.is_on() {
+        guard.open_rates(exact.rates());
+    }
+    let gmv = guard.figures().totals().counts.gmv_minor;
+    let mut reached: Vec<Reached> = opening.reached.clone();
+    reached.retain(|passed| passed.gmv_minor <= gmv);
+    if !generated(hello) {
+        for passed in &mut reached {
+            passed.at_ms = at_ms;
+        }
+    }
+    let regions = catalogue.regions().len();
+    let desk = Desk::new(hello, regions, at_ms, history, reached, products, guard.figures());
+    (guard, desk)
+}
+
+/// Curves and warmth from before an instant, for the public. Of real orders, what was between the day's start and then
+/// isn't told: the curves go there in a straight line, and the places are cold.
+fn opened(
+    opening: &Opening,
+    hello: &Hello,
+    at_ms: EventMs,
+    figures: &impl Figures,
+) -> (History, ProductOpening, Warmth) {
+    if generated(hello) {
+        let mut history = opening.history.clone();
+        history
+            .regions
+            .retain(|region| figures.region(region.region) != Counts::default());
+        let products = ProductOpening {
+            cells: Vec::new(),
+            seconds: Vec::new(),
+            ..opening.products.clone()
+        };
+        return (history, products, opening.warmth.clone());
+    }
+    let into_ms = at_ms.min(hello.day.end_ms) - hello.day.start_ms;
+    let line = |value_minor: i64, step_ms: i64| -> Vec<i64> {
+        if into_ms < 0 {
+            return Vec::new();
+        }
+        let step_ms = step_ms.max(1);
+        (0..=into_ms / step_ms)
+            .map(|point| {
+                let value =
+                    i128::from(value_minor) * i128::from(point * step_ms) / i128::from(into_ms.max(1));
+                i64::try_from(value).unwrap_or(value_minor)
+            })
+            .collect()
+    };
+    let regions = (0..=u8::MAX)
+        .map(|region| (region, figures.region(region)))
+        .filter(|(_, counts)| *counts != Counts::default())
+        .map(|(region, counts)| RegionHistory {
+            region,
+            gmv_minor: line(counts.gmv_minor, REGION_STEP_MS),
+        })
+        .collect();
+    let history = History {
+        gmv_minor: line(figures.totals().counts.gmv_minor, HISTORY_STEP_MS),
+        regions,
+        ..History::default()
+    };
+    let step_ms = super::source::curve_step_ms(&hello.day);
+    let products = ProductOpening {
+        curves: (0..hello.products.len())
+            .map(|product| line(figures.product(product as u16).counts.gmv_minor, step_ms))
+            .collect(),
+        ..ProductOpening::default()
+    };
+    (history, products, Warmth::default())
+}
+
+/// The peaks of a generated day.
+fn opened_rates(opening: &Opening, hello: &Hello) -> Option<Rates> {
+    generated(hello).then(|| Rates {
+        peak_orders_per_s: opening.peak_orders.0,
+        peak_orders_at_ms: opening.peak_orders.1,
+        peak_payments_per_s: opening.peak_payments.0,
+        peak_payments_at_ms: opening.peak_payments.1,
+        ..Rates::default()
+    })
+}
+
+/// A notice as the public reads it: what it is about, without counts, sums, names or files.
+fn plain(notice: &Notice) -> Notice {
+    let (en, zh) = match notice.code.as_str() {
+        "source_failed" => (
+            "The source can't be read on; the last good figures are held.",
+            "数据源无法继续读取，保留最后的有效数据。",
+        ),
+        "synthetic_places" => (
+            "Orders name countries, not cities: lights stand at cities of the country drawn by population.",
+            "订单只有国家、没有城市：光点按人口落在该国城市。",
+        ),
+        "corrections" => (
+            "Cancelled orders are taken off the value as corrections.",
+            "取消的订单作为更正从成交额中扣除。",
+        ),
+        "without_value" => (
+            "Entries without any value aren't counted as orders.",
+            "金额为零的记录不计为订单。",
+        ),
+        "unknown_country" => (
+            "Orders from countries that no region matches count in the totals, without a place.",
+            "国家无法识别的订单计入总额但不落在地图上。",
+        ),
+        "unknown_channel" => (
+            "Orders whose channel isn't known are counted under the default one.",
+            "渠道无法识别的订单计入默认渠道。",
+        ),
+        "unreadable_row" => ("Rows that can't be read are skipped.", "无法读取的行已跳过。"),
+        _ => (
+            "The gateway has a notice for its operators.",
+            "网关有一条给运维人员的通知。",
+        ),
+    };
+    Notice {
+        text: Names {
+            en: en.to_owned(),
+            zh: zh.to_owned(),
+        },
+        ..notice.clone()
     }
 }
 
@@ -579,7 +1028,7 @@ impl Gathered {
 
 /// At most [`MAX_ARCS`] arcs that stand for all parcels. When there are more pairs, evenly spaced
 /// parcels are drawn, beginning elsewhere in each step, so that rare pairs have their turn too.
-fn arcs(parcels: &BTreeMap<(u8, u16), u32>, step: u64) -> Arcs {
+pub(super) fn arcs(parcels: &BTreeMap<(u8, u16), u32>, step: u64) -> Arcs {
     let mut out = Arcs::default();
     let mut push = |pair: (u8, u16), count: u64| {
         out.from_region.push(pair.0);
@@ -617,14 +1066,14 @@ fn arcs(parcels: &BTreeMap<(u8, u16), u32>, step: u64) -> Arcs {
 }
 
 /// Decayed numbers of orders and payments by place.
-struct Heat {
+pub(super) struct Heat {
     values: Vec<f64>,
     /// The instant that `values` are scaled to.
     at_ms: EventMs,
 }
 
 impl Heat {
-    fn new(places: usize, at_ms: EventMs, warmth: &Warmth) -> Self {
+    pub(super) fn new(places: usize, at_ms: EventMs, warmth: &Warmth) -> Self {
         let mut values = vec![0.0; places];
         for (place, level) in warmth.place.iter().zip(&warmth.level) {
             if let Some(value) = values.get_mut(usize::from(*place)) {
@@ -636,7 +1085,7 @@ impl Heat {
 
     /// What one event of this instant weighs at the scale's instant. Growing weights stand in for
     /// decaying every place at every step.
-    fn weight(&mut self, at_ms: EventMs) -> f64 {
+    pub(super) fn weight(&mut self, at_ms: EventMs) -> f64 {
         let mut half_lives = (at_ms - self.at_ms) as f64 / WARMTH_HALF_LIFE_MS;
         if half_lives > 32.0 {
             let decay = (-half_lives).exp2();
@@ -647,13 +1096,13 @@ impl Heat {
         half_lives.exp2()
     }
 
-    fn add(&mut self, place: u16, weight: f64) {
+    pub(super) fn add(&mut self, place: u16, weight: f64) {
         if let Some(value) = self.values.get_mut(usize::from(place)) {
             *value += weight;
         }
     }
 
-    fn levels(&self, now_ms: EventMs) -> Warmth {
+    pub(super) fn levels(&self, now_ms: EventMs) -> Warmth {
         let decay = (-((now_ms - self.at_ms) as f64) / WARMTH_HALF_LIFE_MS).exp2();
         let mut out = Warmth::default();
         for (place, value) in self.values.iter().enumerate() {
@@ -678,7 +1127,17 @@ mod tests {
         let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
         let start_ms = source.hello().day.start_ms;
         let publisher = Publisher::new(Box::new(source), catalogue, start_ms + at_ms, 1.0).unwrap();
-        (publisher, start_ms)
+        (wanted(publisher), start_ms)
+    }
+
+    fn wanted(mut publisher: Publisher) -> Publisher {
+        publisher.want_internal(true);
+        publisher
+    }
+
+    /// The exact frames of a step.
+    fn exact(step: Step) -> Vec<Body> {
+        step.internal.into_iter().map(Internal::into_inner).collect()
     }
 
     fn lights(bodies: &[Body]) -> Option<&Lights> {
@@ -732,10 +1191,11 @@ mod tests {
         let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
         let start_ms = source.hello().day.start_ms + 60_000;
         let broken = Breaks(source, start_ms + 250);
-        let mut publisher = Publisher::new(Box::new(broken), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
-        publisher.step(start_ms + 200, 0);
+        let mut publisher =
+            wanted(Publisher::new(Box::new(broken), Arc::clone(&catalogue), start_ms, 1.0).unwrap());
+        exact(publisher.step(start_ms + 200, 0));
         assert_eq!(publisher.mode(), Mode::Demo);
-        let bodies = publisher.step(start_ms + 300, 7);
+        let bodies = exact(publisher.step(start_ms + 300, 7));
         assert_eq!(tick(&bodies).mode, Mode::Held);
         let notice = bodies
             .iter()
@@ -755,8 +1215,8 @@ mod tests {
         // What came before the break counts, and then nothing changes any more.
         let mut whole = ScenarioSource::load("double11-2016", catalogue).unwrap();
         assert_eq!(publisher.totals(), whole.seek(start_ms + 250).unwrap().totals);
-        assert!(publisher.step(start_ms + 400, 0).is_empty());
-        assert_eq!(publisher.snapshot(0).mode, Mode::Held);
+        assert!(exact(publisher.step(start_ms + 400, 0)).is_empty());
+        assert_eq!(publisher.internal_snapshot(0).into_inner().mode, Mode::Held);
     }
 
     #[test]
@@ -769,15 +1229,15 @@ mod tests {
         };
         let mut played = at(240_000);
         let day_ms = played.event_ms() - 240_000;
-        played.step(day_ms + 243_400, 0);
-        let joined = at(243_400).snapshot(0).rates;
+        exact(played.step(day_ms + 243_400, 0));
+        let joined = at(243_400).internal_snapshot(0).into_inner().rates;
         assert!(joined.orders_per_s > 100_000, "{joined:?}");
-        let rates = played.snapshot(0).rates;
+        let rates = played.internal_snapshot(0).into_inner().rates;
         assert_eq!(
             (rates.orders_per_s, rates.payments_per_s, rates.gmv_minor_per_s),
             (joined.orders_per_s, joined.payments_per_s, joined.gmv_minor_per_s)
         );
-        assert_eq!(at(-5_000).snapshot(0).rates.orders_per_s, 0);
+        assert_eq!(at(-5_000).internal_snapshot(0).into_inner().rates.orders_per_s, 0);
     }
 
     /// A leap comes to what going through comes to: totals to the fen, rates, peaks, curves, milestones.
@@ -793,13 +1253,16 @@ mod tests {
             while at_ms < to_ms {
                 // Two seconds at most, so that nothing is leapt over.
                 at_ms = (at_ms + 1_700).min(to_ms);
-                last = steps.step(start_ms + at_ms, 0);
+                last = exact(steps.step(start_ms + at_ms, 0));
                 events += lights(&last).map_or(0, |lights| lights.events);
             }
-            let leapt = leap.step(start_ms + to_ms, 0);
+            let leapt = exact(leap.step(start_ms + to_ms, 0));
             assert_eq!(leap.totals(), steps.totals());
             assert_eq!(tick(&leapt).rates, tick(&last).rates);
-            let (mut a, mut b) = (leap.snapshot(0), steps.snapshot(0));
+            let (mut a, mut b) = (
+                leap.internal_snapshot(0).into_inner(),
+                steps.internal_snapshot(0).into_inner(),
+            );
             // Regions stand in the order in which they first sold something.
             a.history.regions.sort_by_key(|region| region.region);
             b.history.regions.sort_by_key(|region| region.region);
@@ -881,11 +1344,11 @@ mod tests {
     #[test]
     fn product_frames_go_on_from_any_snapshot() {
         let (mut publisher, start_ms) = publisher(170_000);
-        let first = publisher.snapshot(0).products;
+        let first = publisher.internal_snapshot(0).into_inner().products;
         let (mut frames, mut later) = (Vec::new(), Vec::new());
         let mut joined = None;
         for step in 1..=1_700_i64 {
-            for body in publisher.step(start_ms + 170_000 + step * 100, 0) {
+            for body in exact(publisher.step(start_ms + 170_000 + step * 100, 0)) {
                 if let Body::Products(products) = body {
                     assert!(!products.is_empty());
                     frames.push((*products).clone());
@@ -895,12 +1358,12 @@ mod tests {
                 }
             }
             if step == 777 {
-                joined = Some(publisher.snapshot(0).products);
+                joined = Some(publisher.internal_snapshot(0).into_inner().products);
             }
         }
         // Once a second, whatever the steps.
         assert_eq!(frames.len(), 170);
-        let now = publisher.snapshot(0).products;
+        let now = publisher.internal_snapshot(0).into_inner().products;
         assert_eq!(applied(first, &frames), now);
         assert_eq!(applied(joined.unwrap(), &later), now);
         // A surge began at 00:03; it is said with the curve's point at 00:05.
@@ -940,9 +1403,12 @@ mod tests {
             let mut played = Publisher::new(open(), Arc::clone(&catalogue), from_ms, 1.0).unwrap();
             for minutes in [1, 37, 310, 526, 700] {
                 let to_ms = day.start_ms + minutes * 60_000 + 4_321;
-                played.step(to_ms, 0);
+                exact(played.step(to_ms, 0));
                 let joined = Publisher::new(open(), Arc::clone(&catalogue), to_ms, 1.0).unwrap();
-                let (mut a, mut b) = (played.snapshot(0).products, joined.snapshot(0).products);
+                let (mut a, mut b) = (
+                    played.internal_snapshot(0).into_inner().products,
+                    joined.internal_snapshot(0).into_inner().products,
+                );
                 assert!(!a.products.is_empty());
                 // Both say all regions of the same products; in a day's first steps few are ranked apart.
                 a.regions.sort_by_key(|cell| (cell.product, cell.region));
@@ -985,7 +1451,7 @@ mod tests {
         let (mut publisher, start_ms) = publisher(0);
         let mut said = Vec::new();
         for at_ms in (1_000..=60_000).step_by(1_000) {
-            said.extend(tick(&publisher.step(start_ms + at_ms, 0)).reached.clone());
+            said.extend(tick(&exact(publisher.step(start_ms + at_ms, 0))).reached.clone());
         }
         // One billion yuan, 52 seconds after midnight.
         assert_eq!(said.len(), 1, "{said:?}");

@@ -26,7 +26,7 @@ use super::hub::Hub;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
 use super::state::State;
-use super::{Publisher, SavedState};
+use super::{Internal, Public, Publisher, SavedState, Step};
 use crate::sales::EventMs;
 use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, SigningKey, Snapshot};
 
@@ -478,6 +478,11 @@ impl Ground {
 /// [`GatewayError`] naming the address or file that can't be had.
 pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gateway, GatewayError> {
     publisher.set_speed(config.speed);
+    // Nobody can see exact figures where nobody can show a token.
+    let anonymous = config
+        .anonymous
+        .is_some_and(|role| role.class() == DataClass::Internal);
+    publisher.want_internal(config.tokens.is_some() || anonymous);
     let state = config.state.take();
     // A stream goes on where it stood when its figures do; otherwise it is another one.
     let goes_on = state
@@ -503,7 +508,10 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
             DataClass::Public => held.public.clone(),
             DataClass::Internal => held.internal.clone(),
         });
-        let mut snapshot = kept.unwrap_or_else(|| publisher.snapshot(wall_ms()));
+        let mut snapshot = kept.unwrap_or_else(|| match class {
+            DataClass::Public => *publisher.public_snapshot(wall_ms()).into_inner(),
+            DataClass::Internal => *publisher.internal_snapshot(wall_ms()).into_inner(),
+        });
         if !desk.is_plain() {
             snapshot.direct = Some(desk.direct(wall_ms()));
         }
@@ -530,13 +538,26 @@ pub(super) fn new_epoch() -> u64 {
     u64::try_from(wall_ms()).unwrap_or(2)
 }
 
-/// What was made of a step, by class.
+/// Everything that is known, by class.
+struct Whole {
+    public: Public<Box<Snapshot>>,
+    internal: Internal<Box<Snapshot>>,
+}
+
+impl Whole {
+    /// Public first, as the hubs are.
+    fn into_parts(self) -> [Box<Snapshot>; 2] {
+        [self.public.into_inner(), self.internal.into_inner()]
+    }
+}
+
+/// What was made of a step. Class by class it goes to the hub of its own, and nowhere else.
 enum Out {
-    Bodies([Vec<Body>; 2]),
+    Step(Step),
     /// Everything that is known, for those who come.
-    Snapshots(Box<[Snapshot; 2]>),
+    Snapshots(Whole),
     /// Everything that is known, for everybody: the figures go on after they were held.
-    Resync(Box<[Snapshot; 2]>),
+    Resync(Whole),
 }
 
 /// The publisher's thread.
@@ -591,7 +612,7 @@ impl Stream {
                     }
                     let beats = now - beat >= HEARTBEAT;
                     if beats {
-                        self.later(Out::Snapshots(Box::new(self.snapshots())));
+                        self.later(Out::Snapshots(self.whole()));
                     }
                     self.show_what_is_due(now);
                     if beats {
@@ -612,8 +633,8 @@ impl Stream {
 
     /// Goes on to an instant, and lets out what can be true.
     fn step(&mut self, to_ms: EventMs) {
-        let bodies = self.publisher.step(to_ms, wall_ms());
-        if bodies.is_empty() {
+        let step = self.publisher.step(to_ms, wall_ms());
+        if step.public.is_empty() {
             return;
         }
         self.steps += 1;
@@ -639,7 +660,7 @@ impl Stream {
                 self.hold_for(&problem.to_string());
             }
         }
-        self.later(Out::Bodies([bodies.clone(), bodies]));
+        self.later(Out::Step(step));
     }
 
     fn hold_for(&mut self, problem: &str) {
@@ -745,7 +766,7 @@ impl Stream {
                     if was_held && !self.desk.is_held() {
                         self.gate.trust();
                         self.resyncing = true;
-                        self.later(Out::Resync(Box::new(self.snapshots())));
+                        self.later(Out::Resync(self.whole()));
                     }
                     self.publish_direct();
                     self.show_what_is_due(Instant::now());
@@ -816,9 +837,11 @@ impl Stream {
         }
     }
 
-    fn snapshots(&self) -> [Snapshot; 2] {
-        let snapshot = self.publisher.snapshot(wall_ms());
-        [snapshot.clone(), snapshot]
+    fn whole(&self) -> Whole {
+        Whole {
+            public: self.publisher.public_snapshot(wall_ms()),
+            internal: self.publisher.internal_snapshot(wall_ms()),
+        }
     }
 
     fn later(&mut self, out: Out) {
@@ -841,26 +864,25 @@ impl Stream {
     fn show(&mut self, out: Out) {
         let held = self.desk.is_held();
         match out {
-            Out::Bodies(bodies) => {
+            Out::Step(step) => {
                 let stopped = held || self.resyncing;
-                for (hub, bodies) in self.house.hubs.iter().zip(bodies) {
-                    let bodies = bodies.into_iter().filter_map(|mut body| match &mut body {
-                        Body::Tick(tick) => {
-                            tick.mode = self.mode_of(tick.mode);
-                            (!stopped).then_some(body)
-                        }
-                        Body::Lights(_) | Body::Products(_) => (!stopped).then_some(body),
-                        _ => Some(body),
-                    });
-                    hub.publish(bodies);
-                }
+                let [public, internal] = &self.house.hubs;
+                let mode = |mode| self.mode_of(mode);
+                let kept = |body| shown(body, stopped, mode);
+                public.publish(step.public.into_iter().map(Public::into_inner).filter_map(kept));
+                internal.publish(
+                    step.internal
+                        .into_iter()
+                        .map(Internal::into_inner)
+                        .filter_map(kept),
+                );
             }
             Out::Snapshots(snapshots) => {
                 if held || self.resyncing {
                     return;
                 }
-                for (hub, snapshot) in self.house.hubs.iter().zip(*snapshots) {
-                    hub.set_snapshot(self.directed(snapshot));
+                for (hub, snapshot) in self.house.hubs.iter().zip(snapshots.into_parts()) {
+                    hub.set_snapshot(self.directed(*snapshot));
                 }
             }
             Out::Resync(snapshots) => {
@@ -868,8 +890,8 @@ impl Stream {
                     return;
                 }
                 self.resyncing = false;
-                for (hub, snapshot) in self.house.hubs.iter().zip(*snapshots) {
-                    hub.publish([Body::Snapshot(Box::new(self.directed(snapshot)))]);
+                for (hub, snapshot) in self.house.hubs.iter().zip(snapshots.into_parts()) {
+                    hub.publish([Body::Snapshot(Box::new(self.directed(*snapshot)))]);
                 }
                 self.beat();
             }
@@ -916,5 +938,17 @@ impl Stream {
         for hub in &self.house.hubs {
             hub.publish([Body::Heartbeat(beat)]);
         }
+    }
+}
+
+/// What of a frame is shown, with the figures called what they are.
+fn shown(mut body: Body, stopped: bool, mode: impl Fn(Mode) -> Mode) -> Option<Body> {
+    match &mut body {
+        Body::Tick(tick) => {
+            tick.mode = mode(tick.mode);
+            (!stopped).then_some(body)
+        }
+        Body::Lights(_) | Body::Products(_) => (!stopped).then_some(body),
+        _ => Some(body),
     }
 }

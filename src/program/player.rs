@@ -45,7 +45,7 @@ impl Player {
         let published_ms = self.event_ms();
         let bodies = vec![
             Body::Hello(Box::new(self.publisher.hello())),
-            Body::Snapshot(Box::new(self.publisher.snapshot(published_ms))),
+            Body::Snapshot(self.publisher.public_snapshot(published_ms).into_inner()),
         ];
         self.carry(bodies)
     }
@@ -56,7 +56,7 @@ impl Player {
     /// When a frame can't be encoded.
     pub fn play(&mut self, at_ms: i64) -> Result<Vec<Body>> {
         let to_ms = self.start_ms + at_ms;
-        let bodies = self.publisher.step(to_ms, to_ms);
+        let bodies = self.publisher.step(to_ms, to_ms).public_bodies();
         self.carry(bodies)
     }
 

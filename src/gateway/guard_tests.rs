@@ -1,0 +1,1145 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The adversary: knows the algorithm, reads public frames, and tries to work out small counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
+use rand_pcg::Pcg64Mcg;
+
+use super::*;
+use crate::gateway::{Opening, Publisher, Pulled, ScenarioSource, Source, SourceError, load_catalogue};
+use crate::sales::Currency;
+use crate::wire::{Body, Cell, DataClass, Day, Names, ProductInfo, Snapshot};
+
+const START_MS: EventMs = 1_478_793_600_000;
+
+/// So many regions of the shipped catalogue, with three cities each at most.
+fn small_catalogue(regions: usize) -> Arc<Catalogue> {
+    let read = |path: &str| String::from_utf8(crate::files::read(path).unwrap().to_vec()).unwrap();
+    let (all, cities) = (read("assets/data/regions.csv"), read("assets/data/cities.csv"));
+    let few: String = all
+        .lines()
+        .take(regions + 1)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let mut kept = String::new();
+    for line in few.lines() {
+        let own = cities.lines().filter(|city| city[..3] == line[..3]).take(3);
+        let own: Vec<&str> = if kept.is_empty() {
+            cities.lines().take(1).collect()
+        } else {
+            own.collect()
+        };
+        kept.extend(own.into_iter().map(|city| format!("{city}\n")));
+    }
+    Arc::new(Catalogue::from_csv("r", few.as_bytes(), "c", kept.as_bytes()).unwrap())
+}
+
+/// A day that is a list of batches.
+#[derive(Clone)]
+struct Listed {
+    hello: Hello,
+    catalogue: Arc<Catalogue>,
+    batches: Vec<Batch>,
+    next: usize,
+    now_ms: EventMs,
+}
+
+impl Source for Listed {
+    fn hello(&self) -> Hello {
+        self.hello.clone()
+    }
+
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
+        self.next = self.batches.partition_point(|batch| batch.to_ms <= to_ms);
+        let (categories, products) = (self.hello.categories.len(), self.hello.products.len());
+        let regions = self.catalogue.regions().len();
+        let of_place = self.catalogue.region_of_place();
+        let mut tally =
+            Tally::new(of_place, regions, categories, self.hello.gmv_counts).with_products(products);
+        for batch in &self.batches[..self.next] {
+            tally.add(batch).unwrap();
+        }
+        let mut opening = Opening {
+            totals: tally.totals(),
+            ..Opening::default()
+        };
+        for region in 0..regions as u8 {
+            for category in 0..categories as u8 {
+                for channel in Channel::ALL {
+                    let counts = tally.cell_of_channel(region, category, channel);
+                    opening.cells.push((
+                        channel,
+                        Cell {
+                            region,
+                            category,
+                            counts,
+                        },
+                    ));
+                }
+            }
+            for product in 0..products as u16 {
+                let counts = tally.product_regions(product)[usize::from(region)];
+                opening.products.cells.push((product, Some(region), counts));
+            }
+        }
+        Ok(opening)
+    }
+
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
+        while let Some(batch) = self.batches.get(self.next)
+            && batch.from_ms < to_ms
+        {
+            out.batches.push(batch.clone());
+            self.next += 1;
+        }
+        self.now_ms = to_ms;
+        Ok(())
+    }
+
+    fn ended(&self) -> bool {
+        self.next == self.batches.len()
+    }
+}
+
+/// A random small day.
+#[derive(Clone)]
+struct Small {
+    catalogue: Arc<Catalogue>,
+    source: Listed,
+    privacy: Privacy,
+    /// Where the publisher begins, when it isn't the day's start: then the first of the steps.
+    joined: bool,
+    steps: Vec<EventMs>,
+}
+
+fn small_day(seed: u64, most_steps: usize) -> Small {
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let regions = random.random_range(2..=4_usize);
+    let categories = random.random_range(1..=3_usize);
+    let products = random.random_range(0..=3_usize);
+    let catalogue = small_catalogue(regions);
+    let k = [2, 3, 5, 10][random.random_range(0..4)];
+    let step_ms = [100, 1_000, 7_000, 60_000][random.random_range(0..4)];
+    let steps = random.random_range(6..=most_steps);
+    let names = || Names::default();
+    let hello = Hello {
+        version: 1,
+        server: String::new(),
+        mode: Mode::Live,
+        synthetic: false,
+        title: names(),
+        currency: Currency::CNY,
+        gmv_counts: if random.random() {
+            Kind::Order
+        } else {
+            Kind::Payment
+        },
+        speed: 1.0,
+        catalogue: String::new(),
+        categories: vec![names(); categories],
+        day: Day {
+            start_ms: START_MS,
+            end_ms: START_MS + steps as i64 * step_ms,
+            utc_offset_min: 480,
+        },
+        comparisons: Vec::new(),
+        milestones_minor: vec![1_000, 100_000, 1_000_000],
+        products: (0..products)
+            .map(|product| ProductInfo {
+                id: format!("p{product}"),
+                names: names(),
+                category: random.random_range(0..categories) as u8,
+            })
+            .collect(),
+        class: DataClass::Public,
+        key: None,
+    };
+    // Each region, category and product as lively as it likes, some bursts, some silence.
+    let mut lively = |from: f64, to: f64| (random.random_range(from.ln()..to.ln())).exp();
+    let unplaced = if lively(0.5, 2.0) > 1.0 {
+        lively(0.01, 3.0)
+    } else {
+        0.0
+    };
+    // What was before the publisher's beginning is an account without the categories of what has no region.
+    let joined = unplaced == 0.0 && lively(0.5, 2.0) > 1.3;
+    let busy = f64::from(k) * lively(0.05, 3.0);
+    let of_region: Vec<f64> = (0..regions)
+        .map(|_| busy * lively(0.01, 3.0))
+        .chain([unplaced])
+        .collect();
+    let of_category: Vec<f64> = (0..categories).map(|_| lively(0.03, 1.0)).collect();
+    let of_product: Vec<f64> = (0..products).map(|_| lively(0.05, 2.0)).collect();
+    let mut batches = Vec::new();
+    let places = catalogue.region_of_place();
+    let pick = |random: &mut Pcg64Mcg, weights: &[f64]| {
+        let mut left = random.random_range(0.0..weights.iter().sum::<f64>());
+        weights
+            .iter()
+            .position(|weight| {
+                left -= weight;
+                left < 0.0
+            })
+            .unwrap_or(0)
+    };
+    let mut burst = 1.0;
+    for step in 0..steps {
+        if random.random_bool(0.2) {
+            burst = [0.0, 0.2, 1.0, 1.0, 4.0][random.random_range(0..5)];
+        }
+        let from_ms = START_MS + step as i64 * step_ms;
+        for kind in [Kind::Order, Kind::Payment] {
+            let mut batch = Batch::new(kind, from_ms, from_ms + step_ms);
+            for (region, rate) in of_region.iter().enumerate() {
+                let mut many = random.random_range(0.0..2.0) * rate * burst;
+                if random.random_bool(0.3) {
+                    many = 0.0;
+                }
+                let many = many.floor() as usize + usize::from(random.random_bool(many.fract()));
+                let own: Vec<u16> = (0..places.len())
+                    .filter(|place| usize::from(places[*place]) == region)
+                    .map(|place| place as u16)
+                    .collect();
+                for _ in 0..many {
+                    let place = match own.len() {
+                        0 => Batch::UNPLACED,
+                        len => own[random.random_range(0..len)],
+                    };
+                    let category = pick(&mut random, &of_category);
+                    let corrects = random.random_bool(0.03);
+                    let amount = random.random_range(0..200_000) * if corrects { -1 } else { 1 };
+                    let from = [Batch::DOMESTIC, 0, 1][random.random_range(0..3)];
+                    let row = batch.len() as u32;
+                    batch.push(place, category as u8, random.random_range(0..2), amount, from);
+                    let mut weights = vec![1.0];
+                    weights.extend(hello.products.iter().zip(&of_product).map(|(info, weight)| {
+                        if usize::from(info.category) == category {
+                            *weight
+                        } else {
+                            0.0
+                        }
+                    }));
+                    let product = pick(&mut random, &weights);
+                    if product > 0 {
+                        batch.items.push(row, product as u16 - 1, 1, amount);
+                    }
+                }
+            }
+            if !batch.is_empty() {
+                batches.push(batch);
+            }
+        }
+    }
+    Small {
+        joined,
+        catalogue: Arc::clone(&catalogue),
+        source: Listed {
+            hello,
+            catalogue: Arc::clone(&catalogue),
+            batches,
+            next: 0,
+            now_ms: START_MS,
+        },
+        privacy: Privacy::new(k).unwrap().with_seed(seed),
+        steps: (1..=steps as i64)
+            .map(|step| START_MS + step * step_ms)
+            .chain([START_MS + steps as i64 * step_ms + 1_500])
+            .skip(if joined { steps / 2 } else { 0 })
+            .collect(),
+    }
+}
+
+impl Small {
+    fn publisher(&self) -> Publisher {
+        Publisher::new(
+            Box::new(self.source.clone()),
+            Arc::clone(&self.catalogue),
+            if self.joined { self.steps[0] } else { START_MS },
+            1.0,
+        )
+        .and_then(|publisher| publisher.with_privacy(self.privacy))
+        .unwrap()
+    }
+
+    /// The snapshot after each step, and what was released of what has no region: how the adversary knows that
+    /// doesn't matter, it is told. The frames are the same figures' changes.
+    fn play(&self, knobs: Knobs) -> Vec<Seen> {
+        let mut publisher = self.publisher();
+        publisher.guard().knobs = knobs;
+        let unplaced = self.catalogue.regions().len() as u16;
+        self.steps
+            .iter()
+            .map(|at_ms| {
+                // The first step of one that joined changes nothing: its frame is what it begins with.
+                let step = publisher.step(*at_ms, 0);
+                let snapshot = *publisher.public_snapshot(0).into_inner();
+                if let Some(Body::Tick(tick)) = step.public.first().map(Public::get) {
+                    assert_eq!(tick.totals, snapshot.totals);
+                }
+                let lost = |tree: &Tree| tree.region[usize::from(unplaced)].released;
+                let guard = publisher.guard();
+                Seen {
+                    unplaced: [lost(&guard.orders), lost(&guard.payments)],
+                    snapshot,
+                }
+            })
+            .collect()
+    }
+}
+
+/// What the adversary sees of a step.
+struct Seen {
+    snapshot: Snapshot,
+    unplaced: [u64; 2],
+}
+
+const ALL: Knobs = Knobs {
+    margins: true,
+    details: true,
+    heads: true,
+};
+
+const PRIME: u64 = (1 << 61) - 1;
+
+fn times(a: u64, b: u64) -> u64 {
+    (u128::from(a) * u128::from(b) % u128::from(PRIME)) as u64
+}
+
+fn inverse(of: u64) -> u64 {
+    let (mut out, mut base, mut left) = (1, of, PRIME - 2);
+    while left > 0 {
+        if left & 1 == 1 {
+            out = times(out, base);
+        }
+        base = times(base, base);
+        left >>= 1;
+    }
+    out
+}
+
+/// What the adversary knows of one column: sums of unknowns. An unknown is a number of events by step, region (the last:
+/// none), category and product or none of them, and channel.
+struct Knowledge {
+    steps: usize,
+    regions: usize,
+    /// Category and product of each leaf.
+    leaves: Vec<(usize, Option<usize>)>,
+    sums: Vec<(Vec<usize>, u64)>,
+    truth: Vec<u64>,
+}
+
+const CHANNELS: usize = 2;
+
+impl Knowledge {
+    fn at(&self, step: usize, region: usize, leaf: usize, channel: usize) -> usize {
+        ((step * self.regions + region) * self.leaves.len() + leaf) * CHANNELS + channel
+    }
+
+    /// The unknowns of steps that a filter on region, category, product and channel takes.
+    fn cell(
+        &self,
+        steps: impl Iterator<Item = usize>,
+        takes: impl Fn(usize, usize, Option<usize>, usize) -> bool,
+    ) -> Vec<usize> {
+        let mut out = Vec::new();
+        for step in steps {
+            for region in 0..self.regions {
+                for (leaf, (category, product)) in self.leaves.iter().enumerate() {
+                    for channel in 0..CHANNELS {
+                        if takes(region, *category, *product, channel) {
+                            out.push(self.at(step, region, leaf, channel));
+                        }
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn count(&self, cell: &[usize]) -> u64 {
+        cell.iter().map(|at| self.truth[*at]).sum()
+    }
+
+    /// Works out every sum that the frames tell of a column.
+    fn read(day: &Small, seen: &[Seen], kind: Kind) -> Self {
+        let hello = &day.source.hello;
+        let (regions, categories, products) = (
+            day.catalogue.regions().len(),
+            hello.categories.len(),
+            hello.products.len(),
+        );
+        let k = u64::from(day.privacy.k());
+        let mut leaves: Vec<(usize, Option<usize>)> =
+            (0..categories).map(|category| (category, None)).collect();
+        leaves.extend(
+            hello
+                .products
+                .iter()
+                .enumerate()
+                .map(|(product, info)| (usize::from(info.category), Some(product))),
+        );
+        let mut it = Self {
+            steps: seen.len(),
+            regions: regions + 1,
+            leaves,
+            sums: Vec::new(),
+            truth: Vec::new(),
+        };
+        it.truth = vec![0; it.at(it.steps, 0, 0, 0)];
+        for batch in day.source.batches.iter().filter(|batch| batch.kind == kind) {
+            let step = day.steps.iter().position(|at_ms| *at_ms >= batch.to_ms).unwrap();
+            for row in 0..batch.len() {
+                if batch.amount_minor[row] < 0 {
+                    continue;
+                }
+                let item = batch.items.row.iter().position(|of| *of as usize == row);
+                let product = item.map(|item| usize::from(batch.items.product[item]));
+                let leaf = (usize::from(batch.category[row]), product);
+                let leaf = it.leaves.iter().position(|known| *known == leaf).unwrap();
+                let region = day
+                    .catalogue
+                    .region_of_place()
+                    .get(usize::from(batch.place[row]))
+                    .map_or(regions, |region| usize::from(*region));
+                let at = it.at(step, region, leaf, usize::from(batch.channel[row]));
+                it.truth[at] += 1;
+            }
+        }
+        let column = match kind {
+            Kind::Order => 0,
+            Kind::Payment => 1,
+        };
+        let of = |counts: &Counts| match kind {
+            Kind::Order => counts.orders,
+            Kind::Payment => counts.payments,
+        };
+        // Steps since the total, and each part of it, was released last; and what each node took since its parts were.
+        let mut total = (0, 0);
+        let mut channel = [(0, 0); CHANNELS];
+        let mut region = vec![(0, 0); regions + 1];
+        type Blocks = Vec<(usize, std::ops::Range<usize>)>;
+        // By region, or the pool's number: blocks that came in, from which each category took those until …
+        let mut node: Vec<Blocks> = vec![Vec::new(); regions + 2];
+        let pool = regions + 1;
+        let mut large = vec![false; regions];
+        let mut cell: BTreeMap<(usize, usize), (usize, u64)> = BTreeMap::new();
+        type Cells = Vec<(Blocks, usize)>;
+        let mut detail: BTreeMap<(usize, usize), Cells> = BTreeMap::new();
+        let mut item: BTreeMap<(usize, usize, usize), (usize, u64)> = BTreeMap::new();
+        let mut sums: Vec<(Vec<usize>, u64)> = Vec::new();
+        for (step, seen) in seen.iter().enumerate() {
+            let snapshot = &seen.snapshot;
+            let now = of(&snapshot.totals.counts);
+            if now > total.1 {
+                sums.push((it.cell(total.0..step + 1, |_, _, _, _| true), now - total.1));
+                total = (step + 1, now);
+            }
+            for (number, known) in channel.iter_mut().enumerate() {
+                let now = of(&snapshot.channels[number].counts);
+                if now > known.1 {
+                    let cell = it.cell(known.0..total.0, |_, _, _, channel| channel == number);
+                    sums.push((cell, now - known.1));
+                    *known = (total.0, now);
+                }
+            }
+            for number in 0..=regions {
+                let known = &mut region[number];
+                let now = match number {
+                    none if none == regions => seen.unplaced[column],
+                    _ => snapshot
+                        .regions
+                        .iter()
+                        .find(|row| usize::from(row.id) == number)
+                        .map_or(0, |row| of(&row.counts)),
+                };
+                if now > known.1 {
+                    let cell = it.cell(known.0..total.0, |region, _, _, _| region == number);
+                    sums.push((cell, now - known.1));
+                    let block = (number, known.0..total.0);
+                    *known = (total.0, now);
+                    if number < regions && now >= WORTH * k * categories as u64 {
+                        large[number] = true;
+                    }
+                    let to = if number < regions && large[number] {
+                        number
+                    } else {
+                        pool
+                    };
+                    node[to].push(block);
+                }
+            }
+            // Each category: in the large regions, and what is left, which is the pool's.
+            for category in 0..categories {
+                let mut left = of(&snapshot.categories[category].counts);
+                let mut seen_now = Vec::new();
+                for row in snapshot
+                    .cells
+                    .iter()
+                    .filter(|row| usize::from(row.category) == category)
+                {
+                    left -= of(&row.counts);
+                    seen_now.push((usize::from(row.region), of(&row.counts)));
+                }
+                seen_now.push((pool, left));
+                for (number, now) in seen_now {
+                    let known = cell.entry((number, category)).or_default();
+                    if now > known.1 {
+                        let blocks = node[number][known.0..].to_vec();
+                        let mut all = Vec::new();
+                        for (number, steps) in &blocks {
+                            all.extend(it.cell(steps.clone(), |region, of, _, _| {
+                                region == *number && of == category
+                            }));
+                        }
+                        sums.push((all, now - known.1));
+                        *known = (node[number].len(), now);
+                        let own = number != pool
+                            && (detail.contains_key(&(number, category)) || {
+                                let many = hello
+                                    .products
+                                    .iter()
+                                    .filter(|info| usize::from(info.category) == category);
+                                now >= WORTH * k * (many.count() as u64 + 1)
+                            });
+                        let to = if own { number } else { pool };
+                        detail.entry((to, category)).or_default().push((blocks, category));
+                    }
+                }
+            }
+            for product in 0..products {
+                let category = usize::from(hello.products[product].category);
+                let mut left = of(&snapshot.products.products[product].counts.counts);
+                let mut seen_now = Vec::new();
+                for row in snapshot
+                    .products
+                    .regions
+                    .iter()
+                    .filter(|row| usize::from(row.product) == product)
+                {
+                    left -= of(&row.counts.counts);
+                    seen_now.push((usize::from(row.region), of(&row.counts.counts)));
+                }
+                seen_now.push((pool, left));
+                for (number, now) in seen_now {
+                    let known = item.entry((number, category, product)).or_default();
+                    if now > known.1 {
+                        let cells = detail.get(&(number, category)).map_or(&[][..], Vec::as_slice);
+                        let mut all = Vec::new();
+                        for (blocks, _) in &cells[known.0..] {
+                            for (number, steps) in blocks {
+                                all.extend(it.cell(steps.clone(), |region, _, of, _| {
+                                    region == *number && of == Some(product)
+                                }));
+                            }
+                        }
+                        sums.push((all, now - known.1));
+                        *known = (cells.len(), now);
+                    }
+                }
+            }
+        }
+        it.sums = sums;
+        for (cell, sum) in &it.sums {
+            assert_eq!(it.count(cell), *sum, "the adversary reads the frames rightly");
+        }
+        it
+    }
+
+    /// Every cell of 1 to k − 1 events in any span between two of the total's releases.
+    fn small_cells(&self, k: u64) -> Vec<Vec<usize>> {
+        let mut out = Vec::new();
+        let categories: BTreeSet<usize> = self.leaves.iter().map(|leaf| leaf.0).collect();
+        let products: Vec<usize> = self.leaves.iter().filter_map(|leaf| leaf.1).collect();
+        for from in 0..self.steps {
+            for to in from + 1..=self.steps {
+                let mut look = |takes: &dyn Fn(usize, usize, Option<usize>, usize) -> bool| {
+                    let cell = self.cell(from..to, takes);
+                    if (1..k).contains(&self.count(&cell)) {
+                        out.push(cell);
+                    }
+                };
+                look(&|_, _, _, _| true);
+                for a in 0..self.regions {
+                    look(&|region, _, _, _| region == a);
+                    for b in &categories {
+                        look(&|region, category, _, _| region == a && category == *b);
+                    }
+                    for b in &products {
+                        look(&|region, _, product, _| region == a && product == Some(*b));
+                    }
+                    for b in 0..CHANNELS {
+                        look(&|region, _, _, channel| region == a && channel == b);
+                    }
+                }
+                for a in &categories {
+                    look(&|_, category, _, _| category == *a);
+                    look(&|_, category, product, _| category == *a && product.is_none());
+                    for b in 0..CHANNELS {
+                        look(&|_, category, _, channel| category == *a && channel == b);
+                    }
+                }
+                for a in &products {
+                    look(&|_, _, product, _| product == Some(*a));
+                }
+                for a in 0..CHANNELS {
+                    for b in &products {
+                        look(&|_, _, product, channel| product == Some(*b) && channel == a);
+                    }
+                    look(&|_, _, _, channel| channel == a);
+                }
+            }
+        }
+        out
+    }
+
+    /// A change of the unknowns that no known sum shows, random among all that there are (modulo a prime). Unknowns that
+    /// must be 0, because a sum of them is, don't change.
+    fn hidden_change(&self, random: &mut Pcg64Mcg) -> Vec<u64> {
+        let many = self.truth.len();
+        let mut zero = vec![false; many];
+        loop {
+            // Gauss and Jordan over sparse rows; pivots are eliminated from all rows above.
+            let mut rows: Vec<(usize, BTreeMap<usize, u64>, u64)> = Vec::new();
+            for (cell, sum) in &self.sums {
+                let mut row: BTreeMap<usize, u64> =
+                    cell.iter().filter(|at| !zero[**at]).map(|at| (*at, 1)).collect();
+                let mut right = *sum % PRIME;
+                for (pivot, other, sum) in &rows {
+                    if let Some(factor) = row.get(pivot).copied() {
+                        for (at, value) in other {
+                            let slot = row.entry(*at).or_default();
+                            *slot = (*slot + PRIME - times(factor, *value)) % PRIME;
+                        }
+                        right = (right + PRIME - times(factor, *sum)) % PRIME;
+                        row.retain(|_, value| *value != 0);
+                    }
+                }
+                let Some((pivot, value)) = row.iter().next().map(|(at, value)| (*at, *value)) else {
+                    assert_eq!(right, 0, "the sums don't contradict each other");
+                    continue;
+                };
+                let scale = inverse(value);
+                row.values_mut().for_each(|value| *value = times(*value, scale));
+                right = times(right, scale);
+                for (_, other, sum) in &mut rows {
+                    if let Some(factor) = other.get(&pivot).copied() {
+                        for (at, value) in &row {
+                            let slot = other.entry(*at).or_default();
+                            *slot = (*slot + PRIME - times(factor, *value)) % PRIME;
+                        }
+                        *sum = (*sum + PRIME - times(factor, right)) % PRIME;
+                        other.retain(|_, value| *value != 0);
+                    }
+                }
+                rows.push((pivot, row, right));
+            }
+            // What is a sum of 0 with one sign has only zeros in it.
+            let mut more = false;
+            for (_, row, right) in &rows {
+                let one_sign = row.values().all(|value| *value < PRIME / 2);
+                if *right == 0 && one_sign {
+                    for at in row.keys() {
+                        more |= !std::mem::replace(&mut zero[*at], true);
+                    }
+                }
+            }
+            if more {
+                continue;
+            }
+            let mut change: Vec<u64> = (0..many).map(|_| random.random_range(0..PRIME)).collect();
+            for at in 0..many {
+                if zero[at] {
+                    change[at] = 0;
+                }
+            }
+            for (pivot, row, _) in &rows {
+                let others = row.iter().filter(|(at, _)| *at != pivot);
+                let sum = others.fold(0, |sum, (at, value)| (sum + times(*value, change[*at])) % PRIME);
+                change[*pivot] = (PRIME - sum) % PRIME;
+            }
+            return change;
+        }
+    }
+
+    /// The cells that the sums and zeros determine.
+    fn determined<'a>(&self, cells: &'a [Vec<usize>], random: &mut Pcg64Mcg) -> Vec<&'a Vec<usize>> {
+        let change = self.hidden_change(random);
+        for (cell, _) in &self.sums {
+            assert_eq!(cell.iter().fold(0, |sum, at| (sum + change[*at]) % PRIME), 0);
+        }
+        cells
+            .iter()
+            .filter(|cell| cell.iter().fold(0, |sum, at| (sum + change[*at]) % PRIME) == 0)
+            .collect()
+    }
+
+    /// The most that a cell could be, with every count at least 0: a linear programme, and its solution is checked.
+    fn most(&self, cell: &[usize]) -> f64 {
+        use microlp::{ComparisonOp, OptimizationDirection, Problem};
+        let mut problem = Problem::new(OptimizationDirection::Maximize);
+        let inside: BTreeSet<usize> = cell.iter().copied().collect();
+        let unknowns: Vec<_> = (0..self.truth.len())
+            .map(|at| problem.add_var(f64::from(u8::from(inside.contains(&at))), (0.0, 1e6)))
+            .collect();
+        for (cell, sum) in &self.sums {
+            let row: Vec<_> = cell.iter().map(|at| (unknowns[*at], 1.0)).collect();
+            problem.add_constraint(&row[..], ComparisonOp::Eq, *sum as f64);
+        }
+        // What was never released is bounded by nothing but itself.
+        let solution = problem.solve().unwrap().into_solution().unwrap();
+        let values: Vec<f64> = unknowns
+            .iter()
+            .map(|unknown| solution.var_value(*unknown))
+            .collect();
+        assert!(values.iter().all(|value| *value > -1e-6));
+        for (cell, sum) in &self.sums {
+            let found: f64 = cell.iter().map(|at| values[*at]).sum();
+            assert!((found - *sum as f64).abs() < 1e-4, "{found} is {sum}");
+        }
+        cell.iter().map(|at| values[*at]).sum()
+    }
+}
+
+/// A hundred cases; more where `PROPTEST_CASES` says so.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: cases.unwrap_or(100),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// How many small cells an adversary works out of a day's frames, and how many there are.
+fn attack(seed: u64, knobs: Knobs) -> (usize, usize) {
+    let day = small_day(seed, 8 + (seed % 24) as usize);
+    let seen = day.play(knobs);
+    let mut random = Pcg64Mcg::seed_from_u64(seed);
+    let (mut found, mut all) = (0, 0);
+    for kind in [Kind::Order, Kind::Payment] {
+        let knows = Knowledge::read(&day, &seen, kind);
+        let cells = knows.small_cells(u64::from(day.privacy.k()));
+        found += knows.determined(&cells, &mut random).len();
+        all += cells.len();
+    }
+    (found, all)
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_frames_tell_a_small_count(seed in any::<u64>()) {
+        let (found, all) = attack(seed, ALL);
+        prop_assert_eq!(found, 0, "of {} small cells", all);
+    }
+
+    /// Whatever else is assumed: a small cell could always be a large one.
+    #[test]
+    fn a_small_count_could_always_be_k(seed in any::<u64>()) {
+        let day = small_day(seed, 6 + (seed % 10) as usize);
+        let seen = day.play(ALL);
+        let k = u64::from(day.privacy.k());
+        let mut random = Pcg64Mcg::seed_from_u64(seed);
+        for kind in [Kind::Order, Kind::Payment] {
+            let knows = Knowledge::read(&day, &seen, kind);
+            let cells = knows.small_cells(k);
+            for _ in 0..6.min(cells.len()) {
+                let cell = &cells[random.random_range(0..cells.len())];
+                let most = knows.most(cell);
+                prop_assert!(most >= k as f64 - 1e-3, "{} could be {most} at most", knows.count(cell));
+            }
+        }
+    }
+}
+
+/// The adversary is one: without the rule for remainders it finds what it looks for.
+#[test]
+fn without_complementary_suppression_small_counts_are_found() {
+    let total = |knobs| (0..200).map(|seed| attack(seed, knobs).0).sum::<usize>();
+    let margins = total(Knobs {
+        margins: false,
+        ..ALL
+    });
+    let details = total(Knobs {
+        details: false,
+        ..ALL
+    });
+    let heads = total(Knobs { heads: false, ..ALL });
+    println!(
+        "found: {margins} by region and channel, {details} by category and product, {heads} after a start"
+    );
+    assert!(margins > 100, "{margins}");
+    assert!(details > 20, "{details}");
+    assert!(heads > 2, "{heads}");
+    assert_eq!(total(ALL), 0);
+}
+
+/// What the public may know at most: everything that happened until its last release, and no more.
+fn check_order(public: &Snapshot, internal: &Snapshot) {
+    let most = |a: &Counts, b: &Counts| a.orders <= b.orders && a.payments <= b.payments;
+    assert!(most(&public.totals.counts, &internal.totals.counts));
+    for row in &public.regions {
+        let whole = internal.regions.iter().find(|other| other.id == row.id).unwrap();
+        assert!(most(&row.counts, &whole.counts));
+    }
+    for row in &public.cells {
+        let same = |other: &&Cell| (other.region, other.category) == (row.region, row.category);
+        assert!(most(
+            &row.counts,
+            &internal.cells.iter().find(same).unwrap().counts
+        ));
+    }
+    for (list, whole) in [
+        (&public.categories, &internal.categories),
+        (&public.channels, &internal.channels),
+    ] {
+        for (row, whole) in list.iter().zip(whole) {
+            assert!(most(&row.counts, &whole.counts));
+        }
+    }
+    for (row, whole) in public.products.products.iter().zip(&internal.products.products) {
+        assert!(most(&row.counts.counts, &whole.counts.counts));
+    }
+    let mut placed = public.totals.unplaced;
+    for row in &public.regions {
+        placed += row.counts;
+    }
+    assert_eq!(
+        placed, public.totals.counts,
+        "regions and what has none are the total"
+    );
+}
+
+/// Each figure of a snapshot that counts, by a name.
+fn counts_of(snapshot: &Snapshot) -> BTreeMap<String, [u64; 2]> {
+    let mut out = BTreeMap::new();
+    let mut put = |name: String, counts: &Counts| {
+        out.insert(name, [counts.orders, counts.payments]);
+    };
+    put("total".to_owned(), &snapshot.totals.counts);
+    for row in &snapshot.regions {
+        put(format!("region {}", row.id), &row.counts);
+    }
+    for row in &snapshot.categories {
+        put(format!("category {}", row.id), &row.counts);
+    }
+    for row in &snapshot.channels {
+        put(format!("channel {}", row.id), &row.counts);
+    }
+    for row in &snapshot.cells {
+        put(format!("cell {} {}", row.region, row.category), &row.counts);
+    }
+    for row in &snapshot.products.products {
+        put(format!("product {}", row.id), &row.counts.counts);
+    }
+    for row in &snapshot.products.regions {
+        put(
+            format!("product {} {}", row.product, row.region),
+            &row.counts.counts,
+        );
+    }
+    out
+}
+
+/// Takes one order out of a day.
+fn without_one(day: &Small, random: &mut Pcg64Mcg) -> Option<(Small, EventMs)> {
+    let mut other = day.clone();
+    let orders: Vec<usize> = (0..other.source.batches.len())
+        .filter(|at| other.source.batches[*at].kind == Kind::Order)
+        .collect();
+    if orders.is_empty() {
+        return None;
+    }
+    let batch = &mut other.source.batches[orders[random.random_range(0..orders.len())]];
+    let row = random.random_range(0..batch.len());
+    if batch.amount_minor[row] < 0 {
+        return None;
+    }
+    batch.place.remove(row);
+    batch.category.remove(row);
+    batch.channel.remove(row);
+    batch.amount_minor.remove(row);
+    batch.ships_from.remove(row);
+    let old = std::mem::take(&mut batch.items);
+    for at in 0..old.len() {
+        let of = old.row[at] as usize;
+        if of != row {
+            let of = if of > row { of - 1 } else { of };
+            batch
+                .items
+                .push(of as u32, old.product[at], old.units[at], old.amount_minor[at]);
+        }
+    }
+    let at_ms = batch.from_ms;
+    Some((other, at_ms))
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Two days that differ in one order: before it the frames are the same, payments are the same throughout, the
+    /// total differs by less than the largest threshold, and any other count by no more than what of it waits, plus the
+    /// order itself.
+    #[test]
+    fn one_order_more_changes_no_figure_beyond_the_bound(seed in any::<u64>()) {
+        let day = small_day(seed, 24);
+        let mut random = Pcg64Mcg::seed_from_u64(seed);
+        let Some((other, at_ms)) = without_one(&day, &mut random) else {
+            return Ok(());
+        };
+        let largest = u64::from(day.privacy.k()) * 3 / 2;
+        let (mut with, mut less) = (day.publisher(), other.publisher());
+        let mut before = Totals::default();
+        for to_ms in &day.steps {
+            let (a, b) = (with.step(*to_ms, 0), less.step(*to_ms, 0));
+            if *to_ms <= at_ms {
+                prop_assert_eq!(&a.public, &b.public);
+            }
+            let (a, b) = (*with.public_snapshot(0).into_inner(), *less.public_snapshot(0).into_inner());
+            let truth = *with.internal_snapshot(0).into_inner();
+            check_order(&a, &truth);
+            check_order(&b, &truth);
+            let now = a.totals;
+            prop_assert!(now.counts.gmv_minor >= before.counts.gmv_minor || now.corrections > before.corrections);
+            prop_assert!(now.corrections - before.corrections == 0 || now.corrections - before.corrections >= u64::from(day.privacy.k()));
+            before = now;
+            let (a, b, truth) = (counts_of(&a), counts_of(&b), counts_of(&truth));
+            for (name, whole) in &truth {
+                let (a, b) = (a.get(name).copied().unwrap_or_default(), b.get(name).copied().unwrap_or_default());
+                prop_assert_eq!(a[1], b[1], "payments of {}", name);
+                let apart = a[0].abs_diff(b[0]);
+                let waits = whole[0] - a[0].min(b[0]);
+                prop_assert!(apart <= waits, "{name}: {} and {}", a[0], b[0]);
+                if name == "total" {
+                    prop_assert!(apart <= largest, "{} and {}", a[0], b[0]);
+                }
+            }
+        }
+    }
+
+    /// Lights are groups of k or none, stand for what was released, and carry places of the region.
+    #[test]
+    fn lights_are_groups(
+        k in 2_u64..12,
+        rows in proptest::collection::vec((0_u16..6, 0_u8..8), 1..200),
+    ) {
+        let mut lights = vec![0; 6 * BUCKETS];
+        let mut region = Region::default();
+        for (place, bucket) in &rows {
+            let at = usize::from(*place) * BUCKETS + usize::from(*bucket);
+            if lights[at] == 0 {
+                region.touched.push(at as u32);
+            }
+            lights[at] += 1;
+        }
+        let groups = coarsen(&mut region, &mut lights, 2, k);
+        let shown: u64 = groups.iter().map(|(_, _, count)| count).sum();
+        prop_assert_eq!(shown, if (rows.len() as u64) < k { 0 } else { rows.len() as u64 });
+        prop_assert!(groups.iter().all(|(_, _, count)| *count >= k), "{:?}", groups);
+        prop_assert!(lights.iter().all(|left| *left == 0));
+        // Among the rest of a place nothing is left apart that a sum gives away.
+        let places: BTreeSet<u16> = groups.iter().map(|(place, _, _)| *place).collect();
+        prop_assert!(places.iter().all(|place| *place == 2 || rows.iter().any(|(of, _)| of == place)));
+    }
+
+    #[test]
+    fn parcels_are_groups(
+        k in 2_u64..12,
+        counts in proptest::collection::btree_map(0_u8..9, 1_u64..30, 0..6),
+        domestic in 0_u64..20,
+    ) {
+        let all = counts.values().sum::<u64>() + domestic;
+        let shown = parcels(counts, all, k);
+        let sum: u64 = shown.iter().map(|(_, count)| count).sum();
+        prop_assert!(shown.iter().all(|(_, count)| *count >= k));
+        prop_assert!(all == sum || all - sum >= k || shown.is_empty());
+    }
+}
+
+fn double_11(into_ms: i64) -> Publisher {
+    let catalogue = load_catalogue().unwrap();
+    let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+    let start_ms = source.hello().day.start_ms + into_ms;
+    Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
+}
+
+/// At the day's rates nothing of the total is late; what waits below it is little.
+#[test]
+fn at_double_11_the_total_passes_at_each_tick() {
+    let mut publisher = double_11(239_000);
+    let start_ms = publisher.event_ms();
+    let mut changed = 0;
+    for tick in 1..=100 {
+        let step = publisher.step(start_ms + tick * 100, 0);
+        let Body::Tick(said) = step.public[0].get() else {
+            panic!("a tick comes first");
+        };
+        assert_eq!(said.totals.counts, publisher.totals().counts);
+        changed += said.regions.len();
+        let Some(Body::Lights(lights)) = step.public.get(1).map(Public::get) else {
+            panic!("lights come second");
+        };
+        assert!(lights.events > 10_000);
+    }
+    assert!(changed > 100 * 20, "{changed} regions in 100 ticks");
+    let (a, b) = (
+        *publisher.public_snapshot(0).into_inner(),
+        *publisher.internal_snapshot(0).into_inner(),
+    );
+    check_order(&a, &b);
+    assert_eq!(a.rates.orders_per_s, b.rates.orders_per_s);
+    assert_eq!(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s);
+    let waits = a.totals.unplaced.orders as f64 / a.totals.counts.orders as f64;
+    assert!(waits < 0.001, "{waits} of the orders aren't placed yet");
+    let cells =
+        |snapshot: &Snapshot| snapshot.cells.iter().map(|cell| cell.counts.orders).sum::<u64>() as f64;
+    assert!(cells(&a) / cells(&b) > 0.99, "{} of {}", cells(&a), cells(&b));
+}
+
+/// A shop of one order in two seconds, in many regions: how late its figures are.
+#[test]
+fn a_quiet_shop_is_seen_too() {
+    let catalogue = load_catalogue().unwrap();
+    let mut day = small_day(1, 6);
+    let hello = &mut day.source.hello;
+    let minutes = 240;
+    hello.categories = vec![Names::default(); 5];
+    hello.products = Vec::new();
+    hello.day.end_ms = START_MS + minutes * 60_000;
+    let region_of_place = catalogue.region_of_place();
+    let mut random = Pcg64Mcg::seed_from_u64(11);
+    day.source.batches.clear();
+    for second in 0..minutes * 60 {
+        let from_ms = START_MS + second * 1_000;
+        let mut batch = Batch::new(Kind::Order, from_ms, from_ms + 1_000);
+        if random.random_bool(0.5) {
+            // Few regions have most, many have some.
+            let region = (random.random_range(0.0_f64..1.0).powi(4) * 60.0) as u8;
+            let place = region_of_place.iter().position(|of| *of == region).unwrap() as u16;
+            let category = (random.random_range(0.0_f64..1.0).powi(2) * 5.0) as u8;
+            batch.push(place, category, random.random_range(0..3), 5_000, Batch::DOMESTIC);
+            day.source.batches.push(batch);
+        }
+    }
+    day.source.hello.gmv_counts = Kind::Order;
+    day.source.catalogue = Arc::clone(&catalogue);
+    let source = Box::new(day.source.clone());
+    let mut publisher = Publisher::new(source, catalogue, START_MS, 1.0)
+        .and_then(|publisher| publisher.with_privacy(Privacy::default().with_seed(3)))
+        .unwrap();
+    let mut drawn = 0;
+    for second in 1..=minutes * 60 {
+        let step = publisher.step(START_MS + second * 1_000, 0);
+        for body in &step.public {
+            if let Body::Lights(lights) = body.get() {
+                drawn += usize::from(!lights.place.is_empty());
+            }
+        }
+        let (known, real) = (*publisher.public_snapshot(0).into_inner(), publisher.totals());
+        assert!(real.counts.orders - known.totals.counts.orders < 15);
+    }
+    let (a, b) = (
+        *publisher.public_snapshot(0).into_inner(),
+        *publisher.internal_snapshot(0).into_inner(),
+    );
+    check_order(&a, &b);
+    let sum = |list: &[crate::wire::Keyed]| list.iter().map(|row| row.counts.orders).sum::<u64>() as f64;
+    let all = b.totals.counts.orders as f64;
+    println!(
+        "of {all} orders {:.1} % by region, {:.1} % by category, {:.1} % by channel; lights in {:.0} % of the seconds",
+        sum(&a.regions) / all * 100.0,
+        sum(&a.categories) / all * 100.0,
+        sum(&a.channels) / all * 100.0,
+        drawn as f64 / (minutes * 60) as f64 * 100.0
+    );
+    assert!(sum(&a.regions) / all > 0.85, "{} of {all}", sum(&a.regions));
+    assert!(sum(&a.categories) / all > 0.8, "{} of {all}", sum(&a.categories));
+    assert!(sum(&a.channels) / all > 0.9, "{} of {all}", sum(&a.channels));
+    assert!(drawn > 3_000, "{drawn}");
+}
+
+/// Where privacy is off, the public figures are the exact ones.
+#[test]
+fn off_is_exact() {
+    let mut publisher = double_11(-1_000).with_privacy(Privacy::off()).unwrap();
+    let start_ms = publisher.event_ms();
+    for at_ms in (100..=3_000).step_by(100).chain([90_000]) {
+        publisher.step(start_ms + at_ms, 0);
+        let (a, b) = (
+            *publisher.public_snapshot(0).into_inner(),
+            *publisher.internal_snapshot(0).into_inner(),
+        );
+        assert_eq!(a.totals, b.totals);
+        assert_eq!(a.regions, b.regions);
+        assert_eq!(a.cells, b.cells);
+        assert_eq!(a.categories, b.categories);
+        assert_eq!(a.channels, b.channels);
+        let counts = |snapshot: &Snapshot| {
+            let rows = snapshot.products.products.iter().map(|row| row.counts);
+            (rows.collect::<Vec<_>>(), snapshot.products.regions.clone())
+        };
+        assert_eq!(counts(&a), counts(&b));
+    }
+}
+
+#[test]
+fn k_below_two_has_to_be_meant() {
+    assert!(
+        Privacy::new(1)
+            .unwrap_err()
+            .to_string()
+            .contains("Privacy::off()")
+    );
+    assert!(Privacy::new(1_001).is_err());
+    assert_eq!(Privacy::default().k(), 10);
+    assert!(!Privacy::off().is_on());
+}
+
+/// Prints how long a tick's public figures take at the peak.
+#[test]
+#[ignore = "prints how long things take"]
+fn measure() {
+    let mut publisher = double_11(240_000);
+    let start_ms = publisher.event_ms();
+    let (mut all, mut guard) = (Vec::new(), Vec::new());
+    let mut source = ScenarioSource::load("double11-2016", load_catalogue().unwrap()).unwrap();
+    source.seek(start_ms).unwrap();
+    let mut events = 0;
+    for tick in 1..=200 {
+        let began = std::time::Instant::now();
+        publisher.step(start_ms + tick * 100, 0);
+        all.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    for tick in 201..=400 {
+        let mut pulled = Pulled::default();
+        source.seek(start_ms + tick * 100 - 100).unwrap();
+        source.pull(start_ms + tick * 100, &mut pulled).unwrap();
+        let to_ms = publisher.event_ms() + 100;
+        let it = publisher.guard();
+        let began = std::time::Instant::now();
+        for batch in &pulled.batches {
+            events += batch.len();
+            it.take(batch);
+        }
+        it.advance(to_ms, false);
+        it.lights(to_ms - 100, to_ms, tick as u64);
+        guard.push(began.elapsed().as_secs_f64() * 1e3);
+        it.at_ms = to_ms - 100;
+    }
+    let at = |list: &mut Vec<f64>, part: f64| {
+        list.sort_by(f64::total_cmp);
+        list[(list.len() as f64 * part) as usize]
+    };
+    println!(
+        "a step {:.2} ms (p99 {:.2}); of it the guard {:.2} ms (p99 {:.2}), {} events a tick",
+        at(&mut all, 0.5),
+        at(&mut all, 0.99),
+        at(&mut guard, 0.5),
+        at(&mut guard, 0.99),
+        events / 200
+    );
+}
