@@ -296,27 +296,25 @@ fn report(row: &Row, seen: &Seen, took: f64, cores: f64, scenario: &std::path::P
     at(0.99) as f64
 }
 
-/// Number, number before and type of a binary frame, from its first bytes.
+/// Number, number before and type of a binary frame, from its first bytes. What is nought isn't written.
 fn head(bytes: &[u8]) -> Option<(u64, u64, u64)> {
     let mut fields = [0_u64; 5];
     let mut at = 0;
-    for field in 1..=4 {
-        let mut read = || {
-            let mut value = 0_u64;
-            for shift in 0..10 {
-                let byte = *bytes.get(at)?;
-                at += 1;
-                value |= u64::from(byte & 0x7f) << (7 * shift);
-                if byte & 0x80 == 0 {
-                    return Some(value);
-                }
+    let mut read = || {
+        let mut value = 0_u64;
+        for shift in 0..10 {
+            let byte = *bytes.get(at)?;
+            at += 1;
+            value |= u64::from(byte & 0x7f) << (7 * shift);
+            if byte & 0x80 == 0 {
+                return Some(value);
             }
-            None
-        };
-        if read()? != field << 3 {
-            return None;
         }
-        fields[field as usize] = read()?;
+        None
+    };
+    while fields[4] == 0 {
+        let key = read()?;
+        *fields.get_mut((key >> 3) as usize)? = read()?;
     }
     Some((fields[2], fields[3], fields[4]))
 }
