@@ -20,7 +20,7 @@ const SUM_MASK: u64 = (1 << SUM_BITS) - 1;
 /// Most rows before the cells are emptied.
 const MOST_ROWS: u64 = (1 << (64 - SUM_BITS)) - 1;
 /// Neighbouring rows go to different lanes, so that one needn't wait for the other's cell.
-const LANES: usize = 2;
+const LANES: usize = 4;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,26 +222,39 @@ impl Partial {
         if usize::from(channel) >= Channel::COUNT {
             return unknown("channel", channel.into(), Channel::COUNT);
         }
-        // +1 turns UNPLACED into 0.
-        let place = batch.place.iter().fold(0_u16, |high, place| {
-            high.max(u16::from_le_bytes(*place).wrapping_add(1))
+        // +1 turns UNPLACED into 0. The highest bit is turned over, because signed numbers are compared more quickly.
+        let place = batch.place.iter().fold(i16::MIN, |high, place| {
+            high.max((u16::from_le_bytes(*place).wrapping_add(1) ^ 0x8000).cast_signed())
         });
+        let place = place.cast_unsigned() ^ 0x8000;
         let places = self.tally.region_of_place.len();
         if usize::from(place) > places {
             return unknown("place", u64::from(place) - 1, places);
         }
         let carries = batch.kind == self.tally.gmv_counts();
-        let (mut most, mut sum) = (0_u32, 0_u64);
-        if carries {
-            for amount in amounts {
-                let amount = u32::from_le_bytes(*amount);
-                most = most.max(amount);
-                sum += u64::from(amount);
-            }
-            self.tally.volume_minor = i64::try_from(sum)
-                .ok()
-                .and_then(|sum| self.tally.volume_minor.checked_add(sum))
-                .ok_or(TallyError::TooLarge { what: "the value" })?;
+        // No amount is above this: all bits that any has.
+        let most = if carries {
+            let bits = amounts
+                .iter()
+                .fold(0, |bits, amount| bits | u32::from_le_bytes(*amount));
+            u32::MAX.checked_shr(bits.leading_zeros()).unwrap_or(0)
+        } else {
+            0
+        };
+        let bound = (batch.len() as u64)
+            .saturating_mul(u64::from(most))
+            .saturating_add(self.waiting.sum_bound);
+        if i64::try_from(bound)
+            .ok()
+            .and_then(|bound| self.tally.volume_minor.checked_add(bound))
+            .is_none()
+        {
+            // Too near to what 64 bits can carry for a bound to tell: row by row.
+            self.settle();
+            self.tally.add(&batch.to_batch())?;
+            let margins = Margins::of_batch(&batch.to_batch(), &self.tally);
+            self.windows.add(second_of(batch.from_ms), &margins);
+            return Ok(());
         }
         let second_ms = second_of(batch.from_ms);
         if self.waiting.rows > 0
@@ -291,30 +304,40 @@ impl Partial {
             self.tally.products(),
         );
         let stride = (self.tally.categories() * Channel::COUNT).max(1);
-        let [first, second] = &mut self.lanes;
-        let lanes = first.iter_mut().zip(second.iter_mut());
-        for (at, ((one, two), cell)) in lanes.zip(&mut self.tally.cells).enumerate() {
-            let (a, b) = (std::mem::take(one), std::mem::take(two));
-            if a | b == 0 {
-                continue;
+        let mut value = 0;
+        let [first, second, third, fourth] = &mut self.lanes;
+        let lanes = first
+            .chunks_mut(stride)
+            .zip(second.chunks_mut(stride))
+            .zip(third.chunks_mut(stride))
+            .zip(fourth.chunks_mut(stride));
+        for (region, ((((a, b), c), d), cells)) in lanes.zip(self.tally.cells.chunks_mut(stride)).enumerate()
+        {
+            let mut row = Counts::default();
+            let rows = a.iter_mut().zip(b).zip(c).zip(d).zip(cells);
+            for (at, ((((a, b), c), d), cell)) in rows.enumerate() {
+                if *a | *b | *c | *d == 0 {
+                    continue;
+                }
+                let packed = [a, b, c, d].map(std::mem::take);
+                let count: u64 = packed.iter().map(|packed| packed >> SUM_BITS).sum();
+                let sum: u64 = packed.iter().map(|packed| packed & SUM_MASK).sum();
+                let mut counts = Counts {
+                    gmv_minor: sum as i64,
+                    ..Counts::default()
+                };
+                match kind {
+                    Kind::Order => counts.orders = count,
+                    Kind::Payment => counts.payments = count,
+                }
+                *cell += counts;
+                row += counts;
+                margins.put_inner(at / Channel::COUNT, at % Channel::COUNT, counts);
             }
-            let rows = (a >> SUM_BITS) + (b >> SUM_BITS);
-            let mut counts = Counts {
-                gmv_minor: ((a & SUM_MASK) + (b & SUM_MASK)) as i64,
-                ..Counts::default()
-            };
-            match kind {
-                Kind::Order => counts.orders = rows,
-                Kind::Payment => counts.payments = rows,
-            }
-            *cell += counts;
-            margins.put(
-                at / stride,
-                at % stride / Channel::COUNT,
-                at % Channel::COUNT,
-                counts,
-            );
+            value += row.gmv_minor;
+            margins.put_region(region, row);
         }
+        self.tally.volume_minor = self.tally.volume_minor.saturating_add(value);
         self.windows.add(waiting.second_ms, &margins);
     }
 
@@ -391,15 +414,17 @@ impl Part<'_> {
                 ONE
             }
         };
-        let [even, odd] = lanes;
-        let (places, last_place) = self.place.as_chunks::<2>();
-        let (categories, last_category) = self.category.as_chunks::<2>();
-        let (channels, last_channel) = self.channel.as_chunks::<2>();
-        let (amounts, last_amount) = self.amount.as_chunks::<2>();
+        let [first, second, third, fourth] = lanes;
+        let (places, last_place) = self.place.as_chunks::<LANES>();
+        let (categories, last_category) = self.category.as_chunks::<LANES>();
+        let (channels, last_channel) = self.channel.as_chunks::<LANES>();
+        let (amounts, last_amount) = self.amount.as_chunks::<LANES>();
         for (((place, category), channel), amount) in places.iter().zip(categories).zip(channels).zip(amounts)
         {
-            even[usize::from(at(place[0], category[0], channel[0]))] += worth(amount[0]);
-            odd[usize::from(at(place[1], category[1], channel[1]))] += worth(amount[1]);
+            first[usize::from(at(place[0], category[0], channel[0]))] += worth(amount[0]);
+            second[usize::from(at(place[1], category[1], channel[1]))] += worth(amount[1]);
+            third[usize::from(at(place[2], category[2], channel[2]))] += worth(amount[2]);
+            fourth[usize::from(at(place[3], category[3], channel[3]))] += worth(amount[3]);
         }
         for (((place, category), channel), amount) in last_place
             .iter()
@@ -407,7 +432,7 @@ impl Part<'_> {
             .zip(last_channel)
             .zip(last_amount)
         {
-            even[usize::from(at(*place, *category, *channel))] += worth(*amount);
+            first[usize::from(at(*place, *category, *channel))] += worth(*amount);
         }
     }
 }

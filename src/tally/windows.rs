@@ -103,6 +103,28 @@ impl Margins {
         }
     }
 
+    /// Adds what a region has, in all.
+    pub(super) fn put_region(&mut self, region: usize, counts: Counts) {
+        if let Some(total) = self.cells.first_mut() {
+            *total += counts;
+        }
+        if region < self.regions
+            && let Some(cell) = self.cells.get_mut(1 + region)
+        {
+            *cell += counts;
+        }
+    }
+
+    /// Adds what a category has in a channel.
+    pub(super) fn put_inner(&mut self, category: usize, channel: usize, counts: Counts) {
+        let categories = 1 + self.regions;
+        for at in [categories + category, categories + self.categories + channel] {
+            if let Some(cell) = self.cells.get_mut(at) {
+                *cell += counts;
+            }
+        }
+    }
+
     fn add(&mut self, of: Of, counts: Counts) {
         if let Some(cell) = self.at(of).and_then(|at| self.cells.get_mut(at)) {
             *cell += counts;
