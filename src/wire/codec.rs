@@ -2161,6 +2161,7 @@ mod tests {
                 "tick",
                 "lights",
                 "products",
+                "direct",
                 "heartbeat",
                 "notice",
                 "bye"
