@@ -88,6 +88,18 @@ fn is_loopback(host: &str) -> bool {
 /// # Errors
 /// [`Failed`].
 pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response), Failed> {
+    connect_within(way, protocols, client_limits()).await
+}
+
+/// Connects within other limits than a feed needs.
+///
+/// # Errors
+/// [`Failed`].
+pub async fn connect_within(
+    way: &Way,
+    protocols: &[&str],
+    limits: WebSocketConfig,
+) -> Result<(Socket, Response), Failed> {
     let lost = |error: std::io::Error| Failed::Lost(error.to_string());
     let tcp = TcpStream::connect((way.host.as_str(), way.port))
         .await
@@ -124,7 +136,6 @@ pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response)
     if let Some(token) = &way.token {
         request = request.with_header("Authorization", format!("Bearer {token}"));
     }
-    let limits = client_limits();
     match tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await {
         Ok(connected) => Ok(connected),
         Err(SocketError::Http(response)) => {
