@@ -376,6 +376,21 @@ impl OrdersSource {
         )
     }
 
+    /// The same from what the files hold; the names are for errors.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(
+        orders_name: &str,
+        orders: &[u8],
+        mapping_name: &str,
+        mapping_toml: &str,
+        catalogue: &Catalogue,
+    ) -> Result<Self, SourceError> {
+        let plan = Plan::new(mapping_name, mapping_toml, catalogue)?;
+        Self::read(orders_name, orders, &plan, catalogue)
+    }
+
     /// What reading the file found.
     pub fn report(&self) -> &OrdersReport {
         &self.report
