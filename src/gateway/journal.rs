@@ -257,6 +257,23 @@ mod tests {
         assert_eq!((found.newest, found.torn_bytes), (Some(vec![4; 4]), 100));
     }
 
+    /// A length that says more than there is looks like a torn record; what follows it tells.
+    #[test]
+    fn an_altered_length_is_no_torn_tail() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        for number in 1..=3 {
+            journal.append(&vec![number]).unwrap();
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[MAGIC.len() + 1] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let error = open(&path).unwrap_err().to_string();
+        assert!(error.contains("more follows it"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+
     #[test]
     fn another_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();

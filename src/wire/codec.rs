@@ -1980,6 +1980,60 @@ mod tests {
     }
 
     #[test]
+    fn a_key_before_a_signed_type_says_nothing() {
+        let key = SigningKey::ephemeral().unwrap();
+        for (body, stranger) in [
+            (Body::Direct(Direct::default()), "\"scene\":\"showroom:shoe\","),
+            (
+                lights(vec![0, 1, 2]).body,
+                "\"arcs\":{\"from_region\":[1],\"to_place\":[2],\"parcels\":[3]},",
+            ),
+        ] {
+            let text = frame_json(7, 2, 1, &seal_json(7, 2, 1, &body_json(&body).unwrap(), &key)).unwrap();
+            let altered = text.replacen("\"type\":", &format!("{stranger}\"type\":"), 1);
+            let opened = open_json(altered.as_bytes(), Some(&key.public())).unwrap();
+            assert_eq!(opened.frame.body, body);
+            // Without a key to go by, it is what it says.
+            assert_ne!(decode_json(altered.as_bytes()).unwrap().body, body);
+        }
+    }
+
+    #[test]
+    fn what_only_one_encoding_can_say_is_refused() {
+        let mut hello = Hello::unknown();
+        for speed in [f64::NAN, f64::INFINITY] {
+            hello.speed = speed;
+            let error = decode_bin(&raw(1, &put_hello(&hello))).unwrap_err();
+            assert!(error.to_string().starts_with("hello.speed is "), "{error}");
+        }
+        // No field of protobuf's is left for a body of these kinds.
+        for kind in [MAX_KIND + 1, u32::MAX] {
+            let mut bytes = proto::Head::default().encode_to_vec();
+            uint64(4, u64::from(kind), &mut bytes);
+            assert_eq!(split_bin(&bytes), Err(unknown("kind", kind)));
+        }
+        // A table without rows keeps the distance of its points.
+        let products = Products {
+            step_ms: 300_000,
+            ..Products::default()
+        };
+        let mut snapshot = get_snapshot(proto::Snapshot {
+            mode: 1,
+            totals: Some(proto::Totals::default()),
+            rates: Some(proto::Rates::default()),
+            ..proto::Snapshot::default()
+        })
+        .unwrap();
+        snapshot.products = products.clone();
+        let frame = Frame {
+            body: Body::Snapshot(Box::new(snapshot)),
+            ..lights(vec![])
+        };
+        assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).as_ref(), Ok(&frame));
+        assert_eq!(decode_json(encode_json(&frame).unwrap().as_bytes()), Ok(frame));
+    }
+
+    #[test]
     fn a_small_frame_that_would_unpack_to_a_huge_one_is_refused() {
         let bomb = zstd::bulk::compress(&vec![0; MAX_FRAME_BYTES + 1], 19).unwrap();
         let mut bytes = proto::Head {
