@@ -219,37 +219,36 @@ pub fn subscribe(bytes: &[u8]) {
 
 // ---- order files and days ----
 
-/// The shipped catalogue with the largest cities of each region alone, so that an input takes no time.
+/// A few of the shipped regions with their largest cities, so that an input takes no time.
 fn catalogue() -> Arc<Catalogue> {
+    const REGIONS: [&str; 15] = [
+        "CN", "US", "HK", "JP", "KR", "DE", "GB", "FR", "BR", "AU", "IE", "JE", "ZA", "CZ", "AE",
+    ];
+    const CITIES: usize = 3;
     static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
-    Arc::clone(CATALOGUE.get_or_init(|| few_cities(|_| true)))
-}
-
-/// The same, with a few regions alone.
-fn small_catalogue() -> Arc<Catalogue> {
-    static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
-    const REGIONS: [&str; 10] = ["CN", "US", "HK", "JP", "KR", "DE", "GB", "FR", "BR", "AU"];
-    Arc::clone(CATALOGUE.get_or_init(|| few_cities(|iso2| REGIONS.contains(&iso2))))
-}
-
-fn few_cities(wanted: impl Fn(&str) -> bool) -> Arc<Catalogue> {
-    let read = |name| String::from_utf8(meridian::files::read(name).unwrap().into_owned()).unwrap();
-    let code = |line: &str| line.split(',').next().unwrap_or_default().to_owned();
-    let mut cities: HashMap<String, u32> = HashMap::new();
-    let keep = |text: &str, keep: &mut dyn FnMut(String) -> bool| -> String {
-        let rows = text.lines().enumerate();
-        rows.filter(|(row, line)| *row == 0 || keep(code(line)))
-            .map(|(_, line)| format!("{line}\n"))
+    let of = |name: &str, most: usize| -> String {
+        let text = String::from_utf8(meridian::files::read(name).unwrap().into_owned()).unwrap();
+        let mut kept = HashMap::new();
+        let mut keep = |line: &str| {
+            let iso2 = line.split(',').next().unwrap_or_default().to_owned();
+            let known = iso2 == "iso2" || REGIONS.contains(&iso2.as_str());
+            let count = kept.entry(iso2).or_insert(0);
+            *count += 1;
+            known && *count <= most
+        };
+        text.lines()
+            .filter(|line| keep(line))
+            .map(|line| format!("{line}\n"))
             .collect()
     };
-    let regions = keep(&read("assets/data/regions.csv"), &mut |iso2| wanted(&iso2));
-    let cities = keep(&read("assets/data/cities.csv"), &mut |iso2| {
-        let kept = cities.entry(iso2.clone()).or_default();
-        *kept += 1;
-        wanted(&iso2) && *kept <= 3
-    });
-    let made = Catalogue::from_csv("regions.csv", regions.as_bytes(), "cities.csv", cities.as_bytes());
-    Arc::new(made.unwrap())
+    let made = || {
+        let (regions, cities) = (
+            of("assets/data/regions.csv", 1),
+            of("assets/data/cities.csv", CITIES),
+        );
+        Catalogue::from_csv("regions.csv", regions.as_bytes(), "cities.csv", cities.as_bytes()).unwrap()
+    };
+    Arc::clone(CATALOGUE.get_or_init(|| Arc::new(made())))
 }
 
 const CSV_MAPPING: &str = include_str!("../../../config/mappings/uci-online-retail.toml");
@@ -385,7 +384,7 @@ pub fn scenario(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    let read = |text: &str| ScenarioSource::from_toml("day.toml", text, small_catalogue());
+    let read = |text: &str| ScenarioSource::from_toml("day.toml", text, catalogue());
     let mut source = match read(text) {
         Ok(source) => source,
         Err(error) => {
