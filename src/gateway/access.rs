@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 use ring::rand::SecureRandom as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -409,8 +409,10 @@ pub fn parse_expiry(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Str
             "{text:?} is no time to end at: 90d, 12h or an instant such as 2026-11-12T00:00:00Z is needed"
         )
     };
+    // Later years have no form that every reader of a token file takes.
+    let written = |at: &DateTime<Utc>| (0..=9_999).contains(&at.year());
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.with_timezone(&Utc));
+        return Some(at.with_timezone(&Utc)).filter(written).ok_or_else(wrong);
     }
     let (number, unit) = text
         .split_at_checked(text.len().saturating_sub(1))
@@ -423,6 +425,7 @@ pub fn parse_expiry(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Str
     };
     span.filter(|_| number > 0)
         .and_then(|span| now.checked_add_signed(span))
+        .filter(written)
         .ok_or_else(wrong)
 }
 
@@ -520,7 +523,17 @@ mod tests {
         assert_eq!(parse_expiry("12h", at(0)).unwrap(), at(43_200));
         assert_eq!(parse_expiry("2d", at(0)).unwrap(), at(172_800));
         assert_eq!(parse_expiry("2023-11-14T22:13:21Z", at(0)).unwrap(), at(1));
-        for text in ["", "d", "-1d", "0h", "tomorrow", "5", "9999999999999d"] {
+        for text in [
+            "",
+            "d",
+            "-1d",
+            "0h",
+            "tomorrow",
+            "5",
+            "9999999999999d",
+            "9000000d",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert!(parse_expiry(text, at(0)).unwrap_err().contains("90d"), "{text}");
         }
     }

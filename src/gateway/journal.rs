@@ -53,6 +53,12 @@ pub struct Found<T> {
 pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
     let mut found = Vec::new();
     let mut at = 0;
+    let altered = |at: usize| {
+        format!(
+            "the record at byte {} isn't what was written there, and more follows it: delete the file to start anew",
+            at + MAGIC.len()
+        )
+    };
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let number = |from: usize| {
             let four = rest.get(from..from + 4)?;
@@ -63,6 +69,10 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
         };
         let length = length as usize;
         let Some(payload) = rest.get(8..8 + length).filter(|_| length <= MAX_RECORD_BYTES) else {
+            // A record longer than what is there is torn, unless it is its length that was altered.
+            if (1..rest.len()).any(|from| rest.get(from..).is_some_and(begins_with_record)) {
+                return Err(altered(at));
+            }
             break;
         };
         if length == 0 || crc32fast::hash(payload) != sum {
@@ -71,15 +81,26 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
             if after.iter().all(|byte| *byte == 0) {
                 break;
             }
-            return Err(format!(
-                "the record at byte {} isn't what was written there, and more follows it: delete the file to start anew",
-                at + MAGIC.len()
-            ));
+            return Err(altered(at));
         }
         found.push(payload);
         at += 8 + length;
     }
     Ok((found, at))
+}
+
+/// Whether a whole record stands at the beginning.
+fn begins_with_record(bytes: &[u8]) -> bool {
+    let Some((head, rest)) = bytes.split_first_chunk::<8>() else {
+        return false;
+    };
+    let [a, b, c, d, sum @ ..] = *head;
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    length > 0
+        && length <= MAX_RECORD_BYTES
+        && rest
+            .get(..length)
+            .is_some_and(|payload| crc32fast::hash(payload) == u32::from_le_bytes(sum))
 }
 
 impl<T: Serialize + DeserializeOwned> Journal<T> {
@@ -234,6 +255,23 @@ mod tests {
         std::fs::write(&path, &bytes).unwrap();
         let (_, found) = open(&path).unwrap();
         assert_eq!((found.newest, found.torn_bytes), (Some(vec![4; 4]), 100));
+    }
+
+    /// A length that says more than there is looks like a torn record; what follows it tells.
+    #[test]
+    fn an_altered_length_is_no_torn_tail() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        for number in 1..=3 {
+            journal.append(&vec![number]).unwrap();
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[MAGIC.len() + 1] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let error = open(&path).unwrap_err().to_string();
+        assert!(error.contains("more follows it"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

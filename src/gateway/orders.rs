@@ -46,6 +46,8 @@ const MAX_NAME_LETTERS: usize = 80;
 const MAX_NAMES: usize = 32;
 /// Amounts are added in billionths of a unit.
 const SCALE_DIGITS: u32 = 9;
+/// Greatest value of a row, in billionths of a unit.
+const MAX_ROW_VALUE: i128 = (i64::MAX as i128) * 1_000_000_000;
 
 /// How a file's lines hold rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -376,6 +378,21 @@ impl OrdersSource {
         )
     }
 
+    /// The same from what the files hold; the names are for errors.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn from_bytes(
+        orders_name: &str,
+        orders: &[u8],
+        mapping_name: &str,
+        mapping_toml: &str,
+        catalogue: &Catalogue,
+    ) -> Result<Self, SourceError> {
+        let plan = Plan::new(mapping_name, mapping_toml, catalogue)?;
+        Self::read(orders_name, orders, &plan, catalogue)
+    }
+
     /// What reading the file found.
     pub fn report(&self) -> &OrdersReport {
         &self.report
@@ -409,7 +426,7 @@ impl OrdersSource {
                 problem: format!("no order could be read from it with this mapping ({why})"),
             });
         };
-        let report = totalled(name, &orders, report)?;
+        let report = totalled(name, &orders, &items, report)?;
 
         let first_local = plan
             .zone
@@ -482,7 +499,12 @@ impl OrdersSource {
 }
 
 /// Adds up what the report says of orders and corrections.
-fn totalled(name: &str, orders: &[Order], mut report: OrdersReport) -> Result<OrdersReport, SourceError> {
+fn totalled(
+    name: &str,
+    orders: &[Order],
+    items: &[Item],
+    mut report: OrdersReport,
+) -> Result<OrdersReport, SourceError> {
     let mut gmv = 0_i128;
     let mut corrected = 0_i128;
     for order in orders {
@@ -504,6 +526,8 @@ fn totalled(name: &str, orders: &[Order], mut report: OrdersReport) -> Result<Or
     };
     // The sum of the orders alone bounds every sum on the way, in whatever order they come.
     narrow(gmv + corrected)?;
+    // An order's items may be worth more than it is, where others take off from it.
+    narrow(items.iter().map(|item| i128::from(item.amount_minor).abs()).sum())?;
     report.gmv_minor = narrow(gmv)?;
     report.corrected_minor = narrow(corrected)?;
     Ok(report)
@@ -822,7 +846,11 @@ impl Plan {
         if digits > SCALE_DIGITS {
             return Err(format!("more than {SCALE_DIGITS} digits after the decimal sign"));
         }
-        Ok(mantissa * 10_i128.pow(SCALE_DIGITS - digits))
+        // Beyond this no order could be told in minor units, and sums of sums might not fit either.
+        mantissa
+            .checked_mul(10_i128.pow(SCALE_DIGITS - digits))
+            .filter(|value| value.abs() <= MAX_ROW_VALUE)
+            .ok_or_else(|| "a value of more than 9 quintillion units".to_owned())
     }
 
     /// The row's product by its id, when it is one that can be followed.
@@ -1364,7 +1392,7 @@ impl Grouping {
         };
         if let Some(draft) = self.drafts.get_mut(index) {
             draft.at_ms = draft.at_ms.min(at.timestamp_millis());
-            // At most 15 digits each: 10^30 billionths a row, far from the bounds of i128.
+            // 10²⁸ billionths a row at most: ten thousand million rows are within the bounds of i128.
             draft.value = draft.value.saturating_add(value);
             match draft
                 .categories

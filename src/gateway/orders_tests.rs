@@ -65,6 +65,28 @@ fn all(source: &mut OrdersSource) -> Pulled {
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 
 #[test]
+fn values_beyond_what_can_be_counted_are_refused_by_row_or_file() {
+    let read = |rows: &str| read_with(|text| text, format!("{HEADER}{rows}").as_bytes());
+    // 10³⁰ pounds, and a penny more than can be told.
+    let source = read(concat!(
+        "1,A,B,999999999999999,12/1/10 8:26,999999999999999,1,USA\n",
+        "2,A,B,999999999999999,12/1/10 8:26,0.01,1,USA\n",
+    ))
+    .unwrap();
+    assert_eq!(source.report().gmv_minor, 999_999_999_999_999);
+    let why = "a value of more than 9 quintillion units".to_owned();
+    assert_eq!(source.report().unreadable, [(2, why)]);
+    // Orders worth nothing, whose items are worth more than can be added up.
+    let error = read(concat!(
+        "1,A,B,90000,12/1/10 8:26,999999999999,1,USA\n1,B,C,-90000,12/1/10 8:26,999999999999,1,USA\n",
+        "2,A,B,90000,12/1/10 8:26,999999999999,1,USA\n2,B,C,-90000,12/1/10 8:26,999999999999,1,USA\n",
+    ))
+    .unwrap_err()
+    .to_string();
+    assert!(error.starts_with("orders.csv: "), "{error}");
+}
+
+#[test]
 fn dirty_file_is_read_to_the_penny() {
     let mut source = dirty();
     let report = source.report().clone();

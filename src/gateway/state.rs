@@ -55,8 +55,8 @@ impl SavedState {
         if self.paused {
             return self.event_ms;
         }
-        let passed_ms = (wall_ms - self.wall_ms).max(0) as f64;
-        self.event_ms + (passed_ms * self.speed) as i64
+        let passed_ms = wall_ms.saturating_sub(self.wall_ms).max(0) as f64;
+        self.event_ms.saturating_add((passed_ms * self.speed) as i64)
     }
 
     /// Whether figures can go on from these: none is lower, and time didn't run back.
@@ -71,7 +71,7 @@ impl SavedState {
 
     /// The number that the stream goes on with.
     pub fn next_seq(&self) -> u64 {
-        self.seq + SEQ_MARGIN
+        self.seq.saturating_add(SEQ_MARGIN)
     }
 }
 

@@ -193,6 +193,7 @@ pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
     }
     cap(bytes.len(), MAX_FRAME_BYTES)?;
     let head: Head = read(bytes)?;
+    let mut said = Cow::Borrowed(bytes);
     if let Some(key) = key {
         let unsigned = |problem| CodecError::Signature {
             seq: head.seq,
@@ -201,7 +202,7 @@ pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
         let (Some(base), Some(signature)) = (head.base, &head.signature) else {
             return Err(unsigned("there is no signature"));
         };
-        // The signed part begins at the type: everything before it is numbers that the place has too.
+        // The signed part begins at the type; what stands before it is numbers that the place has too.
         const TYPE: &[u8] = b"\"type\":";
         let at = bytes
             .windows(TYPE.len())
@@ -216,21 +217,25 @@ pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
         let signature = BASE64
             .decode(signature)
             .map_err(|_| unsigned("the signature is no base64"))?;
-        if !key.verifies(&place, bytes.get(at..).unwrap_or(&[]), &signature) {
+        let signed = bytes.get(at..).unwrap_or(&[]);
+        if !key.verifies(&place, signed, &signature) {
             return Err(unsigned("it was altered, or another key signed it"));
         }
+        // Only what was signed is read on: a stranger could put a key that the type leaves out before it.
+        said = Cow::Owned([b"{", signed].concat());
     }
+    let said = said.as_ref();
     // Read again as the type it is: serde's flattened enums would copy every number through a tree.
     let body = match head.kind.as_str() {
-        "hello" => Body::Hello(read(bytes)?),
-        "snapshot" => Body::Snapshot(read(bytes)?),
-        "tick" => Body::Tick(read(bytes)?),
-        "lights" => Body::Lights(read(bytes)?),
-        "heartbeat" => Body::Heartbeat(read(bytes)?),
-        "notice" => Body::Notice(read(bytes)?),
-        "bye" => Body::Bye(read(bytes)?),
-        "products" => Body::Products(read(bytes)?),
-        "direct" => Body::Direct(read(bytes)?),
+        "hello" => Body::Hello(read(said)?),
+        "snapshot" => Body::Snapshot(read(said)?),
+        "tick" => Body::Tick(read(said)?),
+        "lights" => Body::Lights(read(said)?),
+        "heartbeat" => Body::Heartbeat(read(said)?),
+        "notice" => Body::Notice(read(said)?),
+        "bye" => Body::Bye(read(said)?),
+        "products" => Body::Products(read(said)?),
+        "direct" => Body::Direct(read(said)?),
         _ => Body::Unknown(head.kind),
     };
     check(&body)?;
@@ -519,7 +524,12 @@ impl<'a> Envelope<'a> {
                         1 => it.epoch = value,
                         2 => it.seq = value,
                         3 => it.prev = value,
-                        4 => it.kind = u32::try_from(value).unwrap_or(u32::MAX),
+                        4 => {
+                            it.kind = u32::try_from(value)
+                                .ok()
+                                .filter(|kind| *kind <= MAX_KIND)
+                                .ok_or_else(|| unknown("kind", value))?;
+                        }
                         5 => it.base = Some(value),
                         _ => {}
                     }
@@ -709,6 +719,10 @@ fn check(body: &Body) -> Result<()> {
         }
         Body::Hello(hello) => {
             at_most("hello.products", hello.products.len(), MAX_PRODUCTS)?;
+            // JSON has no way to write another.
+            if !hello.speed.is_finite() {
+                return Err(unknown("hello.speed", hello.speed));
+            }
             hello.comparisons.iter().try_for_each(|comparison| {
                 same(
                     "comparisons.gmv_minor",
@@ -761,6 +775,8 @@ column!(put_i64, get_i64, i64);
 
 /// The numbers of the types, 1 to 9; a body's field is 10 more.
 const KINDS: std::ops::RangeInclusive<u32> = 1..=9;
+/// The highest number of a type of tomorrow: protobuf has fields up to 2²⁹ − 1.
+const MAX_KIND: u32 = (1 << 29) - 11;
 
 fn to_proto(body: &Body) -> Result<(u32, Vec<u8>)> {
     Ok(match body {
@@ -1217,7 +1233,7 @@ fn put_snapshot(snapshot: &Snapshot) -> proto::Snapshot {
             place_u16: put_u16(snapshot.warmth.place.iter().copied()),
             level_u8: snapshot.warmth.level.clone(),
         }),
-        products: (!snapshot.products.is_empty()).then(|| put_products(&snapshot.products)),
+        products: (!snapshot.products.is_absent()).then(|| put_products(&snapshot.products)),
         direct: snapshot.direct.as_ref().map(put_direct),
     }
 }
@@ -1961,6 +1977,60 @@ mod tests {
         let unsigned = encode_bin(&opened.frame).unwrap();
         assert!(open_bin(&unsigned, Some(&public)).is_err());
         assert!(open_json(encode_json(&opened.frame).unwrap().as_bytes(), Some(&public)).is_err());
+    }
+
+    #[test]
+    fn a_key_before_a_signed_type_says_nothing() {
+        let key = SigningKey::ephemeral().unwrap();
+        for (body, stranger) in [
+            (Body::Direct(Direct::default()), "\"scene\":\"showroom:shoe\","),
+            (
+                lights(vec![0, 1, 2]).body,
+                "\"arcs\":{\"from_region\":[1],\"to_place\":[2],\"parcels\":[3]},",
+            ),
+        ] {
+            let text = frame_json(7, 2, 1, &seal_json(7, 2, 1, &body_json(&body).unwrap(), &key)).unwrap();
+            let altered = text.replacen("\"type\":", &format!("{stranger}\"type\":"), 1);
+            let opened = open_json(altered.as_bytes(), Some(&key.public())).unwrap();
+            assert_eq!(opened.frame.body, body);
+            // Without a key to go by, it is what it says.
+            assert_ne!(decode_json(altered.as_bytes()).unwrap().body, body);
+        }
+    }
+
+    #[test]
+    fn what_only_one_encoding_can_say_is_refused() {
+        let mut hello = Hello::unknown();
+        for speed in [f64::NAN, f64::INFINITY] {
+            hello.speed = speed;
+            let error = decode_bin(&raw(1, &put_hello(&hello))).unwrap_err();
+            assert!(error.to_string().starts_with("hello.speed is "), "{error}");
+        }
+        // No field of protobuf's is left for a body of these kinds.
+        for kind in [MAX_KIND + 1, u32::MAX] {
+            let mut bytes = proto::Head::default().encode_to_vec();
+            uint64(4, u64::from(kind), &mut bytes);
+            assert_eq!(split_bin(&bytes), Err(unknown("kind", kind)));
+        }
+        // A table without rows keeps the distance of its points.
+        let products = Products {
+            step_ms: 300_000,
+            ..Products::default()
+        };
+        let mut snapshot = get_snapshot(proto::Snapshot {
+            mode: 1,
+            totals: Some(proto::Totals::default()),
+            rates: Some(proto::Rates::default()),
+            ..proto::Snapshot::default()
+        })
+        .unwrap();
+        snapshot.products = products.clone();
+        let frame = Frame {
+            body: Body::Snapshot(Box::new(snapshot)),
+            ..lights(vec![])
+        };
+        assert_eq!(decode_bin(&encode_bin(&frame).unwrap()).as_ref(), Ok(&frame));
+        assert_eq!(decode_json(encode_json(&frame).unwrap().as_bytes()), Ok(frame));
     }
 
     #[test]

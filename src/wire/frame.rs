@@ -305,7 +305,7 @@ pub struct Snapshot {
     /// Warmth of the places.
     pub warmth: Warmth,
     /// The products.
-    #[serde(default, skip_serializing_if = "Products::is_empty")]
+    #[serde(default, skip_serializing_if = "Products::is_absent")]
     pub products: Products,
     /// What the directors decided; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -344,6 +344,11 @@ impl Products {
     /// Whether it says nothing: a feed without products.
     pub fn is_empty(&self) -> bool {
         self.products.is_empty() && self.regions.is_empty() && self.curves.is_empty() && self.trends.is_none()
+    }
+
+    /// Whether a snapshot leaves it out.
+    pub(super) fn is_absent(&self) -> bool {
+        *self == Self::default()
     }
 
     /// Takes over what a later frame says: its rows take the place of the same rows.

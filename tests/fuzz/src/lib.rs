@@ -1,0 +1,724 @@
+//! What has to hold for every decoder, whatever the bytes are: it doesn't panic, and what it takes comes back the
+//! same when it is written and read again. One function a target; `tests/fuzz.rs` replays the corpora with them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use meridian::gateway::access::{self, TokenRecord};
+use meridian::gateway::audit::{self, AuditLog, Details, GENESIS, Kind as AuditKind, Verified};
+use meridian::gateway::config::Config;
+use meridian::gateway::desk::{Command, Desk, MAX_DELAY_MS, Outcome};
+use meridian::gateway::journal::Journal;
+use meridian::gateway::{Opening, OrdersSource, Pulled, SavedState, ScenarioSource, Source, SourceError};
+use meridian::sales::Catalogue;
+use meridian::wire::codec::{
+    Packed, body_json, frame_bin as bin_of, frame_json as json_of, seal_json, split_bin,
+};
+use meridian::wire::{
+    Arcs, Body, Bye, CodecError, Direct, Frame, Heartbeat, Hello, History, Lights, Mode, Opened, Products,
+    PublicKey, Scene, SigningKey, Snapshot, Tick, Warmth, decode_bin, decode_json, decode_subscribe_bin,
+    decode_subscribe_json, encode_bin, encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin,
+    open_json,
+};
+use serde::Serialize;
+
+/// Takes choices off the front of an input; noughts when it is used up.
+struct Choices<'a>(&'a [u8]);
+
+impl<'a> Choices<'a> {
+    fn byte(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
+        self.0 = rest;
+        *first
+    }
+
+    fn number(&mut self) -> usize {
+        usize::from(self.byte()) | usize::from(self.byte()) << 8
+    }
+
+    fn part(&mut self, bytes: usize) -> &'a [u8] {
+        let (part, rest) = self.0.split_at(bytes.min(self.0.len()));
+        self.0 = rest;
+        part
+    }
+}
+
+// ---- frames ----
+
+/// Both encodings give a frame back, or refuse it by its size.
+fn comes_back(frame: &Frame) {
+    if matches!(frame.body, Body::Unknown(_)) {
+        assert!(encode_bin(frame).is_err() && encode_json(frame).is_err());
+        return;
+    }
+    match encode_bin(frame) {
+        Ok(bytes) => assert_eq!(decode_bin(&bytes).as_ref(), Ok(frame)),
+        Err(error) => assert!(matches!(error, CodecError::TooLarge { .. }), "{error}"),
+    }
+    match encode_json(frame) {
+        Ok(text) => assert_eq!(decode_json(text.as_bytes()).as_ref(), Ok(frame)),
+        Err(error) => assert!(matches!(error, CodecError::TooLarge { .. }), "{error}"),
+    }
+}
+
+/// A binary frame; and what a relay passes on of it is the same frame.
+pub fn frame_bin(bytes: &[u8]) {
+    let Ok(opened) = open_bin(bytes, None) else {
+        // A relay splits what it doesn't read: that mustn't panic either.
+        let _ = split_bin(bytes).map(|relayed| relayed.packed.tail(None, false));
+        return;
+    };
+    let frame = &opened.frame;
+    comes_back(frame);
+    let mut relayed = split_bin(bytes).expect("what can be opened can be split");
+    relayed.packed.compress();
+    let signed = relayed
+        .signed
+        .as_ref()
+        .map(|(base, signature)| (*base, signature));
+    for compressed in [false, true] {
+        let tail = relayed.packed.tail(signed, compressed);
+        match bin_of(frame.epoch, frame.seq, frame.prev, &tail) {
+            Ok(bytes) => assert_eq!(decode_bin(&bytes).as_ref(), Ok(frame)),
+            Err(error) => assert!(matches!(error, CodecError::TooLarge { .. }), "{error}"),
+        }
+    }
+}
+
+/// A JSON frame.
+pub fn frame_json(bytes: &[u8]) {
+    if let Ok(frame) = decode_json(bytes) {
+        comes_back(&frame);
+    }
+}
+
+/// A signed frame in its three forms, with what it has to open as.
+struct Sealed {
+    forms: [Vec<u8>; 3],
+    opened: Opened,
+}
+
+fn sealed() -> &'static (PublicKey, Vec<Sealed>) {
+    static SEALED: OnceLock<(PublicKey, Vec<Sealed>)> = OnceLock::new();
+    SEALED.get_or_init(|| {
+        let key = SigningKey::ephemeral().unwrap();
+        let tick = Tick::empty(3);
+        let snapshot = Snapshot {
+            event_ms: tick.event_ms,
+            published_ms: tick.published_ms,
+            mode: tick.mode,
+            totals: tick.totals,
+            rates: tick.rates,
+            regions: tick.regions.clone(),
+            categories: tick.categories.clone(),
+            channels: tick.channels.clone(),
+            cells: tick.cells.clone(),
+            reached: tick.reached.clone(),
+            history: History::default(),
+            warmth: Warmth::default(),
+            products: Products::default(),
+            direct: None,
+        };
+        let bodies = [
+            Body::Direct(Direct {
+                held: true,
+                ..Direct::default()
+            }),
+            Body::Lights(Lights {
+                place: vec![7; 2_000],
+                code: vec![1; 2_000],
+                per_light: 1,
+                arcs: Arcs::default(),
+                ..Lights::default()
+            }),
+            Body::Bye(Bye {
+                code: "shutting_down".to_owned(),
+                text: String::new(),
+                retry_after_ms: None,
+            }),
+            Body::Heartbeat(Heartbeat {
+                event_ms: 1,
+                published_ms: 2,
+                mode: Mode::Live,
+                paused: false,
+            }),
+            Body::Tick(Box::new(tick)),
+            Body::Hello(Box::new(Hello::unknown())),
+            Body::Snapshot(Box::new(snapshot)),
+        ];
+        let sealed = bodies.into_iter().map(|body| {
+            let mut packed = Packed::new(&body).unwrap();
+            packed.compress();
+            let signature = packed.sign(7, 12, 10, &key);
+            let tail = |compressed| packed.tail(Some((10, &signature)), compressed);
+            let json = seal_json(7, 12, 10, &body_json(&body).unwrap(), &key);
+            Sealed {
+                forms: [
+                    bin_of(7, 12, 11, &tail(false)).unwrap(),
+                    bin_of(7, 12, 11, &tail(true)).unwrap(),
+                    json_of(7, 12, 11, &json).unwrap().into_bytes(),
+                ],
+                opened: Opened {
+                    frame: Frame {
+                        epoch: 7,
+                        seq: 12,
+                        prev: 11,
+                        body,
+                    },
+                    base: Some(10),
+                },
+            }
+        });
+        (key.public(), sealed.collect())
+    })
+}
+
+/// A signed frame, altered: it is refused, or says what was signed (`prev` is the connection's own).
+/// The input is which frame, which form, and edits: where, how many bytes go, how many come, and those.
+pub fn signed(bytes: &[u8]) {
+    let (key, frames) = sealed();
+    let mut choices = Choices(bytes);
+    let frame = &frames[usize::from(choices.byte()) % frames.len()];
+    let form = usize::from(choices.byte()) % frame.forms.len();
+    let mut altered = frame.forms[form].clone();
+    while !choices.0.is_empty() {
+        let at = choices.number() % (altered.len() + 1);
+        let gone = usize::from(choices.byte()).min(altered.len() - at);
+        let come = usize::from(choices.byte());
+        altered.splice(at..at + gone, choices.part(come).iter().copied());
+    }
+    let opened = if form == 2 {
+        open_json(&altered, Some(key))
+    } else {
+        open_bin(&altered, Some(key))
+    };
+    if let Ok(mut opened) = opened {
+        opened.frame.prev = frame.opened.frame.prev;
+        assert_eq!(opened, frame.opened);
+    }
+}
+
+/// What a client says, in both encodings.
+pub fn subscribe(bytes: &[u8]) {
+    for said in [decode_subscribe_json(bytes), decode_subscribe_bin(bytes)]
+        .into_iter()
+        .flatten()
+    {
+        assert_eq!(
+            decode_subscribe_json(encode_subscribe_json(&said).as_bytes()),
+            Ok(said)
+        );
+        assert_eq!(decode_subscribe_bin(&encode_subscribe_bin(&said)), Ok(said));
+    }
+}
+
+// ---- order files and days ----
+
+/// A few of the shipped regions with their largest cities, so that an input takes no time.
+fn catalogue() -> Arc<Catalogue> {
+    const REGIONS: [&str; 15] = [
+        "CN", "US", "HK", "JP", "KR", "DE", "GB", "FR", "BR", "AU", "IE", "JE", "ZA", "CZ", "AE",
+    ];
+    const CITIES: usize = 3;
+    static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
+    let of = |name: &str, most: usize| -> String {
+        let text = String::from_utf8(meridian::files::read(name).unwrap().into_owned()).unwrap();
+        let mut kept = HashMap::new();
+        let mut keep = |line: &str| {
+            let iso2 = line.split(',').next().unwrap_or_default().to_owned();
+            let known = iso2 == "iso2" || REGIONS.contains(&iso2.as_str());
+            let count = kept.entry(iso2).or_insert(0);
+            *count += 1;
+            known && *count <= most
+        };
+        text.lines()
+            .filter(|line| keep(line))
+            .map(|line| format!("{line}\n"))
+            .collect()
+    };
+    let made = || {
+        let (regions, cities) = (
+            of("assets/data/regions.csv", 1),
+            of("assets/data/cities.csv", CITIES),
+        );
+        Catalogue::from_csv("regions.csv", regions.as_bytes(), "cities.csv", cities.as_bytes()).unwrap()
+    };
+    Arc::clone(CATALOGUE.get_or_init(|| Arc::new(made())))
+}
+
+const CSV_MAPPING: &str = include_str!("../../../config/mappings/uci-online-retail.toml");
+const CSV_ORDERS: &[u8] = include_bytes!("../../fixtures/orders-dirty.csv");
+const JSON_MAPPING: &str = include_str!("../../fixtures/orders-ndjson.toml");
+const JSON_ORDERS: &[u8] = include_bytes!("../../fixtures/orders.ndjson");
+
+/// Orders, corrections, value and what corrections took off.
+type Sums = (u64, u64, i64, i64);
+
+fn sums_of(opening: &Opening) -> Sums {
+    let totals = &opening.totals;
+    (
+        totals.counts.orders,
+        totals.corrections,
+        totals.counts.gmv_minor,
+        totals.corrected_minor,
+    )
+}
+
+/// Plays what is left of a day of orders.
+fn play(source: &mut OrdersSource) -> Sums {
+    let products = source.hello().products.len();
+    let mut pulled = Pulled::default();
+    source.pull(i64::MAX, &mut pulled).unwrap();
+    assert!(source.ended());
+    let mut sums = (0, 0, 0, 0);
+    for batch in &pulled.batches {
+        let items = batch.items.row.iter().zip(&batch.items.product);
+        for (row, product) in items {
+            assert!((*row as usize) < batch.len() && usize::from(*product) < products);
+        }
+        for amount in &batch.amount_minor {
+            sums.2 += amount;
+            if *amount < 0 {
+                sums.1 += 1;
+                sums.3 -= amount;
+            } else {
+                sums.0 += 1;
+            }
+        }
+    }
+    for notice in pulled.notices {
+        comes_back(&framed(Body::Notice(notice)));
+    }
+    sums
+}
+
+fn framed(body: Body) -> Frame {
+    Frame {
+        epoch: 1,
+        seq: 2,
+        prev: 1,
+        body,
+    }
+}
+
+/// What an order file was found to hold is what it plays, from its beginning and from any instant.
+fn orders(read: Result<OrdersSource, SourceError>) -> Option<(Hello, Sums)> {
+    let mut source = match read {
+        Ok(source) => source,
+        Err(error) => {
+            assert!(error.to_string().len() > 10, "{error}");
+            return None;
+        }
+    };
+    let report = source.report().clone();
+    let told = (
+        report.orders,
+        report.corrections,
+        report.gmv_minor,
+        report.corrected_minor,
+    );
+    let hello = source.hello();
+    comes_back(&framed(Body::Hello(Box::new(hello.clone()))));
+    assert_eq!(play(&mut source), told);
+    let day = hello.day;
+    assert!(day.start_ms < day.end_ms);
+    for at_ms in [
+        day.start_ms,
+        day.start_ms + (day.end_ms - day.start_ms) / 2,
+        day.end_ms,
+    ] {
+        let before = sums_of(&source.seek(at_ms).unwrap());
+        let after = play(&mut source);
+        let sum = (
+            before.0 + after.0,
+            before.1 + after.1,
+            before.2 + after.2,
+            before.3 + after.3,
+        );
+        assert_eq!(sum, told, "from {at_ms}");
+    }
+    Some((hello, told))
+}
+
+fn read_orders(orders: &[u8], mapping: &str) -> Result<OrdersSource, SourceError> {
+    OrdersSource::from_bytes("orders", orders, "mapping.toml", mapping, &catalogue())
+}
+
+/// A CSV order file, read with the shipped mapping.
+pub fn orders_csv(bytes: &[u8]) {
+    orders(read_orders(bytes, CSV_MAPPING));
+}
+
+/// An NDJSON order file.
+pub fn orders_ndjson(bytes: &[u8]) {
+    orders(read_orders(bytes, JSON_MAPPING));
+}
+
+/// A TOML text written anew, if it is one.
+fn toml_anew(text: &str) -> Option<String> {
+    let table: toml::Table = text.parse().ok()?;
+    Some(toml::to_string(&table).unwrap())
+}
+
+/// A mapping, with which a CSV and an NDJSON file are read.
+pub fn mapping(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for file in [CSV_ORDERS, JSON_ORDERS] {
+        if let Some(found) = orders(read_orders(file, text)) {
+            let anew = toml_anew(text).expect("a mapping is TOML");
+            assert_eq!(orders(read_orders(file, &anew)), Some(found));
+        }
+    }
+}
+
+/// A day's file: any instant can be reached, totals are the sum of cells and never fall, and playing through gives
+/// the same.
+pub fn scenario(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let read = |text: &str| ScenarioSource::from_toml("day.toml", text, catalogue());
+    let mut source = match read(text) {
+        Ok(source) => source,
+        Err(error) => {
+            assert!(error.to_string().starts_with("day.toml: "), "{error}");
+            return;
+        }
+    };
+    let hello = source.hello();
+    comes_back(&framed(Body::Hello(Box::new(hello.clone()))));
+    let day = hello.day;
+    let span_ms = day.end_ms - day.start_ms;
+    let mut last = (0, 0, 0);
+    for at_ms in [
+        day.start_ms,
+        day.start_ms + span_ms / 3,
+        day.end_ms - 1,
+        day.end_ms,
+    ] {
+        let opening = source.seek(at_ms).unwrap();
+        let totals = opening.totals.counts;
+        let sum = opening
+            .cells
+            .iter()
+            .fold((0, 0, 0), |sum: (u64, u64, i64), (_, cell)| {
+                let counts = cell.counts;
+                (
+                    sum.0 + counts.orders,
+                    sum.1 + counts.payments,
+                    sum.2 + counts.gmv_minor,
+                )
+            });
+        assert_eq!(
+            sum,
+            (totals.orders, totals.payments, totals.gmv_minor),
+            "at {at_ms}"
+        );
+        assert!(
+            sum.0 >= last.0 && sum.1 >= last.1 && sum.2 >= last.2,
+            "at {at_ms}: {last:?}, then {sum:?}"
+        );
+        last = sum;
+    }
+    // Played rather than reached, where that takes no time.
+    source.seek(day.start_ms).unwrap();
+    let to_ms = day.start_ms + (span_ms / 3).min(60_000);
+    if source.ahead(to_ms) < 20_000 {
+        let opening = source.seek(day.start_ms).unwrap().totals.counts;
+        let mut pulled = Pulled::default();
+        source.pull(to_ms, &mut pulled).unwrap();
+        let mut played = opening;
+        for batch in &pulled.batches {
+            let value: i64 = batch.amount_minor.iter().sum();
+            if batch.kind == meridian::sales::Kind::Order {
+                played.orders += batch.len() as u64;
+            } else {
+                played.payments += batch.len() as u64;
+            }
+            if batch.kind == hello.gmv_counts {
+                played.gmv_minor += value;
+            }
+        }
+        assert_eq!(played, source.seek(to_ms).unwrap().totals.counts);
+    }
+    let anew = toml_anew(text).expect("a day is TOML");
+    let mut anew = read(&anew).expect("the same day");
+    assert_eq!(anew.hello(), hello);
+    let counts = anew.seek(day.end_ms).unwrap().totals.counts;
+    assert_eq!((counts.orders, counts.payments, counts.gmv_minor), last);
+}
+
+// ---- the gateway's own files, and what strangers show it ----
+
+/// A configuration file.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match Config::parse(text) {
+        Ok(config) => {
+            let anew = toml_anew(text).expect("a configuration is TOML");
+            assert_eq!(Config::parse(&anew), Ok(config.clone()));
+            let _ = config.plausible.bounds();
+        }
+        Err(problem) => assert!(!problem.trim().is_empty()),
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+/// Tokens, token files, `Authorization` headers, ends of tokens, public keys and scenes.
+pub fn access(bytes: &[u8]) {
+    #[derive(Serialize)]
+    struct File<'a> {
+        token: &'a [TokenRecord],
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Some((id, secret)) = access::split(text) {
+        assert_eq!(format!("mrd_{id}_{secret}"), text);
+    }
+    if let Some(token) = access::bearer(text) {
+        assert!(text.contains(token));
+        if access::split(token).is_some() {
+            assert_eq!(access::bearer(&format!("Bearer {token}")), Some(token));
+        }
+    }
+    if let Ok(tokens) = access::parse(text) {
+        let anew = toml::to_string(&File { token: &tokens }).unwrap();
+        assert_eq!(access::parse(&anew), Ok(tokens.clone()));
+        for token in &tokens {
+            assert!(["valid", "expired", "revoked"].contains(&token.state(now())));
+        }
+    }
+    if let Ok(at) = access::parse_expiry(text, now()) {
+        let said = access::instant(at);
+        assert_eq!(access::parse_expiry(&said, now()).map(access::instant), Ok(said));
+    }
+    if let Ok(key) = text.parse::<PublicKey>() {
+        assert_eq!(key.to_string().parse(), Ok(key));
+    }
+    if let Ok(scene) = text.parse::<Scene>() {
+        assert_eq!(scene.to_string(), text);
+        assert_eq!(scene.to_string().parse(), Ok(scene));
+    }
+}
+
+/// What directors ask for, one JSON object a line, Anna's and Bo's lines in turn, a second apart.
+pub fn desk(bytes: &[u8]) {
+    let mut desk = Desk::default();
+    for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        let Ok(command) = serde_json::from_slice::<Command>(line) else {
+            continue;
+        };
+        let anew = serde_json::to_vec(&command).unwrap();
+        assert_eq!(serde_json::from_slice::<Command>(&anew).unwrap(), command);
+        let (person, now_ms) = (["anna", "bo"][number % 2], number as i64 * 1_000);
+        let before = desk.clone();
+        let outcome = desk.carry_out(&command, person, person, now_ms);
+        if outcome.is_err() {
+            assert_eq!(desk, before);
+        }
+        // Nobody lets the figures go alone.
+        if before.is_held() && !desk.is_held() {
+            let Ok(Outcome::Done(text)) = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert!(text.contains("anna") && text.contains("bo"), "{text}");
+        }
+        assert!(desk.delay_ms() <= MAX_DELAY_MS);
+        let kept = serde_json::to_vec(&desk).unwrap();
+        assert_eq!(serde_json::from_slice::<Desk>(&kept).unwrap(), desk);
+        let direct = desk.direct(now_ms);
+        if let Some(scene) = &direct.scene {
+            assert!(scene.parse::<Scene>().is_ok(), "{scene:?}");
+        }
+        comes_back(&framed(Body::Direct(direct)));
+    }
+}
+
+fn record(payload: &[u8]) -> Vec<u8> {
+    let mut out = (payload.len() as u32).to_le_bytes().to_vec();
+    out.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    out.extend_from_slice(payload);
+    out
+}
+
+const JOURNAL: &[u8] = b"meridian journal 1\n";
+
+/// The journal's file: any bytes, whole records of any JSON, or whole ones of which one byte was altered.
+pub fn journal(bytes: &[u8]) {
+    let mut choices = Choices(bytes);
+    match choices.byte() % 3 {
+        0 => journal_of(choices.0),
+        1 => {
+            let mut file = JOURNAL.to_vec();
+            for payload in choices.0.split(|byte| *byte == b'\n') {
+                file.extend(record(payload));
+            }
+            journal_of(&file);
+        }
+        _ => {
+            let (at, with) = (choices.number(), choices.byte().max(1));
+            let payloads: Vec<_> = choices.0.split(|byte| *byte == b'\n').take(8).collect();
+            let states: Vec<_> = payloads
+                .iter()
+                .map(|text| serde_json::to_vec(&String::from_utf8_lossy(text)).unwrap())
+                .collect();
+            journal_altered(&states, at, with);
+        }
+    }
+}
+
+/// A journal opens or says why not; one that opened takes a state, and opens with that one.
+fn journal_of(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.journal");
+    std::fs::write(&path, bytes).unwrap();
+    let Ok((mut journal, found)) = Journal::<SavedState>::open(&path) else {
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            bytes,
+            "what can't be read is left as it is"
+        );
+        return;
+    };
+    let Some(state) = found.newest else { return };
+    assert!(state.next_seq() >= state.seq);
+    let _ = (
+        state.event_ms_at(0),
+        state.event_ms_at(i64::MAX),
+        state.is_before(0, &state.totals),
+    );
+    journal.append(&state).unwrap();
+    drop(journal);
+    let (_, found) = Journal::<SavedState>::open(&path).unwrap();
+    assert_eq!((found.newest, found.torn_bytes), (Some(state), 0));
+}
+
+/// Any altered byte before the newest record is noticed; in the newest one, the one before it counts.
+fn journal_altered(states: &[Vec<u8>], at: usize, with: u8) {
+    let records: Vec<Vec<u8>> = states.iter().map(|state| record(state)).collect();
+    let mut file = [JOURNAL, &records.concat()].concat();
+    let newest = file.len() - records.last().map_or(0, Vec::len);
+    let at = at % file.len();
+    file[at] ^= with;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.journal");
+    std::fs::write(&path, &file).unwrap();
+    match Journal::<serde_json::Value>::open(&path) {
+        Err(_) => {}
+        Ok((_, found)) => {
+            assert!(
+                at >= newest,
+                "byte {at} of {} was altered, and nothing noticed",
+                file.len()
+            );
+            let before = states.len().checked_sub(2).map(|before| &states[before]);
+            assert_eq!(
+                found
+                    .newest
+                    .map(|state| serde_json::to_vec(&state).unwrap())
+                    .as_ref(),
+                before
+            );
+        }
+    }
+}
+
+/// The audit log: any bytes, or a log of any texts that is then altered, cut or put together otherwise.
+pub fn audit(bytes: &[u8]) {
+    let mut choices = Choices(bytes);
+    if choices.byte().is_multiple_of(2) {
+        let mut found = Verified {
+            entries: 0,
+            first: None,
+            last: None,
+            head: GENESIS.to_owned(),
+        };
+        for line in choices.0.split(|byte| *byte == b'\n') {
+            let before = found.clone();
+            match audit::check_line(line, &mut found) {
+                Ok(()) => assert_eq!(found.entries, before.entries + 1),
+                Err(problem) => assert!(!problem.is_empty() && found == before),
+            }
+        }
+        audit_goes_on(choices.0);
+        return;
+    }
+    let (how, at, with) = (choices.byte() % 4, choices.number(), choices.byte().max(1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let mut log = AuditLog::open(&path, "urn:meridian:gateway", now()).unwrap();
+    for (number, text) in choices.0.split(|byte| *byte == b'\n').take(3).enumerate() {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let details = Details {
+            address: Some(text.clone()),
+            reason: Some(text.chars().rev().collect()),
+            count: Some(number as u64),
+            ..Details::default()
+        };
+        log.record(AuditKind::LoginFailed, &text, details, now()).unwrap();
+    }
+    let (head, entries) = (log.head().to_owned(), log.entries());
+    drop(log);
+    let paths = [path.clone()];
+    let found = audit::verify(&paths, Some(&head)).unwrap();
+    assert_eq!((found.entries, found.head.as_str()), (entries, head.as_str()));
+
+    let whole = std::fs::read(&path).unwrap();
+    let mut altered = whole.clone();
+    let at = at % whole.len();
+    match how {
+        0 => altered[at] ^= with,
+        1 => drop(altered.remove(at)),
+        2 => altered.insert(at, with),
+        // Two lines in each other's place, or the first one again.
+        _ => {
+            let mut lines: Vec<_> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+            let (first, last) = (0, lines.len() - 1);
+            if first == last {
+                lines.push(lines[first])
+            } else {
+                lines.swap(first, last)
+            }
+            altered = lines.concat();
+        }
+    }
+    if altered != whole {
+        std::fs::write(&path, &altered).unwrap();
+        assert!(
+            audit::verify(&paths, Some(&head)).is_err(),
+            "{}",
+            String::from_utf8_lossy(&altered)
+        );
+    }
+}
+
+/// A log that can be gone on with can be gone on with: what is added follows.
+fn audit_goes_on(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let path: PathBuf = folder.path().join("audit.jsonl");
+    std::fs::write(&path, bytes).unwrap();
+    let whole = audit::verify(std::slice::from_ref(&path), None);
+    let Ok(mut log) = AuditLog::open(&path, "urn:meridian:gateway", now()) else {
+        assert!(whole.is_err(), "a whole log has to open");
+        return;
+    };
+    log.record(AuditKind::Started, "gateway", Details::default(), now())
+        .unwrap();
+    if let Ok(whole) = whole {
+        let after = audit::verify(std::slice::from_ref(&path), Some(log.head())).unwrap();
+        assert_eq!(after.entries, whole.entries + 1);
+    }
+}
