@@ -2,6 +2,7 @@
 
 countdown = to midnight
 synthetic = simulated data
+internal = internal figures
 
 mode-live = LIVE
 mode-delayed = DELAYED

@@ -1,6 +1,7 @@
 # 界面的简体中文文本。键与 en.ftl 相同。
 
 countdown = 距零点开场
+internal = 内部数据
 synthetic = 模拟数据
 
 mode-live = 实时

@@ -676,22 +676,16 @@ impl Knowledge {
 
     /// The most that a cell could be, with every count at least 0: a linear programme, and its solution is checked.
     fn most(&self, cell: &[usize]) -> f64 {
-        use microlp::{ComparisonOp, OptimizationDirection, Problem};
-        let mut problem = Problem::new(OptimizationDirection::Maximize);
         let inside: BTreeSet<usize> = cell.iter().copied().collect();
-        let unknowns: Vec<_> = (0..self.truth.len())
-            .map(|at| problem.add_var(f64::from(u8::from(inside.contains(&at))), (0.0, 1e6)))
+        let worth: Vec<f64> = (0..self.truth.len())
+            .map(|at| f64::from(u8::from(inside.contains(&at))))
             .collect();
-        for (cell, sum) in &self.sums {
-            let row: Vec<_> = cell.iter().map(|at| (unknowns[*at], 1.0)).collect();
-            problem.add_constraint(&row[..], ComparisonOp::Eq, *sum as f64);
-        }
-        // What was never released is bounded by nothing but itself.
-        let solution = problem.solve().unwrap().into_solution().unwrap();
-        let values: Vec<f64> = unknowns
+        let rows: Vec<(Vec<usize>, f64)> = self
+            .sums
             .iter()
-            .map(|unknown| solution.var_value(*unknown))
+            .map(|(cell, sum)| (cell.iter().copied().collect(), *sum as f64))
             .collect();
+        let values = maximise(&worth, &rows, self.truth.len());
         assert!(values.iter().all(|value| *value > -1e-6));
         for (cell, sum) in &self.sums {
             let found: f64 = cell.iter().map(|at| values[*at]).sum();
@@ -699,6 +693,86 @@ impl Knowledge {
         }
         cell.iter().map(|at| values[*at]).sum()
     }
+}
+
+/// Values of at least 0 whose sums are as given and whose worth is as high as it can be or beyond a thousand: the simplex
+/// method on a dense table, by Bland's rule, which can't go round in circles. Whoever calls it checks the sums.
+fn maximise(worth: &[f64], sums: &[(Vec<usize>, f64)], unknowns: usize) -> Vec<f64> {
+    const SMALL: f64 = 1e-7;
+    /// What isn't bounded by any sum stops here.
+    const BOUND: f64 = 1e3;
+    // A slack for the worth's own bound, and an auxiliary for each sum, which the first phase gets rid of.
+    let (slack, rows) = (unknowns, sums.len() + 1);
+    let (auxiliary, width) = (unknowns + 1, unknowns + 1 + rows + 1);
+    let mut table: Vec<Vec<f64>> = Vec::new();
+    for (at, (cell, sum)) in sums.iter().enumerate() {
+        let mut row = vec![0.0; width];
+        cell.iter().for_each(|unknown| row[*unknown] += 1.0);
+        row[auxiliary + at] = 1.0;
+        row[width - 1] = *sum;
+        table.push(row);
+    }
+    let mut row = vec![0.0; width];
+    row[..unknowns].copy_from_slice(worth);
+    row[slack] = 1.0;
+    row[auxiliary + rows - 1] = 1.0;
+    row[width - 1] = BOUND;
+    table.push(row);
+    let mut base: Vec<usize> = (0..rows).map(|at| auxiliary + at).collect();
+    for phase in 0..2 {
+        let usable = auxiliary;
+        let mut cost = vec![0.0; width];
+        if phase == 0 {
+            for row in &table {
+                for (cost, value) in cost.iter_mut().zip(row) {
+                    *cost -= value;
+                }
+            }
+            cost[auxiliary..width - 1].fill(0.0);
+        } else {
+            for (cost, worth) in cost.iter_mut().zip(worth) {
+                *cost = -worth;
+            }
+            for (row, base) in table.iter().zip(&base) {
+                let factor = cost[*base];
+                for (cost, value) in cost.iter_mut().zip(row) {
+                    *cost -= factor * value;
+                }
+            }
+        }
+        while let Some(enters) = (0..usable).find(|at| cost[*at] < -SMALL) {
+            let leaves = (0..rows)
+                .filter(|row| table[*row][enters] > SMALL)
+                .min_by(|a, b| {
+                    let ratio = |row: &usize| table[*row][width - 1] / table[*row][enters];
+                    ratio(a).total_cmp(&ratio(b)).then(base[*a].cmp(&base[*b]))
+                });
+            let Some(leaves) = leaves else { break };
+            let pivot = table[leaves][enters];
+            table[leaves].iter_mut().for_each(|value| *value /= pivot);
+            let turned = table[leaves].clone();
+            for (at, row) in table.iter_mut().enumerate() {
+                let factor = row[enters];
+                if at != leaves && factor != 0.0 {
+                    row.iter_mut()
+                        .zip(&turned)
+                        .for_each(|(value, turned)| *value -= factor * turned);
+                }
+            }
+            let factor = cost[enters];
+            cost.iter_mut()
+                .zip(&turned)
+                .for_each(|(value, turned)| *value -= factor * turned);
+            base[leaves] = enters;
+        }
+    }
+    let mut values = vec![0.0; unknowns];
+    for (row, base) in table.iter().zip(&base) {
+        if *base < unknowns {
+            values[*base] = row[width - 1];
+        }
+    }
+    values
 }
 
 /// A hundred cases; more where `PROPTEST_CASES` says so.

@@ -777,10 +777,19 @@ impl Stream {
                     text: Names { en, zh },
                     published_ms: wall_ms(),
                 };
-                match order.command {
-                    Command::Hold | Command::Release => self.tell(notice),
-                    _ => self.tell_directors(notice),
+                // A wall that is filmed names nobody.
+                if order.command == Command::Hold {
+                    let [public, _] = &self.house.hubs;
+                    let text = Names {
+                        en: "The figures are held for now".to_owned(),
+                        zh: "数据暂停更新".to_owned(),
+                    };
+                    public.publish([Body::Notice(Notice {
+                        text,
+                        ..notice.clone()
+                    })]);
                 }
+                self.tell_directors(notice);
                 self.save();
             }
             Ok(Outcome::NeedsSecond) => self.tell_directors(Notice {

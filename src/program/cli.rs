@@ -118,6 +118,9 @@ pub struct Live {
     /// Certificates that the gateway's is signed by; the system's unless it is given.
     #[arg(long, value_name = "FILE", requires = "feed")]
     pub feed_ca: Option<PathBuf>,
+    /// Every count by region and product as it is, for a desk and not for a wall (own gateway only).
+    #[arg(long, conflicts_with = "feed")]
+    pub internal: bool,
     /// When to start on the day's clock; negative is before midnight.
     #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
     pub start: Option<Clock>,

@@ -13,6 +13,7 @@ use meridian::display::stage::picture::Studio;
 use meridian::display::stage::{Output, PauseControl, Setup, adapter, build, leave};
 
 use meridian::display::link::Subscription;
+use meridian::gateway::access::Role;
 use meridian::gateway::{GatewayConfig, Publisher, serve};
 use meridian::link::tls::Trust;
 use meridian::link::{Link, LinkConfig};
@@ -57,6 +58,7 @@ pub fn run(live: &Live) -> Result<ExitCode> {
             let publisher = Publisher::new(source, Arc::clone(&setup.catalogue), start_ms, speed)?;
             let config = GatewayConfig {
                 speed,
+                anonymous: live.internal.then_some(Role::Executive),
                 ..GatewayConfig::default()
             };
             Some(serve(config, publisher)?)

@@ -7,7 +7,7 @@ use super::frame::Shape;
 use super::pen::Face;
 use super::scene::Scene;
 use crate::display::theme::{colour, size};
-use crate::wire::Mode;
+use crate::wire::{DataClass, Mode};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -196,6 +196,7 @@ fn mode_mark(scene: &Scene, at: Pos2, mode: Mode) -> Color32 {
         // A square: nothing that is on air looks like it.
         Mode::Rehearsal => {
             let square = Rect::from_center_size(at, vec2(radius, radius) * 1.8);
+            let stroke = bevy_egui::egui::Stroke::new(1.8 * pen.u, pen.tint(colour::WARN));
             pen.painter
                 .rect_stroke(square, 0.0, stroke, bevy_egui::egui::StrokeKind::Middle);
             colour::WARN
@@ -279,9 +280,17 @@ fn under(scene: &Scene, counting_down: bool) {
         Face::Bold,
         ink,
     );
+    // What else has to be known of the figures.
+    let mut words = Vec::new();
     if hello.synthetic {
+        words.push(scene.t("synthetic"));
+    }
+    if hello.class == DataClass::Internal {
+        words.push(scene.t("internal"));
+    }
+    if !words.is_empty() {
         let room = frame.whole.right() - size::MARGIN * u * 0.5 - rect.right() - 12.0 * u;
-        let text = pen.fit(&scene.t("synthetic"), size::BODY * 1.15, Face::Text, room);
+        let text = pen.fit(&words.join(" · "), size::BODY * 1.15, Face::Text, room);
         pen.text(
             pos2(rect.right() + 12.0 * u, y),
             Align::Min,
