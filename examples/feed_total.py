@@ -1,56 +1,88 @@
 #!/usr/bin/env python3
-"""Subscribes to a Meridian feed as JSON and prints GMV as it adds up.
+"""Subscribes to a Meridian feed as JSON and prints GMV as it adds up. It needs nothing but Python 3.
 
-    pip install websockets
-    python3 examples/feed_total.py [ws://127.0.0.1:9016] [--seconds N]
+    python3 examples/feed_total.py [ws://127.0.0.1:9016] [--seconds N]      (MERIDIAN_TOKEN: a token)
 
 At the end it prints one line of JSON. `regions_gmv_minor` is added up here, region by region, plus
 what has no place: it must equal `gmv_minor`, the feed's own total.
 """
-import argparse
-import asyncio
-import json
-import time
-
-import websockets
+import argparse, base64, json, os, socket, ssl, struct, time
+from urllib.parse import urlsplit
 
 
-async def follow(url, seconds):
+class Feed:
+    """A WebSocket that sends text and receives whole messages."""
+
+    def __init__(self, url, token):
+        at = urlsplit(url)
+        self.socket = socket.create_connection((at.hostname, at.port or 80), timeout=10)
+        if at.scheme == "wss":
+            self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=at.hostname)
+        lines = [f"GET / HTTP/1.1\r\nHost: {at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade",
+                 f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13",
+                 "Sec-WebSocket-Protocol: meridian.v1+json"]
+        lines += [f"Authorization: Bearer {token}"] if token else []
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.reader = self.socket.makefile("rb")
+        status = self.reader.readline().decode().split(" ", 1)[1].strip()
+        while self.reader.readline().strip():
+            pass
+        if not status.startswith("101"):
+            raise SystemExit(f"{url} refused the connection: {status}")
+
+    def send(self, payload, opcode=1):
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        self.socket.sendall(struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, len(payload)) + mask + masked)
+
+    def __iter__(self):
+        parts = b""
+        while True:
+            first, length = self.reader.read(2)
+            if length > 125:
+                length = int.from_bytes(self.reader.read(2 if length == 126 else 8), "big")
+            payload, opcode = self.reader.read(length), first & 15
+            if opcode == 9:
+                self.send(payload, 10)  # ping: pong
+            elif opcode == 8:
+                return
+            elif opcode < 3:
+                parts += payload
+                if first & 0x80:
+                    yield parts
+                    parts = b""
+
+
+def follow(url, seconds):
     regions, totals, title, digits, prev, lights = {}, None, "", 2, None, 0
     until = time.monotonic() + seconds if seconds else None
-    async with websockets.connect(url, subprotocols=["meridian.v1+json"], max_size=8 << 20) as feed:
-        await feed.send(json.dumps({"type": "subscribe"}))
-        async for message in feed:
-            frame = json.loads(message)
-            kind = frame["type"]
-            if prev is not None and frame["prev"] != prev:
-                raise SystemExit(f"gap: frame {frame['seq']} follows {frame['prev']}, have {prev}")
-            prev = frame["seq"]
-            if kind == "hello":
-                if frame["version"] != 1:
-                    raise SystemExit(f"protocol version {frame['version']} is not 1")
-                title = frame["title"]["en"]
-                digits = {"JPY": 0, "KRW": 0}.get(frame["currency"], 2)
-            elif kind in ("snapshot", "tick"):
-                if kind == "snapshot":
-                    regions.clear()
-                regions.update((row["id"], row["gmv_minor"]) for row in frame.get("regions", []))
-                totals = frame["totals"]
-                clock = time.strftime("%H:%M:%S", time.gmtime(frame["event_ms"] / 1000))
-                print(f"\r{title}  {clock} UTC  {totals['gmv_minor'] / 10**digits:,.{digits}f}", end="", flush=True)
-            elif kind == "lights":
-                lights += frame["events"]
-            elif kind == "bye":
-                break
-            if until and time.monotonic() > until:
-                break
-    print()
-    if totals:
-        added = sum(regions.values()) + totals["unplaced"]["gmv_minor"]
-        print(json.dumps({
-            "gmv_minor": totals["gmv_minor"], "regions_gmv_minor": added,
-            "orders": totals["orders"], "payments": totals["payments"], "lights_events": lights,
-        }))
+    feed = Feed(url, os.environ.get("MERIDIAN_TOKEN"))
+    feed.send(json.dumps({"type": "subscribe"}).encode())
+    for message in feed:
+        frame = json.loads(message)
+        kind = frame["type"]
+        if prev is not None and kind != "snapshot" and frame["prev"] != prev:
+            raise SystemExit(f"gap: frame {frame['seq']} follows {frame['prev']}, have {prev}")
+        prev = frame["seq"]
+        if kind == "hello":
+            if frame["version"] != 1:
+                raise SystemExit(f"protocol version {frame['version']} is not 1")
+            title = frame["title"]["en"]
+            digits = {"JPY": 0, "KRW": 0}.get(frame["currency"], 2)
+        elif kind in ("snapshot", "tick"):
+            if kind == "snapshot":
+                regions.clear()
+            regions.update((row["id"], row["gmv_minor"]) for row in frame.get("regions", []))
+            totals = frame["totals"]
+            clock = time.strftime("%H:%M:%S", time.gmtime(frame["event_ms"] / 1000))
+            print(f"\r{title}  {clock} UTC  {totals['gmv_minor'] / 10**digits:,.{digits}f}", end="", flush=True)
+        elif kind == "lights":
+            lights += frame["events"]
+        if kind == "bye" or until and time.monotonic() > until:
+            break
+    added = sum(regions.values()) + totals["unplaced"]["gmv_minor"]
+    print("\n" + json.dumps({"gmv_minor": totals["gmv_minor"], "regions_gmv_minor": added, "orders": totals["orders"],
+                             "payments": totals["payments"], "lights_events": lights}))
 
 
 if __name__ == "__main__":
@@ -58,4 +90,4 @@ if __name__ == "__main__":
     parser.add_argument("url", nargs="?", default="ws://127.0.0.1:9016")
     parser.add_argument("--seconds", type=float, default=0, help="stop after so long; 0: never")
     args = parser.parse_args()
-    asyncio.run(follow(args.url, args.seconds))
+    follow(args.url, args.seconds)

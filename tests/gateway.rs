@@ -22,7 +22,7 @@ use meridian::gateway::{
 };
 use meridian::link::tls::{Pin, Trust};
 use meridian::link::{Link, LinkConfig, LinkEvent};
-use meridian::wire::{Body, Mode, Scene, SigningKey, Snapshot, Totals};
+use meridian::wire::{Body, Counts, Mode, Scene, SigningKey, Snapshot};
 use support::{Fault, Proxy};
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -39,9 +39,10 @@ fn publisher(into_ms: i64) -> Publisher {
     Publisher::new(Box::new(source), catalogue, day_start() + into_ms, 1.0).unwrap()
 }
 
-fn truth(event_ms: i64) -> Totals {
+/// The counts of all regions together; which regions walls are told of is the guard's.
+fn truth(event_ms: i64) -> Counts {
     let mut source = ScenarioSource::load("double11-2016", load_catalogue().unwrap()).unwrap();
-    source.seek(event_ms).unwrap().totals
+    source.seek(event_ms).unwrap().totals.counts
 }
 
 /// A folder with a certificate, tokens and whatever else a gateway writes.
@@ -140,9 +141,9 @@ fn body(event: LinkEvent) -> Option<Body> {
     }
 }
 
-fn tick(event: LinkEvent) -> Option<(i64, Totals, Mode)> {
+fn tick(event: LinkEvent) -> Option<(i64, Counts, Mode)> {
     match body(event)? {
-        Body::Tick(tick) => Some((tick.event_ms, tick.totals, tick.mode)),
+        Body::Tick(tick) => Some((tick.event_ms, tick.totals.counts, tick.mode)),
         _ => None,
     }
 }
@@ -403,7 +404,7 @@ fn one_director_holds_two_release_and_every_display_obeys() {
     let mut last = Some((event_ms, totals));
     until(&link, |event| match body(event)? {
         Body::Tick(tick) => {
-            last = Some((tick.event_ms, tick.totals));
+            last = Some((tick.event_ms, tick.totals.counts));
             None
         }
         Body::Direct(direct) => direct.held.then_some(()),
@@ -430,7 +431,7 @@ fn one_director_holds_two_release_and_every_display_obeys() {
     assert!(held >= 2);
     let late = wall(&gateway, &hall);
     let seen = until(&late, snapshot);
-    assert_eq!(Some((seen.event_ms, seen.totals)), last);
+    assert_eq!(Some((seen.event_ms, seen.totals.counts)), last);
     assert_eq!((seen.mode, seen.direct.unwrap().held), (Mode::Held, true));
     // One isn't enough, not even twice.
     assert_eq!(first.say(&Command::Release)["outcome"], "needs_second");
@@ -439,7 +440,7 @@ fn one_director_holds_two_release_and_every_display_obeys() {
     assert_eq!(second.say(&Command::Release)["outcome"], "done");
     for link in [&link, &late] {
         let resumed = until(link, snapshot);
-        assert_eq!(resumed.totals, truth(resumed.event_ms));
+        assert_eq!(resumed.totals.counts, truth(resumed.event_ms));
         let (event_ms, totals, mode) = until(link, tick);
         assert_eq!((totals, mode), (truth(event_ms), Mode::Demo));
         assert!(event_ms >= last.unwrap().0 + 2_000);
@@ -512,7 +513,7 @@ fn a_delay_shows_later_what_happened() {
     let late = until(&link, |event| match body(event)? {
         Body::Tick(tick) if begun.elapsed() > Duration::from_secs(3) => {
             let now_ms = meridian::gateway::wall_ms();
-            Some((now_ms - tick.published_ms, tick.event_ms, tick.totals))
+            Some((now_ms - tick.published_ms, tick.event_ms, tick.totals.counts))
         }
         _ => None,
     });

@@ -1000,6 +1000,30 @@ fn at_double_11_the_total_passes_at_each_tick() {
     assert!(cells(&a) / cells(&b) > 0.99, "{} of {}", cells(&a), cells(&b));
 }
 
+/// What is leapt over is released as one, and its lights stand for all of it.
+#[test]
+fn a_leap_is_released_as_one() {
+    let mut publisher = double_11(-1_000);
+    let start_ms = publisher.event_ms();
+    publisher.step(start_ms + 100, 0);
+    let step = publisher.step(start_ms + 62_300, 0);
+    let (a, b) = (
+        *publisher.public_snapshot(0).into_inner(),
+        *publisher.internal_snapshot(0).into_inner(),
+    );
+    check_order(&a, &b);
+    assert_eq!(a.totals.counts, b.totals.counts);
+    // A release of more than a second is spread over it evenly.
+    let (rate, exact) = (a.rates.orders_per_s as f64, b.rates.orders_per_s as f64);
+    assert!((rate / exact - 1.0).abs() < 0.02, "{rate} and {exact}");
+    let Some(Body::Lights(lights)) = step.public.get(1).map(Public::get) else {
+        panic!("lights come second");
+    };
+    assert_eq!(lights.events, b.totals.counts.orders + b.totals.counts.payments);
+    let stands_for = lights.place.len() as u64 * u64::from(lights.per_light);
+    assert!(stands_for >= lights.events && lights.per_light > 1);
+}
+
 /// A shop of one order in two seconds, in many regions: how late its figures are.
 #[test]
 fn a_quiet_shop_is_seen_too() {

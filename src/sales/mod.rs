@@ -4,6 +4,7 @@ pub mod batch;
 pub mod catalogue;
 pub mod category;
 pub mod channel;
+pub mod columns;
 pub mod money;
 pub mod product;
 

@@ -2,11 +2,15 @@
 
 pub mod counts;
 pub mod meter;
+pub mod partial;
 pub mod product;
+pub mod windows;
 
 pub use counts::{Counts, ProductCounts, Rates, Totals};
 pub use meter::Meter;
+pub use partial::{MergeError, Partial, Seen, Taken};
 pub use product::{MARK_MS, MEAN_SECONDS, Mark, Minutes, ProductMeter, WINDOW_MINUTES};
+pub use windows::{Margins, Of, Peak, Window, Windows};
 
 use self::product::ProductTally;
 use crate::sales::{Batch, Channel, Kind};

@@ -297,3 +297,216 @@ fn a_meter_keeps_peaks_and_leaves_out_a_second_joined_late() {
         (30, 11_000)
     );
 }
+
+use std::collections::BTreeMap;
+
+use crate::sales::columns::{Columns, encode};
+
+/// A batch of a source as it is sent, and when.
+fn sent() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let one = (
+        kind(),
+        0_u32..3,
+        0_i64..40,
+        prop::collection::vec(row(), 0..30),
+        any::<bool>(),
+    );
+    prop::collection::vec(one, 1..40).prop_map(|batches| {
+        let mut next: BTreeMap<u32, u64> = BTreeMap::new();
+        batches
+            .into_iter()
+            .map(|(kind, source, second, rows, good)| {
+                let rows: Vec<_> = rows
+                    .into_iter()
+                    .map(|(place, category, channel, amount)| {
+                        // Half of the batches are as most are: no corrections and no products, the quick way.
+                        (
+                            place,
+                            category,
+                            channel,
+                            if good {
+                                amount.abs() % 4_000_000_000
+                            } else {
+                                amount
+                            },
+                        )
+                    })
+                    .collect();
+                let mut batch = batch(kind, &rows);
+                if good {
+                    batch.items = crate::sales::Items::default();
+                }
+                (batch.from_ms, batch.to_ms) = (second * 1_000, second * 1_000 + 900);
+                let number = next.entry(source).or_default();
+                *number += 1;
+                encode(&batch, source, *number).unwrap()
+            })
+            .collect()
+    })
+}
+
+fn truth(sent: &[Vec<u8>], carries: Kind) -> (Tally, BTreeMap<i64, Margins>) {
+    let mut whole = tally(carries);
+    let mut seconds = BTreeMap::new();
+    for bytes in sent {
+        let (columns, _) = Columns::read(bytes).unwrap();
+        let batch = columns.to_batch();
+        whole.add(&batch).unwrap();
+        let mut margins = Margins::of_batch(&batch, &whole);
+        if let Some(known) = seconds.remove(&columns.from_ms) {
+            let mut sum = Windows::new(REGIONS, CATEGORIES, PRODUCTS);
+            sum.add(0, &margins);
+            sum.add(0, &known);
+            margins = Margins::new(REGIONS, CATEGORIES, PRODUCTS);
+            margins_of(&sum, &mut margins);
+        }
+        seconds.insert(columns.from_ms, margins);
+    }
+    (whole, seconds)
+}
+
+fn margins_of(windows: &Windows, out: &mut Margins) {
+    // What a single second has, by the windows' own account of it.
+    *out = windows.second(0).clone();
+}
+
+fn dimensions() -> Vec<Of> {
+    let mut all = vec![Of::Total];
+    all.extend((0..REGIONS as u8).map(Of::Region));
+    all.extend((0..CATEGORIES as u8).map(Of::Category));
+    all.extend((0..3).map(Of::Channel));
+    all.extend((0..PRODUCTS as u16).map(Of::Product));
+    all
+}
+
+proptest! {
+    /// Split over any number of partial counts, in any order, some batches twice, some late: the same to the fen.
+    #[test]
+    fn partial_counts_add_up(
+        sent in sent(),
+        parts in 1_u32..4,
+        order in any::<u64>(),
+        twice in any::<u64>(),
+        carries in kind(),
+    ) {
+        let (whole, seconds) = truth(&sent, carries);
+        let mut deliveries: Vec<&Vec<u8>> = sent.iter().collect();
+        deliveries.extend(sent.iter().enumerate().filter(|(at, _)| twice >> (at % 64) & 1 == 1).map(|(_, bytes)| bytes));
+        // Any order: sorted by a hash.
+        deliveries.sort_by_key(|bytes| {
+            let (columns, _) = Columns::read(bytes).unwrap();
+            (columns.sequence ^ u64::from(columns.source) << 7).wrapping_mul(order | 1)
+        });
+        let mut partials: Vec<Partial> = (0..parts).map(|_| Partial::new(tally(carries))).collect();
+        let mut counted = 0;
+        for bytes in &deliveries {
+            let (columns, _) = Columns::read(bytes).unwrap();
+            let partial = &mut partials[(columns.source % parts) as usize];
+            counted += usize::from(partial.take(&columns).unwrap() == Taken::Counted);
+        }
+        prop_assert_eq!(counted, sent.len());
+        let mut all = Partial::new(tally(carries));
+        for partial in partials.iter_mut().rev() {
+            all.merge(partial).unwrap();
+        }
+        prop_assert_eq!(all.tally(), &whole);
+        let windows = all.windows();
+        prop_assert_eq!(windows.too_late(), Counts::default());
+        for window in Window::ALL {
+            for of in dimensions() {
+                let in_window = |until_ms: i64| add_all(
+                    seconds.range(until_ms - window.seconds() * 1_000..until_ms).map(|(_, margins)| margins.of(of)),
+                );
+                for until_ms in [1_000, 12_000, 40_000, 75_000] {
+                    prop_assert_eq!(windows.rate(of, window, until_ms), in_window(until_ms));
+                }
+                let most = (1..=101).map(|second| in_window(second * 1_000).orders).max().unwrap();
+                prop_assert_eq!(windows.peak(of, window).orders, most);
+            }
+        }
+        // What both have counted isn't added, and changes nothing.
+        if let Some(partial) = partials.iter_mut().find(|partial| !partial.seen().is_empty()) {
+            let again = all.merge(partial);
+            prop_assert!(matches!(again, Err(MergeError::Overlap { .. })), "{:?}", again);
+            prop_assert_eq!(all.tally(), &whole);
+        }
+    }
+
+    #[test]
+    fn numbers_that_were_seen(numbers in prop::collection::vec(0_u64..60, 0..80)) {
+        let mut seen = Seen::default();
+        let mut known = std::collections::BTreeSet::new();
+        for number in numbers {
+            prop_assert_eq!(seen.insert(number), known.insert(number));
+        }
+        for number in 0..61 {
+            prop_assert_eq!(seen.contains(number), known.contains(&number));
+        }
+        let ranges = known.iter().filter(|number| **number == 0 || !known.contains(&(**number - 1))).count();
+        prop_assert_eq!(seen.ranges(), ranges);
+    }
+}
+
+#[test]
+fn large_amounts_and_many_rows_stay_exact() {
+    // Sums that would run over a packed cell, and rows that would.
+    for (rows, amount) in [(70_000, u32::MAX), (2_300_000, 1), (1_200_000, 17_000_000)] {
+        let mut batch = Batch::new(Kind::Order, 0, 100);
+        for _ in 0..rows {
+            batch.push(0, 1, 2, i64::from(amount), Batch::DOMESTIC);
+        }
+        let bytes = encode(&batch, 1, 1).unwrap();
+        let (columns, _) = Columns::read(&bytes).unwrap();
+        let mut partial = Partial::new(tally(Kind::Order));
+        for sequence in 0..3 {
+            partial.take(&Columns { sequence, ..columns }).unwrap();
+        }
+        let totals = partial.tally().totals().counts;
+        assert_eq!(totals.orders, 3 * rows);
+        assert_eq!(totals.gmv_minor, 3 * rows as i64 * i64::from(amount));
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_fit_leaves_no_trace() {
+    let mut partial = Partial::new(tally(Kind::Order));
+    for (place, category, channel, words) in [
+        (6, 0, 0, "place 6"),
+        (0, 3, 0, "category 3"),
+        (0, 0, 3, "channel 3"),
+    ] {
+        let mut batch = Batch::new(Kind::Order, 0, 100);
+        batch.push(0, 0, 0, 5, Batch::DOMESTIC);
+        batch.push(place, category, channel, 5, Batch::DOMESTIC);
+        let bytes = encode(&batch, 1, 1).unwrap();
+        let (columns, _) = Columns::read(&bytes).unwrap();
+        let error = partial.take(&columns).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+        assert!(partial.seen().is_empty());
+    }
+    assert_eq!(partial.tally().totals().counts, Counts::default());
+}
+
+#[test]
+fn windows_keep_two_minutes_and_their_peaks() {
+    let mut windows = Windows::new(REGIONS, CATEGORIES, PRODUCTS);
+    let mut one = Batch::new(Kind::Order, 0, 100);
+    one.push(0, 1, 2, 5, Batch::DOMESTIC);
+    let margins = Margins::of_batch(&one, &tally(Kind::Order));
+    // A busy quarter of a minute, then one a second for an hour.
+    for second in 0..3_600 {
+        for _ in 0..if (100..115).contains(&second) { 9 } else { 1 } {
+            windows.add(second * 1_000, &margins);
+        }
+    }
+    assert!(windows.seconds() <= 121 + 1, "{}", windows.seconds());
+    assert_eq!(windows.peak(Of::Total, Window::Second).orders, 9);
+    let ten = windows.peak(Of::Region(0), Window::TenSeconds);
+    assert_eq!((ten.orders, ten.orders_at_ms), (90, 109_000));
+    let minute = windows.peak(Of::Category(1), Window::Minute);
+    assert_eq!((minute.orders, minute.orders_at_ms), (9 * 15 + 45, 114_000));
+    assert_eq!(windows.rate(Of::Channel(2), Window::Minute, 3_600_000).orders, 60);
+    // An hour late: in the totals alone.
+    windows.add(5_000, &margins);
+    assert_eq!(windows.too_late().orders, 1);
+}

@@ -1,0 +1,438 @@
+//! Counting at the limit: batches of a partition of the stream, counted where their bytes lie; and how the counts of
+//! partitions, threads and machines add up.
+//!
+//! A row costs one addition: the number of rows and the sum of their amounts share a 64-bit cell, which is emptied into the
+//! [`Tally`] before either could overflow. A batch is known by its source and its number there, so one that comes twice is
+//! counted once, and one that comes late is counted all the same.
+
+use std::collections::BTreeMap;
+
+use super::windows::{Margins, Windows};
+use super::{Counts, Tally, TallyError};
+use crate::sales::columns::{Amounts, Columns};
+use crate::sales::{Channel, EventMs, Kind};
+
+/// Cells and places are numbered in 16 bits here.
+const NUMBERS: usize = 1 << 16;
+/// A cell's low bits are the sum of amounts, the others the number of rows.
+const SUM_BITS: u32 = 44;
+const SUM_MASK: u64 = (1 << SUM_BITS) - 1;
+/// Most rows before the cells are emptied.
+const MOST_ROWS: u64 = (1 << (64 - SUM_BITS)) - 1;
+/// Neighbouring rows go to different lanes, so that one needn't wait for the other's cell.
+const LANES: usize = 4;
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It was counted.
+    Counted,
+    /// It was counted before.
+    Duplicate,
+}
+
+/// Why two partial counts can't be added.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MergeError {
+    /// Both have counted the same batch: which of its orders are in both can't be told.
+    #[error(
+        "batch {sequence} of source {source_number} was counted by both: a source's batches belong to one of them at a time"
+    )]
+    Overlap {
+        /// The source.
+        source_number: u32,
+        /// The batch.
+        sequence: u64,
+    },
+    /// They can't be added for another reason.
+    #[error(transparent)]
+    Tally(#[from] TallyError),
+}
+
+/// Numbers that were seen, as ranges: first → last.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen(BTreeMap<u64, u64>);
+
+impl Seen {
+    /// Whether a number was seen.
+    pub fn contains(&self, number: u64) -> bool {
+        self.0
+            .range(..=number)
+            .next_back()
+            .is_some_and(|(_, last)| *last >= number)
+    }
+
+    /// Adds a number; says whether it is new.
+    pub fn insert(&mut self, number: u64) -> bool {
+        if self.contains(number) {
+            return false;
+        }
+        self.put(number, number);
+        true
+    }
+
+    fn put(&mut self, mut first: u64, mut last: u64) {
+        if let Some((begin, end)) = self
+            .0
+            .range(..first)
+            .next_back()
+            .map(|(begin, end)| (*begin, *end))
+            && end.checked_add(1) == Some(first)
+        {
+            self.0.remove(&begin);
+            first = begin;
+        }
+        if let Some(next) = last.checked_add(1)
+            && let Some(end) = self.0.remove(&next)
+        {
+            last = end;
+        }
+        self.0.insert(first, last);
+    }
+
+    /// A number that both have seen.
+    fn common(&self, other: &Self) -> Option<u64> {
+        other.0.iter().find_map(|(first, last)| {
+            let before = self
+                .0
+                .range(..=*first)
+                .next_back()
+                .filter(|(_, end)| *end >= first);
+            match before {
+                Some(_) => Some(*first),
+                None => self.0.range(*first..=*last).next().map(|(begin, _)| *begin),
+            }
+        })
+    }
+
+    /// How many ranges there are: 1 where nothing is missing.
+    pub fn ranges(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The highest number up to which none is missing, from the lowest on.
+    pub fn complete_to(&self) -> Option<u64> {
+        self.0.first_key_value().map(|(_, last)| *last)
+    }
+}
+
+/// What rows wait in the lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Waiting {
+    rows: u64,
+    /// No cell's sum can be above this.
+    sum_bound: u64,
+    second_ms: EventMs,
+    kind: Option<Kind>,
+}
+
+type Lane = Box<[u64; NUMBERS]>;
+
+fn lane() -> Lane {
+    match vec![0_u64; NUMBERS].into_boxed_slice().try_into() {
+        Ok(lane) => lane,
+        Err(_) => Box::new([0; NUMBERS]),
+    }
+}
+
+/// Counts of a partition of the stream.
+pub struct Partial {
+    tally: Tally,
+    windows: Windows,
+    seen: BTreeMap<u32, Seen>,
+    /// The first cell of each place's region.
+    base_of_place: Box<[u16; NUMBERS]>,
+    lanes: [Lane; LANES],
+    waiting: Waiting,
+    /// Whether the cells can be numbered in 16 bits.
+    fits: bool,
+}
+
+impl std::fmt::Debug for Partial {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Partial")
+            .field("seen", &self.seen)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Partial {
+    /// Counts from nought, in a tally's shape.
+    pub fn new(tally: Tally) -> Self {
+        let stride = tally.categories() * Channel::COUNT;
+        let cells = (tally.regions() + 1) * stride;
+        let unplaced = tally.regions() * stride;
+        let mut base_of_place = match vec![0_u16; NUMBERS].into_boxed_slice().try_into() {
+            Ok(table) => table,
+            Err(_) => Box::new([0; NUMBERS]),
+        };
+        let table: &mut [u16; NUMBERS] = &mut base_of_place;
+        for (place, base) in table.iter_mut().enumerate() {
+            let region = tally.region_of_place.get(place);
+            let first = region.map_or(unplaced, |region| usize::from(*region) * stride);
+            *base = u16::try_from(first).unwrap_or(0);
+        }
+        Self {
+            windows: Windows::new(tally.regions(), tally.categories(), tally.products()),
+            tally,
+            seen: BTreeMap::new(),
+            base_of_place,
+            lanes: std::array::from_fn(|_| lane()),
+            waiting: Waiting::default(),
+            fits: cells <= NUMBERS,
+        }
+    }
+
+    /// Counts a batch that wasn't counted yet.
+    ///
+    /// # Errors
+    /// [`TallyError`] for a batch that doesn't fit; nothing of it is counted then, and its number isn't taken.
+    pub fn take(&mut self, batch: &Columns<'_>) -> Result<Taken, TallyError> {
+        let known = self.seen.get(&batch.source);
+        if known.is_some_and(|seen| seen.contains(batch.sequence)) {
+            return Ok(Taken::Duplicate);
+        }
+        let has_items = !batch.items.row.is_empty() && self.tally.products() > 0;
+        match batch.amount {
+            Amounts::Narrow(amounts) if self.fits && !has_items => self.take_narrow(batch, amounts)?,
+            _ => {
+                let rows = batch.to_batch();
+                self.tally.add(&rows)?;
+                let margins = Margins::of_batch(&rows, &self.tally);
+                self.windows.add(second_of(batch.from_ms), &margins);
+            }
+        }
+        self.seen.entry(batch.source).or_default().insert(batch.sequence);
+        Ok(Taken::Counted)
+    }
+
+    fn take_narrow(&mut self, batch: &Columns<'_>, amounts: &[[u8; 4]]) -> Result<(), TallyError> {
+        // Folds without early exit: the compiler makes them wide.
+        let high = |column: &[u8]| column.iter().fold(0_u8, |high, value| high.max(*value));
+        let unknown = |what, number: u64, count| Err(TallyError::Unknown { what, number, count });
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let category = high(batch.category);
+        if usize::from(category) >= self.tally.categories() {
+            return unknown("category", category.into(), self.tally.categories());
+        }
+        let channel = high(batch.channel);
+        if usize::from(channel) >= Channel::COUNT {
+            return unknown("channel", channel.into(), Channel::COUNT);
+        }
+        // +1 turns UNPLACED into 0. The highest bit is turned over, because signed numbers are compared more quickly.
+        let place = batch.place.iter().fold(i16::MIN, |high, place| {
+            high.max((u16::from_le_bytes(*place).wrapping_add(1) ^ 0x8000).cast_signed())
+        });
+        let place = place.cast_unsigned() ^ 0x8000;
+        let places = self.tally.region_of_place.len();
+        if usize::from(place) > places {
+            return unknown("place", u64::from(place) - 1, places);
+        }
+        let carries = batch.kind == self.tally.gmv_counts();
+        // No amount is above this: all bits that any has.
+        let most = if carries {
+            let bits = amounts
+                .iter()
+                .fold(0, |bits, amount| bits | u32::from_le_bytes(*amount));
+            u32::MAX.checked_shr(bits.leading_zeros()).unwrap_or(0)
+        } else {
+            0
+        };
+        let bound = (batch.len() as u64)
+            .saturating_mul(u64::from(most))
+            .saturating_add(self.waiting.sum_bound);
+        if i64::try_from(bound)
+            .ok()
+            .and_then(|bound| self.tally.volume_minor.checked_add(bound))
+            .is_none()
+        {
+            // Too near to what 64 bits can carry for a bound to tell: row by row.
+            self.settle();
+            self.tally.add(&batch.to_batch())?;
+            let margins = Margins::of_batch(&batch.to_batch(), &self.tally);
+            self.windows.add(second_of(batch.from_ms), &margins);
+            return Ok(());
+        }
+        let second_ms = second_of(batch.from_ms);
+        if self.waiting.rows > 0
+            && (self.waiting.second_ms, self.waiting.kind) != (second_ms, Some(batch.kind))
+        {
+            self.settle();
+        }
+        (self.waiting.second_ms, self.waiting.kind) = (second_ms, Some(batch.kind));
+        // So many rows fit into emptied cells.
+        let step = (MOST_ROWS.min(SUM_MASK / u64::from(most.max(1)))).max(1) as usize;
+        let mut from = 0;
+        while from < batch.len() {
+            let until = batch.len().min(from + step);
+            let rows = (until - from) as u64;
+            let bound = rows * u64::from(most);
+            if self.waiting.rows + rows > MOST_ROWS || self.waiting.sum_bound + bound > SUM_MASK {
+                self.settle();
+                (self.waiting.second_ms, self.waiting.kind) = (second_ms, Some(batch.kind));
+            }
+            let part = Part {
+                place: batch.place.get(from..until).unwrap_or(&[]),
+                category: batch.category.get(from..until).unwrap_or(&[]),
+                channel: batch.channel.get(from..until).unwrap_or(&[]),
+                amount: amounts.get(from..until).unwrap_or(&[]),
+            };
+            if carries {
+                part.count::<true>(&self.base_of_place, &mut self.lanes);
+            } else {
+                part.count::<false>(&self.base_of_place, &mut self.lanes);
+            }
+            self.waiting.rows += rows;
+            self.waiting.sum_bound += bound;
+            from = until;
+        }
+        Ok(())
+    }
+
+    /// Empties the lanes into tally and windows.
+    fn settle(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let Some(kind) = waiting.kind.filter(|_| waiting.rows > 0) else {
+            return;
+        };
+        let mut margins = Margins::new(
+            self.tally.regions(),
+            self.tally.categories(),
+            self.tally.products(),
+        );
+        let stride = (self.tally.categories() * Channel::COUNT).max(1);
+        let mut value = 0;
+        let [first, second, third, fourth] = &mut self.lanes;
+        let lanes = first
+            .chunks_mut(stride)
+            .zip(second.chunks_mut(stride))
+            .zip(third.chunks_mut(stride))
+            .zip(fourth.chunks_mut(stride));
+        for (region, ((((a, b), c), d), cells)) in lanes.zip(self.tally.cells.chunks_mut(stride)).enumerate()
+        {
+            let mut row = Counts::default();
+            let rows = a.iter_mut().zip(b).zip(c).zip(d).zip(cells);
+            for (at, ((((a, b), c), d), cell)) in rows.enumerate() {
+                if *a | *b | *c | *d == 0 {
+                    continue;
+                }
+                let packed = [a, b, c, d].map(std::mem::take);
+                let count: u64 = packed.iter().map(|packed| packed >> SUM_BITS).sum();
+                let sum: u64 = packed.iter().map(|packed| packed & SUM_MASK).sum();
+                let mut counts = Counts {
+                    gmv_minor: sum as i64,
+                    ..Counts::default()
+                };
+                match kind {
+                    Kind::Order => counts.orders = count,
+                    Kind::Payment => counts.payments = count,
+                }
+                *cell += counts;
+                row += counts;
+                margins.put_inner(at / Channel::COUNT, at % Channel::COUNT, counts);
+            }
+            value += row.gmv_minor;
+            margins.put_region(region, row);
+        }
+        self.tally.volume_minor = self.tally.volume_minor.saturating_add(value);
+        self.windows.add(waiting.second_ms, &margins);
+    }
+
+    /// The totals so far.
+    pub fn tally(&mut self) -> &Tally {
+        self.settle();
+        &self.tally
+    }
+
+    /// The rates so far.
+    pub fn windows(&mut self) -> &Windows {
+        self.settle();
+        &self.windows
+    }
+
+    /// The batches so far, by source.
+    pub fn seen(&self) -> &BTreeMap<u32, Seen> {
+        &self.seen
+    }
+
+    /// Adds what another has counted, of other batches.
+    ///
+    /// # Errors
+    /// [`MergeError`]; this one is unchanged then.
+    pub fn merge(&mut self, other: &mut Self) -> Result<(), MergeError> {
+        for (source, theirs) in &other.seen {
+            let common = self.seen.get(source).and_then(|mine| mine.common(theirs));
+            if let Some(sequence) = common {
+                return Err(MergeError::Overlap {
+                    source_number: *source,
+                    sequence,
+                });
+            }
+        }
+        self.settle();
+        other.settle();
+        self.tally.merge(&other.tally)?;
+        self.windows.merge(&other.windows);
+        for (source, theirs) in &other.seen {
+            let mine = self.seen.entry(*source).or_default();
+            for (first, last) in &theirs.0 {
+                mine.put(*first, *last);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn second_of(at_ms: EventMs) -> EventMs {
+    at_ms - at_ms.rem_euclid(1_000)
+}
+
+/// Some rows of a batch.
+struct Part<'a> {
+    place: &'a [[u8; 2]],
+    category: &'a [u8],
+    channel: &'a [u8],
+    amount: &'a [[u8; 4]],
+}
+
+impl Part<'_> {
+    fn count<const CARRIES: bool>(&self, base_of_place: &[u16; NUMBERS], lanes: &mut [Lane; LANES]) {
+        const ONE: u64 = 1 << SUM_BITS;
+        // Every index has 16 bits and every table as many entries: nothing has to be looked after a row.
+        let at = |place: [u8; 2], category: u8, channel: u8| {
+            let base = base_of_place[usize::from(u16::from_le_bytes(place))];
+            base.wrapping_add(u16::from(category) * Channel::COUNT as u16)
+                .wrapping_add(u16::from(channel))
+        };
+        let worth = |amount: [u8; 4]| {
+            if CARRIES {
+                ONE + u64::from(u32::from_le_bytes(amount))
+            } else {
+                ONE
+            }
+        };
+        let [first, second, third, fourth] = lanes;
+        let (places, last_place) = self.place.as_chunks::<LANES>();
+        let (categories, last_category) = self.category.as_chunks::<LANES>();
+        let (channels, last_channel) = self.channel.as_chunks::<LANES>();
+        let (amounts, last_amount) = self.amount.as_chunks::<LANES>();
+        for (((place, category), channel), amount) in places.iter().zip(categories).zip(channels).zip(amounts)
+        {
+            first[usize::from(at(place[0], category[0], channel[0]))] += worth(amount[0]);
+            second[usize::from(at(place[1], category[1], channel[1]))] += worth(amount[1]);
+            third[usize::from(at(place[2], category[2], channel[2]))] += worth(amount[2]);
+            fourth[usize::from(at(place[3], category[3], channel[3]))] += worth(amount[3]);
+        }
+        for (((place, category), channel), amount) in last_place
+            .iter()
+            .zip(last_category)
+            .zip(last_channel)
+            .zip(last_amount)
+        {
+            first[usize::from(at(*place, *category, *channel))] += worth(*amount);
+        }
+    }
+}
