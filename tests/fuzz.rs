@@ -29,5 +29,5 @@ macro_rules! replays {
 }
 
 replays! {
-    frame_bin frame_json signed subscribe orders_csv orders_ndjson mapping scenario config access desk journal audit
+    frame_bin frame_json signed subscribe orders_csv orders_ndjson mapping scenario config access desk journal audit batch
 }

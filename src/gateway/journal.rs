@@ -70,7 +70,7 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
         let length = length as usize;
         let Some(payload) = rest.get(8..8 + length).filter(|_| length <= MAX_RECORD_BYTES) else {
             // A record longer than what is there is torn, unless it is its length that was altered.
-            if (1..rest.len()).any(|from| rest.get(from..).is_some_and(begins_with_record)) {
+            if holds_record(rest) {
                 return Err(altered(at));
             }
             break;
@@ -78,7 +78,7 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
         if length == 0 || crc32fast::hash(payload) != sum {
             // The last one may be torn; a machine that lost power may leave noughts behind it.
             let after = rest.get(8 + length..).unwrap_or(&[]);
-            if after.iter().all(|byte| *byte == 0) {
+            if after.iter().all(|byte| *byte == 0) && !holds_record(rest) {
                 break;
             }
             return Err(altered(at));
@@ -87,6 +87,11 @@ pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
         at += 8 + length;
     }
     Ok((found, at))
+}
+
+/// Whether a whole record begins anywhere after the first byte.
+fn holds_record(bytes: &[u8]) -> bool {
+    (1..bytes.len()).any(|from| bytes.get(from..).is_some_and(begins_with_record))
 }
 
 /// Whether a whole record stands at the beginning.
@@ -266,12 +271,17 @@ mod tests {
         for number in 1..=3 {
             journal.append(&vec![number]).unwrap();
         }
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[MAGIC.len() + 1] ^= 1;
-        std::fs::write(&path, &bytes).unwrap();
-        let error = open(&path).unwrap_err().to_string();
-        assert!(error.contains("more follows it"), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        let whole = std::fs::read(&path).unwrap();
+        // More than there is, and just as much as there is.
+        let all = u32::try_from(whole.len() - MAGIC.len() - 8).unwrap();
+        for length in [all + 1_000, all] {
+            let mut bytes = whole.clone();
+            bytes[MAGIC.len()..MAGIC.len() + 4].copy_from_slice(&length.to_le_bytes());
+            std::fs::write(&path, &bytes).unwrap();
+            let error = open(&path).unwrap_err().to_string();
+            assert!(error.contains("more follows it"), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use meridian::gateway::audit::{AuditLog, Details, Kind};
 use meridian::gateway::desk::Desk;
 use meridian::gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
+use meridian::sales::columns::encode;
+use meridian::sales::{self, Batch};
 use meridian::wire::codec::{Packed, frame_bin};
 use meridian::wire::{
     Body, Compression, Direct, Frame, Heartbeat, Mode, Position, SigningKey, Subscribe, Totals, encode_json,
@@ -377,6 +379,31 @@ fn files(corpus: &Corpus) {
     corpus.write("desk", "day", DESK);
 }
 
+fn batches(corpus: &Corpus) {
+    let start_ms = 1_478_793_600_000;
+    let mut narrow = Batch::new(sales::Kind::Payment, start_ms, start_ms + 1_000);
+    narrow.push(0, 1, 0, 1_999, Batch::DOMESTIC);
+    narrow.push(4, 3, 2, 50, 1);
+    narrow.push(Batch::UNPLACED, 0, 1, 0, Batch::DOMESTIC);
+    let mut wide = narrow.clone();
+    wide.push(2, 2, 0, -1_999, Batch::DOMESTIC);
+    wide.push(2, 2, 0, 1 << 40, Batch::DOMESTIC);
+    let mut items = Batch::new(sales::Kind::Order, start_ms + 1_000, start_ms + 2_000);
+    items.push(1, 0, 0, 700, Batch::DOMESTIC);
+    items.items.push(0, 1, 2, 300);
+    items.items.push(0, 2, 1, 400);
+    let [narrow, wide, items] =
+        [(&narrow, 1), (&wide, 2), (&items, 3)].map(|(batch, number)| encode(batch, 7, number).unwrap());
+    corpus.write("batch", "narrow", [&[0], &narrow[..]].concat());
+    corpus.write("batch", "wide", [&[0], &wide[..]].concat());
+    corpus.write("batch", "items", [&[7], &items[..]].concat());
+    corpus.write(
+        "batch",
+        "many",
+        [&[6], &narrow[..], &wide, &items, &narrow].concat(),
+    );
+}
+
 fn logs(corpus: &Corpus) {
     let state = SavedState {
         source: "double11-2016".to_owned(),
@@ -444,5 +471,6 @@ fn main() {
     let corpus = Corpus(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"));
     frames(&corpus);
     files(&corpus);
+    batches(&corpus);
     logs(&corpus);
 }

@@ -13,7 +13,9 @@ use meridian::gateway::config::Config;
 use meridian::gateway::desk::{Command, Desk, MAX_DELAY_MS, Outcome};
 use meridian::gateway::journal::Journal;
 use meridian::gateway::{Opening, OrdersSource, Pulled, SavedState, ScenarioSource, Source, SourceError};
-use meridian::sales::Catalogue;
+use meridian::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
+use meridian::sales::{Catalogue, Kind};
+use meridian::tally::{Partial, Taken, Tally};
 use meridian::wire::codec::{
     Packed, body_json, frame_bin as bin_of, frame_json as json_of, seal_json, split_bin,
 };
@@ -437,7 +439,7 @@ pub fn scenario(bytes: &[u8]) {
         let mut played = opening;
         for batch in &pulled.batches {
             let value: i64 = batch.amount_minor.iter().sum();
-            if batch.kind == meridian::sales::Kind::Order {
+            if batch.kind == Kind::Order {
                 played.orders += batch.len() as u64;
             } else {
                 played.payments += batch.len() as u64;
@@ -453,6 +455,49 @@ pub fn scenario(bytes: &[u8]) {
     assert_eq!(anew.hello(), hello);
     let counts = anew.seek(day.end_ms).unwrap().totals.counts;
     assert_eq!((counts.orders, counts.payments, counts.gmv_minor), last);
+}
+
+/// Order batches, one after the other: they come back the same, and the quick count is the plain one. Checksums are set
+/// right, so that what stands behind them is reached.
+pub fn batch(bytes: &[u8]) {
+    let mut choices = Choices(bytes);
+    let how = choices.byte();
+    let gmv_counts = if how & 1 == 0 { Kind::Payment } else { Kind::Order };
+    let regions = 3;
+    let tally =
+        Tally::new(vec![0, 0, 1, 2, 2], regions, 4, gmv_counts).with_products(usize::from(how >> 1 & 3));
+    let (mut plain, mut quick) = (tally.clone(), Partial::new(tally));
+    let mut left = choices.0.to_vec();
+    while !left.is_empty() {
+        if let Err(ColumnsError::Checksum { found, .. }) = Columns::read(&left) {
+            left[HEAD_BYTES - 4..HEAD_BYTES].copy_from_slice(&found.to_le_bytes());
+        }
+        let Ok((columns, rest)) = Columns::read(&left) else {
+            break;
+        };
+        let rows = columns.to_batch();
+        let anew = encode(&rows, columns.source, columns.sequence).unwrap();
+        let (again, nothing) = Columns::read(&anew).unwrap();
+        assert!(nothing.is_empty() && again.to_batch() == rows);
+        assert_eq!((again.source, again.sequence), (columns.source, columns.sequence));
+        match quick.take(&columns) {
+            Ok(Taken::Duplicate) => {}
+            Ok(_) => plain
+                .add(&rows)
+                .expect("what the quick count takes, the plain one takes"),
+            Err(_) => assert!(
+                plain.clone().add(&rows).is_err(),
+                "the quick count refuses what is right"
+            ),
+        }
+        left = rest.to_vec();
+    }
+    let quick = quick.tally();
+    assert_eq!(quick.totals(), plain.totals());
+    for number in 0..=regions as u8 {
+        assert_eq!(quick.region(number), plain.region(number));
+        assert_eq!(quick.category(number), plain.category(number));
+    }
 }
 
 // ---- the gateway's own files, and what strangers show it ----
