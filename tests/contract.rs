@@ -314,7 +314,7 @@ fn every_frame_is_what_the_document_says() {
         }
         stopping.unwrap().join().unwrap();
     }
-    let known: BTreeSet<String> = validators
+    let known: BTreeSet<String> = schemas
         .keys()
         .filter(|kind| *kind != "subscribe")
         .cloned()

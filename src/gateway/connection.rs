@@ -587,7 +587,7 @@ where
                 if !more {
                     return Ok(());
                 }
-                follower.next().map_err(unwritable)?
+                follower.lacking().map_err(unwritable)?
             }
             _ = ping.tick() => {
                 if heard.elapsed() > IDLE_LIMIT {

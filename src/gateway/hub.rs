@@ -529,7 +529,7 @@ impl Follower {
     ///
     /// # Errors
     /// [`CodecError`] for a frame that can't be written.
-    pub fn next(&mut self) -> Result<Vec<Message>, CodecError> {
+    pub fn lacking(&mut self) -> Result<Vec<Message>, CodecError> {
         self.news.mark_unchanged();
         let hub = Arc::clone(&self.hub);
         hub.read(|inner| {
@@ -810,7 +810,7 @@ mod tests {
         }
 
         fn next(&mut self) -> Vec<Frame> {
-            let messages = self.follower.next().unwrap();
+            let messages = self.follower.lacking().unwrap();
             self.read(messages)
         }
 
@@ -942,7 +942,7 @@ mod tests {
             lights_per_s: None,
             relay: true,
         };
-        let mut links = vec![stage.hub.follow(relay_wants), hubs[0].follow(relay_wants)];
+        let mut links = [stage.hub.follow(relay_wants), hubs[0].follow(relay_wants)];
         let pass = |messages: Vec<Message>, hub: &Arc<Hub>| {
             for message in messages {
                 let Message::Binary(bytes) = message else {
@@ -981,7 +981,7 @@ mod tests {
                 stage.hub.set_snapshot(stage.truth());
             }
             for (link, hub) in links.iter_mut().zip(&hubs) {
-                pass(link.next().unwrap(), hub);
+                pass(link.lacking().unwrap(), hub);
             }
             quick.next();
             if step % 60 == 0 {
