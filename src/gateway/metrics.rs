@@ -172,7 +172,12 @@ impl Metrics {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many steps there were.
+    /// What fills the hubs still turns, with or without anything to fill them with.
+    pub fn turned(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many steps and turns there were: a thread that hangs makes none.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
     }

@@ -33,6 +33,8 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
     let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
     ground.run("meridian-relay", move |orders, house| {
         loop {
+            // Without a feed it waits, and lives: nobody has to start it anew for that.
+            house.metrics.turned();
             match next(&orders, &link) {
                 Next::Stop => break,
                 Next::Nothing => {}
