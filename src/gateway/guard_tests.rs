@@ -748,22 +748,23 @@ fn maximise(worth: &[f64], sums: &[(Vec<usize>, f64)], unknowns: usize) -> Vec<f
                     ratio(a).total_cmp(&ratio(b)).then(base[*a].cmp(&base[*b]))
                 });
             let Some(leaves) = leaves else { break };
-            let pivot = table[leaves][enters];
-            table[leaves].iter_mut().for_each(|value| *value /= pivot);
-            let turned = table[leaves].clone();
-            for (at, row) in table.iter_mut().enumerate() {
-                let factor = row[enters];
-                if at != leaves && factor != 0.0 {
-                    row.iter_mut()
-                        .zip(&turned)
-                        .for_each(|(value, turned)| *value -= factor * turned);
+            turn(&mut table, &mut cost, leaves, enters);
+            base[leaves] = enters;
+        }
+        if phase == 0 {
+            // An auxiliary that stayed at nought must not come back: another takes its place, or its sum follows from others.
+            for at in 0..rows {
+                if base[at] < auxiliary {
+                    continue;
+                }
+                match (0..auxiliary).find(|enters| table[at][*enters].abs() > SMALL) {
+                    Some(enters) => {
+                        turn(&mut table, &mut cost, at, enters);
+                        base[at] = enters;
+                    }
+                    None => table[at].fill(0.0),
                 }
             }
-            let factor = cost[enters];
-            cost.iter_mut()
-                .zip(&turned)
-                .for_each(|(value, turned)| *value -= factor * turned);
-            base[leaves] = enters;
         }
     }
     let mut values = vec![0.0; unknowns];
@@ -773,6 +774,25 @@ fn maximise(worth: &[f64], sums: &[(Vec<usize>, f64)], unknowns: usize) -> Vec<f
         }
     }
     values
+}
+
+/// Lets an unknown take a row's place in the base.
+fn turn(table: &mut [Vec<f64>], cost: &mut [f64], leaves: usize, enters: usize) {
+    let pivot = table[leaves][enters];
+    table[leaves].iter_mut().for_each(|value| *value /= pivot);
+    let turned = table[leaves].clone();
+    for (at, row) in table.iter_mut().enumerate() {
+        let factor = row[enters];
+        if at != leaves && factor != 0.0 {
+            row.iter_mut()
+                .zip(&turned)
+                .for_each(|(value, turned)| *value -= factor * turned);
+        }
+    }
+    let factor = cost[enters];
+    cost.iter_mut()
+        .zip(&turned)
+        .for_each(|(value, turned)| *value -= factor * turned);
 }
 
 /// A hundred cases; more where `PROPTEST_CASES` says so.
