@@ -473,11 +473,10 @@ fn a_hold_outlives_the_gateway() {
     let link = wall(&gateway, &hall);
     until(&link, tick);
     Director::new(&gateway, &anna).unwrap().say(&Command::Hold);
-    let before = until(&link, |event| match body(event)? {
+    until(&link, |event| match body(event)? {
         Body::Heartbeat(beat) => (beat.mode == Mode::Held).then_some(()),
         _ => None,
     });
-    let () = before;
     let known = until(&wall(&gateway, &hall), snapshot);
     gateway.kill();
     let state = State::open(&house.path("gateway.journal"), "double11-2016").unwrap();

@@ -77,10 +77,8 @@ pub fn drain_feed(
                     level: Level::Alert,
                     code: "forged".to_owned(),
                     text: Names {
-                        en: format!(
-                            "Refused what the gateway's key didn't sign; the last good figures stay. {reason}"
-                        ),
-                        zh: format!("已拒绝未经网关密钥签名的数据，保留最后的有效数据。{reason}"),
+                        en: "Refused: not signed by the gateway".to_owned(),
+                        zh: "已拒绝：未经网关签名".to_owned(),
                     },
                     published_ms: 0,
                 });
@@ -177,10 +175,11 @@ pub fn drain_inbox(
         }
     }
     for notice in std::mem::take(&mut inbox.local) {
-        // What this display last did takes the place of what it did before.
-        if notice.level == Level::Info {
-            ledger.feed.notices.retain(|(_, known)| known.code != notice.code);
-        }
+        // What this display last did takes the place of what it did before, and nothing is said twice.
+        let said = |known: &Notice| {
+            known.code == notice.code && (notice.level == Level::Info || known.text == notice.text)
+        };
+        ledger.feed.notices.retain(|(_, known)| !said(known));
         ledger.feed.notices.push_back((now_secs, notice));
         while ledger.feed.notices.len() > NOTICES {
             ledger.feed.notices.pop_front();

@@ -683,7 +683,7 @@ impl Knowledge {
         let rows: Vec<(Vec<usize>, f64)> = self
             .sums
             .iter()
-            .map(|(cell, sum)| (cell.iter().copied().collect(), *sum as f64))
+            .map(|(cell, sum)| (cell.to_vec(), *sum as f64))
             .collect();
         let values = maximise(&worth, &rows, self.truth.len());
         assert!(values.iter().all(|value| *value > -1e-6));
