@@ -189,22 +189,21 @@ fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
 }
 
 /// The gateway's own configuration, and what it serves.
-fn gateway_config(
-    run: &Run,
-    config: &Config,
-    with_state: bool,
-) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
+fn gateway_config(run: &Run, config: &Config, serves: bool) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
     let source = run
         .source
         .clone()
         .or(&config.source)
         .map_err(anyhow::Error::msg)?;
+    // Whoever only checks makes no key: it would be theirs and not the gateway's.
     let signing = match &config.signing {
-        Some(signing) => Some(Arc::new(SigningKey::open_or_make(&signing.key)?)),
-        None => None,
+        Some(signing) if serves || signing.key.exists() => {
+            Some(Arc::new(SigningKey::open_or_make(&signing.key)?))
+        }
+        _ => None,
     };
     let state = run.serve.state.as_deref().or(config.state.as_deref());
-    let state = match state.filter(|_| with_state) {
+    let state = match state.filter(|_| serves) {
         Some(path) => Some(State::open(path, &source.name())?),
         None => None,
     };
@@ -376,8 +375,13 @@ fn check(path: &Path) -> anyhow::Result<()> {
             .count();
         println!("tokens          {} valid of {}", valid, store.list().len());
     }
-    if let Some(key) = &gateway.signing {
-        println!("frames signed   {}", key.public());
+    match (&gateway.signing, &config.signing) {
+        (Some(key), _) => println!("frames signed   {}", key.public()),
+        (None, Some(signing)) => println!(
+            "frames signed   with {}, made at the first start",
+            signing.key.display()
+        ),
+        (None, None) => {}
     }
     if let Some(audit) = &gateway.audit
         && audit.exists()
@@ -388,15 +392,13 @@ fn check(path: &Path) -> anyhow::Result<()> {
     if let Some(state) = &config.state
         && state.exists()
     {
-        let state = State::open(state, &source.name())?;
-        println!(
-            "state           {}",
-            if state.saved().is_some() {
-                "to go on from"
-            } else {
-                "none of this source"
-            }
-        );
+        let goes_on = State::look(state, &source.name())?;
+        let what = if goes_on {
+            "to go on from"
+        } else {
+            "none of this source"
+        };
+        println!("state           {what}");
     }
     match upstream(&run, &config)? {
         Some(link) => println!("passes on       {}", link.url),

@@ -108,7 +108,37 @@ fn begins_with_record(bytes: &[u8]) -> bool {
             .is_some_and(|payload| crc32fast::hash(payload) == u32::from_le_bytes(sum))
 }
 
+/// The newest state in a log's bytes, and how many of them are whole records.
+fn newest<T: DeserializeOwned>(bytes: &[u8]) -> Result<(Option<T>, usize), String> {
+    let Some(body) = bytes.strip_prefix(MAGIC) else {
+        return Err("it is no journal: another file name is needed, or delete it to start anew".to_owned());
+    };
+    let (found, length) = records(body)?;
+    let read = |payload: &&[u8]| {
+        serde_json::from_slice(payload).map_err(|error| {
+            format!("its newest state can't be read ({error}): delete the file to start anew")
+        })
+    };
+    Ok((found.last().map(read).transpose()?, MAGIC.len() + length))
+}
+
 impl<T: Serialize + DeserializeOwned> Journal<T> {
+    /// The newest state of a log that a gateway may be writing: nothing of it is cut off or changed.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it can't be read, the file is something else or its middle is broken.
+    pub fn look(path: &Path) -> Result<Option<T>, JournalError> {
+        let wrong = |problem: String| JournalError {
+            file: path.display().to_string(),
+            problem,
+        };
+        let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        if MAGIC.starts_with(&bytes) {
+            return Ok(None);
+        }
+        newest(&bytes).map(|(newest, _)| newest).map_err(wrong)
+    }
+
     /// Opens a log, or begins one that only its owner may read, and gives its newest state.
     ///
     /// # Errors
@@ -134,21 +164,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
             file.sync_data().map_err(disk)?;
             (None, bytes.len().max(MAGIC.len()))
         } else {
-            let Some(body) = bytes.strip_prefix(MAGIC) else {
-                return Err(wrong(
-                    "it is no journal: another file name is needed, or delete it to start anew".to_owned(),
-                ));
-            };
-            let (found, length) = records(body).map_err(wrong)?;
-            let newest = match found.last() {
-                None => None,
-                Some(payload) => Some(serde_json::from_slice(payload).map_err(|error| {
-                    wrong(format!(
-                        "its newest state can't be read ({error}): delete the file to start anew"
-                    ))
-                })?),
-            };
-            let kept = MAGIC.len() + length;
+            let (newest, kept) = newest(&bytes).map_err(wrong)?;
             file.set_len(kept as u64).map_err(disk)?;
             (newest, kept)
         };
@@ -248,8 +264,11 @@ mod tests {
         for cut in 0..=bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
             let whole = ends.iter().filter(|end| **end <= cut).count().saturating_sub(1) as u64;
-            let (mut journal, found) = open(&path).unwrap();
             let expected = (whole > 0).then(|| vec![whole; whole as usize]);
+            // Whoever only looks finds the same, and leaves the tail to whoever writes it.
+            assert_eq!(Journal::<Numbers>::look(&path).unwrap(), expected, "cut at {cut}");
+            assert_eq!(std::fs::metadata(&path).unwrap().len(), cut as u64);
+            let (mut journal, found) = open(&path).unwrap();
             assert_eq!(found.newest, expected, "cut at {cut}");
             journal.append(&vec![9]).unwrap();
             assert_eq!(open(&path).unwrap().1.newest, Some(vec![9]));

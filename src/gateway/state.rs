@@ -106,6 +106,14 @@ impl State {
         })
     }
 
+    /// Whether a journal has what a gateway of this source could go on from. It may be in use: nothing is changed.
+    ///
+    /// # Errors
+    /// [`JournalError`] naming the file and what is wrong with it.
+    pub fn look(path: &Path, source: &str) -> Result<bool, JournalError> {
+        Ok(Journal::<SavedState>::look(path)?.is_some_and(|saved| saved.source == source))
+    }
+
     /// What there is to go on from.
     pub fn saved(&self) -> Option<&SavedState> {
         self.saved.as_ref()
