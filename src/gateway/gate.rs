@@ -91,6 +91,23 @@ pub enum Implausible {
     },
 }
 
+impl Implausible {
+    /// What is wrong in words that hold no figure, in English and Chinese: for walls and logs. The error itself has the
+    /// figures, which not everybody may see.
+    pub fn in_words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::BackInTime { .. } => ("event time ran back", "时间倒退"),
+            Self::Fell { .. } => (
+                "a total fell and no correction says why",
+                "总数下降且没有更正记录",
+            ),
+            Self::TooFast { .. } => ("more came in a second than can be", "每秒数量超过可能的上限"),
+            Self::Sum { .. } => ("the regions don't add up to the total", "各地区之和与总数不符"),
+            Self::Clock { .. } => ("event time is too far from the clock", "数据时间与时钟相差过大"),
+        }
+    }
+}
+
 /// Remembers the last figures that were let through.
 #[derive(Debug, Clone, Default)]
 pub struct Gate {
@@ -278,8 +295,11 @@ mod tests {
             ),
         ];
         for (wrong, words) in cases {
-            let error = gate.judge(&wrong).unwrap_err().to_string();
+            let problem = gate.judge(&wrong).unwrap_err();
+            let error = problem.to_string();
             assert!(error.contains(words), "{error}");
+            let (en, zh) = problem.in_words();
+            assert!(!format!("{en}{zh}").contains(|letter: char| letter.is_ascii_digit()));
         }
         gate.judge(&figures(1_100, 10, 100)).unwrap();
         gate.trust();

@@ -10,9 +10,8 @@ use super::{Opening, ProductOpening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
 use crate::tally::{Mark, Meter, ProductMeter, Tally, TallyError};
 use crate::wire::{
-    Arcs, Body, Cell, Counts, DataClass, Day, Hello, History, Keyed, Level, Lights, Mode, Names, Notice,
-    ProductCounts, Rates, Reached, RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth,
-    magnitude_bucket,
+    Arcs, Body, Cell, Counts, Day, Hello, History, Keyed, Level, Lights, Mode, Names, Notice, ProductCounts,
+    Rates, Reached, RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth, magnitude_bucket,
 };
 
 /// Distance of the history's points.
@@ -378,25 +377,6 @@ impl Step {
     }
 }
 
-/// A snapshot for one class of receivers.
-#[derive(Debug, Clone)]
-pub enum Whole {
-    /// For walls.
-    Public(Public<Box<Snapshot>>),
-    /// For those who may see exact figures.
-    Internal(Internal<Box<Snapshot>>),
-}
-
-impl Whole {
-    /// Everything that this class knows.
-    pub fn into_inner(self) -> Box<Snapshot> {
-        match self {
-            Self::Public(snapshot) => snapshot.into_inner(),
-            Self::Internal(snapshot) => snapshot.into_inner(),
-        }
-    }
-}
-
 /// Counts what a source gives and says what changed.
 pub struct Publisher {
     source: Box<dyn Source>,
@@ -710,14 +690,6 @@ impl Publisher {
             warmth,
             &self.exact,
         )))
-    }
-
-    /// Everything that a class of receivers may know.
-    pub fn snapshot(&self, class: DataClass, published_ms: i64) -> Whole {
-        match class {
-            DataClass::Public => Whole::Public(self.public_snapshot(published_ms)),
-            DataClass::Internal => Whole::Internal(self.internal_snapshot(published_ms)),
-        }
     }
 
     /// The guard, for a test to watch or to cripple.

@@ -21,7 +21,7 @@ use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
 use super::config::{ConfigError, TlsConfig};
 use super::connection::{House, accept, housekeeping};
 use super::desk::{Command, Desk, DeskError, Outcome};
-use super::gate::{Bounds, Figures, Gate};
+use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
@@ -482,7 +482,8 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
     let anonymous = config
         .anonymous
         .is_some_and(|role| role.class() == DataClass::Internal);
-    publisher.want_internal(config.tokens.is_some() || anonymous);
+    let wants_internal = config.tokens.is_some() || anonymous;
+    publisher.want_internal(wants_internal);
     let state = config.state.take();
     // A stream goes on where it stood when its figures do; otherwise it is another one.
     let goes_on = state
@@ -520,6 +521,7 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
     let ground = Ground::lay(&config, hubs)?;
     let stream = Stream {
         publisher,
+        wants_internal,
         gate: Gate::new(config.bounds),
         desk,
         house: Arc::clone(&ground.house),
@@ -541,13 +543,17 @@ pub(super) fn new_epoch() -> u64 {
 /// Everything that is known, by class.
 struct Whole {
     public: Public<Box<Snapshot>>,
-    internal: Internal<Box<Snapshot>>,
+    /// Where anybody may see it.
+    internal: Option<Internal<Box<Snapshot>>>,
 }
 
 impl Whole {
     /// Public first, as the hubs are.
-    fn into_parts(self) -> [Box<Snapshot>; 2] {
-        [self.public.into_inner(), self.internal.into_inner()]
+    fn into_parts(self) -> [Option<Box<Snapshot>>; 2] {
+        [
+            Some(self.public.into_inner()),
+            self.internal.map(Internal::into_inner),
+        ]
     }
 }
 
@@ -563,6 +569,8 @@ enum Out {
 /// The publisher's thread.
 struct Stream {
     publisher: Publisher,
+    /// Whether anybody may see exact figures: otherwise none are made ready.
+    wants_internal: bool,
     gate: Gate,
     desk: Desk,
     house: Arc<House>,
@@ -657,19 +665,21 @@ impl Stream {
                 wall_ms: is_live.then(wall_ms),
             };
             if let Err(problem) = self.gate.judge(&figures) {
-                self.hold_for(&problem.to_string());
+                self.hold_for(&problem);
             }
         }
         self.later(Out::Step(step));
     }
 
-    fn hold_for(&mut self, problem: &str) {
-        if !self.desk.hold_for(problem) {
+    fn hold_for(&mut self, problem: &Implausible) {
+        // Directors may see the figures that are wrong; walls and logs are told in words.
+        if !self.desk.hold_for(&problem.to_string()) {
             return;
         }
-        tracing::error!(problem, "the figures are held");
+        let (en, zh) = problem.in_words();
+        tracing::error!(problem = en, "the figures are held");
         let details = Details {
-            reason: Some(problem.to_owned()),
+            reason: Some(en.to_owned()),
             ..Details::default()
         };
         self.house
@@ -680,8 +690,8 @@ impl Stream {
             level: Level::Alert,
             code: "implausible".to_owned(),
             text: Names {
-                en: format!("The figures can't be right, the last good ones stay: {problem}"),
-                zh: format!("数据不合常理，保留最后的有效数据：{problem}"),
+                en: format!("The figures can't be right, the last good ones stay: {en}"),
+                zh: format!("数据不合常理，保留最后的有效数据：{zh}"),
             },
             published_ms: wall_ms(),
         });
@@ -849,7 +859,9 @@ impl Stream {
     fn whole(&self) -> Whole {
         Whole {
             public: self.publisher.public_snapshot(wall_ms()),
-            internal: self.publisher.internal_snapshot(wall_ms()),
+            internal: self
+                .wants_internal
+                .then(|| self.publisher.internal_snapshot(wall_ms())),
         }
     }
 
@@ -891,7 +903,9 @@ impl Stream {
                     return;
                 }
                 for (hub, snapshot) in self.house.hubs.iter().zip(snapshots.into_parts()) {
-                    hub.set_snapshot(self.directed(*snapshot));
+                    if let Some(snapshot) = snapshot {
+                        hub.set_snapshot(self.directed(*snapshot));
+                    }
                 }
             }
             Out::Resync(snapshots) => {
@@ -900,7 +914,9 @@ impl Stream {
                 }
                 self.resyncing = false;
                 for (hub, snapshot) in self.house.hubs.iter().zip(snapshots.into_parts()) {
-                    hub.publish([Body::Snapshot(Box::new(self.directed(*snapshot)))]);
+                    if let Some(snapshot) = snapshot {
+                        hub.publish([Body::Snapshot(Box::new(self.directed(*snapshot)))]);
+                    }
                 }
                 self.beat();
             }
