@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 class Feed:
     """A WebSocket that sends text and receives whole messages."""
 
-    def __init__(self, url, token):
+    def __init__(self, url, token, protocol="meridian.v1+json"):
         at = urlsplit(url)
         self.socket = socket.create_connection((at.hostname, at.port or 80), timeout=10)
         if at.scheme == "wss":
             self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=at.hostname)
         lines = [f"GET / HTTP/1.1\r\nHost: {at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade",
                  f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13",
-                 "Sec-WebSocket-Protocol: meridian.v1+json"]
+                 f"Sec-WebSocket-Protocol: {protocol}"]
         lines += [f"Authorization: Bearer {token}"] if token else []
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.reader = self.socket.makefile("rb")
@@ -32,8 +32,10 @@ class Feed:
 
     def send(self, payload, opcode=1):
         mask = os.urandom(4)
-        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
-        self.socket.sendall(struct.pack("!BBH", 0x80 | opcode, 0x80 | 126, len(payload)) + mask + masked)
+        whole = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (len(payload) // 4 + 1))[:len(payload)], "big")
+        size = (len(payload),) if len(payload) < 126 else (127, len(payload))
+        head = struct.pack("!BB" + "Q" * (len(size) - 1), 0x80 | opcode, 0x80 | size[0], *size[1:])
+        self.socket.sendall(head + mask + whole.to_bytes(len(payload), "big"))
 
     def __iter__(self):
         parts = b""

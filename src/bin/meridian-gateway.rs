@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,11 +15,13 @@ use meridian::gateway::access::{Role, TokenStore, instant, parse_expiry};
 use meridian::gateway::audit::{self, AuditLog, Details};
 use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, DeskMode};
+use meridian::gateway::play::Play;
 use meridian::gateway::{
-    Gateway, GatewayConfig, Privacy, SUBPROTOCOL_DESK, ServeArgs, SourceArgs, State, load_catalogue, relay,
-    serve,
+    Gateway, GatewayConfig, LiveDay, LiveSource, Privacy, Publisher, SUBPROTOCOL_DESK, ServeArgs, SourceArgs,
+    State, load_catalogue, relay, serve, wall_ms,
 };
 use meridian::link::LinkConfig;
+use meridian::link::orders::{OrderSender, SenderConfig, SenderEvent};
 use meridian::link::socket::{Failed, Way, connect};
 use meridian::link::tls::{Pin, Trust};
 use meridian::wire::{Scene, SigningKey};
@@ -75,6 +78,26 @@ enum Task {
     Audit {
         #[command(subcommand)]
         what: AuditTask,
+    },
+    /// Send a scenario or an order file to a gateway, as a live day's orders that happen now.
+    Send {
+        /// The gateway.
+        #[arg(long, value_name = "ws[s]://HOST:PORT", default_value = "ws://127.0.0.1:9016")]
+        gateway: String,
+        /// The file that holds a source's token; without it, the variable MERIDIAN_TOKEN.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// Certificates that the gateway's is signed by; the system's unless it is given.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+        /// The pin of the gateway's certificate.
+        #[arg(long, value_name = "sha256:…")]
+        pin: Option<Pin>,
+        /// The number of this source: each that sends to a gateway needs its own.
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        number: u32,
+        #[command(flatten)]
+        source: SourceArgs,
     },
     /// Direct every display of a gateway.
     Direct {
@@ -189,7 +212,12 @@ fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
 }
 
 /// The gateway's own configuration, and what it serves.
-fn gateway_config(run: &Run, config: &Config, serves: bool) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
+fn gateway_config(
+    run: &Run,
+    config: &Config,
+    live: Option<&LiveDay>,
+    serves: bool,
+) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
     let source = run
         .source
         .clone()
@@ -203,8 +231,9 @@ fn gateway_config(run: &Run, config: &Config, serves: bool) -> anyhow::Result<(G
         _ => None,
     };
     let state = run.serve.state.as_deref().or(config.state.as_deref());
+    let name = live.map_or_else(|| source.name(), LiveDay::name);
     let state = match state.filter(|_| serves) {
-        Some(path) => Some(State::open(path, &source.name())?),
+        Some(path) => Some(State::open(path, &name)?),
         None => None,
     };
     let gateway = GatewayConfig {
@@ -226,6 +255,7 @@ fn gateway_config(run: &Run, config: &Config, serves: bool) -> anyhow::Result<(G
         bounds: config.plausible.bounds(),
         audit: config.audit.as_ref().map(|audit| audit.file.clone()),
         admin: config.admin.as_ref().map(|admin| admin.listen),
+        intake: None,
     };
     Ok((gateway, source))
 }
@@ -267,20 +297,56 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
     }))
 }
 
+/// The live day that is to be served, if one is.
+fn live_day(
+    run: &Run,
+    config: &Config,
+    catalogue: &meridian::sales::Catalogue,
+) -> anyhow::Result<Option<LiveDay>> {
+    let given = run.source.scenario.is_some() || run.source.orders.is_some();
+    let from_config = config.source.live.as_deref().filter(|_| !given);
+    let Some(path) = run.serve.live.as_deref().or(from_config) else {
+        return Ok(None);
+    };
+    Ok(Some(LiveDay::read(path, catalogue, wall_ms())?))
+}
+
 fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
     if let Some(upstream) = upstream(run, config)? {
-        let (gateway, _) = gateway_config(run, config, false)?;
+        let (gateway, _) = gateway_config(run, config, None, false)?;
         return Ok(relay(gateway, upstream)?);
     }
-    let (gateway, source) = gateway_config(run, config, true)?;
     let catalogue = load_catalogue()?;
-    let saved = gateway.state.as_ref().and_then(State::saved);
+    let live = live_day(run, config, &catalogue)?;
+    let (mut gateway, source) = gateway_config(run, config, live.as_ref(), true)?;
     let privacy = if config.privacy.k > 1 {
         Privacy::new(config.privacy.k)?
     } else {
         Privacy::off()
     };
-    let publisher = source.publisher(&catalogue, saved)?.with_privacy(privacy)?;
+    let Some(live) = live else {
+        let saved = gateway.state.as_ref().and_then(State::saved);
+        let publisher = source.publisher(&catalogue, saved)?.with_privacy(privacy)?;
+        return Ok(serve(gateway, publisher)?);
+    };
+    let log = run
+        .serve
+        .order_log
+        .as_deref()
+        .or(config.source.order_log.as_deref());
+    if log.is_none() {
+        tracing::warn!("no --order-log: a restart forgets what was counted");
+    }
+    let (source, privacy) = LiveSource::open(live, log, &catalogue, privacy)?;
+    gateway.intake = Some(source.intake());
+    let start_ms = source.start_ms();
+    let mut publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0)?.with_privacy(privacy)?;
+    let began = std::time::Instant::now();
+    let steps = publisher.again()?;
+    if steps > 0 {
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!(steps, seconds, "the order log was counted again");
+    }
     Ok(serve(gateway, publisher)?)
 }
 
@@ -361,7 +427,9 @@ fn check(path: &Path) -> anyhow::Result<()> {
         source: SourceArgs::default(),
         serve: ServeArgs::default(),
     };
-    let (gateway, source) = gateway_config(&run, &config, false)?;
+    let catalogue = load_catalogue()?;
+    let live = live_day(&run, &config, &catalogue)?;
+    let (gateway, source) = gateway_config(&run, &config, live.as_ref(), false)?;
     if let Some(tls) = &gateway.tls {
         println!("certificate     {}", certificate_pin(&tls.certificate)?);
         meridian::gateway::check_certificate(tls)?;
@@ -392,7 +460,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
     if let Some(state) = &config.state
         && state.exists()
     {
-        let goes_on = State::look(state, &source.name())?;
+        let name = live.as_ref().map_or_else(|| source.name(), LiveDay::name);
+        let goes_on = State::look(state, &name)?;
         let what = if goes_on {
             "to go on from"
         } else {
@@ -400,10 +469,15 @@ fn check(path: &Path) -> anyhow::Result<()> {
         };
         println!("state           {what}");
     }
-    match upstream(&run, &config)? {
-        Some(link) => println!("passes on       {}", link.url),
-        None => {
-            let catalogue = load_catalogue()?;
+    match (upstream(&run, &config)?, &live) {
+        (Some(link), _) => println!("passes on       {}", link.url),
+        (None, Some(live)) => {
+            println!("live day        {}", live.title().en);
+            if let Some(folder) = &config.source.order_log {
+                println!("order log       {}", live.log_in(folder).display());
+            }
+        }
+        (None, None) => {
             let hello = source.open(&catalogue)?.hello();
             println!(
                 "source          {} ({} products)",
@@ -502,13 +576,88 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
     Ok(())
 }
 
-fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &DirectTask) -> anyhow::Result<()> {
-    let token = match token_file {
+fn token_of(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    Ok(match file {
         Some(path) => Some(read_token(path)?),
         None => std::env::var("MERIDIAN_TOKEN")
             .ok()
             .filter(|token| !token.is_empty()),
+    })
+}
+
+/// Plays a source into a gateway until it ends or somebody stops it.
+fn send(config: &SenderConfig, number: u32, source: &SourceArgs) -> anyhow::Result<()> {
+    let catalogue = load_catalogue()?;
+    let orders = source.open(&catalogue)?;
+    let from_ms = source.start_ms(orders.as_ref(), None);
+    let sender = OrderSender::start(config)?;
+    let url = &config.url;
+    let welcome = loop {
+        match sender.events().recv()? {
+            SenderEvent::Connected(welcome) => break welcome,
+            SenderEvent::Unwanted(reason) => bail!("{url} {reason}"),
+            SenderEvent::Lost(reason) => eprintln!("{url}: {reason}; trying again"),
+            SenderEvent::Counted { .. } | SenderEvent::Refused { .. } => {}
+        }
     };
+    let mut play = Play::new(orders, &welcome, number, from_ms, wall_ms(), source.speed())?;
+    let (mut rows, mut counted, mut refused) = (0, 0_u64, 0_u64);
+    let mut said = std::time::Instant::now();
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime {
+            let _ = runtime.block_on(stop_asked());
+            asked.store(true, Ordering::Release);
+        }
+    });
+    loop {
+        let over = play.ended() || stop.load(Ordering::Acquire);
+        if !over {
+            let played = play.until(wall_ms())?;
+            rows += played.rows;
+            for notice in played.notices {
+                eprintln!("{}", notice.text.en);
+            }
+            for batch in played.batches {
+                sender.send(batch)?;
+            }
+        }
+        while let Ok(event) = sender.events().try_recv() {
+            match event {
+                SenderEvent::Counted { .. } => counted += 1,
+                SenderEvent::Refused { problem, .. } => {
+                    refused += 1;
+                    if refused <= 5 {
+                        eprintln!("{url} refuses a batch: {problem}");
+                    }
+                }
+                SenderEvent::Lost(reason) => eprintln!("{url}: {reason}; trying again"),
+                SenderEvent::Unwanted(reason) => eprintln!("{url} {reason}"),
+                SenderEvent::Connected(_) => {}
+            }
+        }
+        if said.elapsed() >= Duration::from_secs(5) || over {
+            said = std::time::Instant::now();
+            eprintln!(
+                "{rows} orders and payments sent, {counted} batches counted, {refused} refused, {} open",
+                sender.open()
+            );
+        }
+        if over && (sender.open() == 0 || stop.load(Ordering::Acquire)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    if refused > 0 {
+        bail!("{refused} batches were refused");
+    }
+    Ok(())
+}
+
+fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &DirectTask) -> anyhow::Result<()> {
+    let token = token_of(token_file)?;
     let uri = gateway.parse().with_context(|| {
         format!("{gateway:?} is no address; one like wss://gateway.example:9016 is needed")
     })?;
@@ -607,6 +756,24 @@ fn main() -> ExitCode {
                 );
             })
             .map_err(anyhow::Error::from),
+        Some(Task::Send {
+            gateway,
+            token_file,
+            ca,
+            pin,
+            number,
+            source,
+        }) => token_of(token_file.as_deref()).and_then(|token| {
+            let config = SenderConfig {
+                url: gateway.clone(),
+                token,
+                trust: Trust {
+                    ca: ca.clone(),
+                    pin: *pin,
+                },
+            };
+            send(&config, *number, source)
+        }),
         Some(Task::Direct {
             gateway,
             token_file,

@@ -35,13 +35,15 @@ pub enum Role {
     Director,
     /// Sees no figures beyond a wall's; reads metrics and audits.
     Auditor,
+    /// Sends orders, and sees nothing.
+    Source,
 }
 
 impl Role {
     /// The class of data that the role's feed holds.
     pub fn class(self) -> DataClass {
         match self {
-            Self::Viewer | Self::Auditor => DataClass::Public,
+            Self::Viewer | Self::Auditor | Self::Source => DataClass::Public,
             Self::Executive | Self::Director => DataClass::Internal,
         }
     }
@@ -51,6 +53,16 @@ impl Role {
         self == Self::Director
     }
 
+    /// Whether the role may follow a feed.
+    pub fn follows(self) -> bool {
+        self != Self::Source
+    }
+
+    /// Whether the role may send orders.
+    pub fn sends(self) -> bool {
+        self == Self::Source
+    }
+
     /// The role's name, as in configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +70,7 @@ impl Role {
             Self::Executive => "executive",
             Self::Director => "director",
             Self::Auditor => "auditor",
+            Self::Source => "source",
         }
     }
 }

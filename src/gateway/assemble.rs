@@ -156,6 +156,12 @@ pub struct ServeArgs {
     /// Keep the state here, so that a restart goes on where the day would be now.
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// A live day, whose orders are sent to the gateway: config/live-day.toml explains its file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "orders", "mapping", "start", "speed", "upstream"])]
+    pub live: Option<PathBuf>,
+    /// Log the live day's orders in this folder, so that a restart counts them again.
+    #[arg(long, value_name = "FOLDER", requires = "live")]
+    pub order_log: Option<PathBuf>,
     /// Pass on the feed of another gateway.
     #[arg(long, value_name = "ws[s]://HOST:PORT", conflicts_with_all = ["scenario", "orders", "mapping", "start", "speed"])]
     pub upstream: Option<String>,

@@ -56,7 +56,7 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// Where the figures come from: at most one of a scenario, an order file or another gateway.
+/// Where the figures come from: at most one of a scenario, an order file, a live day or another gateway.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceConfig {
@@ -66,6 +66,10 @@ pub struct SourceConfig {
     pub orders: Option<PathBuf>,
     /// What its columns mean.
     pub mapping: Option<String>,
+    /// The file of a live day, whose orders are sent to the gateway.
+    pub live: Option<PathBuf>,
+    /// The folder that they are logged in.
+    pub order_log: Option<PathBuf>,
     /// When to begin, as `00:06:58`.
     pub start: Option<String>,
     /// How fast the day runs.
@@ -210,6 +214,8 @@ impl Config {
         let paths = [
             config.state.as_mut(),
             source.orders.as_mut(),
+            source.live.as_mut(),
+            source.order_log.as_mut(),
             source.upstream_token.as_mut(),
             source.upstream_ca.as_mut(),
             config.access.tokens.as_mut(),
@@ -241,16 +247,25 @@ impl Config {
         let sources = [
             source.scenario.is_some(),
             source.orders.is_some(),
+            source.live.is_some(),
             source.upstream.is_some(),
         ];
         if sources.iter().filter(|given| **given).count() > 1 {
             return Err(
-                "source: scenario, orders and upstream are three sources, and only one can be served"
+                "source: scenario, orders, live and upstream are four sources, and only one can be served"
                     .to_owned(),
             );
         }
         if source.orders.is_some() != source.mapping.is_some() {
             return Err("source: orders and mapping belong together".to_owned());
+        }
+        if source.live.is_none() && source.order_log.is_some() {
+            return Err("source.order_log is for a live day, and there is none".to_owned());
+        }
+        if source.live.is_some() && (source.start.is_some() || source.speed.is_some()) {
+            return Err(
+                "source: a live day follows the clock: start and speed are for what is played".to_owned(),
+            );
         }
         if source.upstream.is_none()
             && (source.upstream_token.is_some()
@@ -344,7 +359,9 @@ mod tests {
                 format!("{bare}\n")
             })
             .filter(|line| {
-                !line.starts_with("scenario") && !line.starts_with("orders") && !line.starts_with("mapping")
+                !["scenario", "orders", "mapping", "live", "order_log"]
+                    .iter()
+                    .any(|key| line.starts_with(&format!("{key} =")))
             })
             .collect();
         let config = Config::parse(&every).unwrap();
@@ -358,6 +375,8 @@ mod tests {
             "scenario",
             "orders",
             "mapping",
+            "live",
+            "order_log",
             "start",
             "speed",
             "upstream",
@@ -402,6 +421,8 @@ mod tests {
                 "only one can be served",
             ),
             ("[source]\norders = 'a.csv'", "belong together"),
+            ("[source]\norder_log = 'a'", "for a live day"),
+            ("[source]\nlive = 'a'\nspeed = 2.0", "follows the clock"),
             ("[source]\nspeed = 0.5", "source.speed is 0.5"),
             ("[source]\nstart = '25:00'", "source.start"),
             ("[source]\nupstream_key = 'x'", "there is none"),

@@ -1,5 +1,6 @@
 //! One client, from its connection to its end: limits, TLS, handshake, token, and what it follows.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +17,22 @@ use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 
 use super::access::{Denied, Grant, Role, TokenStore, bearer};
 use super::audit::{Details, Kind as AuditKind};
 use super::desk::{Command, Desk, Outcome};
 use super::hub::{Follower, Form, Hub, Item, Wants};
+use super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt};
 use super::limits::{Failure, Gatekeeper, Limited, origin_allowed};
 use super::metrics::{Class, Metrics, Why};
 use super::server::{Auditor, DeskOrder, Order, wall_ms};
 use super::tls::Certificate;
 use crate::wire::codec::{MAX_SUBSCRIBE_BYTES, decode_subscribe_bin, decode_subscribe_json};
 use crate::wire::{
-    Body, Bye, Compression, DataClass, MAX_FRAME_BYTES, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Subscribe,
+    Body, Bye, Compression, DataClass, MAX_FRAME_BYTES, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON,
+    SUBPROTOCOL_ORDERS, Subscribe,
 };
 
 /// WebSocket subprotocol of the directors' desk.
@@ -46,6 +50,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Messages of any kind that a client may send in ten seconds.
 const MESSAGES_IN_TEN_S: u32 = 100;
+/// Bytes of batches that somebody may have sent and that aren't counted yet.
+const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 /// Commands that one desk may give a minute.
 const DESK_PER_MINUTE: u32 = 120;
 
@@ -61,6 +67,8 @@ pub(super) struct House {
     pub auditor: Auditor,
     pub metrics: Arc<Metrics>,
     pub tls: Option<TlsAcceptor>,
+    /// Where a live day's orders come in.
+    pub intake: Option<Arc<Intake>>,
     /// The goodbye was said.
     pub ended: AtomicBool,
 }
@@ -234,6 +242,7 @@ impl Drop for Inside {
 enum Chosen {
     Feed(Form),
     Desk,
+    Orders,
 }
 
 /// Chooses from what a client offers: its first that we know.
@@ -253,6 +262,7 @@ fn negotiate(headers: &HeaderMap) -> Result<(Chosen, Option<&'static str>), Stri
             SUBPROTOCOL_BIN => return Ok((Chosen::Feed(Form::Bin), Some(SUBPROTOCOL_BIN))),
             SUBPROTOCOL_JSON => return Ok((Chosen::Feed(Form::Json), Some(SUBPROTOCOL_JSON))),
             SUBPROTOCOL_DESK => return Ok((Chosen::Desk, Some(SUBPROTOCOL_DESK))),
+            SUBPROTOCOL_ORDERS => return Ok((Chosen::Orders, Some(SUBPROTOCOL_ORDERS))),
             _ => {}
         }
     }
@@ -281,9 +291,15 @@ impl Refused {
     }
 }
 
+/// Whether orders may come from somebody: with a token for it; on a machine without tokens from itself.
+fn may_send(house: &House, grant: &Grant, address: IpAddr) -> bool {
+    house.intake.is_some() && (grant.role.sends() || house.tokens.is_none() && address.is_loopback())
+}
+
 /// Judges a handshake. What the other side is told doesn't say more than it has to know.
 fn judge(
     house: &House,
+    address: IpAddr,
     request: &Request,
 ) -> Result<(Grant, Chosen, Option<&'static str>), (Refused, StatusCode, String)> {
     let headers = request.headers();
@@ -311,6 +327,8 @@ fn judge(
         negotiate(headers).map_err(|told| (Refused::Subprotocol, StatusCode::BAD_REQUEST, told))?;
     let allowed = match chosen {
         Chosen::Desk => grant.role.directs(),
+        Chosen::Orders => may_send(house, &grant, address),
+        Chosen::Feed(_) if !grant.role.follows() => false,
         Chosen::Feed(_) => {
             let class = house.hub(grant.role.class()).class();
             class == DataClass::Public || grant.role.class() == DataClass::Internal
@@ -410,9 +428,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let house = Arc::clone(&inside.house);
+    let address = inside.address;
     let mut judged = None;
     #[allow(clippy::result_large_err)]
-    let choose = |request: &Request, mut response: Response| match judge(&house, request) {
+    let choose = |request: &Request, mut response: Response| match judge(&house, address, request) {
         Ok((grant, chosen, name)) => {
             judged = Some(Ok((grant, chosen)));
             if let Some(name) = name {
@@ -454,7 +473,6 @@ where
     };
     inside.enter(&grant).map_err(End::Limited)?;
     house.metrics.joined.inc();
-    let address = inside.address;
     let details = |reason: Option<String>| Details {
         address: Some(address.to_string()),
         token: Some(grant.id.clone()).filter(|id| !id.is_empty()),
@@ -466,6 +484,19 @@ where
     house.auditor.record(AuditKind::Joined, "client", details(None));
     let ended = match chosen {
         Chosen::Desk => desk(socket, &house, &grant).await,
+        Chosen::Orders => match &house.intake {
+            Some(intake) => {
+                // Batches are larger than anything that displays say. Nothing was read of what follows the handshake.
+                let limits = socket_limits()
+                    .max_message_size(Some(MAX_MESSAGE_BYTES))
+                    .max_frame_size(Some(MAX_MESSAGE_BYTES));
+                let server = tokio_tungstenite::tungstenite::protocol::Role::Server;
+                let socket =
+                    WebSocketStream::from_raw_socket(socket.into_inner(), server, Some(limits)).await;
+                orders(socket, &house, &grant, intake).await
+            }
+            None => Ok(()),
+        },
         Chosen::Feed(form) => {
             let hub = house.hub(grant.role.class());
             let class = hub.class();
@@ -768,4 +799,154 @@ async fn order(house: &House, grant: &Grant, command: Command) -> Result<String,
         desk: Some(&answer.desk),
     };
     Ok(serde_json::to_string(&answer).unwrap_or_default())
+}
+
+/// What is answered to a batch, as JSON.
+#[derive(Debug, Serialize)]
+struct Reply<'a> {
+    /// `taken`, `duplicate`, `refused` or `later`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source: u32,
+    sequence: u64,
+    rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+fn reply(receipt: &Receipt) -> Message {
+    let (kind, problem) = match &receipt.outcome {
+        Taken::Taken(_) => ("taken", None),
+        Taken::Duplicate(_) => ("duplicate", None),
+        Taken::Refused(problem) => ("refused", Some(problem.as_str())),
+        Taken::Later(problem) => ("later", Some(problem.as_str())),
+    };
+    let reply = Reply {
+        kind,
+        source: receipt.source,
+        sequence: receipt.sequence,
+        rows: receipt.rows,
+        problem,
+    };
+    Message::Text(serde_json::to_string(&reply).unwrap_or_default().into())
+}
+
+/// Somebody who sends orders: batches come, and each is answered once it is on the disk and counted, or at once when it
+/// can't be.
+async fn orders<S>(
+    mut socket: WebSocketStream<S>,
+    house: &House,
+    grant: &Grant,
+    intake: &Intake,
+) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    use tokio_tungstenite::tungstenite::Error;
+    let mut counted = intake.counted();
+    let mut open: VecDeque<(u64, Receipt)> = VecDeque::new();
+    let mut open_bytes = 0_usize;
+    let mut heard = tokio::time::Instant::now();
+    let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
+    let mut look = tokio::time::interval_at(heard + LOOK_EVERY, LOOK_EVERY);
+    write(&mut socket, house, vec![Message::Text(intake.welcome().into())]).await?;
+    loop {
+        let out = tokio::select! {
+            // Whoever is too quick waits until what they sent is counted.
+            message = socket.next(), if open_bytes < MOST_OPEN_BYTES => {
+                let Some(message) = message else { return Ok(()) };
+                heard = tokio::time::Instant::now();
+                let bytes = match message {
+                    Ok(Message::Binary(bytes)) => bytes,
+                    Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                    Ok(Message::Close(_)) => return Ok(()),
+                    Ok(Message::Text(_)) => {
+                        return Err(End::Message("order batches are binary messages".to_owned()));
+                    }
+                    Err(error @ (Error::Capacity(_) | Error::Utf8(_))) => {
+                        return Err(End::Message(error.to_string()));
+                    }
+                    Err(error) => return Err(End::Lost("closed", error.to_string())),
+                };
+                let (receipts, read) = intake.offer(&bytes, wall_ms());
+                let mut out = Vec::new();
+                for receipt in receipts {
+                    let why = match &receipt.outcome {
+                        Taken::Taken(ticket) | Taken::Duplicate(ticket) => {
+                            open.push_back((*ticket, receipt));
+                            continue;
+                        }
+                        Taken::Refused(_) => "refused",
+                        Taken::Later(_) => "later",
+                    };
+                    house.metrics.batches.get_or_create(&Why { why }).inc();
+                    tracing::warn!(
+                        by = grant.name,
+                        source = receipt.source,
+                        sequence = receipt.sequence,
+                        outcome = ?receipt.outcome,
+                        "an order batch isn't taken"
+                    );
+                    out.push(reply(&receipt));
+                }
+                if let Err(error) = read {
+                    write(&mut socket, house, out).await?;
+                    let close = CloseFrame {
+                        code: CloseCode::Invalid,
+                        reason: error.to_string().chars().take(100).collect::<String>().into(),
+                    };
+                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
+                    return Err(End::Message(error.to_string()));
+                }
+                if !open.is_empty() {
+                    open_bytes += bytes.len();
+                }
+                out
+            }
+            more = counted.changed() => {
+                if more.is_err() {
+                    return Ok(());
+                }
+                Vec::new()
+            }
+            _ = ping.tick() => {
+                // One that waits for answers isn't read from, and can't answer pings.
+                if heard.elapsed() > IDLE_LIMIT && open_bytes < MOST_OPEN_BYTES {
+                    return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
+                }
+                vec![Message::Ping(Default::default())]
+            }
+            _ = look.tick() => {
+                if house.ended.load(Ordering::Acquire) {
+                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+                    return Ok(());
+                }
+                let holds = house.tokens.as_ref().filter(|_| !grant.id.is_empty()).map_or(Ok(()), |tokens| {
+                    lock(tokens).still_holds(&grant.id, Utc::now())
+                });
+                if let Err(denied) = holds {
+                    return Err(End::Lost("token", denied.to_string()));
+                }
+                continue;
+            }
+        };
+        write(&mut socket, house, out).await?;
+        let now = *counted.borrow_and_update();
+        let mut out = Vec::new();
+        while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
+            if let Some((_, receipt)) = open.pop_front() {
+                let why = if matches!(receipt.outcome, Taken::Taken(_)) {
+                    "taken"
+                } else {
+                    "duplicate"
+                };
+                house.metrics.batches.get_or_create(&Why { why }).inc();
+                out.push(reply(&receipt));
+            }
+        }
+        if open.is_empty() {
+            open_bytes = 0;
+        }
+        write(&mut socket, house, out).await?;
+    }
 }

@@ -46,6 +46,8 @@ const PLENTY: u64 = 8;
 const WORTH: u64 = 4;
 /// Most lights in one frame.
 const MAX_LIGHTS: usize = super::publisher::MAX_LIGHTS;
+/// When something happened is told no finer.
+const QUANTUM_MS: i64 = 100;
 /// Buckets of amounts.
 const BUCKETS: usize = 8;
 /// In a split by product: what has none of them.
@@ -426,6 +428,8 @@ struct Tree {
     pending: Sum,
     threshold: u64,
     since_ms: EventMs,
+    /// When the earliest of what waits happened.
+    first_ms: EventMs,
     channels: Split<u8>,
     channel_pending: [Sum; Channel::COUNT],
     regions: Split<u16>,
@@ -512,6 +516,7 @@ impl Tree {
             pending: Sum::default(),
             threshold: dice.threshold(),
             since_ms: start_ms,
+            first_ms: EventMs::MAX,
             channels: Split::new(start_ms),
             channel_pending: [Sum::default(); Channel::COUNT],
             regions: Split::new(start_ms),
@@ -580,7 +585,14 @@ impl Tree {
         }
         let total = std::mem::take(&mut self.pending);
         self.threshold = dice.threshold();
-        figures.total(self.column, total, self.since_ms, now.at_ms);
+        // What came late is spread over when it happened: a backlog makes no peak.
+        let first_ms = std::mem::replace(&mut self.first_ms, EventMs::MAX);
+        let late_ms = if first_ms < self.since_ms {
+            first_ms - first_ms.rem_euclid(QUANTUM_MS)
+        } else {
+            self.since_ms
+        };
+        figures.total(self.column, total, late_ms, now.at_ms);
         self.since_ms = now.at_ms;
         if self.column != Column::Corrections {
             drawn.events += total.count;
@@ -734,7 +746,7 @@ impl Tree {
                         released.key,
                         region,
                         released.sum,
-                        released.from_ms,
+                        released.from_ms.min(late_ms),
                         now.at_ms,
                     );
                 }
@@ -890,6 +902,8 @@ pub struct PublicFigures {
     rates: Rates,
     /// Seconds until then have been looked at for a peak: of orders, of payments.
     peaked_ms: (EventMs, EventMs),
+    /// How long after they happened orders come.
+    lag_ms: i64,
     opened: bool,
 }
 
@@ -931,6 +945,7 @@ impl PublicFigures {
                 .collect(),
             rates: Rates::default(),
             peaked_ms: (peaked_ms, peaked_ms),
+            lag_ms: 0,
             opened: false,
         }
     }
@@ -964,7 +979,7 @@ impl PublicFigures {
             Column::Corrections => return,
         };
         pace.add(from_ms, to_ms, count);
-        while *from + 1_000 <= to_ms {
+        while *from + 1_000 + self.lag_ms <= to_ms {
             let rate = u64::try_from(pace.within(*from, *from + 1_000)).unwrap_or(0);
             if rate > *peak {
                 (*peak, *peak_at) = (rate, *from);
@@ -1032,6 +1047,7 @@ impl PublicFigures {
 
     /// The rates now, and the peaks.
     fn advance(&mut self, at_ms: EventMs) {
+        let at_ms = at_ms - self.lag_ms;
         let to_ms = at_ms - at_ms.rem_euclid(1_000);
         let rate = |pace: &Pace| pace.within(to_ms - 1_000, to_ms);
         if self.orders.spans.is_empty() && self.payments.spans.is_empty() {
@@ -1098,6 +1114,7 @@ impl Figures for PublicFigures {
         let Some(pace) = self.product_orders.get(usize::from(product)) else {
             return (0, 0);
         };
+        let at_ms = at_ms - self.lag_ms;
         let to_ms = at_ms - at_ms.rem_euclid(1_000);
         let of = |span_ms: i64| u64::try_from(pace.within(to_ms - span_ms, to_ms)).unwrap_or(0);
         (of(1_000), of(10_000))
@@ -1222,6 +1239,11 @@ impl Guard {
         &self.figures
     }
 
+    /// Orders come so long after they happened, at most.
+    pub(super) fn set_lag(&mut self, lag_ms: i64) {
+        self.figures.lag_ms = lag_ms;
+    }
+
     /// Rates and peaks from before the guard's beginning.
     pub(super) fn open_rates(&mut self, rates: Rates) {
         self.figures.rates = rates;
@@ -1235,6 +1257,9 @@ impl Guard {
             Kind::Order => (&mut self.orders, &mut self.corrections),
             Kind::Payment => (&mut self.payments, &mut self.corrections),
         };
+        if !batch.is_empty() {
+            tree.first_ms = tree.first_ms.min(batch.from_ms);
+        }
         let rows = batch
             .place
             .iter()

@@ -49,6 +49,8 @@ pub struct Metrics {
     pub lost: Family<Why, Counter>,
     /// What looked like an attack, by kind.
     pub intrusions: Family<Why, Counter>,
+    /// Order batches that came in, by what became of them.
+    pub batches: Family<Why, Counter>,
     /// Messages written.
     pub messages: Counter,
     /// Bytes written, before TLS.
@@ -95,6 +97,7 @@ impl Metrics {
             refused: Family::default(),
             lost: Family::default(),
             intrusions: Family::default(),
+            batches: Family::default(),
             messages: Counter::default(),
             bytes: Counter::default(),
             left_out: Counter::default(),
@@ -123,6 +126,11 @@ impl Metrics {
             "intrusion_signs",
             "What looked like an attack",
             it.intrusions.clone(),
+        );
+        registry.register(
+            "order_batches",
+            "Order batches that came in, by what became of them",
+            it.batches.clone(),
         );
         registry.register("messages_sent", "WebSocket messages written", it.messages.clone());
         registry.register("bytes_sent", "Bytes of messages written", it.bytes.clone());

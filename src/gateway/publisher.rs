@@ -421,7 +421,8 @@ impl Publisher {
         hello.speed = speed;
         let regions = catalogue.regions().len();
         let tally = tally_of(&catalogue, &hello, &opening)?;
-        let mut meter = Meter::new(start_ms, hello.gmv_counts);
+        let lag_ms = source.lag_ms();
+        let mut meter = Meter::new(start_ms, hello.gmv_counts).with_lag(lag_ms);
         meter.open(opening.peak_orders, opening.peak_payments);
         meter.resume(
             second.orders.saturating_sub(before.orders),
@@ -432,9 +433,10 @@ impl Publisher {
         let exact = Exact {
             tally,
             meter,
-            products: ProductMeter::resume(many, start_ms, opening.products.seconds.clone()),
+            products: ProductMeter::resume(many, start_ms, opening.products.seconds.clone()).with_lag(lag_ms),
         };
-        let (guard, public) = guarded(Privacy::default(), &hello, &catalogue, start_ms, &opening, &exact);
+        let (mut guard, public) = guarded(Privacy::default(), &hello, &catalogue, start_ms, &opening, &exact);
+        guard.set_lag(lag_ms);
         Ok(Self {
             minor_per_unit: hello.currency.minor_per_unit(),
             warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
@@ -475,7 +477,29 @@ impl Publisher {
             &opening,
             &self.exact,
         );
+        self.guard.set_lag(self.source.lag_ms());
         Ok(self)
+    }
+
+    /// Goes through the steps again that a live source had gone through before a restart, and comes to the same figures,
+    /// public ones included. Gives how many there were.
+    ///
+    /// # Errors
+    /// [`PublishError`] when what was kept of them can't be read.
+    pub fn again(&mut self) -> Result<u64, PublishError> {
+        let want_internal = std::mem::replace(&mut self.want_internal, false);
+        let mut steps = 0;
+        while let Some(to_ms) = self.source.again()? {
+            self.step(to_ms, 0);
+            steps += 1;
+        }
+        self.want_internal = want_internal;
+        Ok(steps)
+    }
+
+    /// Whether event time is the wall clock's.
+    pub fn is_live(&self) -> bool {
+        self.source.is_live()
     }
 
     /// Whether exact frames are made beside the public ones; they aren't unless this was said.
@@ -535,6 +559,9 @@ impl Publisher {
         let from_ms = self.event_ms;
         let mut notices = Vec::new();
         let mut light = Gathered::default();
+        if let Err(error) = self.source.begin(to_ms) {
+            notices.push(self.fail(&error.to_string(), published_ms));
+        }
         if self.source.ahead(to_ms) > LEAP_EVENTS
             && let Err(error) = self.leap(to_ms, &mut light)
         {
@@ -642,10 +669,11 @@ impl Publisher {
         light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
         self.guard.absorb(Some(&self.exact.tally), &tally, &self.hello);
         self.exact.tally = tally;
-        self.exact.meter = Meter::new(from_ms, self.hello.gmv_counts);
+        self.exact.meter = Meter::new(from_ms, self.hello.gmv_counts).with_lag(self.source.lag_ms());
         self.exact.meter.open(opening.peak_orders, opening.peak_payments);
         let many = self.hello.products.len();
-        self.exact.products = ProductMeter::resume(many, from_ms, opening.products.seconds.clone());
+        self.exact.products = ProductMeter::resume(many, from_ms, opening.products.seconds.clone())
+            .with_lag(self.source.lag_ms());
         self.guard.open(from_ms);
         let places = self.catalogue.places().len();
         let (history, products, warmth) = opened(&opening, &self.hello, from_ms, self.guard.figures());
@@ -863,6 +891,11 @@ fn plain(notice: &Notice) -> Notice {
             "Orders whose channel isn't known are counted under the default one.",
             "渠道无法识别的订单计入默认渠道。",
         ),
+        "source_silent" => (
+            "No orders come at the moment: the figures stand where they were.",
+            "暂时没有收到订单，数据停留在此前的值。",
+        ),
+        "source_back" => ("Orders come again.", "订单已恢复接收。"),
         "unreadable_row" => ("Rows that can't be read are skipped.", "无法读取的行已跳过。"),
         _ => (
             "The gateway has a notice for its operators.",

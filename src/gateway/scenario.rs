@@ -10,7 +10,7 @@
 //! them is a function of the same kind (`products`).
 
 mod curve;
-mod file;
+pub(super) mod file;
 mod products;
 #[cfg(test)]
 mod tests;
@@ -736,6 +736,39 @@ fn points_of(
     Ok(out)
 }
 
+/// The curves of earlier days.
+pub(super) fn comparisons_of(
+    tables: &[file::ComparisonTable],
+    currency: Currency,
+) -> Result<Vec<Comparison>, String> {
+    let mut comparisons = Vec::new();
+    for (number, table) in tables.iter().enumerate() {
+        let key = format!("comparison[{number}]");
+        named(&table.label, &format!("{key}.label"))?;
+        let points = points_of(&format!("{key}.points"), &table.points, currency)?;
+        comparisons.push(Comparison {
+            label: table.label.clone(),
+            at_ms: points.iter().map(|(secs, _)| *secs as i64 * 1_000).collect(),
+            gmv_minor: points.iter().map(|(_, minor)| *minor).collect(),
+        });
+    }
+    Ok(comparisons)
+}
+
+/// Values that are celebrated, in minor units.
+pub(super) fn milestones_of(celebrate: &[i64], currency: Currency) -> Result<Vec<i64>, String> {
+    let mut milestones_minor = Vec::new();
+    for (number, amount) in celebrate.iter().enumerate() {
+        let key = format!("celebrate[{number}]");
+        let minor = minor_of(&key, *amount, currency)?;
+        if milestones_minor.last().is_some_and(|before| minor <= *before) || minor == 0 {
+            return Err(format!("{key}: {amount} isn't more than the one before it"));
+        }
+        milestones_minor.push(minor);
+    }
+    Ok(milestones_minor)
+}
+
 fn minor_of(key: &str, amount: i64, currency: Currency) -> Result<i64, String> {
     // Curves are worked out in floats, exact to the minor unit up to 2⁵³ of them.
     amount
@@ -752,7 +785,7 @@ fn share_of(key: &str, share: f64) -> Result<f64, String> {
     }
 }
 
-fn named(names: &Names, key: &str) -> Result<(), String> {
+pub(super) fn named(names: &Names, key: &str) -> Result<(), String> {
     for (lang, text) in [("en", &names.en), ("zh", &names.zh)] {
         if text.trim().is_empty() {
             return Err(format!("{key}.{lang}: a name is needed"));
@@ -1349,26 +1382,8 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         last.0 = u32::MAX;
     }
 
-    let mut comparisons = Vec::new();
-    for (number, table) in file.comparison.iter().enumerate() {
-        let key = format!("comparison[{number}]");
-        named(&table.label, &format!("{key}.label"))?;
-        let points = points_of(&format!("{key}.points"), &table.points, currency)?;
-        comparisons.push(Comparison {
-            label: table.label.clone(),
-            at_ms: points.iter().map(|(secs, _)| *secs as i64 * 1_000).collect(),
-            gmv_minor: points.iter().map(|(_, minor)| *minor).collect(),
-        });
-    }
-    let mut milestones_minor = Vec::new();
-    for (number, amount) in file.celebrate.iter().enumerate() {
-        let key = format!("celebrate[{number}]");
-        let minor = minor_of(&key, *amount, currency)?;
-        if milestones_minor.last().is_some_and(|before| minor <= *before) || minor == 0 {
-            return Err(format!("{key}: {amount} isn't more than the one before it"));
-        }
-        milestones_minor.push(minor);
-    }
+    let comparisons = comparisons_of(&file.comparison, currency)?;
+    let milestones_minor = milestones_of(&file.celebrate, currency)?;
 
     let hello = Hello {
         version: VERSION,

@@ -23,6 +23,7 @@ use super::connection::{House, accept, housekeeping};
 use super::desk::{Command, Desk, DeskError, Outcome};
 use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
+use super::intake::Intake;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
 use super::state::State;
@@ -71,6 +72,8 @@ pub struct GatewayConfig {
     pub audit: Option<PathBuf>,
     /// Where metrics and health are served: a loopback address.
     pub admin: Option<SocketAddr>,
+    /// Where a live day's orders come in.
+    pub intake: Option<Arc<Intake>>,
 }
 
 impl Default for GatewayConfig {
@@ -90,6 +93,7 @@ impl Default for GatewayConfig {
             bounds: Bounds::default(),
             audit: None,
             admin: None,
+            intake: None,
         }
     }
 }
@@ -400,6 +404,7 @@ impl Ground {
             },
             metrics,
             tls: tls.map(tokio_rustls::TlsAcceptor::from),
+            intake: config.intake.clone(),
             ended: AtomicBool::new(false),
         });
         network.spawn(accept(listener, Arc::clone(&house)));
@@ -613,7 +618,9 @@ impl Stream {
                     let passed = (now - last).min(LONGEST_STEP);
                     last = now;
                     next = now + STEP;
-                    if !self.paused {
+                    if self.publisher.is_live() {
+                        self.step(wall_ms());
+                    } else if !self.paused {
                         let advance_ms = passed.as_secs_f64() * 1e3 * self.speed + rest_ms;
                         rest_ms = advance_ms.fract();
                         self.step(self.publisher.event_ms() + advance_ms as i64);

@@ -34,6 +34,34 @@ pub trait Source: Send {
 
     /// Whether nothing will ever come after this instant.
     fn ended(&self) -> bool;
+
+    /// A step to an instant begins. A live source takes what has come in until now, so that it can be taken again.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it can't be kept; nothing of the step may be published then.
+    fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
+        let _ = to_ms;
+        Ok(())
+    }
+
+    /// The next step that was gone through before a restart and has to be gone through again; none at their end, and
+    /// for a source that needs no such thing.
+    ///
+    /// # Errors
+    /// [`SourceError`] when what was kept of it can't be read.
+    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+        Ok(None)
+    }
+
+    /// How long after they happened orders come, at most: rates are told so much later.
+    fn lag_ms(&self) -> i64 {
+        0
+    }
+
+    /// Whether event time is the wall clock's.
+    fn is_live(&self) -> bool {
+        false
+    }
 }
 
 /// What a source gave for a span.

@@ -4,6 +4,7 @@
 //! ([`Sequencer`]), and comes back after a loss, a stall or garbage. Its channel is bounded: when the
 //! reader is slow, lights are dropped and counted; everything else waits, and the socket with it.
 
+pub mod orders;
 pub mod socket;
 pub mod tls;
 

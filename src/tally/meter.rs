@@ -23,6 +23,7 @@ pub struct Meter {
     open_ms: EventMs,
     seconds: BTreeMap<EventMs, Second>,
     rates: Rates,
+    lag_ms: i64,
 }
 
 const SECOND_MS: i64 = 1_000;
@@ -41,7 +42,14 @@ impl Meter {
             open_ms,
             seconds: BTreeMap::new(),
             rates: Rates::default(),
+            lag_ms: 0,
         }
+    }
+
+    /// The same for what comes up to so long after it happened: a second counts as over so much later.
+    #[must_use]
+    pub fn with_lag(self, lag_ms: i64) -> Self {
+        Self { lag_ms, ..self }
     }
 
     /// Takes over the peaks before the meter's beginning: rate and start of the second.
@@ -92,8 +100,9 @@ impl Meter {
         }
     }
 
-    /// Closes the seconds that are over at `to_ms`.
+    /// Closes the seconds that are over at `to_ms`, less the lag.
     pub fn advance(&mut self, to_ms: EventMs) {
+        let to_ms = to_ms - self.lag_ms;
         let now_ms = to_ms - to_ms.rem_euclid(SECOND_MS);
         if now_ms <= self.open_ms {
             return;

@@ -121,7 +121,16 @@ impl Tally {
         (region * self.categories + category) * Channel::COUNT + channel
     }
 
-    fn check(&self, batch: &Batch) -> Result<(), TallyError> {
+    /// Whether a batch's columns can be counted; sums aren't looked at.
+    ///
+    /// # Errors
+    /// [`TallyError`] naming the column and what would be right.
+    pub fn check(&self, batch: &Batch) -> Result<(), TallyError> {
+        self.products.check(batch, false)?;
+        self.check_rows(batch)
+    }
+
+    fn check_rows(&self, batch: &Batch) -> Result<(), TallyError> {
         let rows = batch.place.len();
         for (column, len) in [
             ("category", batch.category.len()),
@@ -163,7 +172,7 @@ impl Tally {
     /// # Errors
     /// [`TallyError`] for a batch that doesn't fit; nothing of it is counted then.
     pub fn add(&mut self, batch: &Batch) -> Result<(), TallyError> {
-        self.check(batch)?;
+        self.check_rows(batch)?;
         let carries = batch.kind == self.gmv_counts;
         let product_volume = self.products.check(batch, carries)?;
         if carries {

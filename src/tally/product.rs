@@ -206,10 +206,11 @@ impl ProductTally {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductMeter {
     products: usize,
-    /// By second, the newest last; at most [`MEAN_SECONDS`] + 1.
+    /// By second, the newest last; at most [`MEAN_SECONDS`] + 1, and those of the lag.
     seconds: VecDeque<Vec<u32>>,
     /// Start of the newest second.
     newest_ms: EventMs,
+    lag_s: usize,
 }
 
 impl ProductMeter {
@@ -232,13 +233,25 @@ impl ProductMeter {
             products,
             seconds,
             newest_ms: at_ms - at_ms.rem_euclid(SECOND_MS),
+            lag_s: 0,
         };
         it.trim();
         it
     }
 
+    /// The same for what comes up to so long after it happened: a second counts as full so much later.
+    #[must_use]
+    pub fn with_lag(self, lag_ms: i64) -> Self {
+        let lag_s = usize::try_from(lag_ms.max(0) / SECOND_MS).unwrap_or(0);
+        Self { lag_s, ..self }
+    }
+
+    fn most_seconds(&self) -> usize {
+        MEAN_SECONDS + 1 + self.lag_s
+    }
+
     fn trim(&mut self) {
-        while self.seconds.len() > MEAN_SECONDS + 1 {
+        while self.seconds.len() > self.most_seconds() {
             self.seconds.pop_front();
         }
     }
@@ -250,10 +263,11 @@ impl ProductMeter {
             return;
         }
         let more = (second_ms - self.newest_ms) / SECOND_MS;
-        if more > MEAN_SECONDS as i64 {
+        let most = self.most_seconds() as i64;
+        if more >= most {
             self.seconds.clear();
         }
-        for _ in 0..more.min(MEAN_SECONDS as i64 + 1) {
+        for _ in 0..more.min(most) {
             self.seconds.push_back(vec![0; self.products]);
         }
         self.newest_ms = second_ms;
@@ -293,7 +307,7 @@ impl ProductMeter {
     /// A product's orders in the last full second, and in the last [`MEAN_SECONDS`] full seconds.
     pub fn orders(&self, product: u16) -> (u64, u64) {
         let of = |second: &Vec<u32>| second.get(usize::from(product)).copied().unwrap_or(0);
-        let full = self.seconds.iter().rev().skip(1).take(MEAN_SECONDS);
+        let full = self.seconds.iter().rev().skip(1 + self.lag_s).take(MEAN_SECONDS);
         let mut sum = 0;
         let mut last = None;
         for second in full {

@@ -15,6 +15,8 @@ pub use crate::tally::{Counts, ProductCounts, Rates, Totals};
 pub const VERSION: u32 = 1;
 /// WebSocket subprotocol of the JSON encoding.
 pub const SUBPROTOCOL_JSON: &str = "meridian.v1+json";
+/// WebSocket subprotocol of those who send order batches.
+pub const SUBPROTOCOL_ORDERS: &str = "meridian.v1.orders";
 /// WebSocket subprotocol of the binary encoding.
 pub const SUBPROTOCOL_BIN: &str = "meridian.v1+bin";
 /// The largest frame that either side accepts, in bytes.

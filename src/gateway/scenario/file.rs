@@ -62,7 +62,7 @@ pub(super) struct PeaksTable {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CurvePoint {
+pub(in crate::gateway) struct CurvePoint {
     pub at: String,
     pub gmv: i64,
 }
@@ -76,7 +76,7 @@ pub(super) struct MobilePoint {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ComparisonTable {
+pub(in crate::gateway) struct ComparisonTable {
     pub label: Names,
     pub points: Vec<CurvePoint>,
 }

@@ -1,0 +1,340 @@
+//! Where a live day's orders come in: batches are looked at, known by source and number, logged, and wait for the
+//! next step. Whoever sends one hears of it when it is on the disk and counted.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::journal::JournalError;
+use super::order_log::OrderLog;
+use crate::sales::columns::{Columns, ColumnsError};
+use crate::sales::{Batch, Catalogue, EventMs};
+use crate::tally::{Seen, Tally};
+use crate::wire::{Hello, Names};
+
+/// Longest message of batches.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
+/// How far a batch may be ahead of the clock.
+pub const MOST_AHEAD_MS: i64 = 5_000;
+/// Greatest amount of one row, in minor units.
+pub const MOST_AMOUNT_MINOR: u64 = 10_000_000_000_000;
+/// Greatest sum of all amounts of a day, whatever their sign: every sum fits in 64 bits.
+const MOST_VOLUME_MINOR: u64 = 1 << 61;
+/// One step takes no more rows than this, if it needn't.
+const MOST_ROWS_IN_STEP: usize = 2_000_000;
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new, and counted once so many were.
+    Taken(u64),
+    /// It came before, and is counted once so many were.
+    Duplicate(u64),
+    /// It can't be counted.
+    Refused(String),
+    /// It can't be counted now: it is to be sent again.
+    Later(String),
+}
+
+/// The answer to a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its source.
+    pub source: u32,
+    /// Its number there.
+    pub sequence: u64,
+    /// How many rows it has.
+    pub rows: usize,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What those who send are told at first.
+#[derive(Debug, Serialize)]
+struct Welcome<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'a Names,
+    start_ms: EventMs,
+    end_ms: EventMs,
+    currency: &'a crate::sales::Currency,
+    gmv_counts: crate::sales::Kind,
+    catalogue: &'a str,
+    categories: Vec<&'a str>,
+    products: Vec<&'a str>,
+    max_message_bytes: usize,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The log is gone through.
+    Starting,
+    Open,
+    /// The disk refused.
+    Failed(String),
+}
+
+#[derive(Debug)]
+struct Inner {
+    phase: Phase,
+    log: Option<OrderLog>,
+    seen: BTreeMap<u32, Seen>,
+    waiting: VecDeque<Batch>,
+    /// How many batches were taken in all.
+    taken: u64,
+    volume_minor: u64,
+    newest_ms: Option<i64>,
+}
+
+/// Takes batches in. Shared by connections and the publisher.
+#[derive(Debug)]
+pub struct Intake {
+    /// Counts nothing: it knows what can be counted.
+    shape: Tally,
+    regions: usize,
+    start_ms: EventMs,
+    end_ms: EventMs,
+    late_ms: i64,
+    welcome: String,
+    inner: Mutex<Inner>,
+    counted: watch::Sender<u64>,
+}
+
+impl Intake {
+    /// Takes in what belongs to a day, until so many milliseconds after its end.
+    pub fn new(hello: &Hello, catalogue: &Catalogue, late_ms: i64) -> Self {
+        let welcome = Welcome {
+            kind: "welcome",
+            title: &hello.title,
+            start_ms: hello.day.start_ms,
+            end_ms: hello.day.end_ms,
+            currency: &hello.currency,
+            gmv_counts: hello.gmv_counts,
+            catalogue: catalogue.hash(),
+            categories: hello.categories.iter().map(|names| names.en.as_str()).collect(),
+            products: hello.products.iter().map(|product| product.id.as_str()).collect(),
+            max_message_bytes: MAX_MESSAGE_BYTES,
+        };
+        let shape = Tally::new(
+            catalogue.region_of_place(),
+            catalogue.regions().len(),
+            hello.categories.len(),
+            hello.gmv_counts,
+        );
+        Self {
+            shape: shape.with_products(hello.products.len()),
+            regions: catalogue.regions().len(),
+            start_ms: hello.day.start_ms,
+            end_ms: hello.day.end_ms,
+            late_ms,
+            welcome: serde_json::to_string(&welcome).unwrap_or_default(),
+            inner: Mutex::new(Inner {
+                phase: Phase::Starting,
+                log: None,
+                seen: BTreeMap::new(),
+                waiting: VecDeque::new(),
+                taken: 0,
+                volume_minor: 0,
+                newest_ms: None,
+            }),
+            counted: watch::Sender::new(0),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What those who send are told at first: the day, and what its numbers mean, as JSON.
+    pub fn welcome(&self) -> &str {
+        &self.welcome
+    }
+
+    /// How many batches are on the disk and in a step; changes are told.
+    pub fn counted(&self) -> watch::Receiver<u64> {
+        self.counted.subscribe()
+    }
+
+    /// How many batches wait for the next step.
+    pub fn waiting(&self) -> usize {
+        self.inner().waiting.len()
+    }
+
+    /// Offers the batches of a message, at an instant of the wall clock. Each is taken or not on its own.
+    ///
+    /// # Errors
+    /// [`ColumnsError`] for bytes that are no batch; those before them are answered beside it.
+    pub fn offer(&self, mut bytes: &[u8], now_ms: i64) -> (Vec<Receipt>, Result<(), ColumnsError>) {
+        let mut receipts = Vec::new();
+        while !bytes.is_empty() {
+            match Columns::read(bytes) {
+                Ok((columns, rest)) => {
+                    let this = bytes.get(..bytes.len() - rest.len()).unwrap_or(bytes);
+                    receipts.push(Receipt {
+                        source: columns.source,
+                        sequence: columns.sequence,
+                        rows: columns.len(),
+                        outcome: self.take(this, &columns, now_ms),
+                    });
+                    bytes = rest;
+                }
+                Err(error) => return (receipts, Err(error)),
+            }
+        }
+        (receipts, Ok(()))
+    }
+
+    fn take(&self, bytes: &[u8], columns: &Columns<'_>, now_ms: i64) -> Outcome {
+        if now_ms >= self.end_ms.saturating_add(self.late_ms) {
+            return Outcome::Refused("the day is over".to_owned());
+        }
+        let mut inner = self.inner();
+        let known = inner.seen.get(&columns.source);
+        if known.is_some_and(|seen| seen.contains(columns.sequence)) {
+            return Outcome::Duplicate(inner.taken);
+        }
+        if columns.from_ms < self.start_ms || columns.to_ms > self.end_ms {
+            return Outcome::Refused(format!(
+                "it is of {} to {}, and the day is from {} to {}",
+                columns.from_ms, columns.to_ms, self.start_ms, self.end_ms
+            ));
+        }
+        let ahead_ms = columns.from_ms.saturating_sub(now_ms);
+        if ahead_ms > MOST_AHEAD_MS {
+            return Outcome::Refused(format!(
+                "it begins {ahead_ms} ms after the gateway's clock, {MOST_AHEAD_MS} can be: the clocks are to be set"
+            ));
+        }
+        match &inner.phase {
+            Phase::Starting => return Outcome::Later("the gateway starts".to_owned()),
+            Phase::Failed(problem) => return Outcome::Later(problem.clone()),
+            Phase::Open => {}
+        }
+        let batch = columns.to_batch();
+        let volume = match self.check(&batch, inner.volume_minor) {
+            Ok(volume) => volume,
+            Err(problem) => return Outcome::Refused(problem),
+        };
+        let logged = inner.log.as_mut().map_or(Ok(()), |log| log.batch(bytes));
+        if let Err(error) = logged {
+            tracing::error!(%error, "an order batch can't be logged");
+            return Outcome::Later("the gateway's disk refuses".to_owned());
+        }
+        inner.volume_minor = volume;
+        inner.newest_ms = inner.newest_ms.max(Some(columns.to_ms));
+        inner.put(columns.source, columns.sequence, batch);
+        Outcome::Taken(inner.taken)
+    }
+
+    /// Whether a batch can be counted, and the volume afterwards.
+    fn check(&self, batch: &Batch, volume_minor: u64) -> Result<u64, String> {
+        self.shape.check(batch).map_err(|error| error.to_string())?;
+        let origin = batch
+            .ships_from
+            .iter()
+            .filter(|region| **region != Batch::DOMESTIC)
+            .max();
+        if let Some(origin) = origin.filter(|origin| usize::from(**origin) >= self.regions) {
+            return Err(format!(
+                "ships_from {origin} doesn't exist: there are {} regions, counted from 0, and {} for none",
+                self.regions,
+                Batch::DOMESTIC
+            ));
+        }
+        let amounts = batch.amount_minor.iter().chain(&batch.items.amount_minor);
+        if let Some(amount) = amounts
+            .copied()
+            .find(|amount| amount.unsigned_abs() > MOST_AMOUNT_MINOR)
+        {
+            return Err(format!(
+                "an amount is {amount} minor units: {MOST_AMOUNT_MINOR} can be at most"
+            ));
+        }
+        // No more rows and items than 2²⁶ each, of 2⁴⁴ at most: two sums that fit in 128 bits.
+        let sum = |amounts: &[i64]| {
+            amounts
+                .iter()
+                .map(|amount| u128::from(amount.unsigned_abs()))
+                .sum::<u128>()
+        };
+        let sum = sum(&batch.amount_minor).max(sum(&batch.items.amount_minor));
+        u64::try_from(u128::from(volume_minor) + sum)
+            .ok()
+            .filter(|volume| *volume <= MOST_VOLUME_MINOR)
+            .ok_or_else(|| "the day's value would pass what 64 bits can carry".to_owned())
+    }
+
+    /// Takes a batch of the log.
+    pub(super) fn again(&self, bytes: &[u8]) -> Result<(), String> {
+        let (columns, rest) = Columns::read(bytes).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            return Err("there is more in a batch's record than the batch".to_owned());
+        }
+        let batch = columns.to_batch();
+        let mut inner = self.inner();
+        inner.volume_minor = self.check(&batch, inner.volume_minor)?;
+        inner.newest_ms = inner.newest_ms.max(Some(columns.to_ms));
+        inner.put(columns.source, columns.sequence, batch);
+        Ok(())
+    }
+
+    /// So many of those that wait, oldest first: a step of the log.
+    pub(super) fn step_again(&self, batches: u32) -> Option<Vec<Batch>> {
+        let mut inner = self.inner();
+        let many = batches as usize;
+        if many > inner.waiting.len() {
+            return None;
+        }
+        let out: Vec<Batch> = inner.waiting.drain(..many).collect();
+        drop(inner);
+        self.counted.send_modify(|counted| *counted += out.len() as u64);
+        Some(out)
+    }
+
+    /// The log was gone through: from now on batches are taken, and logged if there is one.
+    pub(super) fn open(&self, log: Option<OrderLog>) {
+        let mut inner = self.inner();
+        inner.log = log;
+        inner.phase = Phase::Open;
+    }
+
+    /// What waits, for a step to an instant. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] when the disk refuses; nothing more is taken then.
+    pub(super) fn step(&self, to_ms: EventMs) -> Result<Vec<Batch>, JournalError> {
+        let mut inner = self.inner();
+        let mut rows = 0;
+        let many = inner
+            .waiting
+            .iter()
+            .take_while(|batch| {
+                let first = rows == 0;
+                rows += batch.len();
+                first || rows <= MOST_ROWS_IN_STEP
+            })
+            .count();
+        if let Some(log) = &mut inner.log
+            && let Err(error) = log.step(to_ms, u32::try_from(many).unwrap_or(u32::MAX))
+        {
+            inner.phase = Phase::Failed("the gateway's disk refuses".to_owned());
+            return Err(error);
+        }
+        let out: Vec<Batch> = inner.waiting.drain(..many).collect();
+        drop(inner);
+        if !out.is_empty() {
+            self.counted.send_modify(|counted| *counted += out.len() as u64);
+        }
+        Ok(out)
+    }
+}
+
+impl Inner {
+    fn put(&mut self, source: u32, sequence: u64, batch: Batch) {
+        self.seen.entry(source).or_default().insert(sequence);
+        self.waiting.push_back(batch);
+        self.taken += 1;
+    }
+}

@@ -1,0 +1,520 @@
+//! A live day: what its file says of it, and its orders as they come in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Offset as _, TimeZone as _};
+use chrono_tz::Tz;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::class::Privacy;
+use super::intake::Intake;
+use super::journal::JournalError;
+use super::order_log::{Begun, OrderLog, Record, Records};
+use super::scenario::file::ComparisonTable;
+use super::scenario::{comparisons_of, milestones_of, named};
+use super::source::{Opening, Pulled, Source, SourceError};
+use crate::sales::category::MAX_CATEGORIES;
+use crate::sales::product::slug;
+use crate::sales::{Batch, Catalogue, Currency, EventMs, Kind, MAX_PRODUCTS};
+use crate::wire::{DataClass, Day, Hello, Level, Mode, Names, Notice, ProductInfo, VERSION};
+
+/// How long before a day's beginning its event time starts.
+const COUNTDOWN_MS: i64 = 10_000;
+
+/// A live day as it is written in a file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DayFile {
+    title: Names,
+    /// Whether orders are generated: then it says DEMO on screen.
+    #[serde(default)]
+    synthetic: bool,
+    currency: Currency,
+    gmv_counts: Kind,
+    /// GMV values that are celebrated, in whole units of the currency.
+    #[serde(default)]
+    celebrate: Vec<i64>,
+    day: DayTable,
+    category: Vec<CategoryTable>,
+    #[serde(default)]
+    product: Vec<ProductTable>,
+    #[serde(default)]
+    comparison: Vec<ComparisonTable>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DayTable {
+    /// RFC 3339; absent: the day that it is now.
+    #[serde(default)]
+    start: Option<String>,
+    /// Where days begin at midnight, if no start is given.
+    #[serde(default)]
+    zone: Option<String>,
+    #[serde(default = "whole_day")]
+    hours: u32,
+    /// How long after an order its batch may come and still count in its second's rate.
+    #[serde(default = "two")]
+    lag_s: u32,
+    /// How long after the day's end batches are taken.
+    #[serde(default = "minute")]
+    late_s: u32,
+    /// Without a batch for so long it is said that none comes.
+    #[serde(default = "minute")]
+    silent_s: u32,
+}
+
+fn whole_day() -> u32 {
+    24
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn minute() -> u32 {
+    60
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CategoryTable {
+    name: Names,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductTable {
+    id: String,
+    name: Names,
+    category: String,
+}
+
+/// What a day's file says, worked out.
+#[derive(Debug, Clone)]
+pub struct LiveDay {
+    hello: Hello,
+    lag_ms: i64,
+    late_ms: i64,
+    silent_ms: i64,
+    /// What its log is called.
+    log_name: String,
+}
+
+impl LiveDay {
+    /// Reads a file; without a start in it, the day is that of an instant of the wall clock.
+    ///
+    /// # Errors
+    /// [`SourceError`] naming the file, the key and what would be right.
+    pub fn read(path: &Path, catalogue: &Catalogue, now_ms: i64) -> Result<Self, SourceError> {
+        let name = path.display().to_string();
+        let wrong = |problem: String| SourceError::File {
+            file: name.clone(),
+            problem,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            wrong(format!(
+                "can't be read: {error}; --live needs the file of a live day"
+            ))
+        })?;
+        Self::parse(&text, catalogue, now_ms).map_err(wrong)
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// The key, what is wrong with it and what would be right.
+    pub fn parse(text: &str, catalogue: &Catalogue, now_ms: i64) -> Result<Self, String> {
+        let file: DayFile = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        let (start_ms, utc_offset_min, log_name) = start_of(&file.day, now_ms)?;
+        if !(1..=72).contains(&file.day.hours) {
+            return Err(format!(
+                "day.hours: {} is out of range: 1 to 72 is possible",
+                file.day.hours
+            ));
+        }
+        for (key, seconds, most) in [
+            ("lag_s", file.day.lag_s, 30),
+            ("late_s", file.day.late_s, 86_400),
+            ("silent_s", file.day.silent_s, 86_400),
+        ] {
+            if seconds > most {
+                return Err(format!(
+                    "day.{key}: {seconds} is out of range: 0 to {most} is possible"
+                ));
+            }
+        }
+        named(&file.title, "title")?;
+        if file.category.is_empty() || file.category.len() > MAX_CATEGORIES {
+            return Err(format!(
+                "category: there are {}; 1 to {MAX_CATEGORIES} are needed",
+                file.category.len()
+            ));
+        }
+        let mut categories: Vec<Names> = Vec::new();
+        for (number, category) in file.category.iter().enumerate() {
+            named(&category.name, &format!("category[{number}].name"))?;
+            if categories.iter().any(|earlier| earlier.en == category.name.en) {
+                return Err(format!(
+                    "category[{number}].name: {:?} is there twice",
+                    category.name.en
+                ));
+            }
+            categories.push(category.name.clone());
+        }
+        let products = products_of(&file.product, &categories)?;
+        let hello = Hello {
+            version: VERSION,
+            server: String::new(),
+            mode: if file.synthetic { Mode::Demo } else { Mode::Live },
+            synthetic: file.synthetic,
+            title: file.title.clone(),
+            currency: file.currency,
+            gmv_counts: file.gmv_counts,
+            speed: 1.0,
+            catalogue: catalogue.hash().to_owned(),
+            categories,
+            day: Day {
+                start_ms,
+                end_ms: start_ms + i64::from(file.day.hours) * 3_600_000,
+                utc_offset_min,
+            },
+            comparisons: comparisons_of(&file.comparison, file.currency)?,
+            milestones_minor: milestones_of(&file.celebrate, file.currency)?,
+            products,
+            class: DataClass::Public,
+            key: None,
+        };
+        Ok(Self {
+            hello,
+            lag_ms: i64::from(file.day.lag_s) * 1_000,
+            late_ms: i64::from(file.day.late_s) * 1_000,
+            silent_ms: i64::from(file.day.silent_s) * 1_000,
+            log_name,
+        })
+    }
+
+    /// Where event time begins.
+    pub fn start_ms(&self) -> EventMs {
+        self.hello.day.start_ms - COUNTDOWN_MS
+    }
+
+    /// Its log in a folder.
+    pub fn log_in(&self, folder: &Path) -> PathBuf {
+        folder.join(&self.log_name)
+    }
+
+    /// The day's name, for people.
+    pub fn title(&self) -> &Names {
+        &self.hello.title
+    }
+
+    /// What a state is known by.
+    pub fn name(&self) -> String {
+        format!("live {}", self.log_name)
+    }
+
+    /// A hash of everything that counting depends on.
+    fn fingerprint(&self) -> String {
+        let hello = &self.hello;
+        let names: Vec<&str> = hello.categories.iter().map(|names| names.en.as_str()).collect();
+        let products: Vec<(&str, u8)> = hello
+            .products
+            .iter()
+            .map(|product| (product.id.as_str(), product.category))
+            .collect();
+        let all = serde_json::json!([
+            hello.day.start_ms,
+            hello.day.end_ms,
+            hello.currency,
+            hello.gmv_counts,
+            hello.milestones_minor,
+            names,
+            products,
+            self.lag_ms,
+            self.late_ms,
+        ]);
+        let hash = Sha256::digest(all.to_string().as_bytes());
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The day's first instant, its offset from UTC in minutes, and the name of its log.
+fn start_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, i32, String), String> {
+    let name = |local: chrono::NaiveDateTime| {
+        let midnight = local.time() == chrono::NaiveTime::MIN;
+        let form = if midnight { "%Y-%m-%d" } else { "%Y-%m-%dT%H%M" };
+        format!("{}.orders", local.format(form))
+    };
+    match (&day.start, &day.zone) {
+        (Some(_), Some(_)) => {
+            Err("day: a start has its own offset from UTC: leave out start or zone".to_owned())
+        }
+        (Some(start), None) => {
+            let at = DateTime::parse_from_rfc3339(start).map_err(|error| {
+                format!("day.start: {start:?} is no instant ({error}): as in \"2026-11-11T00:00:00+08:00\"")
+            })?;
+            let start_ms = at.timestamp_millis();
+            if start_ms % 60_000 != 0 {
+                return Err(format!("day.start: {start:?}: it has to begin with a minute"));
+            }
+            Ok((
+                start_ms,
+                at.offset().local_minus_utc() / 60,
+                name(at.naive_local()),
+            ))
+        }
+        (None, zone) => {
+            let zone = zone.as_deref().unwrap_or("UTC");
+            let tz: Tz = zone.parse().map_err(|_| {
+                format!("day.zone: {zone:?} is no time zone: one like \"Asia/Shanghai\" is needed")
+            })?;
+            let now = tz
+                .timestamp_millis_opt(now_ms)
+                .earliest()
+                .ok_or_else(|| "day: the clock is out of range".to_owned())?;
+            // Some zones skip midnight when their clocks go forward.
+            let start = (0..24)
+                .filter_map(|hour| now.date_naive().and_hms_opt(hour, 0, 0))
+                .find_map(|local| tz.from_local_datetime(&local).earliest())
+                .ok_or_else(|| "day: it has no beginning in this zone".to_owned())?;
+            let offset_min = start.offset().fix().local_minus_utc() / 60;
+            Ok((start.timestamp_millis(), offset_min, name(start.naive_local())))
+        }
+    }
+}
+
+fn products_of(tables: &[ProductTable], categories: &[Names]) -> Result<Vec<ProductInfo>, String> {
+    if tables.len() > MAX_PRODUCTS {
+        return Err(format!(
+            "product: {} of them; at most {MAX_PRODUCTS} are possible",
+            tables.len()
+        ));
+    }
+    let mut products: Vec<ProductInfo> = Vec::new();
+    for (number, table) in tables.iter().enumerate() {
+        let key = format!("product[{number}]");
+        if slug(&table.id).as_deref() != Some(table.id.as_str()) {
+            return Err(format!(
+                "{key}.id: {:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\"",
+                table.id
+            ));
+        }
+        if products.iter().any(|earlier| earlier.id == table.id) {
+            return Err(format!("{key}.id: {:?} is there twice", table.id));
+        }
+        named(&table.name, &format!("{key}.name"))?;
+        let category = categories
+            .iter()
+            .position(|names| names.en == table.category)
+            .and_then(|at| u8::try_from(at).ok())
+            .ok_or_else(|| {
+                format!(
+                    "{key}.category: {:?} is no category: the English name of one is needed, as in {:?}",
+                    table.category,
+                    categories.first().map_or("", |names| names.en.as_str())
+                )
+            })?;
+        products.push(ProductInfo {
+            id: table.id.clone(),
+            names: table.name.clone(),
+            category,
+        });
+    }
+    Ok(products)
+}
+
+/// A live day's orders, as an [`Intake`] takes them.
+#[derive(Debug)]
+pub struct LiveSource {
+    day: LiveDay,
+    intake: Arc<Intake>,
+    start_ms: EventMs,
+    /// What of the log wasn't gone through yet.
+    log: Option<Records>,
+    /// The step of the log that is to be gone through next.
+    again_ms: Option<EventMs>,
+    /// What the step under way takes.
+    step: Vec<Batch>,
+    notices: Vec<Notice>,
+    now_ms: EventMs,
+    /// When a batch came last.
+    heard_ms: EventMs,
+    silent: bool,
+}
+
+impl LiveSource {
+    /// Opens a day. With a folder for its log a restart goes on where it was; `privacy` comes back with what the log
+    /// was begun with.
+    ///
+    /// # Errors
+    /// [`JournalError`] naming the log's file and what is wrong with it.
+    pub fn open(
+        day: LiveDay,
+        folder: Option<&Path>,
+        catalogue: &Catalogue,
+        privacy: Privacy,
+    ) -> Result<(Self, Privacy), JournalError> {
+        let intake = Arc::new(Intake::new(&day.hello, catalogue, day.late_ms));
+        let now = Begun::new(&day.fingerprint(), catalogue.hash(), day.start_ms(), privacy.k());
+        let (begun, log) = match folder {
+            Some(folder) => {
+                std::fs::create_dir_all(folder).map_err(|error| JournalError {
+                    file: folder.display().to_string(),
+                    problem: error.to_string(),
+                })?;
+                let (begun, log) = OrderLog::open(&day.log_in(folder), &now)?;
+                (begun, Some(log))
+            }
+            None => {
+                intake.open(None);
+                (now, None)
+            }
+        };
+        let source = Self {
+            start_ms: begun.start_ms,
+            now_ms: begun.start_ms,
+            heard_ms: begun.start_ms,
+            day,
+            intake,
+            log,
+            again_ms: None,
+            step: Vec::new(),
+            notices: Vec::new(),
+            silent: false,
+        };
+        Ok((source, privacy.with_seed(begun.seed)))
+    }
+
+    /// Where its batches come in.
+    pub fn intake(&self) -> Arc<Intake> {
+        Arc::clone(&self.intake)
+    }
+
+    /// Where event time begins.
+    pub fn start_ms(&self) -> EventMs {
+        self.start_ms
+    }
+
+    /// Notes whether batches come, and says so when that changes.
+    fn listen(&mut self, to_ms: EventMs) {
+        let day = self.day.hello.day;
+        let silent = if self.step.is_empty() {
+            let since_ms = self.heard_ms.max(day.start_ms);
+            let open = (day.start_ms..day.end_ms).contains(&to_ms);
+            self.silent || self.day.silent_ms > 0 && open && to_ms - since_ms >= self.day.silent_ms
+        } else {
+            self.heard_ms = to_ms;
+            false
+        };
+        if silent == self.silent {
+            return;
+        }
+        self.silent = silent;
+        let seconds = self.day.silent_ms / 1_000;
+        let (level, code, en, zh) = if silent {
+            (
+                Level::Warning,
+                "source_silent",
+                format!("No order or payment has come for {seconds} s: the figures stand where they were."),
+                format!("已有 {seconds} 秒没有收到订单或支付，数据停留在此前的值。"),
+            )
+        } else {
+            (
+                Level::Info,
+                "source_back",
+                "Orders and payments come again.".to_owned(),
+                "订单和支付已恢复接收。".to_owned(),
+            )
+        };
+        self.notices.push(Notice {
+            level,
+            code: code.to_owned(),
+            text: Names { en, zh },
+            published_ms: 0,
+        });
+    }
+}
+
+fn broken(error: &JournalError) -> SourceError {
+    SourceError::File {
+        file: error.file.clone(),
+        problem: error.problem.clone(),
+    }
+}
+
+impl Source for LiveSource {
+    fn hello(&self) -> Hello {
+        self.day.hello.clone()
+    }
+
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
+        // Nothing had happened before its beginning, and it never goes back.
+        self.now_ms = self.now_ms.max(to_ms);
+        Ok(Opening::default())
+    }
+
+    fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
+        if self.again_ms.take() != Some(to_ms) {
+            self.step = self.intake.step(to_ms).map_err(|error| broken(&error))?;
+        }
+        self.listen(to_ms);
+        Ok(())
+    }
+
+    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+        let Some(log) = &mut self.log else {
+            return Ok(None);
+        };
+        while let Some(record) = log.next().map_err(|error| broken(&error))? {
+            let wrong = |problem: String| SourceError::File {
+                file: self.day.log_name.clone(),
+                problem,
+            };
+            match record {
+                Record::Batch(bytes) => self.intake.again(&bytes).map_err(wrong)?,
+                Record::Step { to_ms, batches } => {
+                    self.step = self.intake.step_again(batches).ok_or_else(|| {
+                        wrong(format!("a step takes {batches} batches, more than there were"))
+                    })?;
+                    self.again_ms = Some(to_ms);
+                    return Ok(Some(to_ms));
+                }
+            }
+        }
+        let torn_bytes = log.torn_bytes();
+        if torn_bytes > 0 {
+            tracing::warn!(
+                file = self.day.log_name,
+                bytes = torn_bytes,
+                "the order log's last record was torn: whoever sent it wasn't told that it was counted"
+            );
+        }
+        if let Some(log) = self.log.take() {
+            self.intake
+                .open(Some(log.into_log().map_err(|error| broken(&error))?));
+        }
+        Ok(None)
+    }
+
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
+        out.batches.append(&mut self.step);
+        out.notices.append(&mut self.notices);
+        self.now_ms = to_ms;
+        Ok(())
+    }
+
+    fn ended(&self) -> bool {
+        self.now_ms >= self.day.hello.day.end_ms + self.day.late_ms
+    }
+
+    fn lag_ms(&self) -> i64 {
+        self.day.lag_ms
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}

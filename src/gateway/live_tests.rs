@@ -1,0 +1,321 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+
+use super::intake::{MOST_AMOUNT_MINOR, Outcome};
+use super::live::{LiveDay, LiveSource};
+use super::*;
+use crate::sales::columns::encode;
+use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
+use crate::tally::Tally;
+use crate::wire::{Body, Mode, Snapshot, Tick};
+
+const START_MS: EventMs = 1_762_790_400_000;
+
+fn day(more: &str) -> String {
+    format!(
+        "gmv_counts = 'order'\ncurrency = 'EUR'\ncelebrate = [1]\n[title]\nen = 'T'\nzh = 'T'\n\
+         [day]\nstart = '2025-11-10T16:00:00+00:00'\nhours = 1\n{more}\n\
+         [[category]]\nname = {{ en = 'A', zh = 'A' }}\n[[category]]\nname = {{ en = 'B', zh = 'B' }}\n\
+         [[product]]\nid = 'shoe'\nname = {{ en = 'Shoe', zh = '鞋' }}\ncategory = 'B'\n"
+    )
+}
+
+fn catalogue() -> Arc<Catalogue> {
+    load_catalogue().unwrap()
+}
+
+fn open(folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (Publisher, Arc<Intake>) {
+    let day = LiveDay::parse(&day("lag_s = 1\nlate_s = 30\nsilent_s = 5"), catalogue, 0).unwrap();
+    let (source, privacy) = LiveSource::open(day, folder, catalogue, Privacy::default()).unwrap();
+    let (intake, start_ms) = (source.intake(), source.start_ms());
+    let publisher = Publisher::new(Box::new(source), Arc::clone(catalogue), start_ms, 1.0)
+        .unwrap()
+        .with_privacy(privacy)
+        .unwrap();
+    (publisher, intake)
+}
+
+/// Rows at random, a few of them corrections, some with the product.
+fn batch(random: &mut impl Rng, kind: Kind, from_ms: EventMs, rows: usize) -> Batch {
+    let mut batch = Batch::new(kind, from_ms, from_ms + 100);
+    for row in 0..rows {
+        let place = [0_u16, 5_000, 12_345, 33_000, Batch::UNPLACED][random.random_range(0..5)];
+        let amount = if random.random_range(0..40) == 0 {
+            -random.random_range(1..5_000)
+        } else {
+            random.random_range(0..90_000)
+        };
+        let category = random.random_range(0..2);
+        let channel = random.random_range(0..Channel::COUNT as u8);
+        batch.push(place, category, channel, amount, Batch::DOMESTIC);
+        if category == 1 && random.random_range(0..2) == 0 {
+            batch.items.row.push(row as u32);
+            batch.items.product.push(0);
+            batch.items.units.push(1);
+            batch.items.amount_minor.push(amount / 2);
+        }
+    }
+    batch
+}
+
+fn offered(intake: &Intake, bytes: &[u8], now_ms: i64) -> Outcome {
+    let (receipts, read) = intake.offer(bytes, now_ms);
+    read.unwrap();
+    receipts.into_iter().next().unwrap().outcome
+}
+
+fn public(publisher: &Publisher) -> Snapshot {
+    *publisher.public_snapshot(0).into_inner()
+}
+
+fn tick(step: Step) -> Tick {
+    step.public_bodies()
+        .into_iter()
+        .find_map(|body| match body {
+            Body::Tick(tick) => Some(*tick),
+            _ => None,
+        })
+        .unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// A gateway that is killed at any step and started again has the figures that it had, public ones too, and says the
+    /// same as one that went on: what it releases doesn't depend on when it was stopped.
+    #[test]
+    fn a_restart_releases_what_was_released(seed in any::<u64>(), steps in 20..120_usize, stop in 0..120_usize) {
+        let stop = stop % steps;
+        let catalogue = catalogue();
+        let folder = tempfile::tempdir().unwrap();
+        let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
+        let (mut publisher, mut intake) = open(Some(folder.path()), &catalogue);
+        prop_assert_eq!(publisher.again().unwrap(), 0);
+        let mut said = Vec::new();
+        let mut sequence = 0;
+        let mut all = Tally::new(
+            catalogue.region_of_place(), catalogue.regions().len(), 2, Kind::Order,
+        );
+        for step in 0..steps {
+            let now_ms = START_MS - 2_000 + step as i64 * 700;
+            for _ in 0..random.random_range(0..3) {
+                let kind = if random.random_range(0..3) == 0 { Kind::Payment } else { Kind::Order };
+                let from_ms = now_ms - random.random_range(0..900);
+                let rows = random.random_range(0..60);
+                let batch = batch(&mut random, kind, from_ms, rows);
+                let bytes = encode(&batch, 7, sequence).unwrap();
+                sequence += 1;
+                match offered(&intake, &bytes, now_ms) {
+                    Outcome::Taken(_) => all.add(&batch).unwrap(),
+                    Outcome::Refused(problem) => prop_assert!(from_ms < START_MS, "{}", problem),
+                    other => prop_assert!(false, "{:?}", other),
+                }
+                prop_assert!(!matches!(offered(&intake, &bytes, now_ms), Outcome::Taken(_)));
+            }
+            said.push(tick(publisher.step(now_ms, 0)));
+            if step == stop {
+                let (before, exact) = (public(&publisher), publisher.internal_snapshot(0).into_inner());
+                drop((publisher, intake));
+                (publisher, intake) = open(Some(folder.path()), &catalogue);
+                prop_assert_eq!(publisher.again().unwrap(), step as u64 + 1);
+                prop_assert!(public(&publisher) == before, "public figures differ");
+                prop_assert!(publisher.internal_snapshot(0).into_inner() == exact, "exact figures differ");
+            }
+        }
+        prop_assert_eq!(publisher.totals(), all.totals());
+        // Once more from the beginning: every tick is what it was.
+        drop((publisher, intake));
+        let (mut publisher, _) = open(Some(folder.path()), &catalogue);
+        publisher.again().unwrap();
+        let last = public(&publisher);
+        prop_assert_eq!(last.totals, said.last().unwrap().totals);
+        prop_assert_eq!(last.rates, said.last().unwrap().rates);
+    }
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused_by_name() {
+    let catalogue = catalogue();
+    let (mut publisher, intake) = open(None, &catalogue);
+    let now_ms = START_MS + 60_000;
+    publisher.step(now_ms, 0);
+    let with = |change: &dyn Fn(&mut Batch)| {
+        let mut batch = Batch::new(Kind::Order, now_ms, now_ms + 100);
+        batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+        change(&mut batch);
+        offered(&intake, &encode(&batch, 1, 1).unwrap(), now_ms)
+    };
+    for (change, words) in [
+        (
+            &(|batch: &mut Batch| batch.category[0] = 2) as &dyn Fn(&mut Batch),
+            "category 2 doesn't exist",
+        ),
+        (&|batch| batch.place[0] = 40_000, "place 40000 doesn't exist"),
+        (&|batch| batch.channel[0] = 3, "channel 3 doesn't exist"),
+        (&|batch| batch.ships_from[0] = 250, "ships_from 250 doesn't exist"),
+        (&|batch| batch.from_ms = START_MS - 1, "the day is from"),
+        (&|batch| batch.to_ms = START_MS + 3_600_001, "the day is from"),
+        (
+            &|batch| (batch.from_ms, batch.to_ms) = (now_ms + 5_001, now_ms + 5_002),
+            "5001 ms after",
+        ),
+        (
+            &|batch| batch.amount_minor[0] = MOST_AMOUNT_MINOR as i64 + 1,
+            "can be at most",
+        ),
+        (&|batch| batch.amount_minor[0] = i64::MIN, "can be at most"),
+        (
+            &|batch| {
+                batch.items.row.push(0);
+                batch.items.product.push(1);
+                batch.items.units.push(1);
+                batch.items.amount_minor.push(1);
+            },
+            "product 1 doesn't exist",
+        ),
+        (
+            &|batch| {
+                batch.items.row.push(1);
+                batch.items.product.push(0);
+                batch.items.units.push(1);
+                batch.items.amount_minor.push(1);
+            },
+            "row 1 doesn't exist",
+        ),
+    ] {
+        match with(change) {
+            Outcome::Refused(problem) => assert!(problem.contains(words), "{problem}"),
+            other => panic!("{words}: {other:?}"),
+        }
+    }
+    // A refused number isn't used up.
+    assert!(matches!(with(&|_| ()), Outcome::Taken(1)));
+    assert!(matches!(with(&|_| ()), Outcome::Duplicate(1)));
+    assert!(intake.offer(b"MOB1", now_ms).1.is_err());
+    let mut batch = Batch::new(Kind::Order, now_ms, now_ms + 100);
+    batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+    let late = offered(&intake, &encode(&batch, 1, 2).unwrap(), START_MS + 3_630_000);
+    assert_eq!(late, Outcome::Refused("the day is over".to_owned()));
+    publisher.step(now_ms + 100, 0);
+    assert_eq!(publisher.totals().counts.orders, 1);
+}
+
+/// However the rows of a day are split and whenever they come, no sum leaves 64 bits.
+#[test]
+fn a_day_of_the_greatest_amounts_ends_in_a_refusal() {
+    let catalogue = catalogue();
+    let (mut publisher, intake) = open(None, &catalogue);
+    let mut now_ms = START_MS + 60_000;
+    let mut refused = None;
+    for sequence in 0..400 {
+        let mut batch = Batch::new(Kind::Order, now_ms - 500, now_ms);
+        for _ in 0..1_000 {
+            batch.push(3, 1, 0, MOST_AMOUNT_MINOR as i64, Batch::DOMESTIC);
+        }
+        if let Outcome::Refused(problem) = offered(&intake, &encode(&batch, 1, sequence).unwrap(), now_ms) {
+            refused = Some(problem);
+            break;
+        }
+        publisher.step(now_ms, 0);
+        assert_eq!(publisher.mode(), Mode::Live);
+        now_ms += 100;
+    }
+    assert!(refused.unwrap().contains("64 bits"));
+}
+
+#[test]
+fn silence_is_said_and_ends() {
+    let catalogue = catalogue();
+    let (mut publisher, intake) = open(None, &catalogue);
+    let mut codes = Vec::new();
+    for step in 0..200_i64 {
+        let now_ms = START_MS + step * 100;
+        if step == 5 || step == 100 {
+            let mut batch = Batch::new(Kind::Order, now_ms - 100, now_ms);
+            batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+            offered(&intake, &encode(&batch, 1, step as u64).unwrap(), now_ms);
+        }
+        for body in publisher.step(now_ms, 0).public_bodies() {
+            if let Body::Notice(notice) = body {
+                codes.push((step, notice.code));
+            }
+        }
+    }
+    let expected = [
+        (55, "source_silent"),
+        (100, "source_back"),
+        (150, "source_silent"),
+    ];
+    assert_eq!(codes.len(), 3, "{codes:?}");
+    for ((step, code), (at, name)) in codes.iter().zip(expected) {
+        assert_eq!((*step, code.as_str()), (at, name));
+    }
+}
+
+/// Ten seconds of orders that come at once, after the network was gone, are no peak of ten times as many.
+#[test]
+fn a_backlog_makes_no_peak() {
+    let catalogue = catalogue();
+    let (mut publisher, intake) = open(None, &catalogue);
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(4);
+    let mut kept = Vec::new();
+    for step in 0..400_i64 {
+        let now_ms = START_MS + step * 100;
+        let mut batch = batch(&mut random, Kind::Order, now_ms - 100, 50);
+        batch
+            .amount_minor
+            .iter_mut()
+            .for_each(|amount| *amount = amount.abs());
+        if batch.from_ms >= START_MS {
+            kept.push(encode(&batch, 1, step as u64).unwrap());
+        }
+        if !(150..250).contains(&step) {
+            for bytes in kept.drain(..) {
+                assert!(matches!(offered(&intake, &bytes, now_ms), Outcome::Taken(_)));
+            }
+        }
+        publisher.step(now_ms, 0);
+    }
+    let (exact, shown) = (publisher.rates(), public(&publisher).rates);
+    assert_eq!((exact.orders_per_s, exact.peak_orders_per_s), (500, 500));
+    assert!((450..=550).contains(&shown.orders_per_s), "{shown:?}");
+    assert!((450..=550).contains(&shown.peak_orders_per_s), "{shown:?}");
+}
+
+#[test]
+fn a_day_file_that_is_wrong_says_what_and_where() {
+    let catalogue = catalogue();
+    assert!(LiveDay::parse(&day(""), &catalogue, 0).is_ok());
+    let shipped =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/live-day.toml")).unwrap();
+    let today = LiveDay::parse(&shipped, &catalogue, START_MS + 7_200_000).unwrap();
+    // 19:00 in Berlin: the day began at 23:00 UTC the day before.
+    assert_eq!(today.start_ms(), START_MS - 17 * 3_600_000 - 10_000);
+    assert_eq!(today.name(), "live 2025-11-10.orders");
+    for (from, to, words) in [
+        ("currency", "currenzy", "unknown field `currenzy`"),
+        ("'EUR'", "'EURO'", "currency"),
+        ("hours = 1", "hours = 100", "day.hours: 100"),
+        ("2025-11-10T16:00:00+00:00", "tomorrow", "day.start"),
+        (
+            "2025-11-10T16:00:00+00:00",
+            "2025-11-10T16:00:09+00:00",
+            "begin with a minute",
+        ),
+        ("hours = 1", "hours = 1\nzone = 'UTC'", "leave out start or zone"),
+        ("hours = 1", "hours = 1\nlag_s = 31", "day.lag_s: 31"),
+        ("id = 'shoe'", "id = 'Shoe!'", "product[0].id"),
+        ("category = 'B'", "category = 'C'", "product[0].category"),
+        ("celebrate = [1]", "celebrate = [2, 1]", "celebrate[1]"),
+        ("en = 'B'", "en = 'A'", "there twice"),
+    ] {
+        let text = day("").replacen(from, to, 1);
+        let problem = LiveDay::parse(&text, &catalogue, 0).unwrap_err();
+        assert!(problem.contains(words), "{problem}");
+    }
+}
