@@ -11,12 +11,17 @@
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
-use meridian::gateway::{Pulled, ScenarioSource, Source, load_catalogue};
+use meridian::gateway::intake::Outcome;
+use meridian::gateway::{
+    LiveDay, LiveSource, Privacy, Publisher, Pulled, ScenarioSource, Source, load_catalogue,
+};
 use meridian::sales::columns::{Columns, encode};
-use meridian::sales::{Batch, Kind};
+use meridian::sales::{Batch, Catalogue, Kind};
 use meridian::tally::{Partial, Taken, Tally};
+use meridian::wire::Hello;
 
 /// How often each is run; the best counts, for the peers too.
 const RUNS: usize = 5;
@@ -78,19 +83,19 @@ fn main() {
             let (columns, _) = Columns::read(black_box(bytes)).unwrap();
             assert_eq!(partial.take(&columns).unwrap(), Taken::Counted);
         }
-        partial
+        partial.drain()
     };
     let all: Vec<&Vec<u8>> = sent.iter().collect();
     let halves: [Vec<&Vec<u8>>; 2] = [0, 1].map(|half| sent.iter().skip(half).step_by(2).collect());
     let one = best(rows, || count(&all).tally().totals());
     let two = best(rows, || {
-        let [mut left, mut right] = std::thread::scope(|scope| {
+        let [mut left, right] = std::thread::scope(|scope| {
             halves
                 .each_ref()
                 .map(|half| scope.spawn(|| count(half)))
                 .map(|thread| thread.join().unwrap())
         });
-        left.merge(&mut right).unwrap();
+        left.merge(&right).unwrap();
         left.tally().totals()
     });
     let totals = count(&all).tally().totals().counts;
@@ -136,7 +141,62 @@ fn main() {
         },
     );
     line("one thread, from the cache", cached, "");
+    let (taken, again) = live_day(&hello, &catalogue, &batches, &sent);
+    line(
+        "live day: taken, logged, released",
+        taken,
+        "one thread, a step each",
+    );
+    line("live day: its log after a restart", again, "");
     peers(&batches, &region_of_place, totals.gmv_minor, one, two);
+}
+
+/// The same orders as a live day, rows a second: taken in, logged, counted and released by the guard; and all of it again from
+/// the log, as after a restart.
+fn live_day(hello: &Hello, catalogue: &Arc<Catalogue>, batches: &[Batch], sent: &[Vec<u8>]) -> (f64, f64) {
+    let categories: Vec<String> = hello
+        .categories
+        .iter()
+        .map(|names| {
+            format!(
+                "[[category]]\nname = {{ en = {:?}, zh = {:?} }}\n",
+                names.en, names.zh
+            )
+        })
+        .collect();
+    let text = format!(
+        "gmv_counts = 'order'\ncurrency = 'CNY'\n[title]\nen = 'T'\nzh = 'T'\n[day]\nstart = '2016-11-11T00:00:00+08:00'\n{}",
+        categories.concat()
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let day = LiveDay::parse(&text, catalogue, 0).unwrap();
+        let (source, privacy) =
+            LiveSource::open(day, Some(folder.path()), catalogue, Privacy::default()).unwrap();
+        let (intake, start_ms) = (source.intake(), source.start_ms());
+        let publisher = Publisher::new(Box::new(source), catalogue.clone(), start_ms, 1.0).unwrap();
+        (publisher.with_privacy(privacy).unwrap(), intake)
+    };
+    let rows: usize = batches.iter().map(Batch::len).sum();
+    let (mut publisher, intake) = open();
+    publisher.again().unwrap();
+    let began = Instant::now();
+    for (batch, bytes) in batches.iter().zip(sent) {
+        let (receipts, read) = intake.offer(bytes, batch.to_ms);
+        read.unwrap();
+        assert!(matches!(receipts[0].outcome, Outcome::Taken(_)), "{receipts:?}");
+        publisher.step(batch.to_ms, 0);
+    }
+    let taken = began.elapsed().as_secs_f64();
+    let totals = publisher.totals();
+    assert_eq!(totals.counts.orders, rows as u64);
+    drop((publisher, intake));
+    let (mut publisher, _) = open();
+    let began = Instant::now();
+    assert_eq!(publisher.again().unwrap(), batches.len() as u64);
+    let again = began.elapsed().as_secs_f64();
+    assert_eq!(publisher.totals(), totals);
+    (rows as f64 / taken, rows as f64 / again)
 }
 
 fn machine() {

@@ -235,6 +235,25 @@ fn orders_are_counted_once_whatever_breaks() {
     assert!(!totals_of(&again, |_| true).is_empty());
     done.store(true, Ordering::Release);
     let public = watch.join().unwrap();
+    // The log, counted by itself.
+    let log = std::fs::read_dir(house.folder.path().join("orders"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let output = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .arg("count")
+        .arg("--live")
+        .arg(house.folder.path().join("day.toml"))
+        .arg(log)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(first["totals"], serde_json::to_value(expected).unwrap());
+    assert_eq!(first["batches"], serde_json::json!({"0": 400, "1": 400}));
+    assert_eq!(text.lines().count(), 4);
     let last = public.last().unwrap();
     assert!(public.len() > 20, "{} figures", public.len());
     for pair in public.windows(2) {

@@ -17,13 +17,15 @@ use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, DeskMode};
 use meridian::gateway::play::Play;
 use meridian::gateway::{
-    Gateway, GatewayConfig, LiveDay, LiveSource, Privacy, Publisher, SUBPROTOCOL_DESK, ServeArgs, SourceArgs,
-    State, load_catalogue, relay, serve, wall_ms,
+    Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, SUBPROTOCOL_DESK,
+    ServeArgs, SourceArgs, State, load_catalogue, relay, serve, wall_ms,
 };
 use meridian::link::LinkConfig;
 use meridian::link::orders::{OrderSender, SenderConfig, SenderEvent};
 use meridian::link::socket::{Failed, Way, connect};
 use meridian::link::tls::{Pin, Trust};
+use meridian::sales::columns::Columns;
+use meridian::tally::{Counted, Of, Partial, Window};
 use meridian::wire::{Scene, SigningKey};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -78,6 +80,15 @@ enum Task {
     Audit {
         #[command(subcommand)]
         what: AuditTask,
+    },
+    /// Say what logs of a live day's orders come to, as lines of JSON: totals, and peaks over 1, 10 and 60 s.
+    Count {
+        /// The day's file.
+        #[arg(long, value_name = "FILE")]
+        live: PathBuf,
+        /// The logs, of several gateways each its own.
+        #[arg(required = true, value_name = "FILE.orders")]
+        logs: Vec<PathBuf>,
     },
     /// Send a scenario or an order file to a gateway, as a live day's orders that happen now.
     Send {
@@ -576,6 +587,51 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
     Ok(())
 }
 
+/// Counts logs, apart from the gateway's own counting.
+fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
+    let catalogue = load_catalogue()?;
+    let day = LiveDay::read(live, &catalogue, wall_ms())?;
+    let mut all = Counted::new(day.tally(&catalogue));
+    for path in logs {
+        let mut partial = Partial::new(day.tally(&catalogue));
+        let mut records = OrderLog::look(path)?;
+        while let Some(record) = records.next_record()? {
+            let Record::Batch(bytes) = record else { continue };
+            let (columns, _) = Columns::read(&bytes).with_context(|| path.display().to_string())?;
+            partial
+                .take(&columns)
+                .with_context(|| format!("{}: not of this day", path.display()))?;
+        }
+        if records.torn_bytes() > 0 {
+            eprintln!(
+                "{}: {} bytes at its end are torn",
+                path.display(),
+                records.torn_bytes()
+            );
+        }
+        all.merge(&partial.drain())
+            .with_context(|| path.display().to_string())?;
+    }
+    let line = |value: serde_json::Value| println!("{value}");
+    line(serde_json::json!({
+        "currency": day.currency(),
+        "totals": all.tally().totals(),
+        "batches": all.seen().iter().map(|(source, seen)| (source.to_string(), seen.count())).collect::<std::collections::BTreeMap<_, _>>(),
+    }));
+    for window in Window::ALL {
+        let peak = all.windows().peak(Of::Total, window);
+        let at = |second_ms: i64| chrono::DateTime::from_timestamp_millis(second_ms).map(instant);
+        line(serde_json::json!({
+            "window_s": window.seconds(),
+            "most_orders": peak.orders,
+            "orders_at": at(peak.orders_at_ms),
+            "most_payments": peak.payments,
+            "payments_at": at(peak.payments_at_ms),
+        }));
+    }
+    Ok(())
+}
+
 fn token_of(file: Option<&Path>) -> anyhow::Result<Option<String>> {
     Ok(match file {
         Some(path) => Some(read_token(path)?),
@@ -756,6 +812,7 @@ fn main() -> ExitCode {
                 );
             })
             .map_err(anyhow::Error::from),
+        Some(Task::Count { live, logs }) => count(live, logs),
         Some(Task::Send {
             gateway,
             token_file,

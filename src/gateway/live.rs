@@ -18,6 +18,7 @@ use super::source::{Opening, Pulled, Source, SourceError};
 use crate::sales::category::MAX_CATEGORIES;
 use crate::sales::product::slug;
 use crate::sales::{Batch, Catalogue, Currency, EventMs, Kind, MAX_PRODUCTS};
+use crate::tally::Tally;
 use crate::wire::{DataClass, Day, Hello, Level, Mode, Names, Notice, ProductInfo, VERSION};
 
 /// How long before a day's beginning its event time starts.
@@ -204,6 +205,22 @@ impl LiveDay {
     /// Its log in a folder.
     pub fn log_in(&self, folder: &Path) -> PathBuf {
         folder.join(&self.log_name)
+    }
+
+    /// A tally of its shape.
+    pub fn tally(&self, catalogue: &Catalogue) -> Tally {
+        Tally::new(
+            catalogue.region_of_place(),
+            catalogue.regions().len(),
+            self.hello.categories.len(),
+            self.hello.gmv_counts,
+        )
+        .with_products(self.hello.products.len())
+    }
+
+    /// What amounts are in.
+    pub fn currency(&self) -> Currency {
+        self.hello.currency
     }
 
     /// The day's name, for people.
@@ -468,7 +485,7 @@ impl Source for LiveSource {
         let Some(log) = &mut self.log else {
             return Ok(None);
         };
-        while let Some(record) = log.next().map_err(|error| broken(&error))? {
+        while let Some(record) = log.next_record().map_err(|error| broken(&error))? {
             let wrong = |problem: String| SourceError::File {
                 file: self.day.log_name.clone(),
                 problem,

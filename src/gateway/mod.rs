@@ -34,6 +34,7 @@ pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
 pub use connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use intake::Intake;
 pub use live::{LiveDay, LiveSource};
+pub use order_log::{OrderLog, Record};
 pub use orders::{OrdersReport, OrdersSource};
 pub use publisher::{PublishError, Publisher, Step};
 pub use relay::relay;

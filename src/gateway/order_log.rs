@@ -167,7 +167,7 @@ impl Records {
     ///
     /// # Errors
     /// [`JournalError`] when the disk refuses, or where a broken record is followed by more.
-    pub fn next(&mut self) -> Result<Option<Record>, JournalError> {
+    pub fn next_record(&mut self) -> Result<Option<Record>, JournalError> {
         let Some((kind, payload)) = self.next_raw()? else {
             return Ok(None);
         };
@@ -347,6 +347,38 @@ impl OrderLog {
         Ok((begun.clone(), reading))
     }
 
+    /// The records of a log that a gateway may be writing: nothing of it is cut off or changed.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it can't be read or is something else.
+    pub fn look(path: &Path) -> Result<Records, JournalError> {
+        let wrong = |problem: String| JournalError {
+            file: path.display().to_string(),
+            problem,
+        };
+        let mut file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+        let length = file.metadata().map_err(|error| wrong(error.to_string()))?.len();
+        let mut first = Vec::new();
+        (&mut file)
+            .take(MAGIC.len() as u64)
+            .read_to_end(&mut first)
+            .map_err(|error| wrong(error.to_string()))?;
+        if first != MAGIC {
+            return Err(wrong("it is no order log".to_owned()));
+        }
+        let mut records = Records {
+            path: path.to_owned(),
+            reader: BufReader::with_capacity(1 << 20, file),
+            at: MAGIC.len() as u64,
+            length,
+            torn_bytes: 0,
+        };
+        match records.next_raw()? {
+            Some((DAY, _)) | None => Ok(records),
+            Some(_) => Err(records.altered()),
+        }
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         if let Err(error) = self.file.write_all(bytes) {
             // What was written of it must not stand before the next record.
@@ -404,7 +436,7 @@ mod tests {
     fn read(path: &Path) -> Result<(Vec<Record>, Records), JournalError> {
         let (_, mut records) = OrderLog::open(path, &begun(10))?;
         let mut found = Vec::new();
-        while let Some(record) = records.next()? {
+        while let Some(record) = records.next_record()? {
             found.push(record);
         }
         Ok((found, records))

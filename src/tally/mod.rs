@@ -8,9 +8,11 @@ pub mod windows;
 
 pub use counts::{Counts, ProductCounts, Rates, Totals};
 pub use meter::Meter;
-pub use partial::{MergeError, Partial, Seen, Taken};
+pub use partial::{Counted, MergeError, Merged, Partial, Seen, Taken};
 pub use product::{MARK_MS, MEAN_SECONDS, Mark, Minutes, ProductMeter, WINDOW_MINUTES};
 pub use windows::{Margins, Of, Peak, Window, Windows};
+
+use serde::{Deserialize, Serialize};
 
 use self::product::ProductTally;
 use crate::sales::{Batch, Channel, Kind};
@@ -55,7 +57,7 @@ pub enum TallyError {
 ///
 /// Everything is exact. Each cell and each sum fits in 64 bits at any time: a batch that could break
 /// this is refused as a whole before a row of it is counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     region_of_place: Vec<u8>,
     regions: usize,
@@ -95,6 +97,18 @@ impl Tally {
     pub fn with_products(mut self, products: usize) -> Self {
         self.products = ProductTally::new(products, self.regions);
         self
+    }
+
+    /// The same shape with nothing counted.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self::new(
+            self.region_of_place.clone(),
+            self.regions,
+            self.categories,
+            self.gmv_counts,
+        )
+        .with_products(self.products())
     }
 
     /// How many products it counts.
@@ -232,6 +246,7 @@ impl Tally {
         if self.regions != other.regions
             || self.categories != other.categories
             || self.gmv_counts != other.gmv_counts
+            || self.cells.len() != other.cells.len()
             || !self.products.same_shape(&other.products)
         {
             return Err(TallyError::Shape);

@@ -3,9 +3,12 @@
 //!
 //! A row costs one addition: the number of rows and the sum of their amounts share a 64-bit cell, which is emptied into the
 //! [`Tally`] before either could overflow. A batch is known by its source and its number there, so one that comes twice is
-//! counted once, and one that comes late is counted all the same.
+//! counted once, and one that comes late is counted all the same. A [`Partial`] counts; what it has counted is drained from it
+//! as a [`Counted`], which can travel and be added to others, to the last order of the last second.
 
 use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::windows::{Margins, Windows};
 use super::{Counts, Tally, TallyError};
@@ -48,13 +51,18 @@ pub enum MergeError {
         /// The batch.
         sequence: u64,
     },
+    /// The other one has closed seconds of its own: what peaks they would have made together can't be told.
+    #[error(
+        "a count that has closed seconds can't be added to another: only the last in the chain closes them"
+    )]
+    Closed,
     /// They can't be added for another reason.
     #[error(transparent)]
     Tally(#[from] TallyError),
 }
 
 /// Numbers that were seen, as ranges: first → last.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Seen(BTreeMap<u64, u64>);
 
 impl Seen {
@@ -109,6 +117,30 @@ impl Seen {
         })
     }
 
+    /// Whether every number of another was seen.
+    fn holds(&self, other: &Self) -> bool {
+        other.0.iter().all(|(first, last)| {
+            self.0
+                .range(..=*first)
+                .next_back()
+                .is_some_and(|(_, end)| end >= last)
+        })
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (first, last) in &other.0 {
+            self.put(*first, *last);
+        }
+    }
+
+    /// How many numbers were seen.
+    pub fn count(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|(first, last)| (last - first).saturating_add(1))
+            .fold(0, u64::saturating_add)
+    }
+
     /// How many ranges there are: 1 where nothing is missing.
     pub fn ranges(&self) -> usize {
         self.0.len()
@@ -117,6 +149,91 @@ impl Seen {
     /// The highest number up to which none is missing, from the lowest on.
     pub fn complete_to(&self) -> Option<u64> {
         self.0.first_key_value().map(|(_, last)| *last)
+    }
+}
+
+/// What became of counts that were to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merged {
+    /// They were added.
+    Added,
+    /// All of their batches were counted before: nothing changed.
+    Known,
+}
+
+/// What was counted of some batches: totals, seconds, and which batches they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    tally: Tally,
+    windows: Windows,
+    seen: BTreeMap<u32, Seen>,
+}
+
+impl Counted {
+    /// Nothing counted, in a tally's shape.
+    pub fn new(tally: Tally) -> Self {
+        Self {
+            windows: Windows::new(tally.regions(), tally.categories(), tally.products()),
+            tally,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// The totals.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The rates.
+    pub fn windows(&self) -> &Windows {
+        &self.windows
+    }
+
+    /// The batches, by source.
+    pub fn seen(&self) -> &BTreeMap<u32, Seen> {
+        &self.seen
+    }
+
+    /// Closes the seconds that lie so far behind the newest one: their peaks are taken and their memory is freed. What is
+    /// closed can be added to, but not added to others.
+    pub fn close_behind(&mut self, grace_s: i64) {
+        self.windows.close_behind(grace_s);
+    }
+
+    /// Adds what was counted of other batches. Counts that come twice change nothing.
+    ///
+    /// # Errors
+    /// [`MergeError`]; this one is unchanged then.
+    pub fn merge(&mut self, other: &Self) -> Result<Merged, MergeError> {
+        if other.windows.has_closed() {
+            return Err(MergeError::Closed);
+        }
+        let known = |source| self.seen.get(source);
+        let all_known = !other.seen.is_empty()
+            && other
+                .seen
+                .iter()
+                .all(|(source, theirs)| known(source).is_some_and(|mine| mine.holds(theirs)));
+        if all_known {
+            return Ok(Merged::Known);
+        }
+        for (source, theirs) in &other.seen {
+            if let Some(sequence) = known(source).and_then(|mine| mine.common(theirs)) {
+                return Err(MergeError::Overlap {
+                    source_number: *source,
+                    sequence,
+                });
+            }
+        }
+        if !self.windows.same_shape(&other.windows) {
+            return Err(TallyError::Shape.into());
+        }
+        self.tally.merge(&other.tally)?;
+        self.windows.merge(&other.windows);
+        for (source, theirs) in &other.seen {
+            self.seen.entry(*source).or_default().add(theirs);
+        }
+        Ok(Merged::Added)
     }
 }
 
@@ -139,11 +256,11 @@ fn lane() -> Lane {
     }
 }
 
-/// Counts of a partition of the stream.
+/// Counts a partition of the stream.
 pub struct Partial {
-    tally: Tally,
-    windows: Windows,
-    seen: BTreeMap<u32, Seen>,
+    counted: Counted,
+    /// The batches that were drained before.
+    drained: BTreeMap<u32, Seen>,
     /// The first cell of each place's region.
     base_of_place: Box<[u16; NUMBERS]>,
     lanes: [Lane; LANES],
@@ -155,7 +272,7 @@ pub struct Partial {
 impl std::fmt::Debug for Partial {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Partial")
-            .field("seen", &self.seen)
+            .field("seen", &self.counted.seen)
             .field("waiting", &self.waiting)
             .finish_non_exhaustive()
     }
@@ -179,9 +296,8 @@ impl Partial {
             *base = u16::try_from(first).unwrap_or(0);
         }
         Self {
-            windows: Windows::new(tally.regions(), tally.categories(), tally.products()),
-            tally,
-            seen: BTreeMap::new(),
+            counted: Counted::new(tally),
+            drained: BTreeMap::new(),
             base_of_place,
             lanes: std::array::from_fn(|_| lane()),
             waiting: Waiting::default(),
@@ -194,21 +310,28 @@ impl Partial {
     /// # Errors
     /// [`TallyError`] for a batch that doesn't fit; nothing of it is counted then, and its number isn't taken.
     pub fn take(&mut self, batch: &Columns<'_>) -> Result<Taken, TallyError> {
-        let known = self.seen.get(&batch.source);
-        if known.is_some_and(|seen| seen.contains(batch.sequence)) {
+        let known = |seen: &BTreeMap<u32, Seen>| {
+            seen.get(&batch.source)
+                .is_some_and(|seen| seen.contains(batch.sequence))
+        };
+        if known(&self.counted.seen) || known(&self.drained) {
             return Ok(Taken::Duplicate);
         }
-        let has_items = !batch.items.row.is_empty() && self.tally.products() > 0;
+        let has_items = !batch.items.row.is_empty() && self.counted.tally.products() > 0;
         match batch.amount {
             Amounts::Narrow(amounts) if self.fits && !has_items => self.take_narrow(batch, amounts)?,
             _ => {
                 let rows = batch.to_batch();
-                self.tally.add(&rows)?;
-                let margins = Margins::of_batch(&rows, &self.tally);
-                self.windows.add(second_of(batch.from_ms), &margins);
+                self.counted.tally.add(&rows)?;
+                let margins = Margins::of_batch(&rows, &self.counted.tally);
+                self.counted.windows.add(second_of(batch.from_ms), &margins);
             }
         }
-        self.seen.entry(batch.source).or_default().insert(batch.sequence);
+        self.counted
+            .seen
+            .entry(batch.source)
+            .or_default()
+            .insert(batch.sequence);
         Ok(Taken::Counted)
     }
 
@@ -220,8 +343,8 @@ impl Partial {
             return Ok(());
         }
         let category = high(batch.category);
-        if usize::from(category) >= self.tally.categories() {
-            return unknown("category", category.into(), self.tally.categories());
+        if usize::from(category) >= self.counted.tally.categories() {
+            return unknown("category", category.into(), self.counted.tally.categories());
         }
         let channel = high(batch.channel);
         if usize::from(channel) >= Channel::COUNT {
@@ -232,11 +355,11 @@ impl Partial {
             high.max((u16::from_le_bytes(*place).wrapping_add(1) ^ 0x8000).cast_signed())
         });
         let place = place.cast_unsigned() ^ 0x8000;
-        let places = self.tally.region_of_place.len();
+        let places = self.counted.tally.region_of_place.len();
         if usize::from(place) > places {
             return unknown("place", u64::from(place) - 1, places);
         }
-        let carries = batch.kind == self.tally.gmv_counts();
+        let carries = batch.kind == self.counted.tally.gmv_counts();
         // No amount is above this: all bits that any has.
         let most = if carries {
             let bits = amounts
@@ -251,14 +374,14 @@ impl Partial {
             .saturating_add(self.waiting.sum_bound);
         if i64::try_from(bound)
             .ok()
-            .and_then(|bound| self.tally.volume_minor.checked_add(bound))
+            .and_then(|bound| self.counted.tally.volume_minor.checked_add(bound))
             .is_none()
         {
             // Too near to what 64 bits can carry for a bound to tell: row by row.
             self.settle();
-            self.tally.add(&batch.to_batch())?;
-            let margins = Margins::of_batch(&batch.to_batch(), &self.tally);
-            self.windows.add(second_of(batch.from_ms), &margins);
+            self.counted.tally.add(&batch.to_batch())?;
+            let margins = Margins::of_batch(&batch.to_batch(), &self.counted.tally);
+            self.counted.windows.add(second_of(batch.from_ms), &margins);
             return Ok(());
         }
         let second_ms = second_of(batch.from_ms);
@@ -304,11 +427,11 @@ impl Partial {
             return;
         };
         let mut margins = Margins::new(
-            self.tally.regions(),
-            self.tally.categories(),
-            self.tally.products(),
+            self.counted.tally.regions(),
+            self.counted.tally.categories(),
+            self.counted.tally.products(),
         );
-        let stride = (self.tally.categories() * Channel::COUNT).max(1);
+        let stride = (self.counted.tally.categories() * Channel::COUNT).max(1);
         let mut value = 0;
         let [first, second, third, fourth] = &mut self.lanes;
         let lanes = first
@@ -316,7 +439,8 @@ impl Partial {
             .zip(second.chunks_mut(stride))
             .zip(third.chunks_mut(stride))
             .zip(fourth.chunks_mut(stride));
-        for (region, ((((a, b), c), d), cells)) in lanes.zip(self.tally.cells.chunks_mut(stride)).enumerate()
+        for (region, ((((a, b), c), d), cells)) in
+            lanes.zip(self.counted.tally.cells.chunks_mut(stride)).enumerate()
         {
             let mut row = Counts::default();
             let rows = a.iter_mut().zip(b).zip(c).zip(d).zip(cells);
@@ -342,52 +466,31 @@ impl Partial {
             value += row.gmv_minor;
             margins.put_region(region, row);
         }
-        self.tally.volume_minor = self.tally.volume_minor.saturating_add(value);
-        self.windows.add(waiting.second_ms, &margins);
+        self.counted.tally.volume_minor = self.counted.tally.volume_minor.saturating_add(value);
+        self.counted.windows.add(waiting.second_ms, &margins);
     }
 
-    /// The totals so far.
-    pub fn tally(&mut self) -> &Tally {
+    /// What was counted since it was drained last.
+    pub fn counted(&mut self) -> &Counted {
         self.settle();
-        &self.tally
+        &self.counted
     }
 
-    /// The rates so far.
-    pub fn windows(&mut self) -> &Windows {
+    /// Closes the seconds that lie so far behind the newest one, for a count that stands alone.
+    pub fn close_behind(&mut self, grace_s: i64) {
         self.settle();
-        &self.windows
+        self.counted.close_behind(grace_s);
     }
 
-    /// The batches so far, by source.
-    pub fn seen(&self) -> &BTreeMap<u32, Seen> {
-        &self.seen
-    }
-
-    /// Adds what another has counted, of other batches.
-    ///
-    /// # Errors
-    /// [`MergeError`]; this one is unchanged then.
-    pub fn merge(&mut self, other: &mut Self) -> Result<(), MergeError> {
-        for (source, theirs) in &other.seen {
-            let common = self.seen.get(source).and_then(|mine| mine.common(theirs));
-            if let Some(sequence) = common {
-                return Err(MergeError::Overlap {
-                    source_number: *source,
-                    sequence,
-                });
-            }
+    /// Takes what was counted since the last time, to be added to others. Batches of before are still known.
+    pub fn drain(&mut self) -> Counted {
+        self.settle();
+        let empty = Counted::new(self.counted.tally.emptied());
+        let counted = std::mem::replace(&mut self.counted, empty);
+        for (source, seen) in &counted.seen {
+            self.drained.entry(*source).or_default().add(seen);
         }
-        self.settle();
-        other.settle();
-        self.tally.merge(&other.tally)?;
-        self.windows.merge(&other.windows);
-        for (source, theirs) in &other.seen {
-            let mine = self.seen.entry(*source).or_default();
-            for (first, last) in &theirs.0 {
-                mine.put(*first, *last);
-            }
-        }
-        Ok(())
+        counted
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{ProductCounts, TallyError};
 use crate::sales::{Batch, EventMs, Kind};
 
@@ -15,7 +17,7 @@ pub const MARK_MS: i64 = 60_000;
 const SECOND_MS: i64 = 1_000;
 
 /// Counts by product and region. Partial ones of the same shape merge exactly.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct ProductTally {
     products: usize,
     regions: usize,
@@ -127,7 +129,10 @@ impl ProductTally {
     }
 
     pub(super) fn same_shape(&self, other: &Self) -> bool {
-        self.products == other.products && self.regions == other.regions
+        self.products == other.products
+            && self.regions == other.regions
+            && self.cells.len() == other.cells.len()
+            && self.totals.len() == other.totals.len()
     }
 
     /// The volume of both.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::windows::GRACE_S;
 use super::*;
 
 const REGION_OF_PLACE: [u8; 6] = [0, 0, 1, 2, 2, 2];
@@ -307,7 +308,7 @@ fn sent() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let one = (
         kind(),
         0_u32..3,
-        0_i64..40,
+        0_i64..400,
         prop::collection::vec(row(), 0..30),
         any::<bool>(),
     );
@@ -370,6 +371,48 @@ fn margins_of(windows: &Windows, out: &mut Margins) {
     *out = windows.second(0).clone();
 }
 
+/// What the seconds of the window that ends at an instant have.
+fn in_window(seconds: &BTreeMap<i64, Margins>, of: Of, window: Window, until_ms: i64) -> Counts {
+    add_all(
+        seconds
+            .range(until_ms - window.seconds() * 1_000..until_ms)
+            .map(|(_, margins)| margins.of(of)),
+    )
+}
+
+fn check_windows(windows: &Windows, seconds: &BTreeMap<i64, Margins>) -> Result<(), TestCaseError> {
+    prop_assert_eq!(windows.too_late(), Counts::default());
+    for window in Window::ALL {
+        for of in dimensions() {
+            for until_ms in [1_000, 12_000, 40_000, 75_000, 300_000] {
+                let expected = in_window(seconds, of, window, until_ms);
+                prop_assert_eq!(windows.rate(of, window, until_ms), expected);
+            }
+        }
+    }
+    check_peaks(windows, seconds)
+}
+
+fn check_peaks(windows: &Windows, seconds: &BTreeMap<i64, Margins>) -> Result<(), TestCaseError> {
+    for window in Window::ALL {
+        for of in dimensions() {
+            let peak = windows.peak(of, window);
+            let mut expected = Peak::default();
+            for second in 0..461 {
+                let counts = in_window(seconds, of, window, (second + 1) * 1_000);
+                if counts.orders > expected.orders {
+                    (expected.orders, expected.orders_at_ms) = (counts.orders, second * 1_000);
+                }
+                if counts.payments > expected.payments {
+                    (expected.payments, expected.payments_at_ms) = (counts.payments, second * 1_000);
+                }
+            }
+            prop_assert_eq!(peak, expected, "{:?} {:?}", of, window);
+        }
+    }
+    Ok(())
+}
+
 fn dimensions() -> Vec<Of> {
     let mut all = vec![Of::Total];
     all.extend((0..REGIONS as u8).map(Of::Region));
@@ -380,56 +423,98 @@ fn dimensions() -> Vec<Of> {
 }
 
 proptest! {
-    /// Split over any number of partial counts, in any order, some batches twice, some late: the same to the fen.
+    /// Split over any number of partial counts, in any order, some batches twice, drained at any time, added in any order and
+    /// over any number of steps, some of them twice: the same to the fen, peaks of every window included.
     #[test]
     fn partial_counts_add_up(
         sent in sent(),
-        parts in 1_u32..4,
-        order in any::<u64>(),
-        twice in any::<u64>(),
+        parts in 1_usize..5,
+        seed in any::<u64>(),
         carries in kind(),
     ) {
+        use rand::seq::SliceRandom as _;
+        use rand::{Rng as _, SeedableRng as _};
+        let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
         let (whole, seconds) = truth(&sent, carries);
         let mut deliveries: Vec<&Vec<u8>> = sent.iter().collect();
-        deliveries.extend(sent.iter().enumerate().filter(|(at, _)| twice >> (at % 64) & 1 == 1).map(|(_, bytes)| bytes));
-        // Any order: sorted by a hash.
-        deliveries.sort_by_key(|bytes| {
-            let (columns, _) = Columns::read(bytes).unwrap();
-            (columns.sequence ^ u64::from(columns.source) << 7).wrapping_mul(order | 1)
-        });
+        deliveries.extend(sent.iter().filter(|_| random.random_range(0..3) == 0));
+        deliveries.shuffle(&mut random);
         let mut partials: Vec<Partial> = (0..parts).map(|_| Partial::new(tally(carries))).collect();
+        let mut drained = Vec::new();
         let mut counted = 0;
         for bytes in &deliveries {
             let (columns, _) = Columns::read(bytes).unwrap();
-            let partial = &mut partials[(columns.source % parts) as usize];
+            let name = columns.sequence.wrapping_mul(31).wrapping_add(u64::from(columns.source));
+            let partial = &mut partials[(name ^ seed) as usize % parts];
             counted += usize::from(partial.take(&columns).unwrap() == Taken::Counted);
-        }
-        prop_assert_eq!(counted, sent.len());
-        let mut all = Partial::new(tally(carries));
-        for partial in partials.iter_mut().rev() {
-            all.merge(partial).unwrap();
-        }
-        prop_assert_eq!(all.tally(), &whole);
-        let windows = all.windows();
-        prop_assert_eq!(windows.too_late(), Counts::default());
-        for window in Window::ALL {
-            for of in dimensions() {
-                let in_window = |until_ms: i64| add_all(
-                    seconds.range(until_ms - window.seconds() * 1_000..until_ms).map(|(_, margins)| margins.of(of)),
-                );
-                for until_ms in [1_000, 12_000, 40_000, 75_000] {
-                    prop_assert_eq!(windows.rate(of, window, until_ms), in_window(until_ms));
-                }
-                let most = (1..=101).map(|second| in_window(second * 1_000).orders).max().unwrap();
-                prop_assert_eq!(windows.peak(of, window).orders, most);
+            if random.random_range(0..6) == 0 {
+                drained.push(partial.drain());
             }
         }
-        // What both have counted isn't added, and changes nothing.
-        if let Some(partial) = partials.iter_mut().find(|partial| !partial.seen().is_empty()) {
-            let again = all.merge(partial);
-            prop_assert!(matches!(again, Err(MergeError::Overlap { .. })), "{:?}", again);
-            prop_assert_eq!(all.tally(), &whole);
+        drained.extend(partials.iter_mut().map(Partial::drain));
+        prop_assert_eq!(counted, sent.len());
+        // As they travel between machines.
+        let mut drained: Vec<Counted> = drained
+            .iter()
+            .map(|counted| serde_json::from_slice(&serde_json::to_vec(counted).unwrap()).unwrap())
+            .collect();
+        // Some are added up on the way.
+        while drained.len() > 3 && random.random_range(0..3) > 0 {
+            let one = drained.swap_remove(random.random_range(0..drained.len()));
+            let into = random.random_range(0..drained.len());
+            prop_assert_eq!(drained[into].merge(&one).unwrap(), Merged::Added);
         }
+        drained.shuffle(&mut random);
+        let mut all = Counted::new(tally(carries));
+        for counted in &drained {
+            prop_assert_eq!(all.merge(counted).unwrap(), Merged::Added);
+            if random.random_range(0..2) == 0 && !counted.seen().is_empty() {
+                prop_assert_eq!(all.merge(counted).unwrap(), Merged::Known);
+            }
+        }
+        prop_assert_eq!(all.tally(), &whole);
+        check_windows(all.windows(), &seconds)?;
+        // Closing takes nothing from what was there.
+        all.close_behind(GRACE_S);
+        prop_assert!(all.windows().seconds() <= 121);
+        check_peaks(all.windows(), &seconds)?;
+        // What was counted in part isn't added, and changes nothing.
+        let mut half = Partial::new(tally(carries));
+        let (columns, _) = Columns::read(&sent[0]).unwrap();
+        half.take(&columns).unwrap();
+        half.take(&Columns { sequence: 1 << 40, ..columns }).unwrap();
+        let before = all.clone();
+        let refused = all.merge(&half.drain());
+        prop_assert!(matches!(refused, Err(MergeError::Overlap { .. })), "{:?}", refused);
+        let expected = if all.windows().has_closed() { Err(MergeError::Closed) } else { Ok(Merged::Added) };
+        prop_assert_eq!(Counted::new(tally(carries)).merge(&all), expected);
+        prop_assert_eq!(all, before);
+    }
+
+    /// As it runs: batches come up to a minute late, counts are added every second and closed a minute behind.
+    #[test]
+    fn late_batches_within_the_grace_count_in_peaks(sent in sent(), parts in 1_usize..4, seed in any::<u64>()) {
+        use rand::{Rng as _, SeedableRng as _};
+        let carries = Kind::Order;
+        let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
+        let (whole, seconds) = truth(&sent, carries);
+        let mut arrivals: Vec<(i64, &Vec<u8>)> = sent
+            .iter()
+            .map(|bytes| (Columns::read(bytes).unwrap().0.from_ms + random.random_range(0..GRACE_S * 1_000), bytes))
+            .collect();
+        arrivals.sort_by_key(|(at_ms, _)| *at_ms);
+        let mut partials: Vec<Partial> = (0..parts).map(|_| Partial::new(tally(carries))).collect();
+        let mut all = Counted::new(tally(carries));
+        for (_, bytes) in arrivals {
+            let (columns, _) = Columns::read(bytes).unwrap();
+            let partial = &mut partials[random.random_range(0..parts)];
+            partial.take(&columns).unwrap();
+            all.merge(&partial.drain()).unwrap();
+            all.close_behind(GRACE_S);
+        }
+        prop_assert_eq!(all.tally(), &whole);
+        prop_assert_eq!(all.windows().too_late(), Counts::default());
+        check_peaks(all.windows(), &seconds)?;
     }
 
     #[test]
@@ -461,7 +546,7 @@ fn large_amounts_and_many_rows_stay_exact() {
         for sequence in 0..3 {
             partial.take(&Columns { sequence, ..columns }).unwrap();
         }
-        let totals = partial.tally().totals().counts;
+        let totals = partial.counted().tally().totals().counts;
         assert_eq!(totals.orders, 3 * rows);
         assert_eq!(totals.gmv_minor, 3 * rows as i64 * i64::from(amount));
     }
@@ -482,9 +567,9 @@ fn a_batch_that_does_not_fit_leaves_no_trace() {
         let (columns, _) = Columns::read(&bytes).unwrap();
         let error = partial.take(&columns).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
-        assert!(partial.seen().is_empty());
+        assert!(partial.counted().seen().is_empty());
     }
-    assert_eq!(partial.tally().totals().counts, Counts::default());
+    assert_eq!(partial.counted().tally().totals().counts, Counts::default());
 }
 
 #[test]
@@ -498,6 +583,7 @@ fn windows_keep_two_minutes_and_their_peaks() {
         for _ in 0..if (100..115).contains(&second) { 9 } else { 1 } {
             windows.add(second * 1_000, &margins);
         }
+        windows.close_behind(GRACE_S);
     }
     assert!(windows.seconds() <= 121 + 1, "{}", windows.seconds());
     assert_eq!(windows.peak(Of::Total, Window::Second).orders, 9);

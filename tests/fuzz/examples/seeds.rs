@@ -343,7 +343,7 @@ fn files(corpus: &Corpus) {
         .lines()
         .map(|line| line.strip_prefix("#: ").unwrap_or(line))
         .filter(|line| {
-            !["scenario", "orders", "mapping", "#"]
+            !["scenario", "orders", "mapping", "live", "order_log", "#"]
                 .iter()
                 .any(|key| line.starts_with(key))
         })
@@ -402,6 +402,83 @@ fn batches(corpus: &Corpus) {
         "many",
         [&[6], &narrow[..], &wide, &items, &narrow].concat(),
     );
+}
+
+fn live(corpus: &Corpus) {
+    corpus.write("live_day", "shipped", file("config/live-day.toml"));
+    corpus.write(
+        "live_day",
+        "start",
+        file("config/live-day.toml")
+            .replace("# start", "start")
+            .replace("zone =", "# zone ="),
+    );
+    let mut orders = Batch::new(sales::Kind::Order, 0, 1);
+    let mut payments = Batch::new(sales::Kind::Payment, 0, 1);
+    for row in 0..12 {
+        orders.push(
+            row % 5,
+            (row % 2) as u8,
+            (row % 3) as u8,
+            700 + i64::from(row),
+            Batch::DOMESTIC,
+        );
+        payments.push(
+            row % 7,
+            (row % 2) as u8,
+            (row % 3) as u8,
+            9_900 - i64::from(row),
+            2,
+        );
+    }
+    payments.items.push(1, 0, 1, 400);
+    payments.push(Batch::UNPLACED, 0, 0, -350, Batch::DOMESTIC);
+    let offered = |bytes: &[u8]| {
+        let mut out = vec![1, 200, 0];
+        out.extend_from_slice(&u16::try_from(bytes.len()).unwrap().to_le_bytes());
+        out.extend_from_slice(bytes);
+        out
+    };
+    let sent: Vec<Vec<u8>> = (0..4)
+        .map(|number| offered(&encode(if number % 2 == 0 { &orders } else { &payments }, 7, number).unwrap()))
+        .collect();
+    let (step, restart) = ([5, 100, 0], [7]);
+    corpus.write(
+        "live_orders",
+        "steps",
+        [&sent[0][..], &step, &sent[1], &step].concat(),
+    );
+    corpus.write(
+        "live_orders",
+        "twice",
+        [&sent[1][..], &sent[1], &step, &sent[1], &step].concat(),
+    );
+    corpus.write(
+        "live_orders",
+        "restarts",
+        [
+            &sent[0][..],
+            &sent[1],
+            &restart,
+            &step,
+            &sent[2],
+            &step,
+            &restart,
+            &sent[3],
+            &step,
+            &restart,
+        ]
+        .concat(),
+    );
+    corpus.write(
+        "live_orders",
+        "silence",
+        [&sent[0][..], &[6, 255, 255], &sent[1], &step].concat(),
+    );
+    corpus.write("order_log", "any", b"\0\0\0\0any");
+    corpus.write("order_log", "whole", b"\x01\0\0\0one\n\ntwo\n");
+    corpus.write("order_log", "altered", b"\x03\x90\0\x04one\n\ntwo\n\nthree");
+    corpus.write("order_log", "nothing", b"\x02\0\0\0");
 }
 
 fn logs(corpus: &Corpus) {
@@ -472,5 +549,6 @@ fn main() {
     frames(&corpus);
     files(&corpus);
     batches(&corpus);
+    live(&corpus);
     logs(&corpus);
 }

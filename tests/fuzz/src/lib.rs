@@ -11,8 +11,13 @@ use meridian::gateway::access::{self, TokenRecord};
 use meridian::gateway::audit::{self, AuditLog, Details, GENESIS, Kind as AuditKind, Verified};
 use meridian::gateway::config::Config;
 use meridian::gateway::desk::{Command, Desk, MAX_DELAY_MS, Outcome};
-use meridian::gateway::journal::Journal;
-use meridian::gateway::{Opening, OrdersSource, Pulled, SavedState, ScenarioSource, Source, SourceError};
+use meridian::gateway::intake::Outcome as Offered;
+use meridian::gateway::journal::{Journal, JournalError};
+use meridian::gateway::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
+use meridian::gateway::{
+    Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, SavedState,
+    ScenarioSource, Source, SourceError,
+};
 use meridian::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
 use meridian::sales::{Catalogue, Kind};
 use meridian::tally::{Partial, Taken, Tally};
@@ -492,11 +497,197 @@ pub fn batch(bytes: &[u8]) {
         }
         left = rest.to_vec();
     }
+    let quick = quick.drain();
     let quick = quick.tally();
     assert_eq!(quick.totals(), plain.totals());
     for number in 0..=regions as u8 {
         assert_eq!(quick.region(number), plain.region(number));
         assert_eq!(quick.category(number), plain.category(number));
+    }
+}
+
+// ---- a live day ----
+
+/// The file of a live day.
+pub fn live_day(bytes: &[u8]) {
+    const NOW_MS: i64 = 1_795_700_000_000;
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    match LiveDay::parse(text, &catalogue(), NOW_MS) {
+        Ok(day) => {
+            let anew =
+                LiveDay::parse(&toml_anew(text).expect("a day is TOML"), &catalogue(), NOW_MS).unwrap();
+            assert_eq!((anew.start_ms(), anew.name()), (day.start_ms(), day.name()));
+            let (source, _) = LiveSource::open(day, None, &catalogue(), Privacy::default()).unwrap();
+            let hello = source.hello();
+            assert!(hello.day.start_ms < hello.day.end_ms && !hello.categories.is_empty());
+        }
+        Err(problem) => assert!(!problem.trim().is_empty()),
+    }
+}
+
+const LIVE_START_MS: i64 = 1_795_647_600_000;
+
+fn live(folder: &std::path::Path) -> (Publisher, Arc<Intake>) {
+    let text = "gmv_counts = 'payment'\ncurrency = 'EUR'\ncelebrate = [1]\n[title]\nen = 'T'\nzh = 'T'\n\
+        [day]\nstart = '2026-11-26T00:00:00+01:00'\nhours = 1\nsilent_s = 3\n\
+        [[category]]\nname = { en = 'A', zh = 'A' }\n[[category]]\nname = { en = 'B', zh = 'B' }\n\
+        [[product]]\nid = 'shoe'\nname = { en = 'S', zh = 'S' }\ncategory = 'B'\n";
+    let day = LiveDay::parse(text, &catalogue(), 0).unwrap();
+    let (source, privacy) =
+        LiveSource::open(day, Some(folder), &catalogue(), Privacy::new(3).unwrap()).unwrap();
+    let (intake, start_ms) = (source.intake(), source.start_ms());
+    let publisher = Publisher::new(Box::new(source), catalogue(), start_ms, 1.0).unwrap();
+    let mut publisher = publisher.with_privacy(privacy).unwrap();
+    publisher.again().unwrap();
+    (publisher, intake)
+}
+
+/// Messages of batches, steps and restarts in any order: what is taken is counted once, nothing fails, and a restart changes
+/// nothing. Checksums and times are set right, so that what stands behind them is reached.
+pub fn live_orders(bytes: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut publisher, mut intake) = live(folder.path());
+    let catalogue = catalogue();
+    let regions = catalogue.regions().len();
+    let mut plain = Tally::new(catalogue.region_of_place(), regions, 2, Kind::Payment).with_products(1);
+    let mut now_ms = LIVE_START_MS + 1_000;
+    let mut choices = Choices(bytes);
+    while !choices.0.is_empty() {
+        match choices.byte() % 8 {
+            5 | 6 => {
+                now_ms += choices.number() as i64;
+                publisher.step(now_ms, 0);
+            }
+            7 => {
+                let (totals, public) = (publisher.totals(), publisher.public_snapshot(0));
+                let at_ms = publisher.event_ms();
+                drop((publisher, intake));
+                (publisher, intake) = live(folder.path());
+                assert_eq!((publisher.totals(), publisher.event_ms()), (totals, at_ms));
+                assert!(
+                    publisher.public_snapshot(0) == public,
+                    "a restart releases something else"
+                );
+            }
+            how => {
+                let (behind, length) = (choices.number() as i64, choices.number());
+                let mut message = choices.part(length).to_vec();
+                if how > 0 && message.len() >= HEAD_BYTES {
+                    message[24..32].copy_from_slice(&(now_ms - behind).to_le_bytes());
+                    message[32..40].copy_from_slice(&(now_ms - behind / 2).to_le_bytes());
+                }
+                if let Err(ColumnsError::Checksum { found, .. }) = Columns::read(&message) {
+                    message[HEAD_BYTES - 4..HEAD_BYTES].copy_from_slice(&found.to_le_bytes());
+                }
+                let (receipts, _) = intake.offer(&message, now_ms);
+                let mut left = message.as_slice();
+                for receipt in receipts {
+                    let (columns, rest) = Columns::read(left).unwrap();
+                    left = rest;
+                    if matches!(receipt.outcome, Offered::Taken(_)) {
+                        plain
+                            .add(&columns.to_batch())
+                            .expect("what is taken can be counted");
+                    }
+                }
+            }
+        }
+    }
+    // A batch that came in at last is counted with the next step, whichever that is.
+    publisher.step(now_ms.max(publisher.event_ms()) + 1, 0);
+    assert!(publisher.ended() || publisher.totals() == plain.totals());
+    assert_eq!(publisher.mode(), Mode::Live);
+}
+
+/// Any file as an order log: it opens or is left as it is; an altered byte is noticed.
+pub fn order_log(bytes: &[u8]) {
+    let mut choices = Choices(bytes);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("day.orders");
+    let begun = Begun {
+        day: "d".to_owned(),
+        catalogue: "c".to_owned(),
+        start_ms: 0,
+        k: 10,
+        guard: GUARD_VERSION,
+        seed: 1,
+    };
+    let read = || {
+        let (_, mut records) = OrderLog::open(&path, &begun)?;
+        let mut found = Vec::new();
+        while let Some(record) = records.next_record()? {
+            found.push(record);
+        }
+        Ok::<_, JournalError>((found, records))
+    };
+    let how = choices.byte();
+    let (at, with) = (choices.number(), choices.byte().max(1));
+    let mut written = Vec::new();
+    if how & 1 == 1 {
+        let mut log = read().unwrap().1.into_log().unwrap();
+        for (number, payload) in choices.0.split(|byte| *byte == b'\n').take(8).enumerate() {
+            if payload.is_empty() {
+                log.step(number as i64, 3).unwrap();
+                written.push(Record::Step {
+                    to_ms: number as i64,
+                    batches: 3,
+                });
+            } else {
+                log.batch(payload).unwrap();
+                written.push(Record::Batch(payload.to_vec()));
+            }
+        }
+        drop(log);
+        let mut file = std::fs::read(&path).unwrap();
+        if how & 2 == 2 {
+            let at = at % file.len();
+            file[at] ^= with;
+            std::fs::write(&path, &file).unwrap();
+        }
+    } else {
+        let mut file = b"meridian order log 1\n".to_vec();
+        if how & 2 == 2 {
+            file.clear();
+        }
+        file.extend_from_slice(choices.0);
+        std::fs::write(&path, &file).unwrap();
+    }
+    let before = std::fs::read(&path).unwrap();
+    match read() {
+        Ok((found, records)) => {
+            if how & 1 == 1 {
+                let whole = written.len() - usize::from(how & 2 == 2).min(written.len());
+                // The last record may look torn; in a log of its head alone that may be the head.
+                assert!(
+                    found.len() >= whole && written.starts_with(&found),
+                    "{found:?} of {written:?}"
+                );
+            }
+            let mut log = records.into_log().unwrap();
+            log.step(77, 0).unwrap();
+            drop(log);
+            let (again, _) = read().unwrap();
+            assert_eq!(
+                again.split_last(),
+                Some((
+                    &Record::Step {
+                        to_ms: 77,
+                        batches: 0
+                    },
+                    found.as_slice()
+                ))
+            );
+        }
+        Err(error) => {
+            assert!(!error.problem.is_empty());
+            assert_eq!(
+                std::fs::read(&path).unwrap(),
+                before,
+                "what can't be read is left as it is"
+            );
+        }
     }
 }
 
