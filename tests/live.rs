@@ -35,11 +35,11 @@ struct House {
 }
 
 impl House {
-    fn new(tokens: bool) -> Self {
+    fn new(tokens: bool, synthetic: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let start = Utc::now() - chrono::Duration::hours(1);
         let day = format!(
-            "gmv_counts = 'payment'\ncurrency = 'EUR'\n[title]\nen = 'Live'\nzh = '直播'\n[day]\nstart = '{}'\n\
+            "synthetic = {synthetic}\ngmv_counts = 'payment'\ncurrency = 'EUR'\n[title]\nen = 'Live'\nzh = '直播'\n[day]\nstart = '{}'\n\
              [[category]]\nname = {{ en = 'Garden', zh = '园艺' }}\n[[category]]\nname = {{ en = 'Kitchen', zh = '厨房' }}\n\
              [[product]]\nid = 'earbuds'\nname = {{ en = 'Earbuds', zh = '无线耳机' }}\ncategory = 'Garden'\n",
             start.format("%Y-%m-%dT%H:%M:00Z")
@@ -145,19 +145,19 @@ fn empty() -> Tally {
 }
 
 /// The totals that a display has been told, one after the other, and its mode.
-fn totals_of(link: &Link, until: impl Fn(&Totals) -> bool) -> Vec<Totals> {
+fn totals_of(link: &Link, mode: Mode, until: impl Fn(&Totals) -> bool) -> Vec<Totals> {
     let mut seen = Vec::new();
     let deadline = Instant::now() + WAIT;
     while let Ok(event) = link.events().recv_deadline(deadline) {
         let LinkEvent::Frame(frame, _) = event else {
             continue;
         };
-        let (totals, mode) = match frame.body {
+        let (totals, said) = match frame.body {
             Body::Tick(tick) => (tick.totals, tick.mode),
             Body::Snapshot(snapshot) => (snapshot.totals, snapshot.mode),
             _ => continue,
         };
-        assert_eq!(mode, Mode::Live);
+        assert_eq!(said, mode);
         if seen.last() != Some(&totals) {
             seen.push(totals);
         }
@@ -172,7 +172,7 @@ fn totals_of(link: &Link, until: impl Fn(&Totals) -> bool) -> Vec<Totals> {
 /// no two public figures before and after any of it are apart by fewer than ten orders or payments.
 #[test]
 fn orders_are_counted_once_whatever_breaks() {
-    let mut house = House::new(true);
+    let mut house = House::new(true, false);
     let (source, executive) = (house.token(Role::Source), house.token(Role::Executive));
     std::thread::sleep(Duration::from_secs(3));
     let (wall, desk) = (house.link(None), house.link(Some(executive)));
@@ -217,7 +217,7 @@ fn orders_are_counted_once_whatever_breaks() {
         .collect();
     let done = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&done);
-    let watch = std::thread::spawn(move || totals_of(&wall, |_| told.load(Ordering::Acquire)));
+    let watch = std::thread::spawn(move || totals_of(&wall, Mode::Live, |_| told.load(Ordering::Acquire)));
     for round in 0..4_usize {
         std::thread::sleep(Duration::from_millis(1_700));
         proxies[round % 2].fault([Fault::Cut, Fault::Truncate][round / 2 % 2]);
@@ -227,12 +227,12 @@ fn orders_are_counted_once_whatever_breaks() {
     let duplicates: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert!(duplicates > 0, "some came twice");
     let expected = all.lock().unwrap().totals();
-    let exact = totals_of(&desk, |totals| *totals == expected);
+    let exact = totals_of(&desk, Mode::Live, |totals| *totals == expected);
     assert_eq!(exact.last(), Some(&expected));
     // Once more, with nothing but the log.
     house.kill_and_restart();
     let again = house.link(None);
-    assert!(!totals_of(&again, |_| true).is_empty());
+    assert!(!totals_of(&again, Mode::Live, |_| true).is_empty());
     done.store(true, Ordering::Release);
     let public = watch.join().unwrap();
     // The log, counted by itself.
@@ -277,7 +277,7 @@ fn orders_are_counted_once_whatever_breaks() {
 
 #[test]
 fn only_sources_may_send_and_they_see_nothing() {
-    let house = House::new(true);
+    let house = House::new(true, false);
     let (viewer, source) = (house.token(Role::Viewer), house.token(Role::Source));
     std::thread::sleep(Duration::from_secs(3));
     for token in [None, Some(viewer)] {
@@ -305,7 +305,7 @@ fn only_sources_may_send_and_they_see_nothing() {
 /// On a machine without tokens its own programs may send: the example in Python, and a scenario played now.
 #[test]
 fn the_python_example_and_a_played_day_are_counted() {
-    let house = House::new(false);
+    let house = House::new(false, true);
     let url = format!("ws://{}", house.address);
     let link = house.link(None);
     let mut python = Command::new("python3")
@@ -341,7 +341,7 @@ fn the_python_example_and_a_played_day_are_counted() {
     );
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["rows"], 1_000);
-    let seen = totals_of(&link, |totals| {
+    let seen = totals_of(&link, Mode::Demo, |totals| {
         totals.counts.orders == 500 && totals.counts.payments == 500
     });
     assert_eq!(seen.last().unwrap().counts.gmv_minor, 500 * 1_999);
@@ -362,9 +362,22 @@ fn the_python_example_and_a_played_day_are_counted() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let more = totals_of(&link, |totals| totals.counts.payments > 600);
+    let more = totals_of(&link, Mode::Demo, |totals| totals.counts.payments > 600);
     sent.kill().unwrap();
     sent.wait().unwrap();
+    // Nothing that doesn't happen now is shown as live.
+    let real = House::new(false, false);
+    std::thread::sleep(Duration::from_secs(2));
+    let output = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .args(["send", "--scenario", "example-day", "--gateway"])
+        .arg(format!("ws://{}", real.address))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && errors.contains("synthetic = true"),
+        "{errors}"
+    );
     assert!(more.last().unwrap().counts.payments > 600, "{:?}", more.last());
     let mut known: Option<Snapshot> = None;
     let follower = house.link(None);

@@ -57,6 +57,7 @@ struct Welcome<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'a Names,
+    synthetic: bool,
     start_ms: EventMs,
     end_ms: EventMs,
     currency: &'a crate::sales::Currency,
@@ -108,6 +109,7 @@ impl Intake {
         let welcome = Welcome {
             kind: "welcome",
             title: &hello.title,
+            synthetic: hello.synthetic,
             start_ms: hello.day.start_ms,
             end_ms: hello.day.end_ms,
             currency: &hello.currency,

@@ -143,6 +143,10 @@ pub struct Played {
 
 /// The day's numbers of a source's categories and products.
 fn numbers(hello: &Hello, day: &Welcome) -> Result<(Vec<u8>, Vec<Option<u16>>), String> {
+    // Whatever is played here doesn't happen now.
+    if !day.synthetic {
+        return Err("they don't happen now, and the day would show them as LIVE: its file has to say synthetic = true".to_owned());
+    }
     let currency = serde_json::to_value(hello.currency).unwrap_or_default();
     if currency.as_str() != Some(day.currency.as_str()) {
         return Err(format!(

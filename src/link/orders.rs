@@ -42,6 +42,8 @@ pub struct SenderConfig {
 /// The day that a gateway counts, and what numbers in batches mean.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Welcome {
+    /// Whether the day is shown as one of generated orders.
+    pub synthetic: bool,
     /// The day's first instant.
     pub start_ms: EventMs,
     /// Its end, exclusive.
