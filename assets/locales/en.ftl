@@ -20,6 +20,7 @@ span-hours = last { $amount } h
 mobile-share = Mobile, share of value
 regions-reached = Regions reached
 leaderboard = Regions by value
+elsewhere = Elsewhere
 categories = Categories by value
 the-day = The day so far
 now = now

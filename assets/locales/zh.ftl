@@ -20,6 +20,7 @@ span-hours = 最近 { $amount } 小时
 mobile-share = 移动端成交占比
 regions-reached = 已覆盖国家和地区
 leaderboard = 国家和地区成交榜
+elsewhere = 其他
 categories = 品类成交占比
 the-day = 全天走势
 now = 此刻

@@ -35,6 +35,12 @@ const PLACE_POWER: f32 = 0.4;
 const CELL_POWER: f32 = 0.86;
 /// How bright lights are where there is no high dynamic range.
 const LOW_RANGE_GAIN: f32 = 0.5;
+/// Where fewer lights live than this, each is larger.
+const FEW: f32 = 1_500.0;
+/// How many times as large a light is at most that is almost alone: a quiet shop's is seen across its hall.
+const MOST_SWELL: f32 = 4.0;
+/// In what time lights take on another size, in seconds.
+const SWELL_SECS: f32 = 3.0;
 /// Degrees across a cell of such neighbours.
 const CELL_DEG: f32 = 2.0;
 /// Cells round the equator.
@@ -310,6 +316,8 @@ struct LightRing {
     scratch: Vec<Instance>,
     packer: Option<Packer>,
     merges: bool,
+    /// How many times as large lights are now.
+    swell: f32,
 }
 
 #[derive(Component)]
@@ -353,6 +361,7 @@ fn spawn_lights(
         scratch: Vec::new(),
         packer: None,
         merges: false,
+        swell: 1.0,
     });
 }
 
@@ -361,6 +370,11 @@ fn spawn_lights(
 fn cell_deg(sight: &Sight) -> f32 {
     let pixel_deg = ((sight.distance - 1.0) / sight.focal_px.max(1.0)).to_degrees();
     pixel_deg.max(1e-3).log2().floor().exp2() * 1.3
+}
+
+/// How many times as large each light is where so many live.
+fn swell(alive: usize) -> f32 {
+    (FEW / (alive.max(1) as f32)).cbrt().clamp(1.0, MOST_SWELL)
 }
 
 /// Writes the lights that came, and shows the chunks in which one lives.
@@ -432,6 +446,10 @@ fn write_lights(
         overwritten: lights.ring.overwritten,
         unplaced: stats.unplaced,
     };
+    if stats.alive > 0 {
+        let near = 1.0 - (-time.delta_secs() / SWELL_SECS).exp();
+        lights.swell += (swell(stats.alive) - lights.swell) * near;
+    }
     // Without a tone curve light above 1 is cut off, channel by channel, until gold is white: less of it, then.
     let gain = if view.quality >= Quality::High && budget.tone {
         1.0
@@ -442,7 +460,9 @@ fn write_lights(
         now_ms: ring::wrapped_ms(&time),
         params: [LIGHT_SECS, FLASH_SECS, if merges { 0.0 } else { JITTER_RAD }],
         first: light::ORDER.extend(gain).to_array(),
-        second: light::PAYMENT.extend(layout.magnitude()).to_array(),
+        second: light::PAYMENT
+            .extend(layout.magnitude() * lights.swell)
+            .to_array(),
     };
     if stats.alive > 0 {
         uploads.header(&lights.buffer, &header);
@@ -462,6 +482,13 @@ pub fn plugin(app: &mut App) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
+
+    #[test]
+    fn few_lights_are_larger_and_many_are_as_ever() {
+        assert_eq!((swell(0), swell(1)), (MOST_SWELL, MOST_SWELL));
+        assert!(swell(150) > 2.0 && swell(150) < swell(50));
+        assert_eq!((swell(1_500), swell(262_000)), (1.0, 1.0));
+    }
 
     fn packer() -> Packer {
         Packer {

@@ -165,6 +165,48 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
         );
         pen.strip(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
     }
+    // Where every region has its row, what has none yet would be missed in the sum.
+    let elsewhere = scene.ledger.totals.unplaced.gmv_minor;
+    let place = scene.state.places.len();
+    if place == 0 || place >= rows || !is_worth_a_row(elsewhere, total) {
+        return;
+    }
+    let baseline = line + 4.0 * u + (place as f32 + 0.5) * row + size::BODY * u * 0.28;
+    let cells = [
+        (
+            rect.left() + rank_width,
+            Align::Min,
+            scene.t("elsewhere"),
+            Face::Medium,
+        ),
+        (
+            rect.right() - share_width,
+            Align::Max,
+            scene.money(elsewhere),
+            Face::Figures,
+        ),
+        (
+            rect.right(),
+            Align::Max,
+            format::percent(elsewhere, total),
+            Face::Figures,
+        ),
+    ];
+    for (x, align, text, face) in cells {
+        pen.text(
+            pos2(x, baseline),
+            align,
+            &text,
+            size::BODY,
+            face,
+            colour::INK_SOFT,
+        );
+    }
+}
+
+/// Half a per mille at least: what would be shown as 0.0 % is none.
+fn is_worth_a_row(part: i64, total: i64) -> bool {
+    part > 0 && i128::from(part) * 2_000 >= i128::from(total)
 }
 
 /// The categories that are shown, greatest first, each with where its row is; none while a region's panel covers them.
