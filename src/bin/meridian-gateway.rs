@@ -17,13 +17,14 @@ use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, DeskMode};
 use meridian::gateway::play::Play;
 use meridian::gateway::{
-    Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, SUBPROTOCOL_DESK,
-    ServeArgs, SourceArgs, State, load_catalogue, relay, serve, wall_ms,
+    Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, Retraced,
+    SUBPROTOCOL_DESK, SavedState, ServeArgs, SourceArgs, State, load_catalogue, relay, serve, wall_ms,
 };
 use meridian::link::LinkConfig;
 use meridian::link::orders::{OrderSender, SenderConfig, SenderEvent};
 use meridian::link::socket::{Failed, Way, connect};
 use meridian::link::tls::{Pin, Trust};
+use meridian::sales::Catalogue;
 use meridian::sales::columns::Columns;
 use meridian::tally::{Counted, Of, Partial, Window};
 use meridian::wire::{Scene, SigningKey};
@@ -308,12 +309,30 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
     }))
 }
 
+/// Real orders that are played: a restart releases what it had released, and goes on where the day would be now.
+fn retraced(
+    source: &SourceArgs,
+    state: &Path,
+    saved: Option<&SavedState>,
+    catalogue: &Arc<Catalogue>,
+    privacy: Privacy,
+) -> anyhow::Result<Publisher> {
+    let orders = source.open(catalogue)?;
+    let begin_ms = source.start_ms(orders.as_ref(), None);
+    let now_ms = source.start_ms(orders.as_ref(), saved);
+    let (orders, privacy) = Retraced::open(orders, state, begin_ms, privacy)?;
+    let start_ms = orders.start_ms();
+    let mut publisher = Publisher::new(Box::new(orders), Arc::clone(catalogue), start_ms, source.speed())?
+        .with_privacy(privacy)?;
+    publisher.again()?;
+    if saved.is_some() {
+        publisher.step(now_ms, wall_ms());
+    }
+    Ok(publisher)
+}
+
 /// The live day that is to be served, if one is.
-fn live_day(
-    run: &Run,
-    config: &Config,
-    catalogue: &meridian::sales::Catalogue,
-) -> anyhow::Result<Option<LiveDay>> {
+fn live_day(run: &Run, config: &Config, catalogue: &Catalogue) -> anyhow::Result<Option<LiveDay>> {
     let given = run.source.scenario.is_some() || run.source.orders.is_some();
     let from_config = config.source.live.as_deref().filter(|_| !given);
     let Some(path) = run.serve.live.as_deref().or(from_config) else {
@@ -337,7 +356,11 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
     };
     let Some(live) = live else {
         let saved = gateway.state.as_ref().and_then(State::saved);
-        let publisher = source.publisher(&catalogue, saved)?.with_privacy(privacy)?;
+        let state = run.serve.state.as_deref().or(config.state.as_deref());
+        let publisher = match state.filter(|_| source.orders.is_some() && privacy.is_on()) {
+            Some(state) => retraced(&source, state, saved, &catalogue, privacy)?,
+            None => source.publisher(&catalogue, saved)?.with_privacy(privacy)?,
+        };
         return Ok(serve(gateway, publisher)?);
     };
     let log = run

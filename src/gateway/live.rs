@@ -455,7 +455,7 @@ impl LiveSource {
     }
 }
 
-fn broken(error: &JournalError) -> SourceError {
+pub(super) fn broken(error: &JournalError) -> SourceError {
     SourceError::File {
         file: error.file.clone(),
         problem: error.problem.clone(),

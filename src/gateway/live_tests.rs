@@ -319,3 +319,68 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
         assert!(problem.contains(words), "{problem}");
     }
 }
+
+/// An order file that is played goes on after a restart as if there had been none, public figures included.
+#[test]
+fn an_order_file_is_retraced() {
+    let catalogue = catalogue();
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("gateway.journal");
+    let open = |privacy| {
+        let orders = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/orders-dirty.csv");
+        let source = OrdersSource::open(orders, "uci-online-retail", Arc::clone(&catalogue)).unwrap();
+        let start_ms = source.hello().day.start_ms - 500;
+        let (source, privacy) = Retraced::open(Box::new(source), &state, start_ms, privacy)?;
+        let start_ms = source.start_ms();
+        let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
+        Ok::<_, journal::JournalError>(publisher.with_privacy(privacy).unwrap())
+    };
+    let privacy = Privacy::new(3).unwrap();
+    let mut publisher = open(privacy).unwrap();
+    assert_eq!(publisher.again().unwrap(), 0);
+    let start_ms = publisher.event_ms();
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(9);
+    let mut steps = 0;
+    while !publisher.ended() {
+        let before = (publisher.totals(), public(&publisher));
+        if random.random_range(0..6) == 0 {
+            drop(publisher);
+            publisher = open(privacy).unwrap();
+            assert_eq!(publisher.again().unwrap(), steps);
+            assert!((publisher.totals(), public(&publisher)) == before);
+        }
+        publisher.step(publisher.event_ms() + random.random_range(60_000..4_000_000), 0);
+        steps += 1;
+    }
+    assert!(steps > 10 && publisher.event_ms() > start_ms && public(&publisher).totals.counts.orders >= 3);
+    drop(publisher);
+    let error = open(Privacy::new(4).unwrap()).err().unwrap().to_string();
+    assert!(error.contains("privacy.k 3, and now it is 4"), "{error}");
+}
+
+/// What a step without orders takes: `cargo test --release --no-default-features --lib live_tests::measure -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures"]
+fn measure_quiet_steps() {
+    let catalogue = catalogue();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
+    publisher.again().unwrap();
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(4);
+    for step in 0..20_000_i64 {
+        let now_ms = START_MS + step * 100;
+        if step % 10 == 0 {
+            let batch = batch(&mut random, Kind::Order, now_ms, 3);
+            offered(&intake, &encode(&batch, 1, step as u64).unwrap(), now_ms);
+        }
+        publisher.step(now_ms, 0);
+    }
+    drop((publisher, intake));
+    let (mut publisher, _) = open(Some(folder.path()), &catalogue);
+    let began = std::time::Instant::now();
+    let steps = publisher.again().unwrap();
+    println!(
+        "{:.1} µs a step",
+        began.elapsed().as_secs_f64() * 1e6 / steps as f64
+    );
+}
