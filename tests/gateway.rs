@@ -741,3 +741,62 @@ fn bad_clients(address: SocketAddr) {
         let _ = from_elsewhere(address);
     }
 }
+
+/// systemd is told when the gateway is ready, that it still lives, and that it stops.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_how_it_is() {
+    use std::os::unix::net::UnixDatagram;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(WAIT)).unwrap();
+    // The watchdog's variables name the process, as systemd does.
+    let program = env!("CARGO_BIN_EXE_meridian-gateway");
+    let mut gateway = Killed(
+        std::process::Command::new("sh")
+            .args(["-c", "WATCHDOG_PID=$$ exec \"$0\" --listen 127.0.0.1:0", program])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "600000")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let hear = || {
+        let mut bytes = [0; 200];
+        let length = socket
+            .recv(&mut bytes)
+            .expect("systemd is told something in time");
+        String::from_utf8_lossy(&bytes[..length]).trim().to_owned()
+    };
+    assert_eq!(hear(), "READY=1");
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(hear(), "WATCHDOG=1");
+        assert!(
+            began.elapsed() < Duration::from_millis(600),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+    let pid = gateway.0.id();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    while hear() != "STOPPING=1" {}
+    assert!(gateway.0.wait().unwrap().success());
+}
+
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
