@@ -341,10 +341,11 @@ fn live_day(run: &Run, config: &Config, catalogue: &Catalogue) -> anyhow::Result
     Ok(Some(LiveDay::read(path, catalogue, wall_ms())?))
 }
 
-fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
+/// Starts a gateway; says whether the next day follows its own.
+fn start(run: &Run, config: &Config) -> anyhow::Result<(Gateway, bool)> {
     if let Some(upstream) = upstream(run, config)? {
         let (gateway, _) = gateway_config(run, config, None, false)?;
-        return Ok(relay(gateway, upstream)?);
+        return Ok((relay(gateway, upstream)?, false));
     }
     let catalogue = load_catalogue()?;
     let live = live_day(run, config, &catalogue)?;
@@ -361,8 +362,9 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
             Some(state) => retraced(&source, state, saved, &catalogue, privacy)?,
             None => source.publisher(&catalogue, saved)?.with_privacy(privacy)?,
         };
-        return Ok(serve(gateway, publisher)?);
+        return Ok((serve(gateway, publisher)?, false));
     };
+    let is_daily = live.is_daily();
     let log = run
         .serve
         .order_log
@@ -381,50 +383,69 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<Gateway> {
         let seconds = began.elapsed().as_secs_f64();
         tracing::info!(steps, seconds, "the order log was counted again");
     }
-    Ok(serve(gateway, publisher)?)
+    Ok((serve(gateway, publisher)?, is_daily))
 }
 
 fn run(run: &Run) -> anyhow::Result<()> {
     let config = read_config(run.config.as_deref())?;
     log(config.log.format);
-    let gateway = start(run, &config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("can't wait for signals")?;
-    // Where systemd started it, it is told that the gateway is ready, and that it still lives.
-    let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+    loop {
+        let (gateway, is_daily) = start(run, &config)?;
+        // Where systemd started it, it is told that the gateway is ready, and that it still lives.
+        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
+        let end = runtime.block_on(watch(&gateway, is_daily))?;
+        if matches!(end, End::Asked) {
+            tracing::info!("the gateway stops");
+            let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
+            let _ = gateway.stop();
+            return Ok(());
+        }
+        tracing::info!("the day is over, the next one begins");
+        let _ = gateway.stop();
+    }
+}
+
+/// Why a gateway's run ends.
+enum End {
+    /// Somebody asked for it.
+    Asked,
+    /// The day is over, and the next one follows it.
+    Day,
+}
+
+async fn watch(gateway: &Gateway, is_daily: bool) -> anyhow::Result<End> {
     let mut watchdog_us = 0;
     let watched = sd_notify::watchdog_enabled(false, &mut watchdog_us);
-    runtime.block_on(async {
-        let mut look = tokio::time::interval(
-            Duration::from_micros(watchdog_us / 2).clamp(Duration::from_millis(200), Duration::from_secs(5)),
-        );
-        let metrics = gateway.metrics();
-        let mut steps = None;
-        let stop = stop_asked();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                result = &mut stop => return result,
-                _ = look.tick() => {
-                    if gateway.is_finished() {
-                        bail!("the publisher's thread ended");
-                    }
-                    // A thread that hangs makes no steps: systemd then starts the gateway anew.
-                    let now = metrics.steps();
-                    if watched && (steps != Some(now) || now == 0) {
-                        let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
-                    }
-                    steps = Some(now);
+    let mut look = tokio::time::interval(
+        Duration::from_micros(watchdog_us / 2).clamp(Duration::from_millis(200), Duration::from_secs(5)),
+    );
+    let metrics = gateway.metrics();
+    let mut steps = None;
+    let stop = stop_asked();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            result = &mut stop => return result.map(|()| End::Asked),
+            _ = look.tick() => {
+                if gateway.is_finished() {
+                    bail!("the publisher's thread ended");
                 }
+                if is_daily && metrics.is_over() {
+                    return Ok(End::Day);
+                }
+                // A thread that hangs makes no steps: systemd then starts the gateway anew.
+                let now = metrics.steps();
+                if watched && (steps != Some(now) || now == 0) {
+                    let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Watchdog]);
+                }
+                steps = Some(now);
             }
         }
-    })?;
-    tracing::info!("the gateway stops");
-    let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
-    let _ = gateway.stop();
-    Ok(())
+    }
 }
 
 async fn stop_asked() -> anyhow::Result<()> {

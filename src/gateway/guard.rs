@@ -46,6 +46,9 @@ const PLENTY: u64 = 8;
 const WORTH: u64 = 4;
 /// Most lights in one frame.
 const MAX_LIGHTS: usize = super::publisher::MAX_LIGHTS;
+/// So much of what was released is kept for rates: ten seconds, the longest lag of a live day, and as long again as releases
+/// may overlap.
+const KEPT_MS: i64 = 30_000;
 /// When something happened is told no finer.
 const QUANTUM_MS: i64 = 100;
 /// Buckets of amounts.
@@ -854,7 +857,7 @@ impl Pace {
             && self
                 .spans
                 .front()
-                .is_some_and(|(_, until_ms, _)| *until_ms < to_ms - 20_000)
+                .is_some_and(|(_, until_ms, _)| *until_ms < to_ms - KEPT_MS)
         {
             self.spans.pop_front();
         }

@@ -1,7 +1,7 @@
 //! Where a live day's orders come in: batches are looked at, known by source and number, logged, and wait for the
 //! next step. Whoever sends one hears of it when it is on the disk and counted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -22,6 +22,10 @@ pub const MOST_AHEAD_MS: i64 = 5_000;
 pub const MOST_AMOUNT_MINOR: u64 = 10_000_000_000_000;
 /// Greatest sum of all amounts of a day, whatever their sign: every sum fits in 64 bits.
 const MOST_VOLUME_MINOR: u64 = 1 << 61;
+/// So many rows may wait for the next steps; what comes beyond is to be sent again.
+const MOST_WAITING_ROWS: usize = 20_000_000;
+/// So many batches' checksums are remembered.
+const MOST_RECENT: usize = 100_000;
 /// One step takes no more rows than this, if it needn't.
 const MOST_ROWS_IN_STEP: usize = 2_000_000;
 
@@ -83,10 +87,13 @@ struct Inner {
     log: Option<OrderLog>,
     seen: BTreeMap<u32, Seen>,
     waiting: VecDeque<Batch>,
+    waiting_rows: usize,
     /// How many batches were taken in all.
     taken: u64,
     volume_minor: u64,
-    newest_ms: Option<i64>,
+    /// The checksums of the newest batches, by source and number: two that share a name aren't taken for one.
+    recent: HashMap<(u32, u64), u32>,
+    recent_names: VecDeque<(u32, u64)>,
 }
 
 /// Takes batches in. Shared by connections and the publisher.
@@ -98,14 +105,16 @@ pub struct Intake {
     start_ms: EventMs,
     end_ms: EventMs,
     late_ms: i64,
+    /// The next day follows.
+    daily: bool,
     welcome: String,
     inner: Mutex<Inner>,
     counted: watch::Sender<u64>,
 }
 
 impl Intake {
-    /// Takes in what belongs to a day, until so many milliseconds after its end.
-    pub fn new(hello: &Hello, catalogue: &Catalogue, late_ms: i64) -> Self {
+    /// Takes in what belongs to a day, until so many milliseconds after its end; what comes after it may be the next day's.
+    pub fn new(hello: &Hello, catalogue: &Catalogue, late_ms: i64, daily: bool) -> Self {
         let welcome = Welcome {
             kind: "welcome",
             title: &hello.title,
@@ -131,15 +140,18 @@ impl Intake {
             start_ms: hello.day.start_ms,
             end_ms: hello.day.end_ms,
             late_ms,
+            daily,
             welcome: serde_json::to_string(&welcome).unwrap_or_default(),
             inner: Mutex::new(Inner {
                 phase: Phase::Starting,
                 log: None,
                 seen: BTreeMap::new(),
                 waiting: VecDeque::new(),
+                waiting_rows: 0,
                 taken: 0,
                 volume_minor: 0,
-                newest_ms: None,
+                recent: HashMap::new(),
+                recent_names: VecDeque::new(),
             }),
             counted: watch::Sender::new(0),
         }
@@ -189,13 +201,14 @@ impl Intake {
     }
 
     fn take(&self, bytes: &[u8], columns: &Columns<'_>, now_ms: i64) -> Outcome {
+        if self.daily && columns.from_ms >= self.end_ms {
+            return Outcome::Later("the next day begins when this one is closed".to_owned());
+        }
         if now_ms >= self.end_ms.saturating_add(self.late_ms) {
             return Outcome::Refused("the day is over".to_owned());
         }
-        let mut inner = self.inner();
-        let known = inner.seen.get(&columns.source);
-        if known.is_some_and(|seen| seen.contains(columns.sequence)) {
-            return Outcome::Duplicate(inner.taken);
+        if let Some(known) = self.inner().known(columns) {
+            return known;
         }
         if columns.from_ms < self.start_ms || columns.to_ms > self.end_ms {
             return Outcome::Refused(format!(
@@ -209,15 +222,26 @@ impl Intake {
                 "it begins {ahead_ms} ms after the gateway's clock, {MOST_AHEAD_MS} can be: the clocks are to be set"
             ));
         }
+        // Large batches are looked at without keeping the others waiting.
+        let batch = columns.to_batch();
+        let volume = match self.check(&batch) {
+            Ok(volume) => volume,
+            Err(problem) => return Outcome::Refused(problem),
+        };
+        let mut inner = self.inner();
+        if let Some(known) = inner.known(columns) {
+            return known;
+        }
         match &inner.phase {
             Phase::Starting => return Outcome::Later("the gateway starts".to_owned()),
             Phase::Failed(problem) => return Outcome::Later(problem.clone()),
             Phase::Open => {}
         }
-        let batch = columns.to_batch();
-        let volume = match self.check(&batch, inner.volume_minor) {
-            Ok(volume) => volume,
-            Err(problem) => return Outcome::Refused(problem),
+        if inner.waiting_rows > MOST_WAITING_ROWS {
+            return Outcome::Later("more comes than the gateway can count".to_owned());
+        }
+        let Some(volume) = inner.volume_with(volume) else {
+            return Outcome::Refused("the day's value would pass what 64 bits can carry".to_owned());
         };
         let logged = inner.log.as_mut().map_or(Ok(()), |log| log.batch(bytes));
         if let Err(error) = logged {
@@ -225,13 +249,12 @@ impl Intake {
             return Outcome::Later("the gateway's disk refuses".to_owned());
         }
         inner.volume_minor = volume;
-        inner.newest_ms = inner.newest_ms.max(Some(columns.to_ms));
-        inner.put(columns.source, columns.sequence, batch);
+        inner.put(columns, batch);
         Outcome::Taken(inner.taken)
     }
 
-    /// Whether a batch can be counted, and the volume afterwards.
-    fn check(&self, batch: &Batch, volume_minor: u64) -> Result<u64, String> {
+    /// Whether a batch can be counted, and the sum of its amounts whatever their sign.
+    fn check(&self, batch: &Batch) -> Result<u128, String> {
         self.shape.check(batch).map_err(|error| error.to_string())?;
         let origin = batch
             .ships_from
@@ -261,11 +284,7 @@ impl Intake {
                 .map(|amount| u128::from(amount.unsigned_abs()))
                 .sum::<u128>()
         };
-        let sum = sum(&batch.amount_minor).max(sum(&batch.items.amount_minor));
-        u64::try_from(u128::from(volume_minor) + sum)
-            .ok()
-            .filter(|volume| *volume <= MOST_VOLUME_MINOR)
-            .ok_or_else(|| "the day's value would pass what 64 bits can carry".to_owned())
+        Ok(sum(&batch.amount_minor).max(sum(&batch.items.amount_minor)))
     }
 
     /// Takes a batch of the log.
@@ -275,10 +294,12 @@ impl Intake {
             return Err("there is more in a batch's record than the batch".to_owned());
         }
         let batch = columns.to_batch();
+        let volume = self.check(&batch)?;
         let mut inner = self.inner();
-        inner.volume_minor = self.check(&batch, inner.volume_minor)?;
-        inner.newest_ms = inner.newest_ms.max(Some(columns.to_ms));
-        inner.put(columns.source, columns.sequence, batch);
+        inner.volume_minor = inner
+            .volume_with(volume)
+            .ok_or("the day's value passes what 64 bits can carry")?;
+        inner.put(&columns, batch);
         Ok(())
     }
 
@@ -289,7 +310,7 @@ impl Intake {
         if many > inner.waiting.len() {
             return None;
         }
-        let out: Vec<Batch> = inner.waiting.drain(..many).collect();
+        let out = inner.draw(many);
         drop(inner);
         self.counted.send_modify(|counted| *counted += out.len() as u64);
         Some(out)
@@ -324,7 +345,7 @@ impl Intake {
             inner.phase = Phase::Failed("the gateway's disk refuses".to_owned());
             return Err(error);
         }
-        let out: Vec<Batch> = inner.waiting.drain(..many).collect();
+        let out = inner.draw(many);
         drop(inner);
         if !out.is_empty() {
             self.counted.send_modify(|counted| *counted += out.len() as u64);
@@ -334,8 +355,50 @@ impl Intake {
 }
 
 impl Inner {
-    fn put(&mut self, source: u32, sequence: u64, batch: Batch) {
-        self.seen.entry(source).or_default().insert(sequence);
+    /// What is answered to a batch whose name came before.
+    fn known(&self, columns: &Columns<'_>) -> Option<Outcome> {
+        let name = (columns.source, columns.sequence);
+        let seen = self.seen.get(&columns.source)?;
+        if !seen.contains(columns.sequence) {
+            return None;
+        }
+        Some(match self.recent.get(&name) {
+            Some(checksum) if *checksum != columns.checksum => Outcome::Refused(format!(
+                "batch {} of source {} came before with other orders in it: each who sends needs a source number of its own, and \
+                 a new run higher numbers than the last",
+                columns.sequence, columns.source
+            )),
+            _ => Outcome::Duplicate(self.taken),
+        })
+    }
+
+    /// The oldest that wait.
+    fn draw(&mut self, many: usize) -> Vec<Batch> {
+        let out: Vec<Batch> = self.waiting.drain(..many).collect();
+        self.waiting_rows -= out.iter().map(Batch::len).sum::<usize>();
+        out
+    }
+
+    fn volume_with(&self, more: u128) -> Option<u64> {
+        u64::try_from(u128::from(self.volume_minor) + more)
+            .ok()
+            .filter(|volume| *volume <= MOST_VOLUME_MINOR)
+    }
+
+    fn put(&mut self, columns: &Columns<'_>, batch: Batch) {
+        let name = (columns.source, columns.sequence);
+        self.seen
+            .entry(columns.source)
+            .or_default()
+            .insert(columns.sequence);
+        self.recent.insert(name, columns.checksum);
+        self.recent_names.push_back(name);
+        if self.recent_names.len() > MOST_RECENT
+            && let Some(oldest) = self.recent_names.pop_front()
+        {
+            self.recent.remove(&oldest);
+        }
+        self.waiting_rows += batch.len();
         self.waiting.push_back(batch);
         self.taken += 1;
     }

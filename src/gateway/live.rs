@@ -100,6 +100,8 @@ pub struct LiveDay {
     lag_ms: i64,
     late_ms: i64,
     silent_ms: i64,
+    /// Whether the next day follows it.
+    daily: bool,
     /// What its log is called.
     log_name: String,
 }
@@ -130,6 +132,12 @@ impl LiveDay {
     pub fn parse(text: &str, catalogue: &Catalogue, now_ms: i64) -> Result<Self, String> {
         let file: DayFile = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
         let (start_ms, utc_offset_min, log_name) = start_of(&file.day, now_ms)?;
+        if file.day.start.is_none() && file.day.hours != 24 {
+            return Err(format!(
+                "day.hours: {} needs a day.start: without one each day has 24",
+                file.day.hours
+            ));
+        }
         if !(1..=72).contains(&file.day.hours) {
             return Err(format!(
                 "day.hours: {} is out of range: 1 to 72 is possible",
@@ -137,7 +145,7 @@ impl LiveDay {
             ));
         }
         for (key, seconds, most) in [
-            ("lag_s", file.day.lag_s, 30),
+            ("lag_s", file.day.lag_s, 10),
             ("late_s", file.day.late_s, 86_400),
             ("silent_s", file.day.silent_s, 86_400),
         ] {
@@ -193,6 +201,7 @@ impl LiveDay {
             lag_ms: i64::from(file.day.lag_s) * 1_000,
             late_ms: i64::from(file.day.late_s) * 1_000,
             silent_ms: i64::from(file.day.silent_s) * 1_000,
+            daily: file.day.start.is_none(),
             log_name,
         })
     }
@@ -200,6 +209,11 @@ impl LiveDay {
     /// Where event time begins.
     pub fn start_ms(&self) -> EventMs {
         self.hello.day.start_ms - COUNTDOWN_MS
+    }
+
+    /// Whether the next day follows it: its file says no start.
+    pub fn is_daily(&self) -> bool {
+        self.daily
     }
 
     /// Its log in a folder.
@@ -374,7 +388,7 @@ impl LiveSource {
         catalogue: &Catalogue,
         privacy: Privacy,
     ) -> Result<(Self, Privacy), JournalError> {
-        let intake = Arc::new(Intake::new(&day.hello, catalogue, day.late_ms));
+        let intake = Arc::new(Intake::new(&day.hello, catalogue, day.late_ms, day.daily));
         let now = Begun::new(&day.fingerprint(), catalogue.hash(), day.start_ms(), privacy.k());
         let (begun, log) = match folder {
             Some(folder) => {

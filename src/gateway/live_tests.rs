@@ -196,6 +196,11 @@ fn what_cannot_be_counted_is_refused_by_name() {
     // A refused number isn't used up.
     assert!(matches!(with(&|_| ()), Outcome::Taken(1)));
     assert!(matches!(with(&|_| ()), Outcome::Duplicate(1)));
+    // Another batch of the same name is no duplicate.
+    match with(&|batch| batch.amount_minor[0] = 501) {
+        Outcome::Refused(problem) => assert!(problem.contains("other orders in it"), "{problem}"),
+        other => panic!("{other:?}"),
+    }
     assert!(intake.offer(b"MOB1", now_ms).1.is_err());
     let mut batch = Batch::new(Kind::Order, now_ms, now_ms + 100);
     batch.push(3, 1, 0, 500, Batch::DOMESTIC);
@@ -297,10 +302,27 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
     // 19:00 in Berlin: the day began at 23:00 UTC the day before.
     assert_eq!(today.start_ms(), START_MS - 17 * 3_600_000 - 10_000);
     assert_eq!(today.name(), "live 2025-11-10.orders");
+    assert!(today.is_daily());
+    // What comes at midnight waits for the next day.
+    let (source, _) = LiveSource::open(today, None, &catalogue, Privacy::default()).unwrap();
+    let midnight_ms = START_MS + 7 * 3_600_000;
+    let mut batch = Batch::new(Kind::Order, midnight_ms, midnight_ms + 100);
+    batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+    let answer = offered(
+        &source.intake(),
+        &encode(&batch, 1, 1).unwrap(),
+        midnight_ms + 100,
+    );
+    assert!(matches!(answer, Outcome::Later(_)), "{answer:?}");
     for (from, to, words) in [
         ("currency", "currenzy", "unknown field `currenzy`"),
         ("'EUR'", "'EURO'", "currency"),
         ("hours = 1", "hours = 100", "day.hours: 100"),
+        (
+            "start = '2025-11-10T16:00:00+00:00'",
+            "zone = 'UTC'",
+            "day.hours: 1 needs a day.start",
+        ),
         ("2025-11-10T16:00:00+00:00", "tomorrow", "day.start"),
         (
             "2025-11-10T16:00:00+00:00",
@@ -308,7 +330,7 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
             "begin with a minute",
         ),
         ("hours = 1", "hours = 1\nzone = 'UTC'", "leave out start or zone"),
-        ("hours = 1", "hours = 1\nlag_s = 31", "day.lag_s: 31"),
+        ("hours = 1", "hours = 1\nlag_s = 11", "day.lag_s: 11"),
         ("id = 'shoe'", "id = 'Shoe!'", "product[0].id"),
         ("category = 'B'", "category = 'C'", "product[0].category"),
         ("celebrate = [1]", "celebrate = [2, 1]", "celebrate[1]"),

@@ -76,6 +76,7 @@ pub struct Metrics {
     /// The wall clock at the last step.
     last_step_ms: AtomicI64,
     stopped: AtomicBool,
+    over: AtomicBool,
     audit_head: std::sync::Mutex<String>,
     steps: AtomicU64,
 }
@@ -111,6 +112,7 @@ impl Metrics {
             audit_lost: Counter::default(),
             last_step_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             audit_head: std::sync::Mutex::default(),
             steps: AtomicU64::new(0),
         };
@@ -188,6 +190,16 @@ impl Metrics {
     /// How many steps and turns there were: a thread that hangs makes none.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
+    }
+
+    /// The day is over: nothing will change any more.
+    pub fn set_over(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the day is over.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
     }
 
     /// The gateway stops.

@@ -546,6 +546,11 @@ impl Publisher {
         self.over || self.failed
     }
 
+    /// Whether the day went to its end.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
     /// How fast the day runs, for the `hello`.
     pub fn set_speed(&mut self, speed: f64) {
         self.hello.speed = speed;

@@ -630,6 +630,9 @@ impl Stream {
                         self.later(Out::Snapshots(self.whole()));
                     }
                     self.show_what_is_due(now);
+                    if self.publisher.is_over() && self.delayed.is_empty() {
+                        self.house.metrics.set_over();
+                    }
                     if beats {
                         beat = now;
                         self.beat();

@@ -98,6 +98,8 @@ pub struct Columns<'a> {
     pub ships_from: &'a [u8],
     /// The products in the rows.
     pub items: ItemColumns<'a>,
+    /// The checksum of all of it.
+    pub checksum: u32,
 }
 
 fn chunks<const N: usize>(bytes: &[u8]) -> &[[u8; N]] {
@@ -206,6 +208,7 @@ impl<'a> Columns<'a> {
             category: take(rows),
             channel: take(rows),
             ships_from: if flags & SHIPS_FROM != 0 { take(rows) } else { &[] },
+            checksum: said,
             items: ItemColumns {
                 row: chunks(take(items * 4)),
                 product: chunks(take(items * 2)),
