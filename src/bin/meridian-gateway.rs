@@ -26,6 +26,7 @@ use meridian::link::socket::{Failed, Way, connect};
 use meridian::link::tls::{Pin, Trust};
 use meridian::sales::Catalogue;
 use meridian::sales::columns::Columns;
+use meridian::say;
 use meridian::tally::{Counted, Of, Partial, Window};
 use meridian::wire::{Scene, SigningKey};
 use tokio_tungstenite::tungstenite::Message;
@@ -486,7 +487,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
     let live = live_day(&run, &config, &catalogue)?;
     let (gateway, source) = gateway_config(&run, &config, live.as_ref(), false)?;
     if let Some(tls) = &gateway.tls {
-        println!("certificate     {}", certificate_pin(&tls.certificate)?);
+        say!("certificate     {}", certificate_pin(&tls.certificate)?);
         meridian::gateway::check_certificate(tls)?;
     }
     if let Some(tokens) = &gateway.tokens {
@@ -496,11 +497,11 @@ fn check(path: &Path) -> anyhow::Result<()> {
             .iter()
             .filter(|token| token.state(Utc::now()) == "valid")
             .count();
-        println!("tokens          {} valid of {}", valid, store.list().len());
+        say!("tokens          {} valid of {}", valid, store.list().len());
     }
     match (&gateway.signing, &config.signing) {
-        (Some(key), _) => println!("frames signed   {}", key.public()),
-        (None, Some(signing)) => println!(
+        (Some(key), _) => say!("frames signed   {}", key.public()),
+        (None, Some(signing)) => say!(
             "frames signed   with {}, made at the first start",
             signing.key.display()
         ),
@@ -510,7 +511,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
         && audit.exists()
     {
         let found = audit::verify(std::slice::from_ref(audit), None)?;
-        println!("audit log       {} entries", found.entries);
+        say!("audit log       {} entries", found.entries);
     }
     if let Some(state) = &config.state
         && state.exists()
@@ -522,19 +523,19 @@ fn check(path: &Path) -> anyhow::Result<()> {
         } else {
             "none of this source"
         };
-        println!("state           {what}");
+        say!("state           {what}");
     }
     match (upstream(&run, &config)?, &live) {
-        (Some(link), _) => println!("passes on       {}", link.url),
+        (Some(link), _) => say!("passes on       {}", link.url),
         (None, Some(live)) => {
-            println!("live day        {}", live.title().en);
+            say!("live day        {}", live.title().en);
             if let Some(folder) = &config.source.order_log {
-                println!("order log       {}", live.log_in(folder).display());
+                say!("order log       {}", live.log_in(folder).display());
             }
         }
         (None, None) => {
             let hello = source.open(&catalogue)?.hello();
-            println!(
+            say!(
                 "source          {} ({} products)",
                 hello.title.en,
                 hello.products.len()
@@ -544,8 +545,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
     if !gateway.listen.ip().is_loopback() && gateway.tls.is_none() && !gateway.allow_remote {
         bail!("{}", meridian::gateway::GatewayError::Remote(gateway.listen));
     }
-    println!("listens         {}", gateway.listen);
-    println!("{} is good", path.display());
+    say!("listens         {}", gateway.listen);
+    say!("{} is good", path.display());
     Ok(())
 }
 
@@ -563,10 +564,10 @@ fn key(path: &Path) -> anyhow::Result<()> {
         bail!("{}: there is neither [signing] nor [tls] in it", path.display());
     }
     if let Some(signing) = &config.signing {
-        println!("--feed-key {}", SigningKey::open_or_make(&signing.key)?.public());
+        say!("--feed-key {}", SigningKey::open_or_make(&signing.key)?.public());
     }
     if let Some(tls) = &config.tls {
-        println!("--feed-pin {}", certificate_pin(&tls.certificate)?);
+        say!("--feed-pin {}", certificate_pin(&tls.certificate)?);
     }
     Ok(())
 }
@@ -606,17 +607,17 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
                 made.name,
                 made.role.name()
             );
-            println!("{token}");
+            say!("{token}");
         }
         TokenTask::Revoke { id } => {
             let revoked = store.revoke(id, now)?;
             record(audit::Kind::TokenRevoked, &revoked)?;
-            println!("token {} of {} is revoked", revoked.id, revoked.name);
+            say!("token {} of {} is revoked", revoked.id, revoked.name);
         }
         TokenTask::List => {
             for token in store.list() {
                 let expires = token.expires.map_or_else(|| "never".to_owned(), instant);
-                println!(
+                say!(
                     "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}",
                     token.id,
                     token.role.name(),
@@ -656,7 +657,7 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
         all.merge(&partial.drain())
             .with_context(|| path.display().to_string())?;
     }
-    let line = |value: serde_json::Value| println!("{value}");
+    let line = |value: serde_json::Value| say!("{value}");
     line(serde_json::json!({
         "currency": day.currency(),
         "totals": all.tally().totals(),
@@ -813,7 +814,7 @@ fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &Direct
         .map_or("on air".to_owned(), |by| format!("held ({by})"));
     match answer["outcome"].as_str() {
         Some("refused") => bail!("{text}"),
-        Some(outcome) => println!(
+        Some(outcome) => say!(
             "{}; {held}, delay {} ms{}{}",
             if outcome == "unchanged" {
                 "unchanged".to_owned()
@@ -847,7 +848,7 @@ fn main() -> ExitCode {
         }) => audit::verify(files, head.as_deref())
             .map(|found| {
                 let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), audit::instant);
-                println!(
+                say!(
                     "{} entries from {} to {}, nothing was altered\nhead {}",
                     found.entries,
                     time(found.first),

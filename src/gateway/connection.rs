@@ -50,6 +50,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Messages of any kind that a client may send in ten seconds.
 const MESSAGES_IN_TEN_S: u32 = 100;
+/// Distance at which a source is looked after when the gateway ends.
+const END_LOOK: Duration = Duration::from_millis(100);
 /// Bytes of batches that somebody may have sent and that aren't counted yet.
 const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 /// Commands that one desk may give a minute.
@@ -831,6 +833,35 @@ fn reply(receipt: &Receipt) -> Message {
     Message::Text(serde_json::to_string(&reply).unwrap_or_default().into())
 }
 
+/// Says of batches that aren't taken, once in ten seconds: a source that is wrong is wrong many times a second.
+#[derive(Default)]
+struct Untaken {
+    said: Option<tokio::time::Instant>,
+    count: u64,
+}
+
+impl Untaken {
+    fn note(&mut self, grant: &Grant, receipt: &Receipt, now: tokio::time::Instant) {
+        self.count += 1;
+        if self.said.is_some_and(|said| now - said < Duration::from_secs(10)) {
+            return;
+        }
+        self.said = Some(now);
+        let (Taken::Refused(problem) | Taken::Later(problem)) = &receipt.outcome else {
+            return;
+        };
+        tracing::warn!(
+            by = grant.name,
+            source = receipt.source,
+            sequence = receipt.sequence,
+            batches = self.count,
+            problem,
+            "order batches aren't taken"
+        );
+        self.count = 0;
+    }
+}
+
 /// Somebody who sends orders: batches come, and each is answered once it is on the disk and counted, or at once when it
 /// can't be.
 async fn orders<S>(
@@ -848,7 +879,9 @@ where
     let mut open_bytes = 0_usize;
     let mut heard = tokio::time::Instant::now();
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
-    let mut look = tokio::time::interval_at(heard + LOOK_EVERY, LOOK_EVERY);
+    let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
+    let mut checked = heard;
+    let mut untaken = Untaken::default();
     write(&mut socket, house, vec![Message::Text(intake.welcome().into())]).await?;
     loop {
         let out = tokio::select! {
@@ -880,13 +913,7 @@ where
                         Taken::Later(_) => "later",
                     };
                     house.metrics.batches.get_or_create(&Why { why }).inc();
-                    tracing::warn!(
-                        by = grant.name,
-                        source = receipt.source,
-                        sequence = receipt.sequence,
-                        outcome = ?receipt.outcome,
-                        "an order batch isn't taken"
-                    );
+                    untaken.note(grant, &receipt, heard);
                     out.push(reply(&receipt));
                 }
                 if let Err(error) = read {
@@ -918,9 +945,17 @@ where
             }
             _ = look.tick() => {
                 if house.ended.load(Ordering::Acquire) {
-                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
+                    let close = CloseFrame {
+                        code: CloseCode::Away,
+                        reason: "it stops".into(),
+                    };
+                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
                     return Ok(());
                 }
+                if checked.elapsed() < LOOK_EVERY {
+                    continue;
+                }
+                checked = tokio::time::Instant::now();
                 let holds = house.tokens.as_ref().filter(|_| !grant.id.is_empty()).map_or(Ok(()), |tokens| {
                     lock(tokens).still_holds(&grant.id, Utc::now())
                 });

@@ -18,6 +18,8 @@ use crate::wire::{Hello, Names};
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 /// How far a batch may be ahead of the clock.
 pub const MOST_AHEAD_MS: i64 = 5_000;
+/// How long a batch may be.
+pub const MOST_SPAN_MS: i64 = 3_600_000;
 /// Greatest amount of one row, in minor units.
 pub const MOST_AMOUNT_MINOR: u64 = 10_000_000_000_000;
 /// Greatest sum of all amounts of a day, whatever their sign: every sum fits in 64 bits.
@@ -210,15 +212,21 @@ impl Intake {
         if let Some(known) = self.inner().known(columns) {
             return known;
         }
-        if columns.from_ms < self.start_ms || columns.to_ms > self.end_ms {
+        // One across midnight is of the day in which it began.
+        if !(self.start_ms..self.end_ms).contains(&columns.from_ms) {
             return Outcome::Refused(format!(
-                "it is of {} to {}, and the day is from {} to {}",
-                columns.from_ms, columns.to_ms, self.start_ms, self.end_ms
+                "it begins at {}, and the day is from {} to {}",
+                columns.from_ms, self.start_ms, self.end_ms
             ));
+        }
+        let span_ms = columns.to_ms.saturating_sub(columns.from_ms);
+        if span_ms > MOST_SPAN_MS {
+            return Outcome::Refused(format!("it spans {span_ms} ms, {MOST_SPAN_MS} can be"));
         }
         let ahead_ms = columns.from_ms.saturating_sub(now_ms);
         if ahead_ms > MOST_AHEAD_MS {
-            return Outcome::Refused(format!(
+            // It may be counted when its time has come: nothing is lost to a clock that is wrong.
+            return Outcome::Later(format!(
                 "it begins {ahead_ms} ms after the gateway's clock, {MOST_AHEAD_MS} can be: the clocks are to be set"
             ));
         }

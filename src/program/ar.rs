@@ -1,5 +1,6 @@
 //! AR without a window: the sheet to print, the camera's lens, and tracking as lines of JSON.
 
+use meridian::say;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -71,7 +72,7 @@ pub fn marker(args: &Marker) -> Result<()> {
         "png" => sheet::write_png(args.paper, &args.out)?,
         _ => bail!("{}: the name has to end in .pdf or .png", args.out.display()),
     }
-    println!(
+    say!(
         "{}: {}, landscape. Print at 100 % and check that the ruler is 100 mm long.",
         args.out.display(),
         args.paper.name()
@@ -138,7 +139,7 @@ pub fn calibrate(args: &Calibrate) -> Result<()> {
         bail!("the synthetic room knows its lens; a camera or pictures of the sheet are needed");
     }
     let mut source = args.source.open(if photos { Pace::AtOnce } else { Pace::Live })?;
-    println!("{}", source.describe());
+    say!("{}", source.describe());
     let mut detector = Detector::default();
     let mut calibrator: Option<Calibrator> = None;
     let mut size = (0, 0);
@@ -149,7 +150,7 @@ pub fn calibrate(args: &Calibrate) -> Result<()> {
             Ok(Some(frame)) => frame,
             Ok(None) => continue,
             Err(error) if error.is_passing() => {
-                println!("{error}");
+                say!("{error}");
                 continue;
             }
             Err(_) if photos && calibrator.is_some() => break,
@@ -158,9 +159,12 @@ pub fn calibrate(args: &Calibrate) -> Result<()> {
         if calibrator.is_none() {
             size = (frame.width, frame.height);
         } else if size != (frame.width, frame.height) {
-            println!(
+            say!(
                 "a picture of {}×{} is left out: the others have {}×{}",
-                frame.width, frame.height, size.0, size.1
+                frame.width,
+                frame.height,
+                size.0,
+                size.1
             );
             continue;
         }
@@ -173,13 +177,13 @@ pub fn calibrate(args: &Calibrate) -> Result<()> {
         };
         let (have, need) = calibrator.progress();
         match offer {
-            Offer::Taken(_) => println!("{have} of {need} views taken"),
+            Offer::Taken(_) => say!("{have} of {need} views taken"),
             Offer::Complete => break,
             Offer::TooFewTags(_) | Offer::Moving | Offer::NotWanted(_) => {}
         }
         match calibrator.wants().first().copied() {
             Some(next) if !photos && asked != Some(next) => {
-                println!("{next}, and still");
+                say!("{next}, and still");
                 asked = Some(next);
             }
             Some(_) => {}
@@ -189,7 +193,7 @@ pub fn calibrate(args: &Calibrate) -> Result<()> {
     let calibrator = calibrator.context("no frame came")?;
     let lens = calibrator.solve()?;
     lens.save(&args.out)?;
-    println!(
+    say!(
         "{}: focal length {:.1} × {:.1} px of {}×{}, left over {:.2} px",
         args.out.display(),
         lens.fx,

@@ -1,5 +1,6 @@
 //! `meridian shot` and `meridian film`: no socket, no clock on the wall, the same picture every time.
 
+use meridian::say;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -119,7 +120,7 @@ pub fn shot(shot: &Shot) -> Result<()> {
         "size": [picture.width(), picture.height()],
         "file": file,
     });
-    println!("{line}");
+    say!("{line}");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `meridian product`: folders of products looked through, and products drawn alone.
 
+use meridian::say;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,7 +80,7 @@ fn check(folders: &[PathBuf]) -> ExitCode {
                     "hotspots": product.manifest.hotspots.len(),
                     "remarks": model.remarks,
                 });
-                println!("{line}");
+                say!("{line}");
                 if let Some(Err(problem)) = product.poster() {
                     wrong += 1;
                     eprintln!("meridian: {problem}");
@@ -276,7 +277,7 @@ fn render(order: &Render) -> Result<()> {
                 "studio": showroom.studio.id(),
                 "exposure": showroom.exposure,
             });
-            println!("{line}");
+            say!("{line}");
             return Ok(());
         }
     }
