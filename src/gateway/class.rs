@@ -13,8 +13,13 @@ pub const MAX_K: u32 = 1_000;
 
 /// Rows of a source. They go from the source to the publisher, which counts them, and no further: it can't be
 /// written down, copied or turned into a frame.
-#[derive(Debug)]
 pub struct Restricted<T>(T);
+
+impl<T> std::fmt::Debug for Restricted<T> {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Restricted(…)")
+    }
+}
 
 impl<T> Restricted<T> {
     /// Marks what a source gave.
@@ -25,6 +30,11 @@ impl<T> Restricted<T> {
     /// For counting.
     pub(super) fn rows(&self) -> &T {
         &self.0
+    }
+
+    /// For handing on to who counts.
+    pub(super) fn into_rows(self) -> T {
+        self.0
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::class::Restricted;
 use super::journal::JournalError;
 use super::order_log::OrderLog;
 use crate::sales::columns::{Columns, ColumnsError};
@@ -74,7 +75,6 @@ struct Welcome<'a> {
     max_message_bytes: usize,
 }
 
-#[derive(Debug)]
 enum Phase {
     /// The log is gone through.
     Starting,
@@ -83,12 +83,11 @@ enum Phase {
     Failed(String),
 }
 
-#[derive(Debug)]
 struct Inner {
     phase: Phase,
     log: Option<OrderLog>,
     seen: BTreeMap<u32, Seen>,
-    waiting: VecDeque<Batch>,
+    waiting: VecDeque<Restricted<Batch>>,
     waiting_rows: usize,
     /// How many batches were taken in all.
     taken: u64,
@@ -99,7 +98,6 @@ struct Inner {
 }
 
 /// Takes batches in. Shared by connections and the publisher.
-#[derive(Debug)]
 pub struct Intake {
     /// Counts nothing: it knows what can be counted.
     shape: Tally,
@@ -112,6 +110,15 @@ pub struct Intake {
     welcome: String,
     inner: Mutex<Inner>,
     counted: watch::Sender<u64>,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Rows and their sums are restricted.
+        out.debug_struct("Intake")
+            .field("taken", &self.inner().taken)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Intake {
@@ -343,7 +350,7 @@ impl Intake {
             .iter()
             .take_while(|batch| {
                 let first = rows == 0;
-                rows += batch.len();
+                rows += batch.rows().len();
                 first || rows <= MOST_ROWS_IN_STEP
             })
             .count();
@@ -382,7 +389,7 @@ impl Inner {
 
     /// The oldest that wait.
     fn draw(&mut self, many: usize) -> Vec<Batch> {
-        let out: Vec<Batch> = self.waiting.drain(..many).collect();
+        let out: Vec<Batch> = self.waiting.drain(..many).map(Restricted::into_rows).collect();
         self.waiting_rows -= out.iter().map(Batch::len).sum::<usize>();
         out
     }
@@ -407,7 +414,7 @@ impl Inner {
             self.recent.remove(&oldest);
         }
         self.waiting_rows += batch.len();
-        self.waiting.push_back(batch);
+        self.waiting.push_back(Restricted::new(batch));
         self.taken += 1;
     }
 }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::class::Privacy;
+use super::class::{Privacy, Restricted};
 use super::intake::Intake;
 use super::journal::JournalError;
 use super::order_log::{Begun, OrderLog, Record, Records};
@@ -368,7 +368,7 @@ pub struct LiveSource {
     /// The step of the log that is to be gone through next.
     again_ms: Option<EventMs>,
     /// What the step under way takes.
-    step: Vec<Batch>,
+    step: Restricted<Vec<Batch>>,
     notices: Vec<Notice>,
     now_ms: EventMs,
     /// When a batch came last.
@@ -412,7 +412,7 @@ impl LiveSource {
             intake,
             log,
             again_ms: None,
-            step: Vec::new(),
+            step: Restricted::new(Vec::new()),
             notices: Vec::new(),
             silent: false,
         };
@@ -432,7 +432,7 @@ impl LiveSource {
     /// Notes whether batches come, and says so when that changes.
     fn listen(&mut self, to_ms: EventMs) {
         let day = self.day.hello.day;
-        let silent = if self.step.is_empty() {
+        let silent = if self.step.rows().is_empty() {
             let since_ms = self.heard_ms.max(day.start_ms);
             let open = (day.start_ms..day.end_ms).contains(&to_ms);
             self.silent || self.day.silent_ms > 0 && open && to_ms - since_ms >= self.day.silent_ms
@@ -489,7 +489,8 @@ impl Source for LiveSource {
 
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
         if self.again_ms.take() != Some(to_ms) {
-            self.step = self.intake.step(to_ms).map_err(|error| broken(&error))?;
+            let step = self.intake.step(to_ms).map_err(|error| broken(&error))?;
+            self.step = Restricted::new(step);
         }
         self.listen(to_ms);
         Ok(())
@@ -507,9 +508,10 @@ impl Source for LiveSource {
             match record {
                 Record::Batch(bytes) => self.intake.again(&bytes).map_err(wrong)?,
                 Record::Step { to_ms, batches } => {
-                    self.step = self.intake.step_again(batches).ok_or_else(|| {
+                    let step = self.intake.step_again(batches).ok_or_else(|| {
                         wrong(format!("a step takes {batches} batches, more than there were"))
                     })?;
+                    self.step = Restricted::new(step);
                     self.again_ms = Some(to_ms);
                     return Ok(Some(to_ms));
                 }
@@ -531,7 +533,8 @@ impl Source for LiveSource {
     }
 
     fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
-        out.batches.append(&mut self.step);
+        let step = std::mem::replace(&mut self.step, Restricted::new(Vec::new()));
+        out.batches.extend(step.into_rows());
         out.notices.append(&mut self.notices);
         self.now_ms = to_ms;
         Ok(())

@@ -347,6 +347,26 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
     }
 }
 
+/// Orders that wait are restricted: nothing that is written of the intake has any of them.
+#[test]
+fn what_waits_is_not_written_down() {
+    let catalogue = catalogue();
+    let (_publisher, intake) = open(None, &catalogue);
+    let mut batch = Batch::new(Kind::Order, START_MS, START_MS + 100);
+    batch.push(3, 1, 0, 987_654_321, Batch::DOMESTIC);
+    let bytes = encode(&batch, 1, 1).unwrap();
+    assert!(matches!(offered(&intake, &bytes, START_MS), Outcome::Taken(_)));
+    let pulled = Pulled {
+        batches: vec![batch],
+        ..Pulled::default()
+    };
+    let written = format!("{intake:?} {pulled:?} {:?}", Restricted::new(987_654_321));
+    assert!(
+        written.contains("Intake") && !written.contains("987654321"),
+        "{written}"
+    );
+}
+
 /// An order file that is played goes on after a restart as if there had been none, public figures included.
 #[test]
 fn an_order_file_is_retraced() {

@@ -2,10 +2,13 @@
 
 use crate::link::orders::Welcome;
 use crate::sales::columns::{ColumnsError, encode};
-use crate::sales::{Batch, EventMs};
+use crate::sales::{Batch, EventMs, Kind};
 use crate::wire::{Hello, Notice};
 
 use super::source::{Pulled, Source, SourceError};
+
+/// Without an order for so long an empty batch says that the source is still there.
+const STILL_HERE_MS: i64 = 5_000;
 
 /// Why a source can't be played as a live day.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,8 @@ pub struct Play {
     products: Vec<Option<u16>>,
     /// Where its event time stands.
     now_ms: EventMs,
+    /// When it gave a batch last, on the wall clock.
+    said_ms: i64,
 }
 
 impl Play {
@@ -65,6 +70,7 @@ impl Play {
             categories,
             products,
             now_ms: from_ms,
+            said_ms: wall_ms,
         })
     }
 
@@ -96,6 +102,15 @@ impl Play {
             played.rows += batch.len() as u64;
             played.batches.push(encode(&batch, self.number, self.sequence)?);
             self.sequence += 1;
+        }
+        // Still here, and nothing sold.
+        if played.batches.is_empty() && wall_ms - self.said_ms >= STILL_HERE_MS {
+            let empty = Batch::new(Kind::Order, wall_ms - 1, wall_ms);
+            played.batches.push(encode(&empty, self.number, self.sequence)?);
+            self.sequence += 1;
+        }
+        if !played.batches.is_empty() {
+            self.said_ms = wall_ms;
         }
         played.notices = pulled.notices;
         Ok(played)

@@ -65,12 +65,22 @@ pub trait Source: Send {
 }
 
 /// What a source gave for a span.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pulled {
     /// Orders and payments, in order of time.
     pub batches: Vec<Batch>,
     /// What people should know (unknown countries, unreadable rows).
     pub notices: Vec<Notice>,
+}
+
+impl std::fmt::Debug for Pulled {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The rows are restricted.
+        out.debug_struct("Pulled")
+            .field("batches", &self.batches.len())
+            .field("notices", &self.notices)
+            .finish()
+    }
 }
 
 /// The state of the day at an instant. Empty at its start.
