@@ -13,10 +13,10 @@ use super::intake::Intake;
 use super::journal::JournalError;
 use super::order_log::{Begun, OrderLog, Record, Records};
 use super::scenario::file::ComparisonTable;
+use super::scenario::products::info_of;
 use super::scenario::{comparisons_of, milestones_of, named};
 use super::source::{Opening, Pulled, Source, SourceError};
 use crate::sales::category::MAX_CATEGORIES;
-use crate::sales::product::slug;
 use crate::sales::{Batch, Catalogue, Currency, EventMs, Kind, MAX_PRODUCTS};
 use crate::tally::Tally;
 use crate::wire::{DataClass, Day, Hello, Level, Mode, Names, Notice, ProductInfo, VERSION};
@@ -326,33 +326,13 @@ fn products_of(tables: &[ProductTable], categories: &[Names]) -> Result<Vec<Prod
     }
     let mut products: Vec<ProductInfo> = Vec::new();
     for (number, table) in tables.iter().enumerate() {
-        let key = format!("product[{number}]");
-        if slug(&table.id).as_deref() != Some(table.id.as_str()) {
-            return Err(format!(
-                "{key}.id: {:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\"",
-                table.id
-            ));
-        }
-        if products.iter().any(|earlier| earlier.id == table.id) {
-            return Err(format!("{key}.id: {:?} is there twice", table.id));
-        }
-        named(&table.name, &format!("{key}.name"))?;
-        let category = categories
-            .iter()
-            .position(|names| names.en == table.category)
-            .and_then(|at| u8::try_from(at).ok())
-            .ok_or_else(|| {
-                format!(
-                    "{key}.category: {:?} is no category: the English name of one is needed, as in {:?}",
-                    table.category,
-                    categories.first().map_or("", |names| names.en.as_str())
-                )
-            })?;
-        products.push(ProductInfo {
-            id: table.id.clone(),
-            names: table.name.clone(),
-            category,
-        });
+        let said = (table.id.as_str(), &table.name, table.category.as_str());
+        products.push(info_of(
+            &format!("product[{number}]"),
+            said,
+            categories.iter(),
+            &products,
+        )?);
     }
     Ok(products)
 }

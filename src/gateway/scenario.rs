@@ -11,7 +11,7 @@
 
 mod curve;
 pub(super) mod file;
-mod products;
+pub(super) mod products;
 #[cfg(test)]
 mod tests;
 

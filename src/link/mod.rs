@@ -130,6 +130,22 @@ pub enum LinkError {
     Start(#[from] std::io::Error),
 }
 
+/// The way to an address, as in `wss://gateway.example:9016`.
+fn way_to(url: &str, token: Option<&str>, trust: &Trust) -> Result<Way, LinkError> {
+    let address = |problem: String| LinkError::Address {
+        url: url.to_owned(),
+        problem,
+    };
+    let uri: Uri = url
+        .parse()
+        .map_err(|error: tokio_tungstenite::tungstenite::http::uri::InvalidUri| address(error.to_string()))?;
+    match uri.scheme_str() {
+        Some("ws" | "wss") if uri.host().is_some() => {}
+        _ => return Err(address("it doesn't begin with ws:// or wss://".to_owned())),
+    }
+    Way::new(&uri, token, trust).map_err(address)
+}
+
 /// A subscriber that runs. Dropping it stops it.
 pub struct Link {
     events: Receiver<LinkEvent>,
@@ -149,22 +165,7 @@ impl Link {
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
     pub fn start(config: LinkConfig) -> Result<Self, LinkError> {
-        let address = |problem: String| LinkError::Address {
-            url: config.url.clone(),
-            problem,
-        };
-        let uri: Uri =
-            config
-                .url
-                .parse()
-                .map_err(|error: tokio_tungstenite::tungstenite::http::uri::InvalidUri| {
-                    address(error.to_string())
-                })?;
-        match uri.scheme_str() {
-            Some("ws" | "wss") if uri.host().is_some() => {}
-            _ => return Err(address("it doesn't begin with ws:// or wss://".to_owned())),
-        }
-        let way = Way::new(&uri, config.token.as_deref(), &config.trust).map_err(address)?;
+        let way = way_to(&config.url, config.token.as_deref(), &config.trust)?;
         let (out, events) = crossbeam_channel::bounded(config.backlog.max(1));
         let shared = Arc::new(Shared::default());
         let runtime = tokio::runtime::Builder::new_current_thread()

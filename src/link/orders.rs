@@ -9,12 +9,11 @@ use crossbeam_channel::{Receiver, Sender};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::LinkError;
 use super::socket::{Failed, Socket, Way, connect};
 use super::tls::Trust;
+use super::{LinkError, way_to};
 use crate::sales::columns::{Columns, ColumnsError};
 use crate::sales::{EventMs, Kind};
 use crate::wire::SUBPROTOCOL_ORDERS;
@@ -134,22 +133,7 @@ impl OrderSender {
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
     pub fn start(config: &SenderConfig) -> Result<Self, LinkError> {
-        let address = |problem: String| LinkError::Address {
-            url: config.url.clone(),
-            problem,
-        };
-        let uri: Uri =
-            config
-                .url
-                .parse()
-                .map_err(|error: tokio_tungstenite::tungstenite::http::uri::InvalidUri| {
-                    address(error.to_string())
-                })?;
-        match uri.scheme_str() {
-            Some("ws" | "wss") if uri.host().is_some() => {}
-            _ => return Err(address("it doesn't begin with ws:// or wss://".to_owned())),
-        }
-        let way = Way::new(&uri, config.token.as_deref(), &config.trust).map_err(address)?;
+        let way = way_to(&config.url, config.token.as_deref(), &config.trust)?;
         let (batches, given) = mpsc::channel(64);
         let (out, events) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());

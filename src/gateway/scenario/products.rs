@@ -174,6 +174,39 @@ impl Plan {
     }
 }
 
+/// What a day file says of a product (id, name, the English name of its category), looked up and beside those before it.
+pub(in crate::gateway) fn info_of<'a>(
+    key: &str,
+    (id, names, category): (&str, &Names, &str),
+    mut categories: impl Iterator<Item = &'a Names> + Clone,
+    earlier: &[ProductInfo],
+) -> Result<ProductInfo, String> {
+    if slug(id).as_deref() != Some(id) {
+        return Err(format!(
+            "{key}.id: {id:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\""
+        ));
+    }
+    if earlier.iter().any(|earlier| earlier.id == id) {
+        return Err(format!("{key}.id: {id:?} is there twice"));
+    }
+    named(names, &format!("{key}.name"))?;
+    let first = categories.clone().next();
+    let number = categories
+        .position(|known| known.en == category)
+        .and_then(|at| u8::try_from(at).ok())
+        .ok_or_else(|| {
+            format!(
+                "{key}.category: {category:?} is no category: the English name of one is needed, as in {:?}",
+                first.map_or("", |first| first.en.as_str())
+            )
+        })?;
+    Ok(ProductInfo {
+        id: id.to_owned(),
+        names: names.clone(),
+        category: number,
+    })
+}
+
 /// Works a day file's products out. `home` is the home region; `payment_minor` the mean payment, in minor
 /// units, by quarter of an hour (endless where there is none); `counts` says how many payments and orders a
 /// cell has had at a second.
@@ -196,45 +229,26 @@ pub(super) fn build(
     let mut plans = Vec::new();
     for (number, table) in file.product.iter().enumerate() {
         let key = format!("product[{number}]");
-        if slug(&table.id).as_deref() != Some(table.id.as_str()) {
-            return Err(format!(
-                "{key}.id: {:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\"",
-                table.id
-            ));
-        }
-        if out.list.iter().any(|earlier| earlier.id == table.id) {
-            return Err(format!("{key}.id: {:?} is there twice", table.id));
-        }
-        named(&table.name, &format!("{key}.name"))?;
-        let category = file
-            .category
-            .iter()
-            .position(|category| category.name.en == table.category)
-            .and_then(|at| u8::try_from(at).ok())
-            .ok_or_else(|| {
-                format!(
-                    "{key}.category: {:?} is no category: the English name of one is needed, as in {:?}",
-                    table.category,
-                    file.category.first().map_or("", |first| first.name.en.as_str())
-                )
-            })?;
+        let categories = file.category.iter().map(|category| &category.name);
+        let info = info_of(
+            &key,
+            (&table.id, &table.name, &table.category),
+            categories,
+            &out.list,
+        )?;
         let price_minor = minor_of(&format!("{key}.price"), table.price, file.day.currency)?;
         if price_minor == 0 {
             return Err(format!("{key}.price: 0 is no price"));
         }
         let share = share_of(&format!("{key}.share"), table.share)?;
         plans.push(Plan {
-            category,
+            category: info.category,
             share,
             price_minor,
             taste: tastes(file.seed, &key, table, catalogue, home)?,
             surges: surges(&key, table, catalogue, secs)?,
         });
-        out.list.push(ProductInfo {
-            id: table.id.clone(),
-            names: Names::clone(&table.name),
-            category,
-        });
+        out.list.push(info);
         out.price_minor.push(price_minor);
     }
     for (index, cell) in cells.iter().enumerate() {
