@@ -163,7 +163,7 @@ impl Desk {
                 let waiting = self
                     .asked
                     .as_ref()
-                    .filter(|(.., at_ms)| (0..=AGREE_WITHIN_MS).contains(&(now_ms - at_ms)));
+                    .filter(|(.., at_ms)| (0..=AGREE_WITHIN_MS).contains(&now_ms.saturating_sub(*at_ms)));
                 match waiting {
                     Some((first, first_name, _)) if first == person => {
                         return Err(DeskError::SamePerson(first_name.clone()));
@@ -182,7 +182,7 @@ impl Desk {
             }
             Command::Scene { scene } => {
                 self.scene = Some(scene.clone());
-                self.scene_number += 1;
+                self.scene_number = self.scene_number.wrapping_add(1);
                 Outcome::Done(format!("{name} shows {scene}"))
             }
             Command::Mode { mode } => {
