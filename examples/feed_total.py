@@ -24,11 +24,13 @@ class Feed:
         lines += [f"Authorization: Bearer {token}"] if token else []
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self.reader = self.socket.makefile("rb")
-        status = self.reader.readline().decode().split(" ", 1)[1].strip()
+        status = self.reader.readline().decode().partition(" ")[2].strip()
         while self.reader.readline().strip():
             pass
-        if not status.startswith("101"):
+        if status.startswith("4"):
             raise SystemExit(f"{url} refused the connection: {status}")
+        if not status.startswith("101"):
+            raise ConnectionError(f"{url} answers {status or 'nothing'}")
 
     def send(self, payload, opcode=1):
         mask = os.urandom(4)
@@ -92,4 +94,7 @@ if __name__ == "__main__":
     parser.add_argument("url", nargs="?", default="ws://127.0.0.1:9016")
     parser.add_argument("--seconds", type=float, default=0, help="stop after so long; 0: never")
     args = parser.parse_args()
-    follow(args.url, args.seconds)
+    try:
+        follow(args.url, args.seconds)
+    except OSError as error:
+        raise SystemExit(f"{args.url}: {error}")

@@ -326,25 +326,34 @@ fn the_python_example_and_a_played_day_are_counted() {
         )
         .unwrap();
     }
-    writeln!(
-        lines,
-        r#"{{"kind": "order", "country": "DE", "category": "Car", "channel": "store", "amount": 1}}"#
-    )
-    .unwrap();
-    drop(lines);
-    let output = python.wait_with_output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    assert!(
-        errors.contains("line 1001 is left out: KeyError('Car')"),
-        "{errors}"
-    );
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(said["rows"], 1_000);
+    // What stands in nobody's way: lines that are no orders.
+    for bad in [
+        r#"{"kind": "order", "country": "DE", "category": "Car", "channel": "store", "amount": 1}"#,
+        "5",
+        r#"{"kind": "order", "country": "DE", "category": "Garden", "channel": "store", "amount": 19.99}"#,
+        r#"{"kind": "order", "country": "DE", "category": "Garden", "channel": "store", "amount": 1, "at": 1}"#,
+    ] {
+        writeln!(lines, "{bad}").unwrap();
+    }
+    // They are counted though no line follows and none is the last.
     let seen = totals_of(&link, Mode::Demo, |totals| {
         totals.counts.orders == 500 && totals.counts.payments == 500
     });
     assert_eq!(seen.last().unwrap().counts.gmv_minor, 500 * 1_999);
+    drop(lines);
+    let output = python.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    for words in [
+        "line 1001 is left out: category is 'Car': one of Garden, Kitchen is needed",
+        "line 1002 is left out: an object is needed",
+        "line 1003 is left out: amount is 19.99: a whole number",
+        "line 1004 is left out: at is 1: the day is from",
+    ] {
+        assert!(errors.contains(words), "{errors}");
+    }
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["rows"], 1_000);
 
     let mut sent = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
         .args([

@@ -310,6 +310,13 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
     }))
 }
 
+fn privacy_of(config: &Config) -> anyhow::Result<Privacy> {
+    Ok(match config.privacy.k {
+        0 | 1 => Privacy::off(),
+        k => Privacy::new(k)?,
+    })
+}
+
 /// Real orders that are played: a restart releases what it had released, and goes on where the day would be now.
 fn retraced(
     source: &SourceArgs,
@@ -351,11 +358,7 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<(Gateway, bool)> {
     let catalogue = load_catalogue()?;
     let live = live_day(run, config, &catalogue)?;
     let (mut gateway, source) = gateway_config(run, config, live.as_ref(), true)?;
-    let privacy = if config.privacy.k > 1 {
-        Privacy::new(config.privacy.k)?
-    } else {
-        Privacy::off()
-    };
+    let privacy = privacy_of(config)?;
     let Some(live) = live else {
         let saved = gateway.state.as_ref().and_then(State::saved);
         let state = run.serve.state.as_deref().or(config.state.as_deref());
@@ -529,8 +532,13 @@ fn check(path: &Path) -> anyhow::Result<()> {
         (Some(link), _) => say!("passes on       {}", link.url),
         (None, Some(live)) => {
             say!("live day        {}", live.title().en);
-            if let Some(folder) = &config.source.order_log {
-                say!("order log       {}", live.log_in(folder).display());
+            match &config.source.order_log {
+                Some(folder) => {
+                    let log = live.log_in(folder);
+                    live.fits(&log, &catalogue, privacy_of(&config)?)?;
+                    say!("order log       {}", log.display());
+                }
+                None => say!("order log       none: a restart forgets what was counted"),
             }
         }
         (None, None) => {
@@ -637,10 +645,20 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
     let catalogue = load_catalogue()?;
     let day = LiveDay::read(live, &catalogue, wall_ms())?;
     let mut all = Counted::new(day.tally(&catalogue));
+    let mut damaged = None;
     for path in logs {
         let mut partial = Partial::new(day.tally(&catalogue));
         let mut records = OrderLog::look(path)?;
-        while let Some(record) = records.next_record()? {
+        // Up to where it is damaged, if it is: what there was is worth knowing.
+        loop {
+            let record = match records.next_record() {
+                Ok(Some(record)) => record,
+                Ok(None) => break,
+                Err(error) => {
+                    damaged.get_or_insert(error);
+                    break;
+                }
+            };
             let Record::Batch(bytes) = record else { continue };
             let (columns, _) = Columns::read(&bytes).with_context(|| path.display().to_string())?;
             partial
@@ -674,7 +692,10 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
             "payments_at": at(peak.payments_at_ms),
         }));
     }
-    Ok(())
+    match damaged {
+        Some(error) => Err(anyhow::Error::from(error).context("counted up to where a log is damaged")),
+        None => Ok(()),
+    }
 }
 
 fn token_of(file: Option<&Path>) -> anyhow::Result<Option<String>> {

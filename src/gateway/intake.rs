@@ -221,9 +221,15 @@ impl Intake {
         }
         // One across midnight is of the day in which it began.
         if !(self.start_ms..self.end_ms).contains(&columns.from_ms) {
+            let instant = |at_ms: i64| {
+                chrono::DateTime::from_timestamp_millis(at_ms)
+                    .map_or_else(|| format!("{at_ms} ms"), |at| at.to_rfc3339())
+            };
             return Outcome::Refused(format!(
                 "it begins at {}, and the day is from {} to {}",
-                columns.from_ms, self.start_ms, self.end_ms
+                instant(columns.from_ms),
+                instant(self.start_ms),
+                instant(self.end_ms)
             ));
         }
         let span_ms = columns.to_ms.saturating_sub(columns.from_ms);

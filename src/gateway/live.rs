@@ -221,6 +221,27 @@ impl LiveDay {
         folder.join(&self.log_name)
     }
 
+    /// Whether a log of it, where there is one, can be gone on from with this privacy. Nothing is changed.
+    ///
+    /// # Errors
+    /// [`JournalError`] saying what it was begun with.
+    pub fn fits(&self, log: &Path, catalogue: &Catalogue, privacy: Privacy) -> Result<(), JournalError> {
+        if !log.exists() {
+            return Ok(());
+        }
+        let now = self.begun(catalogue, privacy);
+        OrderLog::look_with(log, Some(&now)).map(|_| ())
+    }
+
+    fn begun(&self, catalogue: &Catalogue, privacy: Privacy) -> Begun {
+        Begun::new(
+            &self.fingerprint(),
+            catalogue.hash(),
+            self.start_ms(),
+            privacy.k(),
+        )
+    }
+
     /// A tally of its shape.
     pub fn tally(&self, catalogue: &Catalogue) -> Tally {
         Tally::new(
@@ -266,6 +287,7 @@ impl LiveDay {
             products,
             self.lag_ms,
             self.late_ms,
+            hello.synthetic,
         ]);
         let hash = Sha256::digest(all.to_string().as_bytes());
         hash.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -369,7 +391,7 @@ impl LiveSource {
         privacy: Privacy,
     ) -> Result<(Self, Privacy), JournalError> {
         let intake = Arc::new(Intake::new(&day.hello, catalogue, day.late_ms, day.daily));
-        let now = Begun::new(&day.fingerprint(), catalogue.hash(), day.start_ms(), privacy.k());
+        let now = day.begun(catalogue, privacy);
         let (begun, log) = match folder {
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| JournalError {

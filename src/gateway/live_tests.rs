@@ -291,7 +291,15 @@ fn a_backlog_makes_no_peak() {
         }
         publisher.step(now_ms, 0);
     }
+    // More in a second than can be is known in the step in which it comes.
+    let mut flood = Batch::new(Kind::Order, START_MS + 39_900, START_MS + 40_000);
+    for _ in 0..1_200 {
+        flood.push(3, 1, 0, 5, Batch::DOMESTIC);
+    }
     let (exact, shown) = (publisher.rates(), public(&publisher).rates);
+    offered(&intake, &encode(&flood, 2, 1).unwrap(), START_MS + 40_000);
+    publisher.step(START_MS + 40_000, 0);
+    assert!(publisher.fullest().0 >= 1_200, "{:?}", publisher.fullest());
     assert_eq!((exact.orders_per_s, exact.peak_orders_per_s), (500, 500));
     assert!((450..=550).contains(&shown.orders_per_s), "{shown:?}");
     assert!((450..=550).contains(&shown.peak_orders_per_s), "{shown:?}");

@@ -78,7 +78,7 @@ impl Begun {
             return apart("catalogue", &self.catalogue, &now.catalogue);
         }
         (self.day != now.day).then(|| {
-            "it was begun with a day file that said something else (currency, span, categories, products): go back to that, or move the file away to count the day anew".to_owned()
+            "it was begun with a day file that said something else (synthetic, gmv_counts, currency, celebrate, start, hours, lag_s, late_s, categories or products): go back to that, or give this day another order log".to_owned()
         })
     }
 }
@@ -352,6 +352,14 @@ impl OrderLog {
     /// # Errors
     /// [`JournalError`] when it can't be read or is something else.
     pub fn look(path: &Path) -> Result<Records, JournalError> {
+        Self::look_with(path, None)
+    }
+
+    /// The same, if it can go on as what it would be begun with now.
+    ///
+    /// # Errors
+    /// As for [`look`](Self::look), and when it was begun with something else.
+    pub fn look_with(path: &Path, now: Option<&Begun>) -> Result<Records, JournalError> {
         let wrong = |problem: String| JournalError {
             file: path.display().to_string(),
             problem,
@@ -374,7 +382,15 @@ impl OrderLog {
             torn_bytes: 0,
         };
         match records.next_raw()? {
-            Some((DAY, _)) | None => Ok(records),
+            Some((DAY, payload)) => {
+                let then: Begun = serde_json::from_slice(&payload)
+                    .map_err(|error| wrong(format!("what it was begun with can't be read: {error}")))?;
+                match now.and_then(|now| then.differs(now)) {
+                    Some(problem) => Err(wrong(problem)),
+                    None => Ok(records),
+                }
+            }
+            None => Ok(records),
             Some(_) => Err(records.altered()),
         }
     }

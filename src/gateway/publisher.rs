@@ -522,6 +522,11 @@ impl Publisher {
         self.exact.totals()
     }
 
+    /// Orders and payments of the fullest second so far that isn't over: not for publication.
+    pub fn fullest(&self) -> (u64, u64) {
+        self.exact.meter.fullest()
+    }
+
     /// The rates as they are: not for publication.
     pub fn rates(&self) -> Rates {
         self.exact.rates()

@@ -672,6 +672,7 @@ impl Stream {
                 totals,
                 regions: self.publisher.sum_of_regions(),
                 rates: self.publisher.rates(),
+                fullest: self.publisher.fullest(),
                 wall_ms: is_live.then(wall_ms),
             };
             if let Err(problem) = self.gate.judge(&figures) {

@@ -126,6 +126,13 @@ impl Meter {
         self.open_ms = now_ms;
     }
 
+    /// Orders and payments of the fullest second that isn't over: what can't be is known before it is.
+    pub fn fullest(&self) -> (u64, u64) {
+        self.seconds.values().fold((0, 0), |(orders, payments), second| {
+            (orders.max(second.orders), payments.max(second.payments))
+        })
+    }
+
     /// The rates of the last full second, and the peaks.
     pub fn rates(&self) -> Rates {
         self.rates
