@@ -914,7 +914,14 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("meridian-gateway: {error:#}");
+            // Some causes stand in what they caused already.
+            let mut text = error.to_string();
+            for cause in error.chain().skip(1).map(ToString::to_string) {
+                if !text.contains(&cause) {
+                    text = format!("{text}: {cause}");
+                }
+            }
+            eprintln!("meridian-gateway: {text}");
             ExitCode::FAILURE
         }
     }

@@ -123,6 +123,9 @@ pub async fn connect_within(
                     Some(rustls::Error::General(problem)) => {
                         Failed::Refused(format!("isn't believed: {problem}"))
                     }
+                    _ if error.kind() == std::io::ErrorKind::UnexpectedEof => Failed::Lost(format!(
+                        "{error}: there is no TLS (ws:// then), or this address is locked out for a while"
+                    )),
                     _ => Failed::Lost(error.to_string()),
                 }
             })?;
@@ -156,6 +159,13 @@ pub async fn connect_within(
                 protocols.join(", ")
             )))
         }
+        Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => Err(Failed::Lost(
+            "it closed the connection before its answer: this address may be locked out for a while"
+                .to_owned(),
+        )),
+        Err(SocketError::Protocol(ProtocolError::HttparseError(error))) => Err(Failed::Lost(format!(
+            "what it answers is no HTTP ({error}): if it speaks TLS, wss:// is needed"
+        ))),
         Err(error) => Err(Failed::Lost(error.to_string())),
     }
 }
