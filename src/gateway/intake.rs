@@ -32,6 +32,8 @@ const MOST_RECENT: usize = 100_000;
 /// One step takes no more rows than this, if it needn't.
 const MOST_ROWS_IN_STEP: usize = 2_000_000;
 
+const DISK_REFUSES: &str = "the gateway's disk refuses";
+
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -80,7 +82,7 @@ enum Phase {
     Starting,
     Open,
     /// The disk refused.
-    Failed(String),
+    Failed,
 }
 
 struct Inner {
@@ -180,11 +182,6 @@ impl Intake {
         self.counted.subscribe()
     }
 
-    /// How many batches wait for the next step.
-    pub fn waiting(&self) -> usize {
-        self.inner().waiting.len()
-    }
-
     /// Offers the batches of a message, at an instant of the wall clock. Each is taken or not on its own.
     ///
     /// # Errors
@@ -255,7 +252,7 @@ impl Intake {
         }
         match &inner.phase {
             Phase::Starting => return Outcome::Later("the gateway starts".to_owned()),
-            Phase::Failed(problem) => return Outcome::Later(problem.clone()),
+            Phase::Failed => return Outcome::Later(DISK_REFUSES.to_owned()),
             Phase::Open => {}
         }
         if inner.waiting_rows > MOST_WAITING_ROWS {
@@ -267,7 +264,7 @@ impl Intake {
         let logged = inner.log.as_mut().map_or(Ok(()), |log| log.batch(bytes));
         if let Err(error) = logged {
             tracing::error!(%error, "an order batch can't be logged");
-            return Outcome::Later("the gateway's disk refuses".to_owned());
+            return Outcome::Later(DISK_REFUSES.to_owned());
         }
         inner.volume_minor = volume;
         inner.put(columns, batch);
@@ -363,7 +360,7 @@ impl Intake {
         if let Some(log) = &mut inner.log
             && let Err(error) = log.step(to_ms, u32::try_from(many).unwrap_or(u32::MAX))
         {
-            inner.phase = Phase::Failed("the gateway's disk refuses".to_owned());
+            inner.phase = Phase::Failed;
             return Err(error);
         }
         let out = inner.draw(many);

@@ -476,12 +476,6 @@ impl Partial {
         &self.counted
     }
 
-    /// Closes the seconds that lie so far behind the newest one, for a count that stands alone.
-    pub fn close_behind(&mut self, grace_s: i64) {
-        self.settle();
-        self.counted.close_behind(grace_s);
-    }
-
     /// Takes what was counted since the last time, to be added to others. Batches of before are still known.
     pub fn drain(&mut self) -> Counted {
         self.settle();
