@@ -3,6 +3,8 @@
 //! Fixed-width columns, little-endian, one after the other, so that a batch is counted where it lies, at the speed of
 //! memory: nothing is copied or allocated to read it.
 
+use std::ops::RangeInclusive;
+
 use super::{Batch, EventMs, Kind};
 
 /// First bytes of a batch.
@@ -16,6 +18,9 @@ const WIDE_AMOUNTS: u8 = 1;
 const SHIPS_FROM: u8 = 2;
 const ITEMS: u8 = 4;
 const ITEM_BYTES: usize = 4 + 2 + 4 + 8;
+
+/// Instants that a batch may have: what a calendar of four-digit years can write.
+pub const INSTANTS: RangeInclusive<EventMs> = -62_135_596_800_000..=253_402_300_799_999;
 
 /// Why bytes are no order batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +42,7 @@ pub enum ColumnsError {
         /// The field.
         field: &'static str,
         /// What it is.
-        value: u64,
+        value: i128,
         /// What may be.
         allowed: &'static str,
     },
@@ -142,7 +147,7 @@ impl<'a> Columns<'a> {
         if flags & !(WIDE_AMOUNTS | SHIPS_FROM | ITEMS) != 0 || reserved_a != 0 || reserved_b != 0 {
             return Err(ColumnsError::Head {
                 field: "flags",
-                value: u64::from(u32::from_le_bytes(at(head, 4)) >> 8),
+                value: i128::from(u32::from_le_bytes(at(head, 4)) >> 8),
                 allowed: "a sum of 1, 2 and 4, and 0 in the two bytes after it,",
             });
         }
@@ -152,7 +157,7 @@ impl<'a> Columns<'a> {
             if value > MAX_ROWS {
                 return Err(ColumnsError::Head {
                     field,
-                    value: value as u64,
+                    value: value as i128,
                     allowed: "at most 67108864",
                 });
             }
@@ -160,18 +165,12 @@ impl<'a> Columns<'a> {
         if (flags & ITEMS == 0) != (items == 0) {
             return Err(ColumnsError::Head {
                 field: "items",
-                value: items as u64,
+                value: items as i128,
                 allowed: "0 without flag 4, more than 0 with it,",
             });
         }
         let (from_ms, to_ms) = (i64::from_le_bytes(at(head, 24)), i64::from_le_bytes(at(head, 32)));
-        if to_ms < from_ms || to_ms.checked_sub(from_ms).is_none() {
-            return Err(ColumnsError::Head {
-                field: "to_ms",
-                value: to_ms as u64,
-                allowed: "an instant that isn't before from_ms",
-            });
-        }
+        check_span(from_ms, to_ms)?;
         let wide = flags & WIDE_AMOUNTS != 0;
         let per_row = if wide { 8 } else { 4 } + 2 + 1 + 1 + usize::from(flags & SHIPS_FROM != 0);
         let length = rows * per_row + items * ITEM_BYTES;
@@ -268,6 +267,27 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// Both ends of a batch's span.
+fn check_span(from_ms: EventMs, to_ms: EventMs) -> Result<(), ColumnsError> {
+    for (field, value) in [("from_ms", from_ms), ("to_ms", to_ms)] {
+        if !INSTANTS.contains(&value) {
+            return Err(ColumnsError::Head {
+                field,
+                value: value.into(),
+                allowed: "an instant of the years 1 to 9999 in milliseconds since 1970",
+            });
+        }
+    }
+    if to_ms < from_ms {
+        return Err(ColumnsError::Head {
+            field: "to_ms",
+            value: to_ms.into(),
+            allowed: "an instant that isn't before from_ms",
+        });
+    }
+    Ok(())
+}
+
 /// CRC-32 (ISO-HDLC, as in zip and PNG) of the head before it and of the columns.
 fn checksum(head: &[u8], body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
@@ -279,18 +299,19 @@ fn checksum(head: &[u8], body: &[u8]) -> u32 {
 /// Writes a batch as bytes. Amounts take four bytes each where all fit, eight otherwise.
 ///
 /// # Errors
-/// [`ColumnsError::Head`] for more rows than a batch may have.
+/// [`ColumnsError::Head`] for more rows than a batch may have, or a span that can't be.
 pub fn encode(batch: &Batch, source: u32, sequence: u64) -> Result<Vec<u8>, ColumnsError> {
     let count = |field, length: usize| match u32::try_from(length) {
         Ok(count) if length <= MAX_ROWS => Ok(count),
         _ => Err(ColumnsError::Head {
             field,
-            value: length as u64,
+            value: length as i128,
             allowed: "at most 67108864",
         }),
     };
     let rows = count("rows", batch.len())?;
     let items = count("items", batch.items.len())?;
+    check_span(batch.from_ms, batch.to_ms)?;
     let wide = batch
         .amount_minor
         .iter()
@@ -364,8 +385,9 @@ mod tests {
             Just(Batch::DOMESTIC),
         );
         let rows = prop_oneof![vec(row, 0..40), vec(narrow, 0..40)];
+        let instant = *INSTANTS.start()..INSTANTS.end() - 1_000;
         let items = vec((any::<u32>(), any::<u16>(), any::<i32>(), any::<i64>()), 0..6);
-        (any::<bool>(), 0..1_000_000_i64, 0..1_000_i64, rows, items).prop_map(
+        (any::<bool>(), instant, 0..1_000_i64, rows, items).prop_map(
             |(order, from_ms, span_ms, rows, items)| {
                 let kind = if order { Kind::Order } else { Kind::Payment };
                 let mut batch = Batch::new(kind, from_ms, from_ms + span_ms);
@@ -378,6 +400,27 @@ mod tests {
                 batch
             },
         )
+    }
+
+    #[test]
+    fn no_instant_lies_beyond_the_calendar() {
+        let (first, last) = (*INSTANTS.start(), *INSTANTS.end());
+        let good = encode(&Batch::new(Kind::Order, first, last), 1, 2).unwrap();
+        Columns::read(&good).unwrap();
+        for (at, field, value) in [
+            (24, "from_ms", first - 1),
+            (24, "from_ms", i64::MIN),
+            (32, "to_ms", last + 1),
+            (32, "to_ms", i64::MAX),
+        ] {
+            let mut bad = good.clone();
+            bad[at..at + 8].copy_from_slice(&value.to_le_bytes());
+            let error = Columns::read(&bad).unwrap_err().to_string();
+            let begin = format!("an order batch's {field} is {value}: an instant of the years 1 to 9999");
+            assert!(error.starts_with(&begin), "{error}");
+        }
+        assert!(encode(&Batch::new(Kind::Order, first - 1, last), 1, 2).is_err());
+        assert!(encode(&Batch::new(Kind::Order, last, first), 1, 2).is_err());
     }
 
     proptest! {
