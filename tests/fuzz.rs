@@ -30,5 +30,5 @@ macro_rules! replays {
 
 replays! {
     frame_bin frame_json signed subscribe orders_csv orders_ndjson mapping scenario config access desk journal audit batch
-    live_day live_orders order_log
+    counted live_day live_orders order_log
 }

@@ -1,5 +1,27 @@
 //! Counting, pure: columnar batches in; totals, rates, peaks and windows out.
 
+/// Serde for a type that derives it with `remote = "Self"`: what was read has to pass a check of its own.
+macro_rules! read_checked {
+    ($type:ident) => {
+        read_checked!($type, check_read);
+    };
+    ($type:ident, $check:ident) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, to)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let it = Self::deserialize(from)?;
+                it.$check().map_err(serde::de::Error::custom)?;
+                Ok(it)
+            }
+        }
+    };
+}
+
 pub mod counts;
 pub mod meter;
 pub mod partial;
@@ -48,7 +70,7 @@ pub enum TallyError {
     },
     /// Two tallies of different shapes.
     #[error(
-        "tallies of different shape can't be merged: regions, categories, products and the kind that GMV counts must agree"
+        "tallies of different shape can't be merged: regions, places, categories, products and the kind that GMV counts must agree"
     )]
     Shape,
 }
@@ -58,6 +80,7 @@ pub enum TallyError {
 /// Everything is exact. Each cell and each sum fits in 64 bits at any time: a batch that could break
 /// this is refused as a whole before a row of it is counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Tally {
     region_of_place: Vec<u8>,
     regions: usize,
@@ -244,12 +267,21 @@ impl Tally {
     /// [`TallyError::Shape`] or [`TallyError::TooLarge`]; this tally is unchanged then.
     pub fn merge(&mut self, other: &Self) -> Result<(), TallyError> {
         if self.regions != other.regions
+            || self.region_of_place != other.region_of_place
             || self.categories != other.categories
             || self.gmv_counts != other.gmv_counts
             || self.cells.len() != other.cells.len()
             || !self.products.same_shape(&other.products)
         {
             return Err(TallyError::Shape);
+        }
+        let (mine, theirs) = (self.totals(), other.totals());
+        for (what, mine, theirs) in [
+            ("the orders", mine.counts.orders, theirs.counts.orders),
+            ("the payments", mine.counts.payments, theirs.counts.payments),
+            ("the corrections", self.corrections, other.corrections),
+        ] {
+            mine.checked_add(theirs).ok_or(TallyError::TooLarge { what })?;
         }
         let product_volume = self.products.volume_with(&other.products)?;
         self.volume_minor = self
@@ -349,6 +381,38 @@ impl Tally {
                 .collect(),
             products,
         }
+    }
+
+    /// Whether what was read can have been counted.
+    fn check_read(&self) -> Result<(), String> {
+        let most = usize::from(u8::MAX);
+        if self.regions > most || self.categories > most {
+            return Err(format!("a tally has at most {most} regions and categories"));
+        }
+        if let Some(region) = self
+            .region_of_place
+            .iter()
+            .find(|region| usize::from(**region) >= self.regions)
+        {
+            return Err(format!(
+                "a place lies in region {region}: there are {} regions",
+                self.regions
+            ));
+        }
+        let cells = (self.regions + 1) * self.categories * Channel::COUNT;
+        if self.cells.len() != cells {
+            return Err(format!(
+                "a tally of {} regions and {} categories has {cells} cells, not {}",
+                self.regions,
+                self.categories,
+                self.cells.len()
+            ));
+        }
+        check_sums(self.cells.iter().chain([&self.loose]), self.volume_minor)?;
+        if !(0..=self.volume_minor).contains(&self.corrected_minor) {
+            return Err("corrections take off more than was counted".to_owned());
+        }
+        self.products.check_read(self.regions)
     }
 
     fn take_volume(&mut self, amount_minor: i64) -> Result<(), TallyError> {
@@ -467,6 +531,28 @@ impl Tally {
             .count()
     }
 }
+
+/// Whether counts that were read add up to what 64 bits carry: their values to what everything counted came to.
+fn check_sums<'a>(cells: impl Iterator<Item = &'a Counts>, volume_minor: i64) -> Result<(), String> {
+    let (mut orders, mut payments, mut value) = (0_u128, 0_u128, 0_u128);
+    for cell in cells {
+        orders += u128::from(cell.orders);
+        payments += u128::from(cell.payments);
+        value += u128::from(cell.gmv_minor.unsigned_abs());
+    }
+    if orders.max(payments) > u128::from(u64::MAX) {
+        return Err("more orders or payments than 64 bits can carry".to_owned());
+    }
+    if i128::try_from(value).is_ok_and(|value| value <= i128::from(volume_minor)) {
+        Ok(())
+    } else {
+        Err(format!(
+            "cells have a value of {value}, more than the {volume_minor} that everything counted came to"
+        ))
+    }
+}
+
+read_checked!(Tally);
 
 #[cfg(test)]
 mod tests;

@@ -63,6 +63,7 @@ pub enum MergeError {
 
 /// Numbers that were seen, as ranges: first → last.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Seen(BTreeMap<u64, u64>);
 
 impl Seen {
@@ -133,6 +134,19 @@ impl Seen {
         }
     }
 
+    /// Whether what was read are ranges with gaps between them.
+    fn check_read(&self) -> Result<(), String> {
+        let mut before: Option<u64> = None;
+        for (first, last) in &self.0 {
+            let apart = before.is_none_or(|end| end.checked_add(1).is_some_and(|next| next < *first));
+            if last < first || !apart {
+                return Err(format!("{first} to {last} is no range of numbers after another"));
+            }
+            before = Some(*last);
+        }
+        Ok(())
+    }
+
     /// How many numbers were seen.
     pub fn count(&self) -> u64 {
         self.0
@@ -162,7 +176,10 @@ pub enum Merged {
 }
 
 /// What was counted of some batches: totals, seconds, and which batches they were.
+///
+/// It reads only what can have been counted: shapes that fit, parts that add up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Counted {
     tally: Tally,
     windows: Windows,
@@ -170,6 +187,19 @@ pub struct Counted {
 }
 
 impl Counted {
+    fn check_read(&self) -> Result<(), String> {
+        self.windows.check_read(&self.tally)?;
+        let totals = self.tally.totals().counts;
+        let counted = !self.seen.is_empty();
+        if !counted && (self.windows.seconds() > 0 || self.windows.has_closed()) {
+            return Err(format!(
+                "{} orders and {} payments of no batch",
+                totals.orders, totals.payments
+            ));
+        }
+        Ok(())
+    }
+
     /// Nothing counted, in a tally's shape.
     pub fn new(tally: Tally) -> Self {
         Self {
@@ -236,6 +266,9 @@ impl Counted {
         Ok(Merged::Added)
     }
 }
+
+read_checked!(Seen);
+read_checked!(Counted);
 
 /// What rows wait in the lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -31,6 +31,8 @@ pub(super) struct ProductTally {
 
 impl ProductTally {
     pub(super) fn new(products: usize, regions: usize) -> Self {
+        // Without products one is like another.
+        let regions = if products == 0 { 0 } else { regions };
         Self {
             products,
             regions,
@@ -126,6 +128,29 @@ impl ProductTally {
                 *total += more;
             }
         }
+    }
+
+    /// Whether what was read can have been counted, with so many regions.
+    pub(super) fn check_read(&self, regions: usize) -> Result<(), String> {
+        let most = usize::from(u16::MAX);
+        let regions = if self.products == 0 { 0 } else { regions };
+        if self.products > most || self.regions != regions {
+            return Err(format!(
+                "a tally has at most {most} products, in the regions that it has"
+            ));
+        }
+        let cells = self.products * (regions + 1);
+        if (self.cells.len(), self.totals.len()) != (cells, self.products) {
+            return Err(format!(
+                "a tally of {} products has {cells} cells of theirs, not {}, and a sum of each",
+                self.products,
+                self.cells.len()
+            ));
+        }
+        for of in [&self.cells, &self.totals] {
+            super::check_sums(of.iter().map(|cell| &cell.counts), self.volume_minor)?;
+        }
+        Ok(())
     }
 
     pub(super) fn same_shape(&self, other: &Self) -> bool {

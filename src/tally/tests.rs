@@ -422,6 +422,100 @@ fn dimensions() -> Vec<Of> {
     all
 }
 
+#[test]
+fn counts_without_products_add_up_too() {
+    let tally = || Tally::new(REGION_OF_PLACE.to_vec(), REGIONS, CATEGORIES, Kind::Order);
+    let mut partial = Partial::new(tally());
+    let mut all = Counted::new(tally());
+    for sequence in 0..3 {
+        let mut batch = Batch::new(Kind::Order, 5_000, 6_000);
+        batch.push(0, 1, 0, 250, Batch::DOMESTIC);
+        let bytes = encode(&batch, 3, sequence).unwrap();
+        partial.take(&Columns::read(&bytes).unwrap().0).unwrap();
+        assert_eq!(all.merge(&partial.drain()), Ok(Merged::Added));
+    }
+    assert_eq!(all.tally().totals().counts.gmv_minor, 750);
+}
+
+#[test]
+fn what_cannot_have_been_counted_is_not_read() {
+    let mut batch = Batch::new(Kind::Order, 5_000, 6_000);
+    batch.push(0, 1, 0, 250, Batch::DOMESTIC);
+    batch.items.push(0, 1, 2, 250);
+    let mut partial = Partial::new(tally(Kind::Order));
+    let bytes = encode(&batch, 3, 7).unwrap();
+    partial.take(&Columns::read(&bytes).unwrap().0).unwrap();
+    let counted = partial.drain();
+    let told = serde_json::to_value(&counted).unwrap();
+    let read = |told: &serde_json::Value| serde_json::from_value::<Counted>(told.clone());
+    assert_eq!(read(&told).unwrap(), counted);
+    let cells = told["tally"]["cells"].as_array().unwrap();
+    let cell = cells.iter().position(|cell| cell["orders"] == 1).unwrap();
+    for (at, value, says) in [
+        ("/tally/regions".to_owned(), 300.into(), "at most 255 regions"),
+        (
+            "/tally/region_of_place/0".to_owned(),
+            200.into(),
+            "a place lies in region 200",
+        ),
+        ("/tally/categories".to_owned(), 1.into(), "cells, not"),
+        (
+            format!("/tally/cells/{cell}/gmv_minor"),
+            251.into(),
+            "a value of 251, more than the 250",
+        ),
+        (
+            format!("/tally/cells/{cell}/orders"),
+            0.into(),
+            "more in the seconds than in all",
+        ),
+        (
+            "/tally/cells/0/orders".to_owned(),
+            u64::MAX.into(),
+            "more orders or payments than 64 bits",
+        ),
+        (
+            "/tally/corrected_minor".to_owned(),
+            251.into(),
+            "corrections take off more",
+        ),
+        ("/tally/products/products".to_owned(), 1.into(), "cells of theirs"),
+        (
+            "/tally/products/totals/1/gmv_minor".to_owned(),
+            (-251).into(),
+            "a value of 251",
+        ),
+        ("/windows/categories".to_owned(), 1.into(), "a second has"),
+        (
+            "/windows/seconds/5000/cells/0/orders".to_owned(),
+            2.into(),
+            "the parts of a second",
+        ),
+        (
+            "/windows/closed_ms".to_owned(),
+            5_001.into(),
+            "5001 isn't the beginning of a second",
+        ),
+        (
+            "/windows/peaks/0/0/orders".to_owned(),
+            1.into(),
+            "no peak is taken",
+        ),
+        (
+            "/windows/peaks/0".to_owned(),
+            serde_json::json!([]),
+            "as many peaks",
+        ),
+        ("/seen/3/7".to_owned(), 6.into(), "7 to 6 is no range"),
+        ("/seen".to_owned(), serde_json::json!({}), "of no batch"),
+    ] {
+        let mut wrong = told.clone();
+        *wrong.pointer_mut(&at).unwrap_or_else(|| panic!("{at}")) = value;
+        let error = read(&wrong).expect_err(&at).to_string();
+        assert!(error.contains(says), "{at}: {error}");
+    }
+}
+
 proptest! {
     /// Split over any number of partial counts, in any order, some batches twice, drained at any time, added in any order and
     /// over any number of steps, some of them twice: the same to the fen, peaks of every window included.
@@ -478,6 +572,8 @@ proptest! {
         all.close_behind(GRACE_S);
         prop_assert!(all.windows().seconds() <= 121);
         check_peaks(all.windows(), &seconds)?;
+        let travelled: Counted = serde_json::from_slice(&serde_json::to_vec(&all).unwrap()).unwrap();
+        prop_assert_eq!(&travelled, &all);
         // What was counted in part isn't added, and changes nothing.
         let mut half = Partial::new(tally(carries));
         let (columns, _) = Columns::read(&sent[0]).unwrap();

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Counts, Tally};
+use crate::sales::columns::INSTANTS;
 use crate::sales::{Batch, Channel, EventMs, Kind};
 
 /// How long a second stays open after the newest one began, where nothing else is said, in seconds.
@@ -173,6 +174,32 @@ impl Margins {
         it
     }
 
+    /// Whether the parts add up to the whole: every row has a category and a channel, and may have a region.
+    fn check_read(&self) -> Result<(), String> {
+        let whole = self.of(Of::Total);
+        let mut from = 1;
+        let mut part = |many: usize| {
+            let cells = self.cells.get(from..from + many).unwrap_or(&[]);
+            from += many;
+            super::check_sums(cells.iter(), i64::MAX)?;
+            let mut sum = Counts::default();
+            for cell in cells {
+                sum += *cell;
+            }
+            Ok::<_, String>(sum)
+        };
+        let regions = part(self.regions)?;
+        let (categories, channels) = (part(self.categories)?, part(Channel::COUNT)?);
+        if categories != whole
+            || channels != whole
+            || regions.orders > whole.orders
+            || regions.payments > whole.payments
+        {
+            return Err("the parts of a second don't add up to it".to_owned());
+        }
+        Ok(())
+    }
+
     fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.cells.iter_mut().zip(&other.cells) {
             *mine += *theirs;
@@ -204,6 +231,7 @@ pub struct Peak {
 /// Rates and peaks. A second takes 24 bytes for each thing that is counted (7 KB for 235 regions, 60 categories) until it is
 /// closed, and a minute longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Windows {
     regions: usize,
     categories: usize,
@@ -258,8 +286,10 @@ impl Windows {
         }
     }
 
-    /// Closes the seconds before one: looks for peaks in the windows that end with them, and forgets what no window needs.
+    /// Closes the seconds before an instant's: looks for peaks in the windows that end with them, and forgets what no window needs.
     pub fn close(&mut self, until_ms: EventMs) {
+        let until_ms = until_ms.clamp(*INSTANTS.start(), *INSTANTS.end());
+        let until_ms = until_ms - until_ms.rem_euclid(SECOND_MS);
         let first_ms = self
             .seconds
             .first_key_value()
@@ -379,6 +409,56 @@ impl Windows {
             })
     }
 
+    /// Whether what was read can have been counted along with a tally.
+    pub(super) fn check_read(&self, tally: &Tally) -> Result<(), String> {
+        let shape = (tally.regions(), tally.categories(), tally.products());
+        if (self.regions, self.categories, self.products) != shape {
+            return Err("a tally and its seconds are of different shapes".to_owned());
+        }
+        // Totals may have come from elsewhere too; what closed seconds had is forgotten.
+        let mut sum = self.too_late;
+        for margins in self.seconds.values() {
+            sum += margins.of(Of::Total);
+        }
+        let totals = tally.totals().counts;
+        if sum.orders > totals.orders || sum.payments > totals.payments {
+            return Err("there is more in the seconds than in all".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Whether what was read can have been counted.
+    fn check_self(&self) -> Result<(), String> {
+        let most = (usize::from(u8::MAX), usize::from(u16::MAX));
+        if self.regions > most.0 || self.categories > most.0 || self.products > most.1 {
+            return Err(format!(
+                "seconds have at most {} regions and categories, {} products",
+                most.0, most.1
+            ));
+        }
+        let many = Margins::new(self.regions, self.categories, self.products)
+            .cells
+            .len();
+        if self.peaks.iter().any(|peaks| peaks.len() != many) || !self.same_shape(self) {
+            return Err(format!("a second has {many} counts, and as many peaks"));
+        }
+        for at_ms in self.seconds.keys().chain(&self.closed_ms) {
+            if !INSTANTS.contains(at_ms) || at_ms.rem_euclid(SECOND_MS) != 0 {
+                return Err(format!(
+                    "{at_ms} isn't the beginning of a second of the years 1 to 9999"
+                ));
+            }
+        }
+        if self.closed_ms.is_none() && (self.too_late != Counts::default() || self.has_peaks()) {
+            return Err("nothing comes too late, and no peak is taken, before a second is closed".to_owned());
+        }
+        self.seconds.values().try_for_each(Margins::check_read)
+    }
+
+    fn has_peaks(&self) -> bool {
+        self.peaks.iter().flatten().any(|peak| *peak != Peak::default())
+    }
+
     /// Whether any second was closed.
     pub fn has_closed(&self) -> bool {
         self.closed_ms.is_some()
@@ -393,3 +473,5 @@ impl Windows {
         }
     }
 }
+
+read_checked!(Windows, check_self);

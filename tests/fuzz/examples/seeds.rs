@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use meridian::gateway::audit::{AuditLog, Details, Kind};
 use meridian::gateway::desk::Desk;
 use meridian::gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
-use meridian::sales::columns::encode;
+use meridian::sales::columns::{Columns, encode};
 use meridian::sales::{self, Batch};
+use meridian::tally::{Counted, Partial, Tally};
 use meridian::wire::codec::{Packed, frame_bin};
 use meridian::wire::{
     Body, Compression, Direct, Frame, Heartbeat, Mode, Position, SigningKey, Subscribe, Totals, encode_json,
@@ -379,6 +380,25 @@ fn files(corpus: &Corpus) {
     corpus.write("desk", "day", DESK);
 }
 
+/// Partial counts as they travel.
+fn counted(corpus: &Corpus) {
+    let tally = Tally::new(vec![0], 1, 1, sales::Kind::Order);
+    let mut partial = Partial::new(tally);
+    let mut batch = Batch::new(sales::Kind::Order, 1_795_647_600_000, 1_795_647_601_000);
+    batch.push(0, 0, 0, 500, Batch::DOMESTIC);
+    batch.push(Batch::UNPLACED, 0, 1, -20, Batch::DOMESTIC);
+    let bytes = encode(&batch, 7, 3).unwrap();
+    partial.take(&Columns::read(&bytes).unwrap().0).unwrap();
+    let mut counted = partial.drain();
+    let text = |counted: &Counted| [vec![0], serde_json::to_vec(counted).unwrap()].concat();
+    corpus.write("counted", "text", text(&counted));
+    counted.close_behind(-1);
+    corpus.write("counted", "closed", text(&counted));
+    // A number one higher, one of closed counts a second later, one at the end of 64 bits.
+    corpus.write("counted", "altered", [1, 9, 0, 0, 1]);
+    corpus.write("counted", "altered-closed", [3, 200, 0, 1, 1, 80, 0, 3, 0]);
+}
+
 fn batches(corpus: &Corpus) {
     let start_ms = 1_478_793_600_000;
     let mut narrow = Batch::new(sales::Kind::Payment, start_ms, start_ms + 1_000);
@@ -549,6 +569,7 @@ fn main() {
     frames(&corpus);
     files(&corpus);
     batches(&corpus);
+    counted(&corpus);
     live(&corpus);
     logs(&corpus);
 }

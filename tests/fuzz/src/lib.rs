@@ -19,8 +19,8 @@ use meridian::gateway::{
     ScenarioSource, Source, SourceError,
 };
 use meridian::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
-use meridian::sales::{Catalogue, Kind};
-use meridian::tally::{Partial, Taken, Tally};
+use meridian::sales::{Batch, Catalogue, Kind};
+use meridian::tally::{Counted, Merged, Of, Partial, Taken, Tally, Window};
 use meridian::wire::codec::{
     Packed, body_json, frame_bin as bin_of, frame_json as json_of, seal_json, split_bin,
 };
@@ -503,6 +503,113 @@ pub fn batch(bytes: &[u8]) {
     for number in 0..=regions as u8 {
         assert_eq!(quick.region(number), plain.region(number));
         assert_eq!(quick.category(number), plain.category(number));
+    }
+}
+
+// ---- what partial counts have counted ----
+
+/// Counts of a small day as they travel: open, and with seconds closed.
+fn counted_json() -> &'static [serde_json::Value; 2] {
+    static COUNTED: OnceLock<[serde_json::Value; 2]> = OnceLock::new();
+    COUNTED.get_or_init(|| {
+        let tally = Tally::new(vec![0, 1], 2, 2, Kind::Payment).with_products(1);
+        let mut partial = Partial::new(tally);
+        for (sequence, second) in [0, 1, 9, 75].into_iter().enumerate() {
+            for (source, kind) in [(1, Kind::Order), (4, Kind::Payment)] {
+                let from_ms = LIVE_START_MS + second * 1_000;
+                let mut batch = Batch::new(kind, from_ms, from_ms + 1_000);
+                batch.push(0, 1, 2, 500, Batch::DOMESTIC);
+                batch.push(u16::MAX, 0, 0, 300, Batch::DOMESTIC);
+                batch.push(1, 0, 1, -20, 0);
+                batch.items.push(0, 0, 2, 500);
+                let bytes = encode(&batch, source, 2 * sequence as u64).unwrap();
+                partial.take(&Columns::read(&bytes).unwrap().0).unwrap();
+            }
+        }
+        let mut counted = partial.drain();
+        let open = serde_json::to_value(&counted).unwrap();
+        counted.close_behind(5);
+        [open, serde_json::to_value(&counted).unwrap()]
+    })
+}
+
+/// The numbers in a value, one after the other.
+fn numbers(value: &mut serde_json::Value) -> Vec<&mut serde_json::Value> {
+    match value {
+        serde_json::Value::Array(items) => items.iter_mut().flat_map(numbers).collect(),
+        serde_json::Value::Object(items) => items.values_mut().flat_map(numbers).collect(),
+        other => vec![other],
+    }
+}
+
+/// Counts that travel, any text or altered ones: what is read is added up and closed without fail, and comes back the same.
+/// The input is whether it is a text, or which counts and edits: which number, how it changes, by what.
+pub fn counted(bytes: &[u8]) {
+    let mut choices = Choices(bytes);
+    let how = choices.byte();
+    let of = &counted_json()[usize::from(how >> 1 & 1)];
+    let read: Result<Counted, _> = if how & 1 == 0 {
+        serde_json::from_slice(choices.0)
+    } else {
+        let mut altered = of.clone();
+        while !choices.0.is_empty() {
+            let mut numbers = numbers(&mut altered);
+            let at = choices.number() % numbers.len();
+            let number = &mut *numbers[at];
+            let was = number.as_i64().unwrap_or_default();
+            let mut wide = [0; 8];
+            *number = match choices.byte() % 4 {
+                0 => was.wrapping_add(i64::from(choices.byte().cast_signed())).into(),
+                1 => was
+                    .wrapping_add(i64::from(choices.byte().cast_signed()) * 1_000)
+                    .into(),
+                2 => {
+                    let part = choices.part(8);
+                    wide[..part.len()].copy_from_slice(part);
+                    i64::from_le_bytes(wide).into()
+                }
+                _ => (u64::MAX - u64::from(choices.byte())).into(),
+            };
+        }
+        serde_json::from_value(altered)
+    };
+    let Ok(read) = read else {
+        return;
+    };
+    let again = |counted: &Counted| -> Counted {
+        serde_json::from_slice(&serde_json::to_vec(counted).unwrap()).expect("what was counted can be read")
+    };
+    assert_eq!(again(&read), read);
+    let mut all = Counted::new(read.tally().emptied());
+    if read.windows().has_closed() {
+        all = read.clone();
+    } else {
+        assert_eq!(all.merge(&read).unwrap(), Merged::Added);
+        assert_eq!((all.tally(), all.windows()), (read.tally(), read.windows()));
+    }
+    if !read.seen().is_empty() && !read.windows().has_closed() {
+        assert_eq!(all.merge(&read).unwrap(), Merged::Known);
+    }
+    // With what another has: added, or refused without a trace.
+    let mut with: Counted = serde_json::from_value(of.clone()).unwrap();
+    let join = |into: &mut Counted, from: &Counted| {
+        let before = into.clone();
+        if into.merge(from).is_err() {
+            assert_eq!(*into, before);
+        }
+        assert_eq!(again(into), *into);
+    };
+    join(&mut with.clone(), &all);
+    join(&mut all, &with);
+    join(&mut with, &read);
+    for window in Window::ALL {
+        let newest_ms = all.windows().newest_ms().unwrap_or(0);
+        all.windows().rate(Of::Total, window, newest_ms);
+        let open = all.windows().peak(Of::Region(0), window);
+        let mut closed = all.clone();
+        closed.close_behind(-1);
+        assert_eq!(closed.windows().peak(Of::Region(0), window), open);
+        assert_eq!(again(&closed), closed);
     }
 }
 
