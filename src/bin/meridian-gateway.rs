@@ -14,7 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use meridian::gateway::access::{Role, TokenStore, instant, parse_expiry};
 use meridian::gateway::audit::{self, AuditLog, Details};
 use meridian::gateway::config::{Config, LogFormat};
-use meridian::gateway::desk::{Command, DeskMode};
+use meridian::gateway::desk::{Command, Desk, DeskMode};
 use meridian::gateway::play::Play;
 use meridian::gateway::{
     Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, Retraced,
@@ -269,6 +269,7 @@ fn gateway_config(
         audit: config.audit.as_ref().map(|audit| audit.file.clone()),
         admin: config.admin.as_ref().map(|admin| admin.listen),
         intake: None,
+        desk: None,
     };
     Ok((gateway, source))
 }
@@ -349,8 +350,8 @@ fn live_day(run: &Run, config: &Config, catalogue: &Catalogue) -> anyhow::Result
     Ok(Some(LiveDay::read(path, catalogue, wall_ms())?))
 }
 
-/// Starts a gateway; says whether the next day follows its own.
-fn start(run: &Run, config: &Config) -> anyhow::Result<(Gateway, bool)> {
+/// Starts a gateway; says whether the next day follows its own. What the directors had decided the day before holds.
+fn start(run: &Run, config: &Config, desk: Option<Desk>) -> anyhow::Result<(Gateway, bool)> {
     if let Some(upstream) = upstream(run, config)? {
         let (gateway, _) = gateway_config(run, config, None, false)?;
         return Ok((relay(gateway, upstream)?, false));
@@ -369,6 +370,12 @@ fn start(run: &Run, config: &Config) -> anyhow::Result<(Gateway, bool)> {
         return Ok((serve(gateway, publisher)?, false));
     };
     let is_daily = live.is_daily();
+    if is_daily {
+        // Or of a day that was over when the gateway was stopped.
+        let of_a_day = |saved: &&SavedState| saved.source.starts_with("live ");
+        let other = gateway.state.as_ref().and_then(State::other).filter(of_a_day);
+        gateway.desk = desk.or_else(|| other.map(|saved| saved.desk.clone()));
+    }
     let log = run
         .serve
         .order_log
@@ -397,8 +404,9 @@ fn run(run: &Run) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("can't wait for signals")?;
+    let mut desk = None;
     loop {
-        let (gateway, is_daily) = start(run, &config)?;
+        let (gateway, is_daily) = start(run, &config, desk)?;
         // Where systemd started it, it is told that the gateway is ready, and that it still lives.
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
         let end = runtime.block_on(watch(&gateway, is_daily))?;
@@ -409,7 +417,7 @@ fn run(run: &Run) -> anyhow::Result<()> {
             return Ok(());
         }
         tracing::info!("the day is over, the next one begins");
-        let _ = gateway.stop();
+        desk = gateway.end_day();
     }
 }
 

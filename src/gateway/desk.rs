@@ -97,6 +97,16 @@ impl Desk {
         }
     }
 
+    /// What is left of it where figures are held and what was shown then is lost: they go on.
+    #[must_use]
+    pub(super) fn let_go(self) -> Self {
+        Self {
+            held_by: None,
+            asked: None,
+            ..self
+        }
+    }
+
     /// Whether the figures are held.
     pub fn is_held(&self) -> bool {
         self.held_by.is_some()
@@ -182,7 +192,9 @@ impl Desk {
             }
             Command::Scene { scene } => {
                 self.scene = Some(scene.clone());
-                self.scene_number = self.scene_number.wrapping_add(1);
+                // Higher than any before, those of a gateway whose state is lost too.
+                let now = u64::try_from(now_ms).unwrap_or(0);
+                self.scene_number = self.scene_number.saturating_add(1).max(now);
                 Outcome::Done(format!("{name} shows {scene}"))
             }
             Command::Mode { mode } => {
@@ -278,9 +290,10 @@ mod tests {
     fn a_scene_is_told_once_for_each_time_it_was_asked_for() {
         let mut desk = Desk::default();
         assert!(desk.is_plain());
-        for number in 1..=2 {
+        // Also where the clock is set back.
+        for (now_ms, number) in [(5, 5), (5, 6), (2, 7)] {
             let scene = Scene::Showroom(Some("shoe".to_owned()));
-            desk.carry_out(&Command::Scene { scene }, "anna", "anna", 0)
+            desk.carry_out(&Command::Scene { scene }, "anna", "anna", now_ms)
                 .unwrap();
             assert_eq!(desk.direct(0).scene_number, number);
         }

@@ -74,6 +74,8 @@ pub struct GatewayConfig {
     pub admin: Option<SocketAddr>,
     /// Where a live day's orders come in.
     pub intake: Option<Arc<Intake>>,
+    /// What the directors had decided on the day before. What `state` goes on from comes first.
+    pub desk: Option<Desk>,
 }
 
 impl Default for GatewayConfig {
@@ -94,6 +96,7 @@ impl Default for GatewayConfig {
             audit: None,
             admin: None,
             intake: None,
+            desk: None,
         }
     }
 }
@@ -194,6 +197,12 @@ impl GatewayControl {
     }
 }
 
+/// What a publisher's thread leaves behind.
+pub(super) struct Ended {
+    publisher: Publisher,
+    desk: Desk,
+}
+
 /// A gateway that runs. Dropping it stops it.
 pub struct Gateway {
     address: SocketAddr,
@@ -201,7 +210,7 @@ pub struct Gateway {
     tls: bool,
     control: GatewayControl,
     metrics: Arc<Metrics>,
-    publisher: Option<std::thread::JoinHandle<Option<Publisher>>>,
+    publisher: Option<std::thread::JoinHandle<Option<Ended>>>,
     audit: Option<std::thread::JoinHandle<()>>,
     network: Option<tokio::runtime::Runtime>,
 }
@@ -243,6 +252,12 @@ impl Gateway {
     /// Stops with a goodbye, and gives the publisher back as it stood.
     pub fn stop(mut self) -> Option<Publisher> {
         self.shut_down(Duration::from_millis(300))
+            .map(|ended| ended.publisher)
+    }
+
+    /// Stops with a goodbye, and gives what the directors decided to the next day.
+    pub fn end_day(mut self) -> Option<Desk> {
+        self.shut_down(Duration::from_millis(300)).map(|ended| ended.desk)
     }
 
     /// Breaks off without a word, as a crash does.
@@ -250,10 +265,10 @@ impl Gateway {
         if let Some(network) = self.network.take() {
             network.shutdown_timeout(Duration::ZERO);
         }
-        self.shut_down(Duration::ZERO)
+        self.shut_down(Duration::ZERO).map(|ended| ended.publisher)
     }
 
-    fn shut_down(&mut self, grace: Duration) -> Option<Publisher> {
+    fn shut_down(&mut self, grace: Duration) -> Option<Ended> {
         self.control.stop();
         let publisher = self.publisher.take().and_then(|thread| thread.join().ok());
         if let Some(network) = self.network.take() {
@@ -428,7 +443,7 @@ impl Ground {
     pub fn run(
         self,
         name: &str,
-        fill: impl FnOnce(Receiver<Order>, Arc<House>) -> Option<Publisher> + Send + 'static,
+        fill: impl FnOnce(Receiver<Order>, Arc<House>) -> Option<Ended> + Send + 'static,
     ) -> Result<Gateway, GatewayError> {
         let Self {
             network,
@@ -504,11 +519,14 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         let epoch = epoch & !1 | u64::from(class == DataClass::Internal);
         Hub::new(epoch, seq, hello, config.signing.clone())
     });
-    let mut desk = goes_on.map_or_else(|| Desk::with_delay(config.delay_ms), |saved| saved.desk.clone());
     let held = goes_on.and_then(|saved| saved.held.clone());
-    if desk.is_held() && held.is_none() {
-        desk = Desk::with_delay(desk.delay_ms());
-    }
+    let desk = match (goes_on, config.desk.take()) {
+        (Some(saved), _) if saved.desk.is_held() && held.is_none() => saved.desk.clone().let_go(),
+        (Some(saved), _) => saved.desk.clone(),
+        // A day that begins while figures are held is shown as it begins, until two directors let them go.
+        (None, Some(desk)) => desk,
+        (None, None) => Desk::with_delay(config.delay_ms),
+    };
     for (hub, class) in hubs.iter_mut().zip([DataClass::Public, DataClass::Internal]) {
         let kept = held.as_ref().map(|held| match class {
             DataClass::Public => held.public.clone(),
@@ -520,6 +538,9 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         });
         if !desk.is_plain() {
             snapshot.direct = Some(desk.direct(wall_ms()));
+        }
+        if desk.is_held() {
+            snapshot.mode = Mode::Held;
         }
         hub.set_snapshot(snapshot);
     }
@@ -590,7 +611,10 @@ struct Stream {
 }
 
 impl Stream {
-    fn run(mut self, orders: &Receiver<Order>) -> Publisher {
+    fn run(mut self, orders: &Receiver<Order>) -> Ended {
+        self.house.metrics.held.set(i64::from(self.desk.is_held()));
+        // A day that begins held is kept as it began.
+        self.save();
         let mut last = Instant::now();
         let mut next = last + STEP;
         let mut beat = last;
@@ -646,7 +670,10 @@ impl Stream {
             }
         }
         self.save();
-        self.publisher
+        Ended {
+            publisher: self.publisher,
+            desk: self.desk,
+        }
     }
 
     /// Goes on to an instant, and lets out what can be true.

@@ -81,6 +81,8 @@ pub struct State {
     journal: Journal<SavedState>,
     source: String,
     saved: Option<SavedState>,
+    /// Of another source or day.
+    other: Option<SavedState>,
     failed: bool,
 }
 
@@ -90,7 +92,7 @@ impl State {
     /// # Errors
     /// [`JournalError`] naming the file and what is wrong with it.
     pub fn open(path: &Path, source: &str) -> Result<Self, JournalError> {
-        let (journal, found) = Journal::open(path)?;
+        let (journal, found) = Journal::<SavedState>::open(path)?;
         if found.torn_bytes > 0 {
             tracing::warn!(
                 file = %path.display(),
@@ -98,10 +100,15 @@ impl State {
                 "the state's last record was torn; the one before it counts"
             );
         }
+        let (saved, other) = match found.newest {
+            Some(newest) if newest.source == source => (Some(newest), None),
+            newest => (None, newest),
+        };
         Ok(Self {
             journal,
             source: source.to_owned(),
-            saved: found.newest.filter(|saved: &SavedState| saved.source == source),
+            saved,
+            other,
             failed: false,
         })
     }
@@ -117,6 +124,11 @@ impl State {
     /// What there is to go on from.
     pub fn saved(&self) -> Option<&SavedState> {
         self.saved.as_ref()
+    }
+
+    /// What there is of another source or day.
+    pub fn other(&self) -> Option<&SavedState> {
+        self.other.as_ref()
     }
 
     /// Keeps a state.
