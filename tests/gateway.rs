@@ -445,6 +445,25 @@ fn one_director_holds_two_release_and_every_display_obeys() {
         assert_eq!((totals, mode), (truth(event_ms), Mode::Demo));
         assert!(event_ms >= last.unwrap().0 + 2_000);
     }
+    let scene = Scene::Region("XX".to_owned());
+    let answer = first.say(&Command::Scene { scene });
+    assert_eq!(answer["outcome"], "refused", "{answer}");
+    assert!(
+        answer["text"]
+            .as_str()
+            .unwrap()
+            .contains("there is no region \"XX\""),
+        "{answer}"
+    );
+    let scene = Scene::Showroom(Some("piano".to_owned()));
+    let answer = first.say(&Command::Scene { scene });
+    assert!(
+        answer["text"]
+            .as_str()
+            .unwrap()
+            .contains("which the feed doesn't sell"),
+        "{answer}"
+    );
     let scene = Scene::Showroom(Some("shoe".to_owned()));
     assert_eq!(first.say(&Command::Scene { scene })["outcome"], "done");
     let mode = DeskMode::Rehearsal;
@@ -463,7 +482,7 @@ fn one_director_holds_two_release_and_every_display_obeys() {
         Mode::Rehearsal
     );
     gateway.stop();
-    assert_eq!(house.audited("meridian.desk.command"), 6);
+    assert_eq!(house.audited("meridian.desk.command"), 8);
 }
 
 #[test]

@@ -146,6 +146,9 @@ enum TokenTask {
         /// What it allows.
         #[arg(long, value_enum)]
         role: Role,
+        /// The source number that it sends orders under, with --role source; several: each with its own --number.
+        #[arg(long, value_name = "N")]
+        number: Vec<u32>,
         /// When its time is over: 90d, 12h or an instant; without it, never.
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
@@ -254,7 +257,7 @@ fn gateway_config(
             .serve
             .listen
             .or(config.listen)
-            .unwrap_or_else(|| std::net::SocketAddr::from(([127, 0, 0, 1], 9016))),
+            .unwrap_or(meridian::gateway::config::LISTEN),
         allow_remote: run.serve.allow_remote || config.allow_plain,
         speed: source.speed(),
         state,
@@ -508,7 +511,14 @@ fn check(path: &Path) -> anyhow::Result<()> {
             .iter()
             .filter(|token| token.state(Utc::now()) == "valid")
             .count();
-        say!("tokens          {} valid of {}", valid, store.list().len());
+        if tokens.exists() {
+            say!("tokens          {} valid of {}", valid, store.list().len());
+        } else {
+            say!(
+                "tokens          none: {} doesn't exist, `token make` writes it",
+                tokens.display()
+            );
+        }
     }
     match (&gateway.signing, &config.signing) {
         (Some(key), _) => say!("frames signed   {}", key.public()),
@@ -609,13 +619,18 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
         Ok(log.record(kind, "token", details, now)?)
     };
     match what {
-        TokenTask::Make { name, role, expires } => {
+        TokenTask::Make {
+            name,
+            role,
+            number,
+            expires,
+        } => {
             let expires = expires
                 .as_deref()
                 .map(|text| parse_expiry(text, now))
                 .transpose()
                 .map_err(anyhow::Error::msg)?;
-            let (made, token) = store.make(name, *role, expires, now)?;
+            let (made, token) = store.make_for(name, *role, number, expires, now)?;
             record(audit::Kind::TokenMade, &made)?;
             eprintln!(
                 "token {} for {} ({}): it is shown once",
@@ -634,13 +649,17 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
             for token in store.list() {
                 let expires = token.expires.map_or_else(|| "never".to_owned(), instant);
                 say!(
-                    "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}",
+                    "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}{}",
                     token.id,
                     token.role.name(),
                     token.state(now),
                     instant(token.made),
                     expires,
-                    token.name
+                    token.name,
+                    match token.numbers.as_slice() {
+                        [] => String::new(),
+                        numbers => format!("  sends as {numbers:?}"),
+                    }
                 );
             }
         }

@@ -23,6 +23,8 @@ const SECRET_BYTES: usize = 32;
 /// The most tokens in one file.
 const MAX_TOKENS: usize = 100_000;
 
+const NUMBERS_OF_SOURCES: &str = "numbers are for those who send orders: the role source is needed";
+
 /// What a bearer may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +130,9 @@ pub struct TokenRecord {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// The source numbers that it sends orders under; none: any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<u32>,
     /// SHA-256 of the secret, in hexadecimal.
     pub sha256: String,
     /// When it was made.
@@ -169,6 +174,8 @@ pub struct Grant {
     pub name: String,
     /// What it allows.
     pub role: Role,
+    /// The source numbers that they send orders under; none: any.
+    pub numbers: Vec<u32>,
 }
 
 impl Grant {
@@ -178,6 +185,7 @@ impl Grant {
             id: String::new(),
             name: "anonymous".to_owned(),
             role,
+            numbers: Vec::new(),
         }
     }
 }
@@ -273,6 +281,24 @@ impl TokenStore {
         expires: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<(TokenRecord, String), AccessError> {
+        self.make_for(name, role, &[], expires, now)
+    }
+
+    /// The same, for a source that sends orders under its own numbers alone.
+    ///
+    /// # Errors
+    /// [`AccessError`] when the file can't be written, or for numbers with another role.
+    pub fn make_for(
+        &mut self,
+        name: &str,
+        role: Role,
+        numbers: &[u32],
+        expires: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Result<(TokenRecord, String), AccessError> {
+        if !numbers.is_empty() && !role.sends() {
+            return Err(self.wrong(NUMBERS_OF_SOURCES));
+        }
         let name = name.trim();
         if name.is_empty() || name.len() > 80 || name.chars().any(char::is_control) {
             return Err(self.wrong(format!(
@@ -294,6 +320,7 @@ impl TokenStore {
             id: id.clone(),
             name: name.to_owned(),
             role,
+            numbers: numbers.to_vec(),
             sha256: hash(&secret),
             made: now,
             expires,
@@ -363,6 +390,7 @@ impl TokenStore {
                     id: record.id.clone(),
                     name: record.name.clone(),
                     role: record.role,
+                    numbers: record.numbers.clone(),
                 }),
             },
             _ => Err(Denied::Unknown),
@@ -385,6 +413,9 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
                 "token {:?}: sha256 has to be 64 hexadecimal digits",
                 record.id
             ));
+        }
+        if !record.numbers.is_empty() && !record.role.sends() {
+            return Err(format!("token {:?}: {NUMBERS_OF_SOURCES}", record.id));
         }
     }
     Ok(file.token)

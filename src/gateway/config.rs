@@ -1,6 +1,6 @@
 //! The gateway's configuration file: every key with its default, unknown ones refused.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +11,9 @@ use super::desk::MAX_DELAY_MS;
 use super::gate::Bounds;
 use super::limits::Limits;
 use super::metrics;
+
+/// Where a gateway listens unless it is told otherwise.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9016);
 
 /// Why a configuration can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -330,6 +333,16 @@ impl Config {
         }
         if let Some(admin) = &self.admin {
             metrics::check_address(admin.listen).map_err(|problem| format!("admin.listen: {problem}"))?;
+            let listen = self.listen.unwrap_or(LISTEN);
+            let same = listen.port() == admin.listen.port()
+                && listen.port() != 0
+                && (listen.ip() == admin.listen.ip() || listen.ip().is_unspecified());
+            if same {
+                return Err(format!(
+                    "admin.listen: port {} is the gateway's own (listen); another one is needed, as in 127.0.0.1:9017",
+                    admin.listen.port()
+                ));
+            }
         }
         Ok(())
     }
@@ -429,6 +442,14 @@ mod tests {
             ("[privacy]\nk = 0", "privacy.k is 0"),
             ("delay_s = 601", "delay_s is 601"),
             ("[admin]\nlisten = '0.0.0.0:9017'", "loopback address only"),
+            (
+                "listen = '0.0.0.0:9017'\nallow_plain = true\n[admin]\nlisten = '127.0.0.1:9017'",
+                "port 9017 is the gateway's own",
+            ),
+            (
+                "[admin]\nlisten = '127.0.0.1:9016'",
+                "port 9016 is the gateway's own",
+            ),
             ("[access]\norigins = ['wall']", "one like https://wall.example"),
             ("[access]\nanonymous = 'king'", "unknown variant `king`"),
             ("[limits]\nconnections = 0", "at least 1"),

@@ -901,7 +901,7 @@ where
                     }
                     Err(error) => return Err(End::Lost("closed", error.to_string())),
                 };
-                let (receipts, read) = intake.offer(&bytes, wall_ms());
+                let (receipts, read) = intake.offer_as(&bytes, &grant.numbers, wall_ms());
                 let mut out = Vec::new();
                 for receipt in receipts {
                     let why = match &receipt.outcome {

@@ -69,6 +69,9 @@ pub enum DeskError {
         /// What was asked for.
         asked_ms: u64,
     },
+    /// A region that the feed doesn't know.
+    #[error("there is no region {0:?}: ISO 3166 letters of a country or region are needed, as in region:JP")]
+    NoRegion(String),
     /// The same director can't agree with themselves.
     #[error("{0} asked for the release: another director has to agree")]
     SamePerson(String),

@@ -97,6 +97,8 @@ struct Inner {
     /// The checksums of the newest batches, by source and number: two that share a name aren't taken for one.
     recent: HashMap<(u32, u64), u32>,
     recent_names: VecDeque<(u32, u64)>,
+    /// Rows of each source lately: halved with every step.
+    rows_of: BTreeMap<u32, u64>,
 }
 
 /// Takes batches in. Shared by connections and the publisher.
@@ -163,6 +165,7 @@ impl Intake {
                 volume_minor: 0,
                 recent: HashMap::new(),
                 recent_names: VecDeque::new(),
+                rows_of: BTreeMap::new(),
             }),
             counted: watch::Sender::new(0),
         }
@@ -177,6 +180,17 @@ impl Intake {
         &self.welcome
     }
 
+    /// The source that most rows came from lately, and how much of all that is, in percent.
+    pub fn busiest(&self) -> Option<(u32, u64)> {
+        let inner = self.inner();
+        let all: u64 = inner
+            .rows_of
+            .values()
+            .fold(0, |all, rows| all.saturating_add(*rows));
+        let (source, most) = inner.rows_of.iter().max_by_key(|(_, rows)| **rows)?;
+        Some((*source, most.saturating_mul(100) / all.max(1)))
+    }
+
     /// How many batches are on the disk and in a step; changes are told.
     pub fn counted(&self) -> watch::Receiver<u64> {
         self.counted.subscribe()
@@ -186,17 +200,41 @@ impl Intake {
     ///
     /// # Errors
     /// [`ColumnsError`] for bytes that are no batch; those before them are answered beside it.
-    pub fn offer(&self, mut bytes: &[u8], now_ms: i64) -> (Vec<Receipt>, Result<(), ColumnsError>) {
+    pub fn offer(&self, bytes: &[u8], now_ms: i64) -> (Vec<Receipt>, Result<(), ColumnsError>) {
+        self.offer_as(bytes, &[], now_ms)
+    }
+
+    /// The same from somebody who sends under these source numbers alone; none: any.
+    ///
+    /// # Errors
+    /// [`ColumnsError`] for bytes that are no batch; those before them are answered beside it.
+    pub fn offer_as(
+        &self,
+        mut bytes: &[u8],
+        numbers: &[u32],
+        now_ms: i64,
+    ) -> (Vec<Receipt>, Result<(), ColumnsError>) {
         let mut receipts = Vec::new();
         while !bytes.is_empty() {
             match Columns::read(bytes) {
                 Ok((columns, rest)) => {
                     let this = bytes.get(..bytes.len() - rest.len()).unwrap_or(bytes);
+                    // Under a name that isn't its own it could take another's place: that one's would be known already.
+                    let outcome = if numbers.is_empty() || numbers.contains(&columns.source) {
+                        self.take(this, &columns, now_ms)
+                    } else {
+                        let own: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                        Outcome::Refused(format!(
+                            "the token is for source {}, not for {}",
+                            own.join(", "),
+                            columns.source
+                        ))
+                    };
                     receipts.push(Receipt {
                         source: columns.source,
                         sequence: columns.sequence,
                         rows: columns.len(),
-                        outcome: self.take(this, &columns, now_ms),
+                        outcome,
                     });
                     bytes = rest;
                 }
@@ -364,6 +402,10 @@ impl Intake {
             return Err(error);
         }
         let out = inner.draw(many);
+        inner.rows_of.retain(|_, rows| {
+            *rows /= 2;
+            *rows > 0
+        });
         drop(inner);
         if !out.is_empty() {
             self.counted.send_modify(|counted| *counted += out.len() as u64);
@@ -404,6 +446,8 @@ impl Inner {
     }
 
     fn put(&mut self, columns: &Columns<'_>, batch: Batch) {
+        let rows = self.rows_of.entry(columns.source).or_default();
+        *rows = rows.saturating_add(columns.len() as u64);
         let name = (columns.source, columns.sequence);
         self.seen
             .entry(columns.source)

@@ -306,6 +306,37 @@ fn a_backlog_makes_no_peak() {
 }
 
 #[test]
+fn nobody_takes_another_sources_place() {
+    let (mut publisher, intake) = open(None, &catalogue());
+    publisher.again().unwrap();
+    let mut batch = Batch::new(Kind::Order, START_MS, START_MS + 100);
+    batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+    let as_two = [encode(&batch, 2, 9).unwrap(), encode(&batch, 3, 9).unwrap()].concat();
+    let (receipts, read) = intake.offer_as(&as_two, &[3, 4], START_MS);
+    read.unwrap();
+    let outcomes: Vec<&Outcome> = receipts.iter().map(|receipt| &receipt.outcome).collect();
+    let Outcome::Refused(problem) = outcomes[0] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(problem, "the token is for source 3, 4, not for 2");
+    assert!(!matches!(outcomes[1], Outcome::Refused(_)), "{outcomes:?}");
+    assert_eq!(intake.busiest(), Some((3, 100)));
+    // The place is free for whose it is.
+    let (receipts, _) = intake.offer_as(&as_two, &[2], START_MS);
+    assert!(
+        !matches!(receipts[0].outcome, Outcome::Refused(_) | Outcome::Duplicate(_)),
+        "{receipts:?}"
+    );
+    for sequence in 20..22 {
+        offered(&intake, &encode(&batch, 2, sequence).unwrap(), START_MS);
+    }
+    assert_eq!(intake.busiest(), Some((2, 75)));
+    publisher.step(START_MS + 200, 0);
+    publisher.step(START_MS + 300, 0);
+    assert_eq!(intake.busiest(), None);
+}
+
+#[test]
 fn a_day_file_that_is_wrong_says_what_and_where() {
     let catalogue = catalogue();
     assert!(LiveDay::parse(&day(""), &catalogue, 0).is_ok());

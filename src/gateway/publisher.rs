@@ -507,6 +507,11 @@ impl Publisher {
         self.want_internal = want;
     }
 
+    /// Whether there is a region with these ISO 3166 letters.
+    pub fn has_region(&self, iso2: &str) -> bool {
+        self.catalogue.by_iso2(iso2).is_some()
+    }
+
     /// What this feed is, to the public.
     pub fn hello(&self) -> Hello {
         self.hello.clone()

@@ -29,7 +29,7 @@ use super::metrics::{self, Metrics};
 use super::state::State;
 use super::{Internal, Public, Publisher, SavedState, Step};
 use crate::sales::EventMs;
-use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, SigningKey, Snapshot};
+use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, Scene, SigningKey, Snapshot};
 
 /// Distance of the ticks, on the wall clock.
 const STEP: Duration = Duration::from_millis(100);
@@ -715,7 +715,25 @@ impl Stream {
             return;
         }
         let (en, zh) = problem.in_words();
-        tracing::error!(problem = en, "the figures are held");
+        let busiest = match problem {
+            Implausible::TooFast { .. } => self.house.intake.as_ref().and_then(|intake| intake.busiest()),
+            _ => None,
+        };
+        match busiest {
+            Some((source, percent)) => {
+                tracing::error!(problem = en, source, percent, "the figures are held");
+                self.tell_directors(Notice {
+                    level: Level::Alert,
+                    code: "busiest_source".to_owned(),
+                    text: Names {
+                        en: format!("{percent} % of what came last is from source {source}"),
+                        zh: format!("最近的数据中 {percent}% 来自来源 {source}"),
+                    },
+                    published_ms: wall_ms(),
+                });
+            }
+            None => tracing::error!(problem = en, "the figures are held"),
+        }
         let details = Details {
             reason: Some(en.to_owned()),
             ..Details::default()
@@ -770,11 +788,43 @@ impl Stream {
         internal.publish([Body::Notice(notice)]);
     }
 
+    /// Carries a command out, where there is what it asks for.
+    fn carry_out(&mut self, order: &DeskOrder) -> Result<Outcome, DeskError> {
+        if let Command::Scene {
+            scene: Scene::Region(iso2),
+        } = &order.command
+            && !self.publisher.has_region(iso2)
+        {
+            return Err(DeskError::NoRegion(iso2.clone()));
+        }
+        let outcome = self
+            .desk
+            .carry_out(&order.command, &order.person, &order.name, wall_ms())?;
+        Ok(match (outcome, &order.command) {
+            // Displays may have models of products that the feed doesn't sell.
+            (
+                Outcome::Done(text),
+                Command::Scene {
+                    scene: Scene::Showroom(Some(id)),
+                },
+            ) if !self
+                .publisher
+                .hello()
+                .products
+                .iter()
+                .any(|product| product.id == *id) =>
+            {
+                Outcome::Done(format!(
+                    "{text}, which the feed doesn't sell: displays without a model of it stay where they are"
+                ))
+            }
+            (outcome, _) => outcome,
+        })
+    }
+
     fn direct(&mut self, order: DeskOrder) {
         let was_held = self.desk.is_held();
-        let result = self
-            .desk
-            .carry_out(&order.command, &order.person, &order.name, wall_ms());
+        let result = self.carry_out(&order);
         let said = match &result {
             Ok(Outcome::Done(text)) => text.clone(),
             Ok(Outcome::Unchanged) => "nothing changed".to_owned(),
