@@ -1173,7 +1173,7 @@ impl Guard {
         privacy: Privacy,
         hello: &Hello,
         catalogue: &Arc<Catalogue>,
-        at_ms: EventMs,
+        (since_ms, at_ms): (EventMs, EventMs),
         warmth: &Warmth,
     ) -> Self {
         let regions = catalogue.regions().len();
@@ -1206,13 +1206,12 @@ impl Guard {
             _ => rand::rng().random(),
         });
         let places = catalogue.places().len();
-        let start_ms = at_ms.min(hello.day.start_ms);
         let tree = |column| {
             let dice = Dice {
                 k: shape.k,
                 random: rand_pcg::Pcg64Mcg::seed_from_u64(seed ^ column as u64),
             };
-            Tree::new(column, &shape, start_ms, places, dice)
+            Tree::new(column, &shape, since_ms, places, dice)
         };
         let (orders, payments, corrections) = (
             tree(Column::Orders),

@@ -23,6 +23,8 @@ use crate::wire::{DataClass, Day, Hello, Level, Mode, Names, Notice, ProductInfo
 
 /// How long before a day's beginning its event time starts.
 const COUNTDOWN_MS: i64 = 10_000;
+/// Who joins a day within this begins with its beginning.
+const FIRST_MINUTES_MS: i64 = 300_000;
 
 /// A live day as it is written in a file.
 #[derive(Debug, Clone, Deserialize)]
@@ -102,6 +104,8 @@ pub struct LiveDay {
     silent_ms: i64,
     /// Whether the next day follows it.
     daily: bool,
+    /// When it was read.
+    read_ms: i64,
     /// What its log is called.
     log_name: String,
 }
@@ -202,13 +206,20 @@ impl LiveDay {
             late_ms: i64::from(file.day.late_s) * 1_000,
             silent_ms: i64::from(file.day.silent_s) * 1_000,
             daily: file.day.start.is_none(),
+            read_ms: now_ms,
             log_name,
         })
     }
 
-    /// Where event time begins.
+    /// Where event time begins: before the day, or when it is joined later than its first minutes, whose orders may still come.
+    /// Without that the first orders would count as spread over all of the day until then.
     pub fn start_ms(&self) -> EventMs {
-        self.hello.day.start_ms - COUNTDOWN_MS
+        let day = self.hello.day;
+        if self.read_ms > day.start_ms + FIRST_MINUTES_MS {
+            (self.read_ms - self.read_ms.rem_euclid(1_000)).min(day.end_ms)
+        } else {
+            day.start_ms - COUNTDOWN_MS
+        }
     }
 
     /// Whether the next day follows it: its file says no start.

@@ -306,6 +306,32 @@ fn a_backlog_makes_no_peak() {
 }
 
 #[test]
+fn a_day_that_is_joined_late_has_no_peak_before_that() {
+    let catalogue = catalogue();
+    let joined_ms = START_MS + 50 * 60_000 + 300;
+    let day = LiveDay::parse(&day("lag_s = 1"), &catalogue, joined_ms).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (source, privacy) =
+        LiveSource::open(day, Some(folder.path()), &catalogue, Privacy::default()).unwrap();
+    let (intake, start_ms) = (source.intake(), source.start_ms());
+    let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
+    let mut publisher = publisher.with_privacy(privacy).unwrap();
+    publisher.again().unwrap();
+    for second in 1..20 {
+        let now_ms = joined_ms + second * 1_000;
+        let mut batch = Batch::new(Kind::Order, now_ms - 100, now_ms);
+        batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+        offered(&intake, &encode(&batch, 1, second as u64).unwrap(), now_ms);
+        publisher.step(now_ms, 0);
+    }
+    let shown = public(&publisher);
+    assert!(shown.totals.counts.orders >= 10, "{:?}", shown.totals);
+    let rates = shown.rates;
+    assert_eq!(rates.peak_orders_per_s, 1);
+    assert!(rates.peak_orders_at_ms >= start_ms, "{rates:?}");
+}
+
+#[test]
 fn nobody_takes_another_sources_place() {
     let (mut publisher, intake) = open(None, &catalogue());
     publisher.again().unwrap();
@@ -344,12 +370,17 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config/live-day.toml")).unwrap();
     let today = LiveDay::parse(&shipped, &catalogue, START_MS + 7_200_000).unwrap();
     // 19:00 in Berlin: the day began at 23:00 UTC the day before.
-    assert_eq!(today.start_ms(), START_MS - 17 * 3_600_000 - 10_000);
+    assert_eq!(today.start_ms(), START_MS + 7_200_000);
+    // One that begins, or began a minute ago, has all of itself.
+    let midnight_ms = START_MS + 7 * 3_600_000;
+    for into_ms in [0, 60_000, 300_000] {
+        let day = LiveDay::parse(&shipped, &catalogue, midnight_ms + into_ms).unwrap();
+        assert_eq!(day.start_ms(), midnight_ms - 10_000);
+    }
     assert_eq!(today.name(), "live 2025-11-10.orders");
     assert!(today.is_daily());
     // What comes at midnight waits for the next day.
     let (source, _) = LiveSource::open(today, None, &catalogue, Privacy::default()).unwrap();
-    let midnight_ms = START_MS + 7 * 3_600_000;
     let mut batch = Batch::new(Kind::Order, midnight_ms, midnight_ms + 100);
     batch.push(3, 1, 0, 500, Batch::DOMESTIC);
     let answer = offered(

@@ -435,7 +435,15 @@ impl Publisher {
             meter,
             products: ProductMeter::resume(many, start_ms, opening.products.seconds.clone()).with_lag(lag_ms),
         };
-        let (mut guard, public) = guarded(Privacy::default(), &hello, &catalogue, start_ms, &opening, &exact);
+        let since_ms = since(source.as_ref(), start_ms);
+        let (mut guard, public) = guarded(
+            Privacy::default(),
+            &hello,
+            &catalogue,
+            (since_ms, start_ms),
+            &opening,
+            &exact,
+        );
         guard.set_lag(lag_ms);
         Ok(Self {
             minor_per_unit: hello.currency.minor_per_unit(),
@@ -473,7 +481,7 @@ impl Publisher {
             privacy,
             &self.hello,
             &self.catalogue,
-            self.event_ms,
+            (since(self.source.as_ref(), self.event_ms), self.event_ms),
             &opening,
             &self.exact,
         );
@@ -779,17 +787,27 @@ fn generated(hello: &Hello) -> bool {
     hello.mode == Mode::Demo
 }
 
+/// From when on there is what a guard will release first. A live source has nothing from before it began, whenever that is;
+/// of others it isn't told whether there was anything.
+fn since(source: &dyn Source, at_ms: EventMs) -> EventMs {
+    if source.is_live() {
+        at_ms
+    } else {
+        at_ms.min(source.hello().day.start_ms)
+    }
+}
+
 /// A guard that released what had happened before, and the desk of its figures.
 fn guarded(
     privacy: Privacy,
     hello: &Hello,
     catalogue: &Arc<Catalogue>,
-    at_ms: EventMs,
+    (since_ms, at_ms): (EventMs, EventMs),
     opening: &Opening,
     exact: &Exact,
 ) -> (Guard, Desk) {
     let nothing = Warmth::default();
-    let mut guard = Guard::new(privacy, hello, catalogue, at_ms, &nothing);
+    let mut guard = Guard::new(privacy, hello, catalogue, (since_ms, at_ms), &nothing);
     guard.absorb(None, &exact.tally, hello);
     guard.open(at_ms);
     guard.begin();

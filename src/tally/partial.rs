@@ -355,6 +355,20 @@ impl Partial {
             Amounts::Narrow(amounts) if self.fits && !has_items => self.take_narrow(batch, amounts)?,
             _ => {
                 let rows = batch.to_batch();
+                // What waits has to be in the sum that this is measured by, where that could make the difference.
+                let sum: u128 = rows
+                    .amount_minor
+                    .iter()
+                    .map(|amount| u128::from(amount.unsigned_abs()))
+                    .sum();
+                let most = sum + u128::from(self.waiting.sum_bound);
+                if i64::try_from(most)
+                    .ok()
+                    .and_then(|most| self.counted.tally.volume_minor.checked_add(most))
+                    .is_none()
+                {
+                    self.settle();
+                }
                 self.counted.tally.add(&rows)?;
                 let margins = Margins::of_batch(&rows, &self.counted.tally);
                 self.counted.windows.add(second_of(batch.from_ms), &margins);
