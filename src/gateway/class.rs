@@ -1,6 +1,6 @@
 //! Who may see what, in the types.
 //!
-//! [`Restricted`] is a source's own rows, [`Internal`] what is counted of them, [`Public`](super::guard::Public)
+//! [`Restricted`] is a source's own rows, [`Internal`] what is counted of them, [`Public`]
 //! what the guard has released. Only the guard can make the last.
 
 pub use super::guard::Public;

@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use super::*;
 use crate::gateway::{Opening, Publisher, Pulled, ScenarioSource, Source, SourceError, load_catalogue};
 use crate::sales::Currency;
-use crate::wire::{Body, Cell, DataClass, Day, Names, ProductInfo, Snapshot};
+use crate::wire::{Body, Cell, DataClass, Day, Names, ProductInfo, Snapshot, Totals};
 
 const START_MS: EventMs = 1_478_793_600_000;
 

@@ -2,7 +2,7 @@
 //!
 //! What leaves this reader is what a [`Batch`] can hold, and the catalogue of the products that the mapping
 //! names: their own numbers and names, never who bought them. Customer ids and order ids don't leave it: a
-//! row is read into a [`Row`], which has no room for any column that the mapping doesn't name, and order ids
+//! row is read into a `Row`, which has no room for any column that the mapping doesn't name, and order ids
 //! and descriptions are dropped as soon as rows are grouped into orders.
 //!
 //! The rows of one order id on one local day are one order; its value is their sum and its category the one

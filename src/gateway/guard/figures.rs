@@ -1,0 +1,312 @@
+//! What has been released: totals, parts, rates and peaks.
+
+use std::collections::VecDeque;
+
+use super::split::Sum;
+use super::{Column, Public, Shape};
+use crate::gateway::publisher::Figures;
+use crate::sales::{Channel, EventMs};
+use crate::tally::Mark;
+use crate::wire::{Counts, ProductCounts, Rates, Totals};
+
+/// So much of what was released is kept for rates: ten seconds, the longest lag of a live day, and as long again as releases
+/// may overlap.
+const KEPT_MS: i64 = 30_000;
+
+/// What was released over time, spread evenly over the spans that it covers.
+#[derive(Default)]
+pub(super) struct Pace {
+    pub(super) spans: VecDeque<(EventMs, EventMs, i64)>,
+}
+
+impl Pace {
+    pub(super) fn add(&mut self, from_ms: EventMs, to_ms: EventMs, count: i64) {
+        self.spans.push_back((from_ms, to_ms.max(from_ms + 1), count));
+        while self.spans.len() > 1
+            && self
+                .spans
+                .front()
+                .is_some_and(|(_, until_ms, _)| *until_ms < to_ms - KEPT_MS)
+        {
+            self.spans.pop_front();
+        }
+    }
+
+    /// What falls into a span; where nothing is known yet, as much as last time for as long again.
+    pub(super) fn within(&self, from_ms: EventMs, to_ms: EventMs) -> i64 {
+        let mut sum = 0_i128;
+        for (start_ms, end_ms, count) in &self.spans {
+            let (a, b) = (from_ms.max(*start_ms), to_ms.min(*end_ms));
+            if a < b {
+                let part = |until: i64| {
+                    i128::from(*count) * i128::from(until - start_ms) / i128::from(end_ms - start_ms)
+                };
+                sum += part(b) - part(a);
+            }
+        }
+        if let Some((start_ms, end_ms, count)) = self.spans.back() {
+            let known_ms = from_ms.max(*end_ms);
+            let span_ms = end_ms - start_ms;
+            if to_ms > known_ms && to_ms - end_ms <= span_ms {
+                sum += i128::from(*count) * i128::from(to_ms - known_ms) / i128::from(span_ms);
+            }
+        }
+        i64::try_from(sum).unwrap_or(i64::MAX)
+    }
+}
+
+/// Everything that has been released.
+pub struct PublicFigures {
+    pub(super) regions: usize,
+    pub(super) categories: usize,
+    pub(super) totals: Totals,
+    pub(super) region: Vec<Counts>,
+    pub(super) category: Vec<Counts>,
+    pub(super) channel: Vec<Counts>,
+    pub(super) cell: Vec<Counts>,
+    pub(super) product: Vec<ProductCounts>,
+    /// product × region
+    pub(super) product_region: Vec<ProductCounts>,
+    pub(super) orders: Pace,
+    pub(super) payments: Pace,
+    pub(super) value: Pace,
+    pub(super) product_orders: Vec<Pace>,
+    pub(super) rates: Rates,
+    /// Seconds until then have been looked at for a peak: of orders, of payments.
+    pub(super) peaked_ms: (EventMs, EventMs),
+    /// How long after they happened orders come.
+    pub(super) lag_ms: i64,
+    pub(super) opened: bool,
+}
+
+pub(super) fn put(slot: Option<&mut Counts>, column: Column, sum: Sum) {
+    if let Some(slot) = slot {
+        match column {
+            Column::Orders => slot.orders += sum.count,
+            Column::Payments => slot.payments += sum.count,
+            Column::Corrections => {}
+        }
+        slot.gmv_minor = slot.gmv_minor.saturating_add(sum.value_minor);
+    }
+}
+
+impl PublicFigures {
+    pub(super) fn new(shape: &Shape, at_ms: EventMs) -> Self {
+        let categories = shape.categories - 1;
+        let second_ms = at_ms.div_euclid(1_000) * 1_000;
+        let peaked_ms = if second_ms == at_ms {
+            second_ms
+        } else {
+            second_ms + 1_000
+        };
+        Self {
+            regions: shape.regions,
+            categories,
+            totals: Totals::default(),
+            region: vec![Counts::default(); shape.regions],
+            category: vec![Counts::default(); categories],
+            channel: vec![Counts::default(); Channel::COUNT],
+            cell: vec![Counts::default(); shape.regions * categories],
+            product: vec![ProductCounts::default(); shape.products],
+            product_region: vec![ProductCounts::default(); shape.products * shape.regions],
+            orders: Pace::default(),
+            payments: Pace::default(),
+            value: Pace::default(),
+            product_orders: std::iter::repeat_with(Pace::default)
+                .take(shape.products)
+                .collect(),
+            rates: Rates::default(),
+            peaked_ms: (peaked_ms, peaked_ms),
+            lag_ms: 0,
+            opened: false,
+        }
+    }
+
+    pub(super) fn total(&mut self, column: Column, sum: Sum, from_ms: EventMs, to_ms: EventMs) {
+        put(Some(&mut self.totals.counts), column, sum);
+        // What has no region yet is what a region hasn't released.
+        put(Some(&mut self.totals.unplaced), column, sum);
+        if column == Column::Corrections {
+            self.totals.corrections += sum.count;
+            self.totals.corrected_minor = self.totals.corrected_minor.saturating_sub(sum.value_minor);
+        }
+        if self.opened {
+            return;
+        }
+        let count = i64::try_from(sum.count).unwrap_or(i64::MAX);
+        self.value.add(from_ms, to_ms, sum.value_minor);
+        let (pace, from, peak, peak_at) = match column {
+            Column::Orders => (
+                &mut self.orders,
+                &mut self.peaked_ms.0,
+                &mut self.rates.peak_orders_per_s,
+                &mut self.rates.peak_orders_at_ms,
+            ),
+            Column::Payments => (
+                &mut self.payments,
+                &mut self.peaked_ms.1,
+                &mut self.rates.peak_payments_per_s,
+                &mut self.rates.peak_payments_at_ms,
+            ),
+            Column::Corrections => return,
+        };
+        pace.add(from_ms, to_ms, count);
+        while *from + 1_000 + self.lag_ms <= to_ms {
+            let rate = u64::try_from(pace.within(*from, *from + 1_000)).unwrap_or(0);
+            if rate > *peak {
+                (*peak, *peak_at) = (rate, *from);
+            }
+            *from += 1_000;
+        }
+    }
+
+    pub(super) fn region(&mut self, column: Column, region: usize, sum: Sum) {
+        let Some(slot) = self.region.get_mut(region) else {
+            return;
+        };
+        put(Some(slot), column, sum);
+        let unplaced = &mut self.totals.unplaced;
+        match column {
+            Column::Orders => unplaced.orders = unplaced.orders.saturating_sub(sum.count),
+            Column::Payments => unplaced.payments = unplaced.payments.saturating_sub(sum.count),
+            Column::Corrections => {}
+        }
+        unplaced.gmv_minor = unplaced.gmv_minor.saturating_sub(sum.value_minor);
+    }
+
+    pub(super) fn channel(&mut self, column: Column, channel: u8, sum: Sum) {
+        put(self.channel.get_mut(usize::from(channel)), column, sum);
+    }
+
+    pub(super) fn category(&mut self, column: Column, category: usize, region: Option<u8>, sum: Sum) {
+        put(self.category.get_mut(category), column, sum);
+        if let Some(region) = region
+            && category < self.categories
+        {
+            let at = usize::from(region) * self.categories + category;
+            put(self.cell.get_mut(at), column, sum);
+        }
+    }
+
+    pub(super) fn product(
+        &mut self,
+        column: Column,
+        product: u16,
+        region: Option<u8>,
+        sum: Sum,
+        from_ms: EventMs,
+        to_ms: EventMs,
+    ) {
+        let at = usize::from(product);
+        let mut slots = vec![self.product.get_mut(at)];
+        if let Some(region) = region {
+            slots.push(
+                self.product_region
+                    .get_mut(at * self.regions + usize::from(region)),
+            );
+        }
+        for slot in slots.into_iter().flatten() {
+            put(Some(&mut slot.counts), column, sum);
+            slot.units = slot.units.saturating_add(sum.units);
+        }
+        if column == Column::Orders
+            && !self.opened
+            && let Some(pace) = self.product_orders.get_mut(at)
+        {
+            pace.add(from_ms, to_ms, i64::try_from(sum.count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The rates now, and the peaks.
+    pub(super) fn advance(&mut self, at_ms: EventMs) {
+        let at_ms = at_ms - self.lag_ms;
+        let to_ms = at_ms - at_ms.rem_euclid(1_000);
+        let rate = |pace: &Pace| pace.within(to_ms - 1_000, to_ms);
+        if self.orders.spans.is_empty() && self.payments.spans.is_empty() {
+            return;
+        }
+        self.rates.orders_per_s = u64::try_from(rate(&self.orders)).unwrap_or(0);
+        self.rates.payments_per_s = u64::try_from(rate(&self.payments)).unwrap_or(0);
+        self.rates.gmv_minor_per_s = rate(&self.value);
+    }
+}
+
+impl Figures for PublicFigures {
+    type Of<T> = Public<T>;
+
+    fn seal<T>(&self, said: T) -> Public<T> {
+        Public(said)
+    }
+
+    fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    fn region(&self, region: u8) -> Counts {
+        self.region.get(usize::from(region)).copied().unwrap_or_default()
+    }
+
+    fn category(&self, category: u8) -> Counts {
+        self.category
+            .get(usize::from(category))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn channel(&self, channel: Channel) -> Counts {
+        self.channel
+            .get(usize::from(channel.index()))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn cell(&self, region: u8, category: u8) -> Counts {
+        if usize::from(category) >= self.categories {
+            return Counts::default();
+        }
+        self.cell
+            .get(usize::from(region) * self.categories + usize::from(category))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn product(&self, product: u16) -> ProductCounts {
+        self.product
+            .get(usize::from(product))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn product_regions(&self, product: u16) -> &[ProductCounts] {
+        let from = usize::from(product) * self.regions;
+        self.product_region.get(from..from + self.regions).unwrap_or(&[])
+    }
+
+    fn product_orders(&self, product: u16, at_ms: EventMs) -> (u64, u64) {
+        let Some(pace) = self.product_orders.get(usize::from(product)) else {
+            return (0, 0);
+        };
+        let at_ms = at_ms - self.lag_ms;
+        let to_ms = at_ms - at_ms.rem_euclid(1_000);
+        let of = |span_ms: i64| u64::try_from(pace.within(to_ms - span_ms, to_ms)).unwrap_or(0);
+        (of(1_000), of(10_000))
+    }
+
+    fn mark(&self, minute: u32) -> Mark {
+        let mut products = Vec::new();
+        for (at, counts) in self.product_region.iter().enumerate() {
+            if counts.counts.orders > 0 {
+                products.push((at as u32, counts.counts.orders));
+            }
+        }
+        Mark {
+            minute,
+            regions: self.region.iter().map(|counts| counts.orders).collect(),
+            products,
+        }
+    }
+
+    fn rates(&self) -> Rates {
+        self.rates
+    }
+}
