@@ -581,6 +581,32 @@ fn a_delay_shows_later_what_happened() {
     gateway.stop();
 }
 
+/// Where day follows day, the next one begins when the last figures of this one were shown.
+#[test]
+fn a_day_ends_while_figures_are_delayed() {
+    let config = GatewayConfig {
+        delay_ms: 2_500,
+        ..GatewayConfig::default()
+    };
+    let gateway = serve(config, publisher(86_400_000 - 1_000)).unwrap();
+    let link = Link::start(quick(gateway.url())).unwrap();
+    let (metrics, begun) = (gateway.metrics(), Instant::now());
+    let (mut last_ms, mut over) = (0, None);
+    while over.is_none_or(|over: Instant| over.elapsed() < Duration::from_secs(1)) {
+        assert!(begun.elapsed() < WAIT, "the day doesn't end");
+        let event = link.events().recv_timeout(Duration::from_millis(50));
+        if let Some((event_ms, ..)) = event.ok().and_then(tick) {
+            last_ms = event_ms;
+        }
+        if metrics.is_over() {
+            over.get_or_insert_with(Instant::now);
+        }
+    }
+    assert!(begun.elapsed() > Duration::from_millis(2_500));
+    assert!(last_ms > day_start() + 86_400_000, "{last_ms}");
+    gateway.stop();
+}
+
 /// What a network or an enemy does to signed frames is refused and said, and no wrong figure is ever applied.
 #[test]
 fn what_was_altered_repeated_moved_or_taken_out_is_refused() {

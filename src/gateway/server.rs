@@ -654,7 +654,9 @@ impl Stream {
                         self.later(Out::Snapshots(self.whole()));
                     }
                     self.show_what_is_due(now);
-                    if self.publisher.is_over() && self.delayed.is_empty() {
+                    // What is known is told again each second, after the end too; the figures themselves aren't.
+                    let waits = |(_, out): &(Instant, Out)| !matches!(out, Out::Snapshots(_));
+                    if self.publisher.is_over() && !self.delayed.iter().any(waits) {
                         self.house.metrics.set_over();
                     }
                     if beats {
