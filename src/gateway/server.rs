@@ -520,6 +520,7 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         Hub::new(epoch, seq, hello, config.signing.clone())
     });
     let held = goes_on.and_then(|saved| saved.held.clone());
+    let carried = goes_on.is_none() && config.desk.as_ref().is_some_and(Desk::is_held);
     let desk = match (goes_on, config.desk.take()) {
         (Some(saved), _) if saved.desk.is_held() && held.is_none() => saved.desk.clone().let_go(),
         (Some(saved), _) => saved.desk.clone(),
@@ -541,6 +542,10 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         }
         if desk.is_held() {
             snapshot.mode = Mode::Held;
+        }
+        if carried {
+            // A countdown that stands still would say that the day is still to come.
+            snapshot.event_ms = snapshot.event_ms.max(publisher.hello().day.start_ms);
         }
         hub.set_snapshot(snapshot);
     }
