@@ -1,0 +1,207 @@
+//! Somebody who sends orders.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::Utc;
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
+
+use super::super::access::Grant;
+use super::super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt};
+use super::super::metrics::Why;
+use super::super::server::wall_ms;
+use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, lock, write};
+
+/// Distance at which a source is looked after when the gateway ends.
+const END_LOOK: Duration = Duration::from_millis(100);
+/// Bytes of batches that somebody may have sent and that aren't counted yet.
+const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+
+/// What is answered to a batch, as JSON.
+#[derive(Debug, Serialize)]
+struct Reply<'a> {
+    /// `taken`, `duplicate`, `refused` or `later`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source: u32,
+    sequence: u64,
+    rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+fn reply(receipt: &Receipt) -> Message {
+    let (kind, problem) = match &receipt.outcome {
+        Taken::Taken(_) => ("taken", None),
+        Taken::Duplicate(_) => ("duplicate", None),
+        Taken::Refused(problem) => ("refused", Some(problem.as_str())),
+        Taken::Later(problem) => ("later", Some(problem.as_str())),
+    };
+    let reply = Reply {
+        kind,
+        source: receipt.source,
+        sequence: receipt.sequence,
+        rows: receipt.rows,
+        problem,
+    };
+    Message::Text(serde_json::to_string(&reply).unwrap_or_default().into())
+}
+
+/// Says of batches that aren't taken, once in ten seconds: a source that is wrong is wrong many times a second.
+#[derive(Default)]
+struct Untaken {
+    said: Option<tokio::time::Instant>,
+    count: u64,
+}
+
+impl Untaken {
+    fn note(&mut self, grant: &Grant, receipt: &Receipt, now: tokio::time::Instant) {
+        self.count += 1;
+        if self.said.is_some_and(|said| now - said < Duration::from_secs(10)) {
+            return;
+        }
+        self.said = Some(now);
+        let (Taken::Refused(problem) | Taken::Later(problem)) = &receipt.outcome else {
+            return;
+        };
+        tracing::warn!(
+            by = grant.name,
+            source = receipt.source,
+            sequence = receipt.sequence,
+            batches = self.count,
+            problem,
+            "order batches aren't taken"
+        );
+        self.count = 0;
+    }
+}
+
+/// Somebody who sends orders: batches come, and each is answered once it is on the disk and counted, or at once when it
+/// can't be.
+pub(super) async fn orders<S>(
+    mut socket: WebSocketStream<S>,
+    house: &House,
+    grant: &Grant,
+    intake: &Intake,
+) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    use tokio_tungstenite::tungstenite::Error;
+    let mut counted = intake.counted();
+    let mut open: VecDeque<(u64, Receipt)> = VecDeque::new();
+    let mut open_bytes = 0_usize;
+    let mut heard = tokio::time::Instant::now();
+    let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
+    let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
+    let mut checked = heard;
+    let mut untaken = Untaken::default();
+    write(&mut socket, house, vec![Message::Text(intake.welcome().into())]).await?;
+    loop {
+        let out = tokio::select! {
+            // Whoever is too quick waits until what they sent is counted.
+            message = socket.next(), if open_bytes < MOST_OPEN_BYTES => {
+                let Some(message) = message else { return Ok(()) };
+                heard = tokio::time::Instant::now();
+                let bytes = match message {
+                    Ok(Message::Binary(bytes)) => bytes,
+                    Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                    Ok(Message::Close(_)) => return Ok(()),
+                    Ok(Message::Text(_)) => {
+                        return Err(End::Message("order batches are binary messages".to_owned()));
+                    }
+                    Err(error @ (Error::Capacity(_) | Error::Utf8(_))) => {
+                        return Err(End::Message(error.to_string()));
+                    }
+                    Err(error) => return Err(End::Lost("closed", error.to_string())),
+                };
+                let (receipts, read) = intake.offer_as(&bytes, &grant.numbers, wall_ms());
+                let mut out = Vec::new();
+                for receipt in receipts {
+                    let why = match &receipt.outcome {
+                        Taken::Taken(ticket) | Taken::Duplicate(ticket) => {
+                            open.push_back((*ticket, receipt));
+                            continue;
+                        }
+                        Taken::Refused(_) => "refused",
+                        Taken::Later(_) => "later",
+                    };
+                    house.metrics.batches.get_or_create(&Why { why }).inc();
+                    untaken.note(grant, &receipt, heard);
+                    out.push(reply(&receipt));
+                }
+                if let Err(error) = read {
+                    write(&mut socket, house, out).await?;
+                    let close = CloseFrame {
+                        code: CloseCode::Invalid,
+                        reason: error.to_string().chars().take(100).collect::<String>().into(),
+                    };
+                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
+                    return Err(End::Message(error.to_string()));
+                }
+                if !open.is_empty() {
+                    open_bytes += bytes.len();
+                }
+                out
+            }
+            more = counted.changed() => {
+                if more.is_err() {
+                    return Ok(());
+                }
+                Vec::new()
+            }
+            _ = ping.tick() => {
+                // One that waits for answers isn't read from, and can't answer pings.
+                if heard.elapsed() > IDLE_LIMIT && open_bytes < MOST_OPEN_BYTES {
+                    return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
+                }
+                vec![Message::Ping(Default::default())]
+            }
+            _ = look.tick() => {
+                if house.ended.load(Ordering::Acquire) {
+                    let close = CloseFrame {
+                        code: CloseCode::Away,
+                        reason: "it stops".into(),
+                    };
+                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
+                    return Ok(());
+                }
+                if checked.elapsed() < LOOK_EVERY {
+                    continue;
+                }
+                checked = tokio::time::Instant::now();
+                let holds = house.tokens.as_ref().filter(|_| !grant.id.is_empty()).map_or(Ok(()), |tokens| {
+                    lock(tokens).still_holds(&grant.id, Utc::now())
+                });
+                if let Err(denied) = holds {
+                    return Err(End::Lost("token", denied.to_string()));
+                }
+                continue;
+            }
+        };
+        write(&mut socket, house, out).await?;
+        let now = *counted.borrow_and_update();
+        let mut out = Vec::new();
+        while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
+            if let Some((_, receipt)) = open.pop_front() {
+                let why = if matches!(receipt.outcome, Taken::Taken(_)) {
+                    "taken"
+                } else {
+                    "duplicate"
+                };
+                house.metrics.batches.get_or_create(&Why { why }).inc();
+                out.push(reply(&receipt));
+            }
+        }
+        if open.is_empty() {
+            open_bytes = 0;
+        }
+        write(&mut socket, house, out).await?;
+    }
+}
