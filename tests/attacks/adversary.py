@@ -60,10 +60,10 @@ def attack(args):
         findings += across_kinds(seen, args.k, known[0] if known else delay.ms)
     said["same_order"] = same_order
     findings += remainders(seen, args.k, same_order, args.all_placed)
-    findings += systems(seen, args.k, same_order, args.all_placed, args.lp_seconds, said)
+    findings += systems(seen, args.k, same_order, args.all_placed, args.lp_seconds, said, args.published)
     prices = prices_of(args.prices_known) if args.prices_known else seen.prices()
     said["prices"] = prices
-    findings += purchases(seen, args.k, prices, said, args.rounding)
+    findings += purchases(seen, args.k, prices, said, args.rounding, args.step)
     findings += lights(seen, args.k, same_order, said)
     findings += arcs(seen, args.k)
     loose_ends(seen, said)
@@ -77,7 +77,11 @@ def main():
     parser.add_argument("--truth")
     parser.add_argument("--prices-known", help="the products' prices in minor units, in their order")
     parser.add_argument("--delay-known", help="seconds from order to payment: one number, or MIN-MAX")
-    parser.add_argument("--rounding", choices=["auto", "down", "nearest"], default="auto", help="how values are rounded, where they are")
+    parser.add_argument("--published", choices=["led", "exact"], default="led",
+                        help="what a published count of a part is: all of it for the kind that says it first and a least for the other, or all of it")
+    parser.add_argument("--rounding", choices=["auto", "exact", "steps", "own-steps"], default="auto",
+                        help="values: to the cent; or down to steps of `--step` × k of the dearest order so far, of anything or of that counter")
+    parser.add_argument("--step", type=float, default=0.5)
     parser.add_argument("--any-delay", action="store_true", help="believe in the best delay though the feed doesn't bear it out")
     parser.add_argument("--all-placed", action="store_true", help="the adversary knows that every order has a region")
     parser.add_argument("--lp-seconds", type=float, default=60, help="time for linear programmes, for each split")

@@ -18,7 +18,7 @@ def frame(at, seq, orders, payments, value=0, regions=(), channels=()):
             "rates": {"gmv_minor_per_s": 0}, "regions": rows(regions), "channels": rows(channels)}
 
 
-def found(frames, all_placed=True, prices=None, delay="0"):
+def found(frames, all_placed=True, prices=None, delay="0", step=0.5):
     """The methods that found something in these frames, and what."""
     hello = {"type": "hello", "epoch": 2, "seq": 0, "prev": 0, "gmv_counts": "payment", "day": {"start_ms": 0},
              "categories": [{}], "products": [{"category": 0}] * len(prices or [])}
@@ -27,7 +27,7 @@ def found(frames, all_placed=True, prices=None, delay="0"):
             file.write(json.dumps({"rx": 0, "c": "0.first", "f": said}) + "\n")
     try:
         args = argparse.Namespace(recordings=[file.name], k=10, delay_known=delay, any_delay=False, all_placed=all_placed,
-                                  lp_seconds=10, rounding="auto", prices_known=",".join(map(str, prices)) if prices else "")
+                                  lp_seconds=10, published="exact", rounding="auto", step=step, prices_known=",".join(map(str, prices)) if prices else "")
         return adversary.attack(args)[0]
     finally:
         os.unlink(file.name)
@@ -93,11 +93,12 @@ class Adversary(unittest.TestCase):
         self.assertEqual(found([frame(1_000, 1, 0, 12, value)]), [])
 
     def test_rounded_values(self):
-        # Steps of 100 000 tell that two to eight of the dear ones were among them; steps of 1 000 000 that fewer than ten were, or none.
-        rounded = [frame(at * 1_000, at, 0, 12 * at, value) for at, value in ((1, 100_000), (2, 500_000), (3, 700_000), (4, 1_200_000))]
-        self.assertTrue(found(rounded, prices=PRICES))
-        coarse = [frame(at * 1_000, at, 0, 12 * at, value * 1_000_000) for at, value in ((1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 3), (7, 4), (9, 5))]
-        self.assertEqual(found(coarse, prices=PRICES), [])
+        # Of two prices and down to steps of 100 000 (half of ten of the dearer): 14 pieces for 100 000 to 199 999 have 4 to 9 of it.
+        findings = found([frame(1_000, 1, 0, 14, 100_000)], prices=[3490, 18950])
+        self.assertEqual([(finding.what[1], finding.least, finding.most) for finding in findings], [("product 1", 4, 9)])
+        # Twice as wide, it may always have been none, or ten.
+        told = [frame(1_000 * at, at, 0, 14 * at, value * 200_000) for at, value in ((1, 0), (2, 1), (3, 1), (4, 2))]
+        self.assertEqual(found(told, prices=[3490, 18950], step=1.0), [])
 
     def test_random_delays_bound(self):
         # Paid within a second: 14 payments at 3.0 s are orders of before 3.0 and at least those of before 2.0.

@@ -107,7 +107,8 @@ class System:
     sum up to V_j. `low` and `high` bound each."""
 
     def __init__(self, values, children, marks):
-        """`marks`: for each child (V from, V to, count): at least `count` of the first `V to`, at most `count` of the first `V from`."""
+        """`marks`: for each child (V from, V to, count): at least `count` of the first `V to`, at most `count` of the first `V from`;
+        where `V from` is None, that isn't known."""
         self.values, self.children = values, children
         self.at = {value: index for index, value in enumerate(values)}
         shape = (len(children), len(values))
@@ -115,7 +116,8 @@ class System:
         for child, marked in enumerate(marks):
             for start, end, count in marked:
                 self.low[child, self.at[end]] = max(self.low[child, self.at[end]], count)
-                self.high[child, self.at[start]] = min(self.high[child, self.at[start]], count)
+                if start is not None:
+                    self.high[child, self.at[start]] = min(self.high[child, self.at[start]], count)
         self.low = np.maximum.accumulate(self.low, axis=1)
         self.high = np.minimum(np.minimum.accumulate(self.high[:, ::-1], axis=1)[:, ::-1], np.array(values))
 
@@ -195,12 +197,24 @@ class System:
         return out
 
 
-def of_total(seen: Seen, name, kinds, none):
+def led(seen: Seen, node):
+    """What either kind told of a counter first: (kind, count). The other kind, told the same later, had so many at least."""
+    told = sorted((point.hi, kind != ORDER, kind, count) for kind in KINDS for count, point in seen.series(node, kind))
+    top, out = 0, set()
+    for _, _, kind, count in told:
+        if count > top:
+            top = count
+            out.add((kind, count))
+    return out
+
+
+def of_total(seen: Seen, name, kinds, none, published):
     """The system of the total and its channels or regions, as one kind or both have told of it."""
     children = parts(seen, name)
     values = {0}
     marks = [[(0, 0, 0)] for _ in children]
     when = {0: 0}
+    leads = {node: led(seen, node) for node in children}
     for kind in kinds:
         at = 0 if kind == ORDER else 1
         for count, point in seen.series(TOTAL, kind):
@@ -210,14 +224,15 @@ def of_total(seen: Seen, name, kinds, none):
             for count, point in seen.series(node, kind):
                 total = point.total[at]
                 if total in values:
-                    marks[child].append((total, total, count))
+                    whole = published == "exact" or (kind, count) in leads[node]
+                    marks[child].append((total if whole else None, total, count))
     if none:
         children = children + [NONE]
         marks.append([(0, 0, 0)])
     return System(sorted(values), children, marks), when
 
 
-def of_region(seen: Seen, region, kind, k):
+def of_region(seen: Seen, region, kind, k, published):
     """A region and its cells, from the release on with which it has a split of its own."""
     categories = max(1, len(seen.hello.get("categories", [])))
     children = [node for node in parts(seen, "cell") if node[1] == region[1] and seen.series(node, kind)]
@@ -230,27 +245,28 @@ def of_region(seen: Seen, region, kind, k):
     values = [count - pooled for count in counts]
     marks = []
     for node in children:
-        marked = [(0, 0, 0)]
+        marked, leads = [(0, 0, 0)], led(seen, node)
         for count, point in seen.series(node, kind):
             within = [at for at, when in enumerate(times) if point.lo < when <= point.hi]
             if not within:
                 return None, None, 0
-            marked.append((values[within[0]], values[within[-1]], count))
+            whole = published == "exact" or (kind, count) in leads
+            marked.append((values[within[0]] if whole else None, values[within[-1]], count))
         marks.append(marked)
     return System(values, children, marks), dict(zip(values, times)), pooled
 
 
-def systems(seen: Seen, k, same_order, all_placed, seconds, said):
+def systems(seen: Seen, k, same_order, all_placed, seconds, said, published):
     """(c) Linear programmes over all solutions without a count below zero: what is below k in each of them."""
     tally = collections.Counter()
     jobs = []
     for name, none in (("region", not all_placed), ("channel", False)):
         for label, kinds in [(ORDER, [ORDER]), (PAYMENT, [PAYMENT])] + ([(BOTH, KINDS)] if same_order else []):
-            system, when = of_total(seen, name, kinds, none)
+            system, when = of_total(seen, name, kinds, none, published)
             jobs.append((system, when, label, TOTAL, 0))
     for region in parts(seen, "region"):
         for kind in KINDS:
-            system, when, pooled = of_region(seen, region, kind, k)
+            system, when, pooled = of_region(seen, region, kind, k, published)
             if system:
                 jobs.append((system, when, kind, region, pooled))
     out = []

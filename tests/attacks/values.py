@@ -56,30 +56,41 @@ class Basket:
         return out
 
 
-def rounding(seen: Seen, prices, known="auto"):
-    """How a published value relates to the true one: (lowest, highest) of the true for a published, judged by what all of them have in
-    common: to the cent, to a step, or to so many digits. Down, up and to the nearest are all thought possible, unless it is `known`."""
-    values = {abs(point.value) for node, points in seen.points.items() if node[0] != "product" for point in points if point.value}
-    if not values or not prices:
-        return "exact", lambda value: (value, value)
-    step = math.gcd(*values)
-    if step > math.gcd(*prices.values()) and len(values) > 3:
-        below, above = {"down": (0, step - 1), "nearest": (step // 2, step // 2)}.get(known, (step - 1, step - 1))
-        return f"steps of {step}", lambda value: (value - below, value + above)
-    digits = max(len(str(value).rstrip("0")) for value in values)
-    if digits <= 3 and len(values) > 3:
-        def around(value):
-            unit = 10 ** max(0, len(str(abs(value))) - digits)
-            below, above = {"down": (0, unit - 1), "nearest": (unit // 2, unit // 2)}.get(known, (unit - 1, unit - 1))
-            return value - below, value + above
-        return f"{digits} digits", around
-    return "exact", lambda value: (value, value)
+class Rounding:
+    """How a published value relates to the true one: to the cent; or down to a multiple of a step, and not lower than what was said
+    before. The step is `part` × k of the dearest order so far, rounded up to 1, 2 or 5 and zeros: which that is isn't known."""
+
+    def __init__(self, seen: Seen, prices, k, how, part):
+        self.prices = sorted(set(prices.values()))
+        self.steps = {price: step_of(price * k * part) for price in self.prices}
+        values = {abs(point.value) for node, points in seen.points.items() if node[0] != "product" for point in points if point.value}
+        least = min(self.steps.values(), default=1)
+        coarse = bool(values) and sum(value % least == 0 for value in values) >= len(values) / 2
+        self.how = how if how != "auto" else "steps" if coarse else "exact"
+
+    def dearest(self, value, fresh):
+        """The dearest prices that there may have been until a value was said, each with how much more there may be; None: it is exact.
+        `fresh`: it was said for the first time."""
+        if self.how == "exact" or self.prices and value % self.steps[self.prices[0]]:
+            return [(None, 0)]
+        return [(price, step - 1) for price, step in self.steps.items() if not fresh or value % step == 0]
 
 
-def states(seen: Seen, node):
-    """(since, until, count, value) whenever the value of a counter changed; the total's without its corrections, which are told."""
+def step_of(least):
+    """The next of 1, 2, 5, 10, … that is so much."""
+    ten = 1
+    while True:
+        for digit in (1, 2, 5):
+            if ten * digit >= least:
+                return ten * digit
+        ten *= 10
+
+
+def states(seen: Seen, node, rounded):
+    """(since, until, count, value, whether the value is new) whenever it changed, or the count where values are rounded; the total's
+    without its corrections, which are told."""
     if node == CORRECTED:
-        return [(at, at, count, value) for at, (count, value) in seen.corrections]
+        return [(at, at, count, value, True) for at, (count, value) in seen.corrections]
     column = 0 if seen.hello.get("gmv_counts") == "order" else 1
     moments = [at for at, _ in seen.corrections]
     out = []
@@ -87,16 +98,18 @@ def states(seen: Seen, node):
         value = point.value
         if node == TOTAL and (at := bisect.bisect_right(moments, point.hi)):
             value += seen.corrections[at - 1][1][1]
-        if (out[-1][3] if out else 0) != value:
-            out.append((point.lo, point.hi, point[2 + column], value))
+        count = point[2 + column]
+        before = out[-1][2:4] if out else (0, 0)
+        if before[1] != value or rounded and before[0] != count:
+            out.append((point.lo, point.hi, count, value, before[1] != value))
     return out
 
 
-def purchases(seen: Seen, k, prices, said, known="auto"):
+def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
     """(d) For each release of a counter, what is the same in all solutions."""
-    name, around = rounding(seen, prices, known)
-    said["values"] = name
-    exact = name == "exact"
+    rounds = Rounding(seen, prices, k, how, part)
+    said["values"] = rounds.how
+    exact = rounds.how == "exact"
     if len(prices) < max(2, len(seen.hello.get("products", []))):
         said["values"] += ", but not all prices are known"
         return
@@ -105,38 +118,69 @@ def purchases(seen: Seen, k, prices, said, known="auto"):
     corrected = [at for at, _ in seen.corrections]
     baskets, tally = {}, collections.Counter()
 
-    def basket(node):
+    def basket(node, dearest=None):
         category = node[1] if node[0] == "category" else node[2] if node[0] == "cell" else None
-        if category not in baskets:
-            own = {product: price for product, price in prices.items() if category is None or category_of.get(product) == category}
-            baskets[category] = Basket(own) if len(own) > 1 else None
-        return baskets[category]
+        key = (category, dearest)
+        if key not in baskets:
+            own = {product: price for product, price in prices.items()
+                   if (category is None or category_of.get(product) == category) and (dearest is None or price <= dearest)}
+            baskets[key] = Basket(own) if own else None
+        return baskets[key]
 
-    def solve(node, count, low, high):
-        goods = basket(node)
-        if goods is None or not 0 < count <= MOST_ITEMS or high < count * min(goods.prices) or low > high:
+    def solve(node, count, low, high, dearest=None):
+        """Fewest and most of each product; {} where that isn't looked for, None where there is no solution."""
+        goods = basket(node, dearest)
+        if goods is None:
+            return None
+        if not 0 < count <= MOST_ITEMS:
             return {}
+        if low > high or high < count * min(goods.prices):
+            return None
         tally["blocks"] += 1
-        ranges = goods.ranges(count, max(0, low), high)
-        if ranges is None:
-            tally["blocks without a solution"] += 1
-            return {}
-        tally["blocks with one solution"] += all(few == many for few, many in ranges.values())
-        return {product: span for product, span in ranges.items() if 1 <= span[0] <= span[1] < k}
+        return goods.ranges(count, max(0, low), min(high, count * max(goods.prices)))
+
+    def between(node, start, end):
+        """Over all that the dearest orders may have been."""
+        (first, before, fresh_before), (last, value, fresh) = start, end
+        union, any_ = {}, False
+        seen_intervals = set()
+        for was, more_before in rounds.dearest(before, fresh_before) if before or first else [(None, 0)]:
+            for is_, more in rounds.dearest(value, fresh):
+                if was is not None and is_ is not None and was > is_:
+                    continue
+                own = rounds.how == "own-steps" and is_ is not None
+                low, high = value - before - more_before, value - before + more
+                key = (low, high, is_ if own else None)
+                if key in seen_intervals:
+                    continue
+                seen_intervals.add(key)
+                ranges = solve(node, last - first, low, high, is_ if own else None)
+                if ranges == {}:
+                    return {}
+                if ranges is None:
+                    continue
+                if any_:
+                    for product in set(union) | set(ranges):
+                        (one, two), (three, four) = union.get(product, (0, 0)), ranges.get(product, (0, 0))
+                        union[product] = (min(one, three), max(two, four))
+                else:
+                    union, any_ = dict(ranges), True
+        tally["blocks with one solution"] += any_ and all(few == many for few, many in union.values())
+        tally["blocks without a solution"] += not any_
+        return {product: span for product, span in union.items() if 1 <= span[0] <= span[1] < k}
 
     for node in sorted(seen.points, key=str) + [CORRECTED]:
         if node[0] in ("product", "unplaced"):
             continue
-        path = [(0, 0, 0, 0)] + states(seen, node)
-        for at, (*end, last, value) in enumerate(path[1:], 1):
+        path = [(0, 0, 0, 0, False)] + states(seen, node, not exact)
+        for at, (*end, last, value, fresh) in enumerate(path[1:], 1):
             # Where values are rounded, longer blocks are narrower for each piece; the first `at` of them begin at nothing, exactly.
             for run in [1] if exact else sorted({*range(1, min(RUNS, at) + 1), at}):
-                *start, first, before = path[at - run]
+                *start, first, before, fresh_before = path[at - run]
                 # A correction in between lowers the value without a count; a part's comes when there are k of its own, any time later.
                 if last <= first or node[0] != "total" and any(moment <= end[1] for moment in corrected):
                     continue
-                (low, high), (low_before, high_before) = around(value), around(before) if before else (0, 0)
-                found = solve(node, last - first, low - high_before, high - low_before)
+                found = between(node, (first, before, fresh_before), (last, value, fresh))
                 for product, (few, many) in found.items():
                     claim = "time" if exact_instants(seen, node) and (first or node[0] != "cell") else "sum"
                     detail = {"pieces": last - first, "value_minor": value - before, "_node": ("and", node, ("product", product))}
@@ -144,11 +188,11 @@ def purchases(seen: Seen, k, prices, said, known="auto"):
                     yield Finding("value", node + (f"product {product}",), of, tuple(start), tuple(end), few, many, claim, detail)
                 if found:
                     break
-    yield from left_values(seen, k, kind, around, corrected, solve)
+    yield from left_values(seen, k, kind, rounds, corrected, solve)
     said["knapsacks"] = dict(tally)
 
 
-def left_values(seen: Seen, k, kind, around, corrected, solve):
+def left_values(seen: Seen, k, kind, rounds, corrected, solve):
     """What of a parent none of its parts has said is a count with a value as well."""
     column = 0 if kind == ORDER else 1
     for name, parents, children, table in tables(seen, False):
@@ -162,13 +206,17 @@ def left_values(seen: Seen, k, kind, around, corrected, solve):
             count = sum((1 if at < len(parents) else -1) * row[column] for at, row in enumerate(rows) if row)
             low = high = 0
             for at, row in enumerate(rows):
-                if row and row[2]:
-                    fewest, most = around(row[2]) if at < len(parents) or children[0][0] != "product" else (row[2], row[2])
+                if row and (row[2] or row[column]):
+                    exactly = at >= len(parents) and children[0][0] == "product"
+                    fewest = row[2]
+                    most = row[2] if exactly else row[2] + max(more for _, more in rounds.dearest(row[2], False))
                     low, high = (low + fewest, high + most) if at < len(parents) else (low - most, high - fewest)
             if (count, low, high) in done or count <= 0:
                 continue
             done.add((count, low, high))
-            for product, (few, many) in solve(name, count, low, high).items():
+            for product, (few, many) in (solve(name, count, low, high) or {}).items():
+                if not 1 <= few <= many < k:
+                    continue
                 detail = {"in": f"{'/'.join(map(str, name))}, less its {children[0][0]} rows", "pieces": count, "value_minor": [low, high]}
                 yield Finding("value left", name + (children[0][0], f"product {product}"), kind, (state.at, state.at), (state.at, state.at),
                               few, many, "sum", detail)
