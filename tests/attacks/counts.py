@@ -94,10 +94,10 @@ def within_series(seen: Seen, k):
                     claim = "time" if exact_instants(seen, node) else "sum"
                     yield Finding("series", node, kind, start, (point.lo, point.hi), count - before[0], count - before[0], claim)
                 before = (count, point)
-    counts = [(at, count) for at, (count, _) in seen.corrections]
-    for (start, one), (end, two) in zip([(0, 0)] + counts, counts):
+    counts = [((lo, hi), count) for lo, hi, (count, _) in seen.corrections]
+    for (start, one), (end, two) in zip([((0, 0), 0)] + counts, counts):
         if 0 < two - one < k:
-            yield Finding("series", ("total",), CORRECTION, (start, start), (end, end), two - one, two - one, "time")
+            yield Finding("series", ("total",), CORRECTION, start, end, two - one, two - one, "time")
 
 
 def across_kinds(seen: Seen, k, delay_ms):
@@ -123,7 +123,7 @@ def across_kinds(seen: Seen, k, delay_ms):
 def across_bounds(seen: Seen, k, least_ms, most_ms):
     """(b) Where each order is paid after `least_ms` to `most_ms`, a published payment bounds the orders of other instants."""
     for node in nodes(seen):
-        if not exact_instants(seen, node):
+        if not exact_instants(seen, node) or node[0] in ("cell", "product"):
             continue
         orders, payments = (seen.series(node, kind) for kind in KINDS)
         if not orders or not payments:
@@ -147,6 +147,6 @@ def across_bounds(seen: Seen, k, least_ms, most_ms):
         high_at = lambda at: high[index][1] if (index := bisect.bisect_left(high_times, at)) < len(high) else float("inf")
         for one, two in zip(instants, instants[1:]):
             few, many = max(0, floor_at(two) - high_at(one)), high_at(two) - floor_at(one)
-            if 1 <= few <= many < k:
+            if 1 <= many < k and few <= many:
                 yield Finding("bounds", node, ORDER, (one, one), (two, two), int(few), int(many), "time",
                               {"delay_ms": [least_ms, most_ms]})

@@ -16,6 +16,7 @@ class Seen:
 
     def __init__(self, files):
         self.hello, self.points, self.states, self.lights, self.arcs = {}, {}, [], [], []
+        # (since, until, (how many, their value))
         self.corrections, self.warmth, self.history, self.rates, self.reached = [], [], [], [], []
         self.frames = collections.Counter()
         streams = collections.defaultdict(list)
@@ -33,9 +34,16 @@ class Seen:
                         streams[said["c"].split(".")[0], frame["epoch"]].append(frame)
         for frames in streams.values():
             self.read(frames)
-        for points in self.points.values():
-            points.sort(key=lambda point: (point.hi, point.orders, point.payments))
+        for node, points in self.points.items():
+            # Two gateways say the same at the same instant: once is enough, and the later `lo` is the nearer.
+            same = {}
+            for point in points:
+                key = (point.hi, *point[2:5])
+                if key not in same or same[key].lo < point.lo:
+                    same[key] = point
+            self.points[node] = sorted(same.values(), key=lambda point: (point.hi, point.orders, point.payments))
         self.states.sort(key=lambda state: state.at)
+        self.corrections.sort(key=lambda row: (row[1], row[2]))
         self.lights.sort(key=lambda light: (light["to_ms"], light["seq"]))
         self.lights = [light for at, light in enumerate(self.lights)
                        if at == 0 or (light["epoch"], light["seq"]) != (self.lights[at - 1]["epoch"], self.lights[at - 1]["seq"])]
@@ -68,8 +76,8 @@ class Seen:
                 put(TOTAL, totals, "parts", at, total)
                 put(UNPLACED, totals["unplaced"], "parts", at, total)
                 corrected = (totals["corrections"], totals["corrected_minor"])
-                if corrected[0] and (not self.corrections or self.corrections[-1][1] != corrected):
-                    self.corrections.append((at, corrected))
+                if corrected[0] and all(other != corrected for _, _, other in self.corrections):
+                    self.corrections.append((told["parts"] or at, at, corrected))
                 for name, key in (("region", "regions"), ("category", "categories"), ("channel", "channels")):
                     for row in frame.get(key, []):
                         put((name, row["id"]), row, "parts", at, total)

@@ -7,6 +7,8 @@ from seen import CORRECTION, ORDER, PAYMENT, TOTAL, Seen
 
 # Blocks of more purchases than this have so many solutions that nothing is looked for.
 MOST_ITEMS = 80
+# But for the whole day.
+MOST_OF_DAY = 300
 # So many releases of a counter, one after the other, are looked at as one block too.
 RUNS = 4
 # What was taken back of the total.
@@ -90,14 +92,14 @@ def states(seen: Seen, node, rounded):
     """(since, until, count, value, whether the value is new) whenever it changed, or the count where values are rounded; the total's
     without its corrections, which are told."""
     if node == CORRECTED:
-        return [(at, at, count, value, True) for at, (count, value) in seen.corrections]
+        return [(lo, hi, count, value, True) for lo, hi, (count, value) in seen.corrections]
     column = 0 if seen.hello.get("gmv_counts") == "order" else 1
-    moments = [at for at, _ in seen.corrections]
+    moments = [at for _, at, _ in seen.corrections]
     out = []
     for point in seen.points.get(node, []):
         value = point.value
         if node == TOTAL and (at := bisect.bisect_right(moments, point.hi)):
-            value += seen.corrections[at - 1][1][1]
+            value += seen.corrections[at - 1][2][1]
         count = point[2 + column]
         before = out[-1][2:4] if out else (0, 0)
         if before[1] != value or rounded and before[0] != count:
@@ -115,7 +117,7 @@ def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
         return
     category_of = {number: row["category"] for number, row in enumerate(seen.hello.get("products", []))}
     kind = ORDER if seen.hello.get("gmv_counts") == "order" else PAYMENT
-    corrected = [at for at, _ in seen.corrections]
+    corrected = [at for _, at, _ in seen.corrections]
     baskets, tally = {}, collections.Counter()
 
     def basket(node, dearest=None):
@@ -127,19 +129,19 @@ def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
             baskets[key] = Basket(own) if own else None
         return baskets[key]
 
-    def solve(node, count, low, high, dearest=None):
+    def solve(node, count, low, high, dearest=None, most_items=MOST_ITEMS):
         """Fewest and most of each product; {} where that isn't looked for, None where there is no solution."""
         goods = basket(node, dearest)
         if goods is None:
             return None
-        if not 0 < count <= MOST_ITEMS:
+        if not 0 < count <= most_items:
             return {}
         if low > high or high < count * min(goods.prices):
             return None
         tally["blocks"] += 1
         return goods.ranges(count, max(0, low), min(high, count * max(goods.prices)))
 
-    def between(node, start, end):
+    def between(node, start, end, most_items):
         """Over all that the dearest orders may have been."""
         (first, before, fresh_before), (last, value, fresh) = start, end
         union, any_ = {}, False
@@ -154,7 +156,7 @@ def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
                 if key in seen_intervals:
                     continue
                 seen_intervals.add(key)
-                ranges = solve(node, last - first, low, high, is_ if own else None)
+                ranges = solve(node, last - first, low, high, is_ if own else None, most_items)
                 if ranges == {}:
                     return {}
                 if ranges is None:
@@ -175,12 +177,14 @@ def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
         path = [(0, 0, 0, 0, False)] + states(seen, node, not exact)
         for at, (*end, last, value, fresh) in enumerate(path[1:], 1):
             # Where values are rounded, longer blocks are narrower for each piece; the first `at` of them begin at nothing, exactly.
-            for run in [1] if exact else sorted({*range(1, min(RUNS, at) + 1), at}):
+            day = at == len(path) - 1
+            for run in [1] if exact and not day else sorted({*range(1, min(1 if exact else RUNS, at) + 1), at}):
                 *start, first, before, fresh_before = path[at - run]
                 # A correction in between lowers the value without a count; a part's comes when there are k of its own, any time later.
                 if last <= first or node[0] != "total" and any(moment <= end[1] for moment in corrected):
                     continue
-                found = between(node, (first, before, fresh_before), (last, value, fresh))
+                found = between(node, (first, before, fresh_before), (last, value, fresh),
+                                MOST_OF_DAY if day and run == at else MOST_ITEMS)
                 for product, (few, many) in found.items():
                     claim = "time" if exact_instants(seen, node) and (first or node[0] != "cell") else "sum"
                     detail = {"pieces": last - first, "value_minor": value - before, "_node": ("and", node, ("product", product))}
