@@ -60,7 +60,7 @@ def attack(args):
         findings += across_kinds(seen, args.k, known[0] if known else delay.ms)
     said["same_order"] = same_order
     findings += remainders(seen, args.k, same_order, args.all_placed)
-    findings += systems(seen, args.k, same_order, args.all_placed, args.lp_seconds, said, args.published)
+    findings += systems(seen, args.k, same_order, args.lp_seconds, said, args.published)
     prices = prices_of(args.prices_known) if args.prices_known else seen.prices()
     said["prices"] = prices
     findings += purchases(seen, args.k, prices, said, args.rounding, args.step)

@@ -40,8 +40,8 @@ def methods(findings):
 class Adversary(unittest.TestCase):
     def test_a_shared_grid_tells_nothing(self):
         frames = [frame(1_000, 1, 12, 12), frame(2_000, 2, 25, 12), frame(2_500, 3, 25, 25),
-                  frame(3_000, 4, 50, 50, regions=[(REGIONS["A"], 20, 20, 0)]), frame(4_000, 5, 70, 50, regions=[(REGIONS["A"], 33, 20, 0)]),
-                  frame(4_100, 6, 70, 70, regions=[(REGIONS["A"], 33, 33, 0)])]
+                  frame(3_000, 4, 50, 50, regions=[(REGIONS["A"], 20, 20, 0)]), frame(4_000, 5, 75, 50, regions=[(REGIONS["A"], 33, 20, 0)]),
+                  frame(4_100, 6, 75, 75, regions=[(REGIONS["A"], 33, 33, 0)])]
         self.assertEqual(found(frames), [])
 
     def test_within_a_series(self):

@@ -15,6 +15,7 @@ from seen import ORDER, PAYMENT, TOTAL, Seen
 BOTH = "both"
 NONE = ("unplaced",)
 WINDOW = 36
+CHANNELS = 3
 
 
 def parts(seen: Seen, name):
@@ -227,6 +228,7 @@ def of_total(seen: Seen, name, kinds, none, published):
                     whole = published == "exact" or (kind, count) in leads[node]
                     marks[child].append((total if whole else None, total, count))
     if none:
+        # What has no region, or one that nothing was said of yet; a channel likewise.
         children = children + [NONE]
         marks.append([(0, 0, 0)])
     return System(sorted(values), children, marks), when
@@ -237,7 +239,7 @@ def of_region(seen: Seen, region, kind, k, published):
     categories = max(1, len(seen.hello.get("categories", [])))
     children = [node for node in parts(seen, "cell") if node[1] == region[1] and seen.series(node, kind)]
     series = seen.series(region, kind)
-    if len(children) < 2 or not series:
+    if not children or not series:
         return None, None, 0
     pooled = max([count for count, _ in series if count < 4 * k * categories], default=0)
     counts = [pooled] + [count for count, _ in series if count > pooled]
@@ -253,14 +255,16 @@ def of_region(seen: Seen, region, kind, k, published):
             whole = published == "exact" or (kind, count) in leads
             marked.append((values[within[0]] if whole else None, values[within[-1]], count))
         marks.append(marked)
+    if len(children) < categories:
+        children, marks = children + [NONE], marks + [[(0, 0, 0)]]
     return System(values, children, marks), dict(zip(values, times)), pooled
 
 
-def systems(seen: Seen, k, same_order, all_placed, seconds, said, published):
+def systems(seen: Seen, k, same_order, seconds, said, published):
     """(c) Linear programmes over all solutions without a count below zero: what is below k in each of them."""
     tally = collections.Counter()
     jobs = []
-    for name, none in (("region", not all_placed), ("channel", False)):
+    for name, none in (("region", True), ("channel", len(parts(seen, "channel")) < CHANNELS)):
         for label, kinds in [(ORDER, [ORDER]), (PAYMENT, [PAYMENT])] + ([(BOTH, KINDS)] if same_order else []):
             system, when = of_total(seen, name, kinds, none, published)
             jobs.append((system, when, label, TOTAL, 0))
