@@ -3,6 +3,9 @@
 use crate::sales::EventMs;
 use crate::wire::{Counts, Rates, Totals};
 
+/// Clocks that two directors believed to be apart may stray so much further before that is another thing.
+const MOST_STRAY_MS: i64 = 60_000;
+
 /// What is believed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
@@ -115,12 +118,19 @@ impl Implausible {
 pub struct Gate {
     bounds: Bounds,
     last: Option<(EventMs, Totals)>,
+    /// What comes next is believed, however far the clocks are apart.
+    trusting: bool,
+    /// How far apart they were when it was.
+    trusted_ms: Option<i64>,
 }
 
 impl Gate {
     /// A gate that has seen nothing.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, last: None }
+        Self {
+            bounds,
+            ..Self::default()
+        }
     }
 
     /// Looks at figures. Those that are let through are what the next are measured by.
@@ -195,7 +205,16 @@ impl Gate {
         }
         if let Some(wall_ms) = figures.wall_ms {
             let apart_ms = figures.event_ms - wall_ms;
-            let (least_ms, most_ms) = (-self.bounds.most_behind_ms, self.bounds.most_ahead_ms);
+            let (mut least_ms, mut most_ms) = (-self.bounds.most_behind_ms, self.bounds.most_ahead_ms);
+            if self.trusting {
+                self.trusted_ms = Some(apart_ms);
+            } else if (least_ms..=most_ms).contains(&apart_ms) {
+                self.trusted_ms = None;
+            }
+            if let Some(trusted_ms) = self.trusted_ms {
+                least_ms = least_ms.min(trusted_ms.saturating_sub(MOST_STRAY_MS));
+                most_ms = most_ms.max(trusted_ms.saturating_add(MOST_STRAY_MS));
+            }
             if !(least_ms..=most_ms).contains(&apart_ms) {
                 return Err(Implausible::Clock {
                     apart_ms,
@@ -205,12 +224,14 @@ impl Gate {
             }
         }
         self.last = Some((figures.event_ms, figures.totals));
+        self.trusting = false;
         Ok(())
     }
 
     /// Two directors believe what the gate didn't: what comes next is measured by itself.
     pub fn trust(&mut self) {
         self.last = None;
+        self.trusting = true;
     }
 }
 
@@ -315,5 +336,24 @@ mod tests {
         gate.judge(&figures(1_100, 10, 100)).unwrap();
         gate.trust();
         gate.judge(&figures(500, 1, 1)).unwrap();
+    }
+
+    /// Event time that has to wait for a clock that was set back is shown once two directors say so, and not only for a step.
+    #[test]
+    fn clocks_that_are_apart_can_be_believed() {
+        let mut gate = Gate::new(Bounds::default());
+        let apart = |event_ms, wall_ms| Figures {
+            wall_ms: Some(wall_ms),
+            ..figures(event_ms, 10, 100)
+        };
+        gate.judge(&apart(7_200_000, 0)).unwrap_err();
+        gate.trust();
+        for step in 0..100 {
+            gate.judge(&apart(7_200_000 + step, step * 100)).unwrap();
+        }
+        gate.judge(&apart(9_200_000, 10_000)).unwrap_err();
+        // They are level again: what is apart after that is another thing.
+        gate.judge(&apart(7_200_100, 7_200_000)).unwrap();
+        gate.judge(&apart(7_200_200, 0)).unwrap_err();
     }
 }
