@@ -17,7 +17,7 @@ use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, Desk, DeskMode};
 use meridian::gateway::play::Play;
 use meridian::gateway::{
-    Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, Retraced,
+    Clock, Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, Retraced,
     SUBPROTOCOL_DESK, SavedState, ServeArgs, SourceArgs, State, load_catalogue, relay, serve, wall_ms,
 };
 use meridian::link::LinkConfig;
@@ -232,6 +232,7 @@ fn gateway_config(
     run: &Run,
     config: &Config,
     live: Option<&LiveDay>,
+    clock: &Arc<Clock>,
     serves: bool,
 ) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
     let source = run
@@ -273,6 +274,7 @@ fn gateway_config(
         admin: config.admin.as_ref().map(|admin| admin.listen),
         intake: None,
         desk: None,
+        clock: Arc::clone(clock),
     };
     Ok((gateway, source))
 }
@@ -344,24 +346,35 @@ fn retraced(
 }
 
 /// The live day that is to be served, if one is.
-fn live_day(run: &Run, config: &Config, catalogue: &Catalogue) -> anyhow::Result<Option<LiveDay>> {
+fn live_day(
+    run: &Run,
+    config: &Config,
+    catalogue: &Catalogue,
+    now_ms: i64,
+) -> anyhow::Result<Option<LiveDay>> {
     let given = run.source.scenario.is_some() || run.source.orders.is_some();
     let from_config = config.source.live.as_deref().filter(|_| !given);
     let Some(path) = run.serve.live.as_deref().or(from_config) else {
         return Ok(None);
     };
-    Ok(Some(LiveDay::read(path, catalogue, wall_ms())?))
+    Ok(Some(LiveDay::read(path, catalogue, now_ms)?))
 }
 
-/// Starts a gateway; says whether the next day follows its own. What the directors had decided the day before holds.
-fn start(run: &Run, config: &Config, desk: Option<Desk>) -> anyhow::Result<(Gateway, bool)> {
+/// Starts a gateway; gives its day where the next one follows it. What the directors had decided the day before holds.
+fn start(
+    run: &Run,
+    config: &Config,
+    desk: Option<Desk>,
+    clock: &Arc<Clock>,
+) -> anyhow::Result<(Gateway, Option<LiveDay>)> {
     if let Some(upstream) = upstream(run, config)? {
-        let (gateway, _) = gateway_config(run, config, None, false)?;
-        return Ok((relay(gateway, upstream)?, false));
+        let (gateway, _) = gateway_config(run, config, None, clock, false)?;
+        return Ok((relay(gateway, upstream)?, None));
     }
     let catalogue = load_catalogue()?;
-    let live = live_day(run, config, &catalogue)?;
-    let (mut gateway, source) = gateway_config(run, config, live.as_ref(), true)?;
+    // By the time that is believed: a clock that leapt begins no day.
+    let live = live_day(run, config, &catalogue, clock.now_ms())?;
+    let (mut gateway, source) = gateway_config(run, config, live.as_ref(), clock, true)?;
     let privacy = privacy_of(config)?;
     let Some(live) = live else {
         let saved = gateway.state.as_ref().and_then(State::saved);
@@ -370,10 +383,10 @@ fn start(run: &Run, config: &Config, desk: Option<Desk>) -> anyhow::Result<(Gate
             Some(state) => retraced(&source, state, saved, &catalogue, privacy)?,
             None => source.publisher(&catalogue, saved)?.with_privacy(privacy)?,
         };
-        return Ok((serve(gateway, publisher)?, false));
+        return Ok((serve(gateway, publisher)?, None));
     };
-    let is_daily = live.is_daily();
-    if is_daily {
+    let daily = Some(live.clone()).filter(LiveDay::is_daily);
+    if daily.is_some() {
         // Or of a day that was over when the gateway was stopped.
         let of_a_day = |saved: &&SavedState| saved.source.starts_with("live ");
         let other = gateway.state.as_ref().and_then(State::other).filter(of_a_day);
@@ -390,14 +403,9 @@ fn start(run: &Run, config: &Config, desk: Option<Desk>) -> anyhow::Result<(Gate
     let (source, privacy) = LiveSource::open(live, log, &catalogue, privacy)?;
     gateway.intake = Some(source.intake());
     let start_ms = source.start_ms();
-    let mut publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0)?.with_privacy(privacy)?;
-    let began = std::time::Instant::now();
-    let steps = publisher.again()?;
-    if steps > 0 {
-        let seconds = began.elapsed().as_secs_f64();
-        tracing::info!(steps, seconds, "the order log was counted again");
-    }
-    Ok((serve(gateway, publisher)?, is_daily))
+    // It listens at once, and goes through its log then.
+    let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0)?.with_privacy(privacy)?;
+    Ok((serve(gateway, publisher)?, daily))
 }
 
 fn run(run: &Run) -> anyhow::Result<()> {
@@ -408,11 +416,17 @@ fn run(run: &Run) -> anyhow::Result<()> {
         .build()
         .context("can't wait for signals")?;
     let mut desk = None;
+    // One for all days: what is believed of the time outlives midnight.
+    let clock = Clock::system();
     loop {
-        let (gateway, is_daily) = start(run, &config, desk)?;
-        // Where systemd started it, it is told that the gateway is ready, and that it still lives.
+        let (gateway, daily) = start(run, &config, desk, &clock)?;
+        // Where systemd started it, it is told that the gateway is ready (it listens, and answers), and that it still lives.
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Ready]);
-        let end = runtime.block_on(watch(&gateway, is_daily))?;
+        let other_day = || match &daily {
+            Some(day) => is_another_day(run, &config, &clock, day, gateway.metrics().is_over()),
+            None => false,
+        };
+        let end = runtime.block_on(watch(&gateway, other_day))?;
         if matches!(end, End::Asked) {
             tracing::info!("the gateway stops");
             let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
@@ -424,6 +438,26 @@ fn run(run: &Run) -> anyhow::Result<()> {
     }
 }
 
+/// Whether another day than a gateway's own is to be served: the next one when its own is over, or the one that it is where its own
+/// hasn't begun. Never the same again, however its log ends.
+fn is_another_day(run: &Run, config: &Config, clock: &Clock, own: &LiveDay, is_over: bool) -> bool {
+    let now_ms = clock.now_ms();
+    // A minute: nothing is begun anew for a clock that is drawn level about midnight.
+    if !is_over && now_ms + 60_000 >= own.day_start_ms() {
+        return false;
+    }
+    let day = load_catalogue()
+        .map_err(anyhow::Error::from)
+        .and_then(|catalogue| live_day(run, config, &catalogue, now_ms));
+    match day {
+        Ok(day) => day.is_some_and(|day| day.name() != own.name()),
+        Err(error) => {
+            tracing::error!(%error, "the next day can't be begun");
+            false
+        }
+    }
+}
+
 /// Why a gateway's run ends.
 enum End {
     /// Somebody asked for it.
@@ -432,7 +466,7 @@ enum End {
     Day,
 }
 
-async fn watch(gateway: &Gateway, is_daily: bool) -> anyhow::Result<End> {
+async fn watch(gateway: &Gateway, other_day: impl Fn() -> bool) -> anyhow::Result<End> {
     let mut watchdog_us = 0;
     let watched = sd_notify::watchdog_enabled(false, &mut watchdog_us);
     let mut look = tokio::time::interval(
@@ -447,9 +481,9 @@ async fn watch(gateway: &Gateway, is_daily: bool) -> anyhow::Result<End> {
             result = &mut stop => return result.map(|()| End::Asked),
             _ = look.tick() => {
                 if gateway.is_finished() {
-                    bail!("the publisher's thread ended");
+                    bail!(gateway.failure().unwrap_or_else(|| "the publisher's thread ended".to_owned()));
                 }
-                if is_daily && metrics.is_over() {
+                if other_day() {
                     return Ok(End::Day);
                 }
                 // A thread that hangs makes no steps: systemd then starts the gateway anew.
@@ -498,8 +532,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
         serve: ServeArgs::default(),
     };
     let catalogue = load_catalogue()?;
-    let live = live_day(&run, &config, &catalogue)?;
-    let (gateway, source) = gateway_config(&run, &config, live.as_ref(), false)?;
+    let live = live_day(&run, &config, &catalogue, wall_ms())?;
+    let (gateway, source) = gateway_config(&run, &config, live.as_ref(), &Clock::system(), false)?;
     if let Some(tls) = &gateway.tls {
         say!("certificate     {}", certificate_pin(&tls.certificate)?);
         meridian::gateway::check_certificate(tls)?;

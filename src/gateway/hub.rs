@@ -274,6 +274,16 @@ impl Hub {
         look(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Begins a stream that was made before anybody knew where it stands (with 0 as its epoch): whoever waits gets it now.
+    pub fn open(&self, epoch: u64, seq: u64, snapshot: Snapshot) {
+        {
+            let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+            (inner.epoch, inner.seq, inner.base) = (epoch, seq, seq);
+        }
+        self.set_snapshot(snapshot);
+        self.news.send_modify(|news| *news += 1);
+    }
+
     /// Where the stream stands.
     pub fn position(&self) -> Position {
         self.read(|inner| Position {
@@ -466,7 +476,7 @@ impl Follower {
         let hub = Arc::clone(&self.hub);
         hub.read(|inner| {
             let resumed = resume
-                .filter(|position| position.epoch == inner.epoch)
+                .filter(|position| position.epoch == inner.epoch && position.epoch > 0)
                 // Another gateway's hello stands where it stood: only a snapshot can follow it.
                 .filter(|_| inner.relayed_hello.is_none())
                 .filter(|position| inner.since(position.seq).is_some());

@@ -1,17 +1,20 @@
 //! Where a live day's orders come in: batches are looked at, known by source and number, logged, and wait for the
 //! next step. Whoever sends one hears of it when it is on the disk and counted.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use tokio::sync::watch;
 
+pub use super::budget::MOST_AMOUNT_MINOR;
+use super::budget::{Asked, Beyond, Budgets, LEAST_ROWS, MOST_IN_MESSAGE, most_amount_minor};
 use super::class::Restricted;
+use super::clock::{Clock, Time};
 use super::journal::JournalError;
 use super::order_log::OrderLog;
 use crate::sales::columns::{Columns, ColumnsError};
-use crate::sales::{Batch, Catalogue, EventMs};
+use crate::sales::{Batch, Catalogue, EventMs, Kind};
 use crate::tally::{Seen, Tally};
 use crate::wire::{Hello, Names};
 
@@ -21,16 +24,15 @@ pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 pub const MOST_AHEAD_MS: i64 = 5_000;
 /// How long a batch may be.
 pub const MOST_SPAN_MS: i64 = 3_600_000;
-/// Greatest amount of one row, in minor units.
-pub const MOST_AMOUNT_MINOR: u64 = 10_000_000_000_000;
-/// Greatest sum of all amounts of a day, whatever their sign: every sum fits in 64 bits.
-const MOST_VOLUME_MINOR: u64 = 1 << 61;
-/// So many rows may wait for the next steps; what comes beyond is to be sent again.
+/// So many rows may wait for the next steps, a batch counting as [`LEAST_ROWS`] at least; what comes beyond is to be sent again.
 const MOST_WAITING_ROWS: usize = 20_000_000;
 /// So many batches' checksums are remembered.
 const MOST_RECENT: usize = 100_000;
 /// One step takes no more rows than this, if it needn't.
 const MOST_ROWS_IN_STEP: usize = 2_000_000;
+
+/// Directors are told of no more sources than this in a day.
+const MOST_TOLD: usize = 100;
 
 const DISK_REFUSES: &str = "the gateway's disk refuses";
 
@@ -70,7 +72,7 @@ struct Welcome<'a> {
     start_ms: EventMs,
     end_ms: EventMs,
     currency: &'a crate::sales::Currency,
-    gmv_counts: crate::sales::Kind,
+    gmv_counts: Kind,
     catalogue: &'a str,
     categories: Vec<&'a str>,
     products: Vec<&'a str>,
@@ -88,12 +90,17 @@ enum Phase {
 struct Inner {
     phase: Phase,
     log: Option<OrderLog>,
+    /// The day was gone through to its end: nothing more is taken.
+    closed: bool,
     seen: BTreeMap<u32, Seen>,
     waiting: VecDeque<Restricted<Batch>>,
     waiting_rows: usize,
     /// How many batches were taken in all.
     taken: u64,
-    volume_minor: u64,
+    budgets: Budgets,
+    /// What directors are to be told of sources, and of whom they were.
+    beyond: Vec<Beyond>,
+    told: BTreeSet<u32>,
     /// The checksums of the newest batches, by source and number: two that share a name aren't taken for one.
     recent: HashMap<(u32, u64), u32>,
     recent_names: VecDeque<(u32, u64)>,
@@ -111,7 +118,13 @@ pub struct Intake {
     late_ms: i64,
     /// The next day follows.
     daily: bool,
+    /// What carries value.
+    gmv_counts: Kind,
+    /// Greatest amount of a row.
+    most_amount_minor: u64,
     welcome: String,
+    /// What time it is; whoever offers says it where there is none.
+    clock: OnceLock<Arc<Clock>>,
     inner: Mutex<Inner>,
     counted: watch::Sender<u64>,
 }
@@ -154,15 +167,21 @@ impl Intake {
             end_ms: hello.day.end_ms,
             late_ms,
             daily,
+            gmv_counts: hello.gmv_counts,
+            most_amount_minor: most_amount_minor(&hello.currency),
+            clock: OnceLock::new(),
             welcome: serde_json::to_string(&welcome).unwrap_or_default(),
             inner: Mutex::new(Inner {
                 phase: Phase::Starting,
                 log: None,
+                closed: false,
                 seen: BTreeMap::new(),
                 waiting: VecDeque::new(),
                 waiting_rows: 0,
                 taken: 0,
-                volume_minor: 0,
+                budgets: Budgets::default(),
+                beyond: Vec::new(),
+                told: BTreeSet::new(),
                 recent: HashMap::new(),
                 recent_names: VecDeque::new(),
                 rows_of: BTreeMap::new(),
@@ -191,6 +210,26 @@ impl Intake {
         Some((*source, most.saturating_mul(100) / all.max(1)))
     }
 
+    /// From now on this clock is asked for the time, and not whoever offers.
+    pub(super) fn set_clock(&self, clock: Arc<Clock>) {
+        let _ = self.clock.set(clock);
+    }
+
+    /// What sources sent beyond what they may, each said once.
+    pub(super) fn beyond(&self) -> Vec<Beyond> {
+        std::mem::take(&mut self.inner().beyond)
+    }
+
+    /// Whether batches wait for a step.
+    pub(super) fn waits(&self) -> bool {
+        !self.inner().waiting.is_empty()
+    }
+
+    /// Whether the day was gone through to its end.
+    pub(super) fn is_closed(&self) -> bool {
+        self.inner().closed
+    }
+
     /// How many batches are on the disk and in a step; changes are told.
     pub fn counted(&self) -> watch::Receiver<u64> {
         self.counted.subscribe()
@@ -214,14 +253,20 @@ impl Intake {
         numbers: &[u32],
         now_ms: i64,
     ) -> (Vec<Receipt>, Result<(), ColumnsError>) {
+        let time = self
+            .clock
+            .get()
+            .map_or_else(|| Time::certain(now_ms), |clock| clock.time());
         let mut receipts = Vec::new();
         while !bytes.is_empty() {
             match Columns::read(bytes) {
                 Ok((columns, rest)) => {
                     let this = bytes.get(..bytes.len() - rest.len()).unwrap_or(bytes);
                     // Under a name that isn't its own it could take another's place: that one's would be known already.
-                    let outcome = if numbers.is_empty() || numbers.contains(&columns.source) {
-                        self.take(this, &columns, now_ms)
+                    let outcome = if receipts.len() >= MOST_IN_MESSAGE {
+                        Outcome::Later(format!("a message has {MOST_IN_MESSAGE} batches at most"))
+                    } else if numbers.is_empty() || numbers.contains(&columns.source) {
+                        self.take(this, &columns, !numbers.is_empty(), time)
                     } else {
                         let own: Vec<String> = numbers.iter().map(ToString::to_string).collect();
                         Outcome::Refused(format!(
@@ -244,49 +289,34 @@ impl Intake {
         (receipts, Ok(()))
     }
 
-    fn take(&self, bytes: &[u8], columns: &Columns<'_>, now_ms: i64) -> Outcome {
+    fn take(&self, bytes: &[u8], columns: &Columns<'_>, bound: bool, time: Time) -> Outcome {
         if self.daily && columns.from_ms >= self.end_ms {
             return Outcome::Later("the next day begins when this one is closed".to_owned());
         }
-        if now_ms >= self.end_ms.saturating_add(self.late_ms) {
-            return Outcome::Refused("the day is over".to_owned());
+        {
+            let inner = self.inner();
+            if let Some(known) = inner.known(columns) {
+                return known;
+            }
+            if inner.closed {
+                return self.too_late(time);
+            }
         }
-        if let Some(known) = self.inner().known(columns) {
-            return known;
-        }
-        // One across midnight is of the day in which it began.
-        if !(self.start_ms..self.end_ms).contains(&columns.from_ms) {
-            let instant = |at_ms: i64| {
-                chrono::DateTime::from_timestamp_millis(at_ms)
-                    .map_or_else(|| format!("{at_ms} ms"), |at| at.to_rfc3339())
-            };
-            return Outcome::Refused(format!(
-                "it begins at {}, and the day is from {} to {}",
-                instant(columns.from_ms),
-                instant(self.start_ms),
-                instant(self.end_ms)
-            ));
-        }
-        let span_ms = columns.to_ms.saturating_sub(columns.from_ms);
-        if span_ms > MOST_SPAN_MS {
-            return Outcome::Refused(format!("it spans {span_ms} ms, {MOST_SPAN_MS} can be"));
-        }
-        let ahead_ms = columns.from_ms.saturating_sub(now_ms);
-        if ahead_ms > MOST_AHEAD_MS {
-            // It may be counted when its time has come: nothing is lost to a clock that is wrong.
-            return Outcome::Later(format!(
-                "it begins {ahead_ms} ms after the gateway's clock, {MOST_AHEAD_MS} can be: the clocks are to be set"
-            ));
+        if let Some(wrong) = self.wrong_time(columns, time) {
+            return wrong;
         }
         // Large batches are looked at without keeping the others waiting.
         let batch = columns.to_batch();
-        let volume = match self.check(&batch) {
-            Ok(volume) => volume,
+        let value_minor = match self.check(&batch, self.most_amount_minor) {
+            Ok(value_minor) => value_minor,
             Err(problem) => return Outcome::Refused(problem),
         };
         let mut inner = self.inner();
         if let Some(known) = inner.known(columns) {
             return known;
+        }
+        if inner.closed {
+            return self.too_late(time);
         }
         match &inner.phase {
             Phase::Starting => return Outcome::Later("the gateway starts".to_owned()),
@@ -296,21 +326,82 @@ impl Intake {
         if inner.waiting_rows > MOST_WAITING_ROWS {
             return Outcome::Later("more comes than the gateway can count".to_owned());
         }
-        let Some(volume) = inner.volume_with(volume) else {
-            return Outcome::Refused("the day's value would pass what 64 bits can carry".to_owned());
+        let asked = Asked {
+            source: columns.source,
+            value_minor,
+            bound,
+            gap: inner.makes_gap(columns),
         };
+        if let Err(beyond) = inner.budgets.allow(asked) {
+            // Too many batches are answered, and that is all.
+            let tells = !matches!(beyond, Beyond::Batches { .. });
+            if tells && inner.told.len() < MOST_TOLD && inner.told.insert(columns.source) {
+                inner.beyond.push(beyond);
+            }
+            return Outcome::Later(beyond.to_string());
+        }
         let logged = inner.log.as_mut().map_or(Ok(()), |log| log.batch(bytes));
         if let Err(error) = logged {
             tracing::error!(%error, "an order batch can't be logged");
             return Outcome::Later(DISK_REFUSES.to_owned());
         }
-        inner.volume_minor = volume;
+        inner.budgets.take(asked);
         inner.put(columns, batch);
         Outcome::Taken(inner.taken)
     }
 
-    /// Whether a batch can be counted, and the sum of its amounts whatever their sign.
-    fn check(&self, batch: &Batch) -> Result<u128, String> {
+    /// What is answered once the day was closed.
+    fn too_late(&self, time: Time) -> Outcome {
+        if time.is_past(self.end_ms) {
+            Outcome::Refused("the day is over".to_owned())
+        } else {
+            // Its log ends after the clock: what comes for the day can't be counted here, and isn't lost.
+            Outcome::Later(
+                "the gateway has closed the day, and by the clock it isn't over: the clocks are to be set"
+                    .to_owned(),
+            )
+        }
+    }
+
+    /// What is answered to a batch whose time isn't the day's, or isn't yet.
+    fn wrong_time(&self, columns: &Columns<'_>, time: Time) -> Option<Outcome> {
+        let instant = |at_ms: i64| {
+            chrono::DateTime::from_timestamp_millis(at_ms)
+                .map_or_else(|| format!("{at_ms} ms"), |at| at.to_rfc3339())
+        };
+        // One across midnight is of the day in which it began.
+        if !(self.start_ms..self.end_ms).contains(&columns.from_ms) {
+            let problem = format!(
+                "it begins at {}, and the day is from {} to {}",
+                instant(columns.from_ms),
+                instant(self.start_ms),
+                instant(self.end_ms)
+            );
+            // A gateway in tomorrow by a clock that was wrong turns nothing of today away for good.
+            let early = self.daily && columns.from_ms < self.start_ms && !time.is_past(self.start_ms);
+            return Some(if early {
+                Outcome::Later(problem)
+            } else {
+                Outcome::Refused(problem)
+            });
+        }
+        let span_ms = columns.to_ms.saturating_sub(columns.from_ms);
+        if span_ms > MOST_SPAN_MS {
+            return Some(Outcome::Refused(format!(
+                "it spans {span_ms} ms, {MOST_SPAN_MS} can be"
+            )));
+        }
+        let ahead_ms = columns.from_ms.saturating_sub(time.now_ms);
+        // It may be counted when its time has come: nothing is lost to a clock that is wrong.
+        (ahead_ms > MOST_AHEAD_MS).then(|| {
+            Outcome::Later(format!(
+                "it begins {ahead_ms} ms after the gateway's clock, {MOST_AHEAD_MS} can be: the clocks are to be set"
+            ))
+        })
+    }
+
+    /// Whether a batch can be counted, and the sum of its amounts that carry value, whatever their sign.
+    fn check(&self, batch: &Batch, most_minor: u64) -> Result<u128, String> {
         self.shape.check(batch).map_err(|error| error.to_string())?;
         let origin = batch
             .ships_from
@@ -325,13 +416,13 @@ impl Intake {
             ));
         }
         let amounts = batch.amount_minor.iter().chain(&batch.items.amount_minor);
-        if let Some(amount) = amounts
-            .copied()
-            .find(|amount| amount.unsigned_abs() > MOST_AMOUNT_MINOR)
-        {
+        if let Some(amount) = amounts.copied().find(|amount| amount.unsigned_abs() > most_minor) {
             return Err(format!(
-                "an amount is {amount} minor units: {MOST_AMOUNT_MINOR} can be at most"
+                "an amount is {amount} minor units: {most_minor} can be at most"
             ));
+        }
+        if batch.kind != self.gmv_counts {
+            return Ok(0);
         }
         // No more rows and items than 2²⁶ each, of 2⁴⁴ at most: two sums that fit in 128 bits.
         let sum = |amounts: &[i64]| {
@@ -350,23 +441,32 @@ impl Intake {
             return Err("there is more in a batch's record than the batch".to_owned());
         }
         let batch = columns.to_batch();
-        let volume = self.check(&batch)?;
+        // It was within the bounds that there were then.
+        let value_minor = self.check(&batch, MOST_AMOUNT_MINOR)?;
         let mut inner = self.inner();
-        inner.volume_minor = inner
-            .volume_with(volume)
-            .ok_or("the day's value passes what 64 bits can carry")?;
+        if !inner.budgets.carries(value_minor) {
+            return Err("the day's value passes what 64 bits can carry".to_owned());
+        }
+        inner.budgets.take(Asked {
+            source: columns.source,
+            value_minor,
+            bound: true,
+            gap: false,
+        });
         inner.put(&columns, batch);
         Ok(())
     }
 
-    /// So many of those that wait, oldest first: a step of the log.
-    pub(super) fn step_again(&self, batches: u32) -> Option<Vec<Batch>> {
+    /// So many of those that wait, oldest first: a step of the log to an instant.
+    pub(super) fn step_again(&self, to_ms: EventMs, batches: u32) -> Option<Vec<Batch>> {
         let mut inner = self.inner();
         let many = batches as usize;
         if many > inner.waiting.len() {
             return None;
         }
         let out = inner.draw(many);
+        inner.budgets.step();
+        inner.closed = to_ms >= self.end_ms.saturating_add(self.late_ms) && inner.waiting.is_empty();
         drop(inner);
         self.counted.send_modify(|counted| *counted += out.len() as u64);
         Some(out)
@@ -391,7 +491,7 @@ impl Intake {
             .iter()
             .take_while(|batch| {
                 let first = rows == 0;
-                rows += batch.rows().len();
+                rows += cost(batch.rows());
                 first || rows <= MOST_ROWS_IN_STEP
             })
             .count();
@@ -402,6 +502,9 @@ impl Intake {
             return Err(error);
         }
         let out = inner.draw(many);
+        inner.budgets.step();
+        // In the same breath: what comes from now on isn't of the day any more.
+        inner.closed = to_ms >= self.end_ms.saturating_add(self.late_ms) && inner.waiting.is_empty();
         inner.rows_of.retain(|_, rows| {
             *rows /= 2;
             *rows > 0
@@ -412,6 +515,11 @@ impl Intake {
         }
         Ok(out)
     }
+}
+
+/// What a batch costs, in rows.
+fn cost(batch: &Batch) -> usize {
+    batch.len().max(LEAST_ROWS)
 }
 
 impl Inner {
@@ -435,24 +543,25 @@ impl Inner {
     /// The oldest that wait.
     fn draw(&mut self, many: usize) -> Vec<Batch> {
         let out: Vec<Batch> = self.waiting.drain(..many).map(Restricted::into_rows).collect();
-        self.waiting_rows -= out.iter().map(Batch::len).sum::<usize>();
+        self.waiting_rows -= out.iter().map(cost).sum::<usize>();
         out
     }
 
-    fn volume_with(&self, more: u128) -> Option<u64> {
-        u64::try_from(u128::from(self.volume_minor) + more)
-            .ok()
-            .filter(|volume| *volume <= MOST_VOLUME_MINOR)
+    /// Whether a batch's number has neither the one before it nor the one after it.
+    fn makes_gap(&self, columns: &Columns<'_>) -> bool {
+        self.seen.get(&columns.source).is_none_or(|seen| {
+            let knows = |number: Option<u64>| number.is_some_and(|number| seen.contains(number));
+            !knows(columns.sequence.checked_sub(1)) && !knows(columns.sequence.checked_add(1))
+        })
     }
 
     fn put(&mut self, columns: &Columns<'_>, batch: Batch) {
         let rows = self.rows_of.entry(columns.source).or_default();
         *rows = rows.saturating_add(columns.len() as u64);
         let name = (columns.source, columns.sequence);
-        self.seen
-            .entry(columns.source)
-            .or_default()
-            .insert(columns.sequence);
+        let seen = self.seen.entry(columns.source).or_default();
+        seen.insert(columns.sequence);
+        self.budgets.set_gaps(columns.source, seen.ranges());
         self.recent.insert(name, columns.checksum);
         self.recent_names.push_back(name);
         if self.recent_names.len() > MOST_RECENT
@@ -460,7 +569,7 @@ impl Inner {
         {
             self.recent.remove(&oldest);
         }
-        self.waiting_rows += batch.len();
+        self.waiting_rows += cost(&batch);
         self.waiting.push_back(Restricted::new(batch));
         self.taken += 1;
     }

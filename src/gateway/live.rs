@@ -135,7 +135,7 @@ impl LiveDay {
     /// The key, what is wrong with it and what would be right.
     pub fn parse(text: &str, catalogue: &Catalogue, now_ms: i64) -> Result<Self, String> {
         let file: DayFile = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let (start_ms, utc_offset_min, log_name) = start_of(&file.day, now_ms)?;
+        let (start_ms, end_ms, utc_offset_min, log_name) = span_of(&file.day, now_ms)?;
         if file.day.start.is_none() && file.day.hours != 24 {
             return Err(format!(
                 "day.hours: {} needs a day.start: without one each day has 24",
@@ -191,7 +191,7 @@ impl LiveDay {
             categories,
             day: Day {
                 start_ms,
-                end_ms: start_ms + i64::from(file.day.hours) * 3_600_000,
+                end_ms,
                 utc_offset_min,
             },
             comparisons: comparisons_of(&file.comparison, file.currency)?,
@@ -220,6 +220,11 @@ impl LiveDay {
         } else {
             day.start_ms - COUNTDOWN_MS
         }
+    }
+
+    /// The day's own first instant.
+    pub fn day_start_ms(&self) -> EventMs {
+        self.hello.day.start_ms
     }
 
     /// Whether the next day follows it: its file says no start.
@@ -305,8 +310,8 @@ impl LiveDay {
     }
 }
 
-/// The day's first instant, its offset from UTC in minutes, and the name of its log.
-fn start_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, i32, String), String> {
+/// The day's first instant and its end, its offset from UTC in minutes, and the name of its log.
+fn span_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, EventMs, i32, String), String> {
     let name = |local: chrono::NaiveDateTime| {
         let midnight = local.time() == chrono::NaiveTime::MIN;
         let form = if midnight { "%Y-%m-%d" } else { "%Y-%m-%dT%H%M" };
@@ -326,6 +331,7 @@ fn start_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, i32, String), Strin
             }
             Ok((
                 start_ms,
+                start_ms + i64::from(day.hours) * 3_600_000,
                 at.offset().local_minus_utc() / 60,
                 name(at.naive_local()),
             ))
@@ -339,15 +345,30 @@ fn start_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, i32, String), Strin
                 .timestamp_millis_opt(now_ms)
                 .earliest()
                 .ok_or_else(|| "day: the clock is out of range".to_owned())?;
-            // Some zones skip midnight when their clocks go forward.
-            let start = (0..24)
-                .filter_map(|hour| now.date_naive().and_hms_opt(hour, 0, 0))
-                .find_map(|local| tz.from_local_datetime(&local).earliest())
+            let start = first_of(&tz, now.date_naive())
                 .ok_or_else(|| "day: it has no beginning in this zone".to_owned())?;
+            // 23 or 25 hours where clocks are changed.
+            let end = now
+                .date_naive()
+                .succ_opt()
+                .and_then(|next| first_of(&tz, next))
+                .ok_or_else(|| "day: it has no end in this zone".to_owned())?;
             let offset_min = start.offset().fix().local_minus_utc() / 60;
-            Ok((start.timestamp_millis(), offset_min, name(start.naive_local())))
+            Ok((
+                start.timestamp_millis(),
+                end.timestamp_millis(),
+                offset_min,
+                name(start.naive_local()),
+            ))
         }
     }
+}
+
+/// A date's first instant: some zones skip midnight when their clocks go forward.
+fn first_of(tz: &Tz, date: chrono::NaiveDate) -> Option<DateTime<Tz>> {
+    (0..24 * 4)
+        .filter_map(|quarter| date.and_hms_opt(quarter / 4, quarter % 4 * 15, 0))
+        .find_map(|local| tz.from_local_datetime(&local).earliest())
 }
 
 fn products_of(tables: &[ProductTable], categories: &[Names]) -> Result<Vec<ProductInfo>, String> {
@@ -521,7 +542,7 @@ impl Source for LiveSource {
             match record {
                 Record::Batch(bytes) => self.intake.again(&bytes).map_err(wrong)?,
                 Record::Step { to_ms, batches } => {
-                    let step = self.intake.step_again(batches).ok_or_else(|| {
+                    let step = self.intake.step_again(to_ms, batches).ok_or_else(|| {
                         wrong(format!("a step takes {batches} batches, more than there were"))
                     })?;
                     self.step = Restricted::new(step);
@@ -554,7 +575,8 @@ impl Source for LiveSource {
     }
 
     fn ended(&self) -> bool {
-        self.now_ms >= self.day.hello.day.end_ms + self.day.late_ms
+        // Not before everything that came was counted.
+        self.now_ms >= self.day.hello.day.end_ms + self.day.late_ms && self.intake.is_closed()
     }
 
     fn lag_ms(&self) -> i64 {
@@ -563,5 +585,13 @@ impl Source for LiveSource {
 
     fn is_live(&self) -> bool {
         true
+    }
+
+    fn late_ms(&self) -> i64 {
+        self.day.late_ms
+    }
+
+    fn waits(&self) -> bool {
+        self.again_ms.is_some() || self.intake.waits()
     }
 }

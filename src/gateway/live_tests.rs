@@ -10,7 +10,7 @@ use super::intake::{MOST_AMOUNT_MINOR, Outcome};
 use super::live::{LiveDay, LiveSource};
 use super::*;
 use crate::sales::columns::encode;
-use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
+use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind};
 use crate::tally::Tally;
 use crate::wire::{Body, Mode, Snapshot, Tick};
 
@@ -30,7 +30,11 @@ fn catalogue() -> Arc<Catalogue> {
 }
 
 fn open(folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (Publisher, Arc<Intake>) {
-    let day = LiveDay::parse(&day("lag_s = 1\nlate_s = 30\nsilent_s = 5"), catalogue, 0).unwrap();
+    open_day(&day("lag_s = 1\nlate_s = 30\nsilent_s = 5"), folder, catalogue)
+}
+
+fn open_day(text: &str, folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (Publisher, Arc<Intake>) {
+    let day = LiveDay::parse(text, catalogue, 0).unwrap();
     let (source, privacy) = LiveSource::open(day, folder, catalogue, Privacy::default()).unwrap();
     let (intake, start_ms) = (source.intake(), source.start_ms());
     let publisher = Publisher::new(Box::new(source), Arc::clone(catalogue), start_ms, 1.0)
@@ -207,35 +211,168 @@ fn what_cannot_be_counted_is_refused_by_name() {
         other => panic!("{other:?}"),
     }
     assert!(intake.offer(b"MOB1", now_ms).1.is_err());
-    let mut batch = Batch::new(Kind::Order, now_ms, now_ms + 100);
-    batch.push(3, 1, 0, 500, Batch::DOMESTIC);
-    let late = offered(&intake, &encode(&batch, 1, 2).unwrap(), START_MS + 3_630_000);
-    assert_eq!(late, Outcome::Refused("the day is over".to_owned()));
     publisher.step(now_ms + 100, 0);
     assert_eq!(publisher.totals().counts.orders, 1);
+    let mut batch = Batch::new(Kind::Order, now_ms, now_ms + 100);
+    batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+    // What comes late is taken until the day is closed, by its steps and not by whoever reads a clock.
+    let bytes = encode(&batch, 1, 2).unwrap();
+    let late = offered(&intake, &bytes, START_MS + 3_630_000);
+    assert!(matches!(late, Outcome::Taken(2)), "{late:?}");
+    publisher.step(START_MS + 3_629_999, 0);
+    assert_eq!(
+        (publisher.totals().counts.orders, publisher.is_over()),
+        (2, false)
+    );
+    publisher.step(START_MS + 3_630_000, 0);
+    assert!(publisher.is_over());
+    let late = |sequence, now_ms| offered(&intake, &encode(&batch, 1, sequence).unwrap(), now_ms);
+    assert_eq!(
+        late(3, START_MS + 3_630_000),
+        Outcome::Refused("the day is over".to_owned())
+    );
+    // One that is sent again after that is known still.
+    assert_eq!(late(2, START_MS + 3_630_000), Outcome::Duplicate(2));
+    // A log that ends after the clock turns nothing away for good.
+    assert!(matches!(late(3, START_MS + 5_000), Outcome::Later(_)));
 }
 
-/// However the rows of a day are split and whenever they come, no sum leaves 64 bits.
+/// What came in is counted where event time has to wait, and a restart comes to the same.
 #[test]
-fn a_day_of_the_greatest_amounts_ends_in_a_refusal() {
+fn orders_are_counted_while_event_time_waits() {
+    let catalogue = catalogue();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
+    publisher.again().unwrap();
+    let at_ms = START_MS + 3_600_000;
+    publisher.step(at_ms, 0);
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(11);
+    for sequence in 0..50 {
+        assert!(publisher.step(at_ms, 0).public.is_empty(), "nothing waits");
+        let from_ms = START_MS + 60_000 + sequence as i64;
+        let bytes = encode(&batch(&mut random, Kind::Order, from_ms, 30), 1, sequence).unwrap();
+        let Outcome::Taken(ticket) = offered(&intake, &bytes, at_ms) else {
+            panic!("not taken")
+        };
+        publisher.step(at_ms, 0);
+        assert!(*intake.counted().borrow() >= ticket);
+    }
+    assert_eq!(publisher.event_ms(), at_ms);
+    let exact = publisher.totals();
+    assert!(exact.counts.orders > 1_400);
+    publisher.step(at_ms + 100, 0);
+    let shown = public(&publisher);
+    assert!(shown.totals.counts.orders > 1_300);
+    drop((publisher, intake));
+    let (mut publisher, _) = open(Some(folder.path()), &catalogue);
+    assert_eq!(publisher.again().unwrap(), 52);
+    assert_eq!(publisher.totals(), exact);
+    assert!(public(&publisher) == shown);
+}
+
+/// However the rows of a day are split and whenever they come, no sum leaves 64 bits; and whoever sends the most there can be
+/// leaves the others what is theirs.
+#[test]
+fn greatest_amounts_use_up_what_one_source_has_and_no_more() {
+    let catalogue = catalogue();
+    let (mut publisher, intake) = open_day(&day("").replace("EUR", "JPY"), None, &catalogue);
+    let most = i64::try_from(budget::most_amount_minor(&Currency::from_code("JPY").unwrap())).unwrap();
+    let now_ms = START_MS + 60_000;
+    let of = |kind, source, sequence| {
+        let mut batch = Batch::new(kind, now_ms - 500, now_ms);
+        for _ in 0..8_000 {
+            batch.push(3, 1, 0, most, Batch::DOMESTIC);
+        }
+        encode(&batch, source, sequence).unwrap()
+    };
+    let mut sent = Vec::new();
+    for source in 0..20_u32 {
+        let mut taken = 0_u64;
+        let problem = loop {
+            match offered(&intake, &of(Kind::Order, source, taken), now_ms) {
+                Outcome::Taken(_) => taken += 1,
+                Outcome::Later(problem) => break problem,
+                other => panic!("{other:?}"),
+            }
+            publisher.step(now_ms + i64::from(source) * 1_000 + taken as i64, 0);
+            assert_eq!(publisher.mode(), Mode::Live);
+        };
+        sent.push(taken);
+        let words = if taken > 1 { "of source" } else { "no number" };
+        assert!(problem.contains(words), "{source}: {problem}");
+        // What carries no value is counted all the same.
+        let payments = of(Kind::Payment, source, taken + 1);
+        assert!(matches!(offered(&intake, &payments, now_ms), Outcome::Taken(_)));
+    }
+    assert_eq!(sent[..15], [9; 15]);
+    assert_eq!(sent.last(), Some(&0), "all who send as anybody have a half");
+    // Those who are bound to a number have theirs.
+    let (receipts, _) = intake.offer_as(&of(Kind::Order, 77, 1), &[77], now_ms);
+    assert!(matches!(receipts[0].outcome, Outcome::Taken(_)), "{receipts:?}");
+    let told = intake.beyond();
+    assert_eq!(told.len(), 20, "each is told of once: {told:?}");
+    assert!(intake.beyond().is_empty());
+}
+
+/// Batches of nothing wait, cost and are answered like others.
+#[test]
+fn batches_of_nothing_have_a_most() {
     let catalogue = catalogue();
     let (mut publisher, intake) = open(None, &catalogue);
-    let mut now_ms = START_MS + 60_000;
-    let mut refused = None;
-    for sequence in 0..400 {
-        let mut batch = Batch::new(Kind::Order, now_ms - 500, now_ms);
-        for _ in 0..1_000 {
-            batch.push(3, 1, 0, MOST_AMOUNT_MINOR as i64, Batch::DOMESTIC);
-        }
-        if let Outcome::Refused(problem) = offered(&intake, &encode(&batch, 1, sequence).unwrap(), now_ms) {
-            refused = Some(problem);
-            break;
-        }
-        publisher.step(now_ms, 0);
-        assert_eq!(publisher.mode(), Mode::Live);
-        now_ms += 100;
+    let now_ms = START_MS + 60_000;
+    let empty = Batch::new(Kind::Order, now_ms - 1, now_ms);
+    let message = |from: u64, many: u64, source| -> Vec<u8> {
+        (from..from + many)
+            .flat_map(|number| encode(&empty, source, number * 2).unwrap())
+            .collect()
+    };
+    let taken = |bytes: &[u8]| {
+        let (receipts, read) = intake.offer(bytes, now_ms);
+        read.unwrap();
+        let taken = |receipt: &&intake::Receipt| matches!(receipt.outcome, Outcome::Taken(_));
+        let later = |receipt: &&intake::Receipt| matches!(receipt.outcome, Outcome::Later(_));
+        let counts = (
+            receipts.iter().filter(taken).count(),
+            receipts.iter().filter(later).count(),
+        );
+        assert_eq!(counts.0 + counts.1, receipts.len());
+        counts
+    };
+    // A message has a most.
+    assert_eq!(taken(&message(0, 5_000, 1)), (4_096, 904));
+    let mut all = 4_096;
+    for part in 1..10 {
+        all += taken(&message(part * 10_000, 4_000, 1)).0;
     }
-    assert!(refused.unwrap().contains("64 bits"));
+    assert_eq!(all, 20_000, "and so has a source");
+    assert_eq!(taken(&message(500_000, 10, 1)), (0, 10));
+    assert_eq!(taken(&message(0, 10, 2)), (10, 0), "others go on");
+    publisher.step(now_ms, 0);
+    assert_eq!(
+        taken(&message(500_000, 300, 1)),
+        (200, 100),
+        "with each step it may send some more"
+    );
+    // A step takes no more of them than of rows.
+    publisher.step(now_ms + 100, 0);
+    let source = |number: u64| message(0, 4_000, 10 + number as u32);
+    let mut waiting = 0;
+    for number in 0..100 {
+        waiting += taken(&source(number)).0;
+    }
+    assert!((300_000..320_000).contains(&waiting), "{waiting} wait");
+    let before = *intake.counted().borrow();
+    publisher.step(now_ms + 200, 0);
+    let step = *intake.counted().borrow() - before;
+    assert!((30_000..33_000).contains(&step), "{step} in a step");
+    // The day isn't over before all that came was counted.
+    publisher.step(START_MS + 3_700_000, 0);
+    assert!(!publisher.is_over());
+    for more in 0..20 {
+        publisher.step(START_MS + 3_700_100 + more * 100, 0);
+    }
+    assert!(publisher.is_over());
+    assert_eq!(*intake.counted().borrow(), before + waiting as u64);
 }
 
 #[test]
@@ -389,6 +526,23 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
         midnight_ms + 100,
     );
     assert!(matches!(answer, Outcome::Later(_)), "{answer:?}");
+    // Where clocks are changed a day has 25 or 23 hours, and the next one follows it.
+    for (instant, hours) in [
+        ("2026-10-25T21:59:00Z", 25),
+        ("2026-03-29T21:59:00Z", 23),
+        ("2026-03-30T10:00:00Z", 24),
+    ] {
+        let now_ms = chrono::DateTime::parse_from_rfc3339(instant)
+            .unwrap()
+            .timestamp_millis();
+        let day = LiveDay::parse(&shipped, &catalogue, now_ms).unwrap();
+        let (source, _) = LiveSource::open(day.clone(), None, &catalogue, Privacy::default()).unwrap();
+        let span = source.hello().day;
+        assert_eq!(span.end_ms - span.start_ms, hours * 3_600_000, "{instant}");
+        assert!((span.start_ms..span.end_ms).contains(&now_ms));
+        let next = LiveDay::parse(&shipped, &catalogue, span.end_ms + 60_000).unwrap();
+        assert!(next.name() != day.name() && next.day_start_ms() == span.end_ms);
+    }
     for (from, to, words) in [
         ("currency", "currenzy", "unknown field `currenzy`"),
         ("'EUR'", "'EURO'", "currency"),
@@ -500,4 +654,54 @@ fn measure_quiet_steps() {
         "{:.1} µs a step",
         began.elapsed().as_secs_f64() * 1e6 / steps as f64
     );
+}
+
+/// What a start takes that goes through a million batches of a row each, or of nothing.
+#[test]
+#[ignore = "measures"]
+fn measure_many_batches() {
+    let catalogue = catalogue();
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(4);
+    for rows in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(Some(folder.path()), &catalogue));
+        let path = std::fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        let file = std::fs::read(&path).unwrap();
+        let mut bytes = file;
+        let record = |kind: u8, payload: &[u8], out: &mut Vec<u8>| {
+            let length = (payload.len() as u32).to_le_bytes();
+            let mut hasher = crc32fast::Hasher::new();
+            hasher.update(&[kind]);
+            hasher.update(&length);
+            hasher.update(payload);
+            out.push(kind);
+            out.extend_from_slice(&length);
+            out.extend_from_slice(&hasher.finalize().to_le_bytes());
+            out.extend_from_slice(payload);
+        };
+        for step in 0..10_000_i64 {
+            let now_ms = START_MS + 1_000 + step * 100;
+            for number in 0..100_u64 {
+                let batch = batch(&mut random, Kind::Order, now_ms - 100, rows);
+                let sequence = (step as u64 * 100 + number) * 2;
+                record(1, &encode(&batch, 1, sequence).unwrap(), &mut bytes);
+            }
+            let mut payload = now_ms.to_le_bytes().to_vec();
+            payload.extend_from_slice(&100_u32.to_le_bytes());
+            record(2, &payload, &mut bytes);
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        let (mut publisher, _) = open(Some(folder.path()), &catalogue);
+        let began = std::time::Instant::now();
+        assert_eq!(publisher.again().unwrap(), 10_000);
+        println!(
+            "{rows} rows: {:.2} s for a million batches",
+            began.elapsed().as_secs_f64()
+        );
+    }
 }

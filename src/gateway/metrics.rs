@@ -73,8 +73,14 @@ pub struct Metrics {
     pub audit_lines: Gauge,
     /// Events that the audit log was too slow for.
     pub audit_lost: Counter,
-    /// The wall clock at the last step.
+    /// How often the wall clock leapt.
+    pub clock_jumps: Counter,
+    /// The wall clock less the time that is believed, in milliseconds.
+    pub clock_apart_ms: Gauge,
+    /// A clock that nobody sets, at the last step.
     last_step_ms: AtomicI64,
+    starting: AtomicBool,
+    closed_early: AtomicBool,
     stopped: AtomicBool,
     over: AtomicBool,
     audit_head: std::sync::Mutex<String>,
@@ -110,7 +116,11 @@ impl Metrics {
             late_steps: Counter::default(),
             audit_lines: Gauge::default(),
             audit_lost: Counter::default(),
+            clock_jumps: Counter::default(),
+            clock_apart_ms: Gauge::default(),
             last_step_ms: AtomicI64::new(0),
+            starting: AtomicBool::new(false),
+            closed_early: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             over: AtomicBool::new(false),
             audit_head: std::sync::Mutex::default(),
@@ -163,6 +173,12 @@ impl Metrics {
             "Steps that took longer than 100 ms",
             it.late_steps.clone(),
         );
+        registry.register("clock_jumps", "Leaps of the wall clock", it.clock_jumps.clone());
+        registry.register(
+            "clock_apart_ms",
+            "The wall clock less the time that is believed, milliseconds",
+            it.clock_apart_ms.clone(),
+        );
         registry.register("audit_lines", "Lines in the audit log", it.audit_lines.clone());
         registry.register(
             "audit_events_lost",
@@ -172,13 +188,13 @@ impl Metrics {
         Self { registry, ..it }
     }
 
-    /// A step was made.
-    pub fn stepped(&self, wall_ms: i64, took_s: f64) {
+    /// A step was made, at an instant of a clock that nobody sets.
+    pub fn stepped(&self, mono_ms: i64, took_s: f64) {
         self.step_s.observe(took_s);
         if took_s > 0.1 {
             self.late_steps.inc();
         }
-        self.last_step_ms.store(wall_ms, Ordering::Relaxed);
+        self.last_step_ms.store(mono_ms, Ordering::Relaxed);
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -190,6 +206,16 @@ impl Metrics {
     /// How many steps and turns there were: a thread that hangs makes none.
     pub fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
+    }
+
+    /// What was counted before is gone through, or that is done.
+    pub fn set_starting(&self, starting: bool) {
+        self.starting.store(starting, Ordering::Relaxed);
+    }
+
+    /// The day's log is at its end, and by the clock the day isn't: nothing can be counted until somebody sees to it.
+    pub fn set_closed_early(&self, closed: bool) {
+        self.closed_early.store(closed, Ordering::Relaxed);
     }
 
     /// The day is over: nothing will change any more.
@@ -217,12 +243,18 @@ impl Metrics {
         head.clone_into(&mut known);
     }
 
-    /// What is wrong, if anything.
-    pub fn ill(&self, wall_ms: i64) -> Option<String> {
+    /// What is wrong, if anything, at an instant of a clock that nobody sets.
+    pub fn ill(&self, mono_ms: i64) -> Option<String> {
         if self.stopped.load(Ordering::Relaxed) {
             return Some("the gateway stops".to_owned());
         }
-        let since_ms = wall_ms - self.last_step_ms.load(Ordering::Relaxed);
+        if self.starting.load(Ordering::Relaxed) {
+            return Some("the gateway starts: the order log is gone through".to_owned());
+        }
+        if self.closed_early.load(Ordering::Relaxed) {
+            return Some("the day is closed in its log, and by the clock it isn't over".to_owned());
+        }
+        let since_ms = mono_ms - self.last_step_ms.load(Ordering::Relaxed);
         (since_ms > WELL_MS).then(|| format!("no step for {since_ms} ms"))
     }
 

@@ -3,7 +3,9 @@
 pub mod access;
 pub mod assemble;
 pub mod audit;
+pub mod budget;
 pub mod class;
+pub mod clock;
 pub mod config;
 mod connection;
 pub mod desk;
@@ -32,6 +34,7 @@ mod tls;
 
 pub use assemble::{ServeArgs, SourceArgs};
 pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
+pub use clock::Clock;
 pub use connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use intake::Intake;
 pub use live::{LiveDay, LiveSource};

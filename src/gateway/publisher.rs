@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::class::{Internal, Privacy, Restricted};
+use super::clock::Course;
 use super::guard::{Guard, Public};
 use super::products::ProductDesk;
 use super::{Opening, ProductOpening, Pulled, Source, SourceError};
@@ -495,14 +496,40 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`] when what was kept of them can't be read.
     pub fn again(&mut self) -> Result<u64, PublishError> {
+        Ok(self.again_while(|_| true)?.unwrap_or(0))
+    }
+
+    /// The same for as long as somebody wants it to go on, who is told after each step how many there were; none when
+    /// they didn't.
+    ///
+    /// # Errors
+    /// [`PublishError`] when what was kept of them can't be read.
+    pub fn again_while(&mut self, mut goes_on: impl FnMut(u64) -> bool) -> Result<Option<u64>, PublishError> {
         let want_internal = std::mem::replace(&mut self.want_internal, false);
         let mut steps = 0;
         while let Some(to_ms) = self.source.again()? {
             self.step(to_ms, 0);
             steps += 1;
+            if !goes_on(steps) {
+                return Ok(None);
+            }
         }
         self.want_internal = want_internal;
-        Ok(steps)
+        Ok(Some(steps))
+    }
+
+    /// How a live day's event time goes on.
+    pub fn course(&self) -> Course {
+        Course {
+            start_ms: self.hello.day.start_ms,
+            end_ms: self.hello.day.end_ms,
+            late_ms: self.source.late_ms(),
+        }
+    }
+
+    /// Whether something came in that a step to the instant where the day stands would take.
+    pub fn waits(&self) -> bool {
+        self.source.waits()
     }
 
     /// Whether event time is the wall clock's.
@@ -574,9 +601,11 @@ impl Publisher {
         self.hello.speed = speed;
     }
 
-    /// Goes on to an instant, and says what changed. An instant that isn't later changes nothing.
+    /// Goes on to an instant, and says what changed. An instant that isn't later changes nothing, but that a live day which
+    /// has to wait for the clock counts what came in.
     pub fn step(&mut self, to_ms: EventMs, published_ms: i64) -> Step {
-        if self.ended() || to_ms <= self.event_ms {
+        let stands = to_ms == self.event_ms && self.source.waits();
+        if self.ended() || to_ms <= self.event_ms && !stands {
             return Step::default();
         }
         let from_ms = self.event_ms;
@@ -584,6 +613,9 @@ impl Publisher {
         let mut light = Gathered::default();
         if let Err(error) = self.source.begin(to_ms) {
             notices.push(self.fail(&error.to_string(), published_ms));
+        }
+        if stands && !self.failed {
+            self.pull(to_ms, published_ms, &mut light, &mut notices);
         }
         if self.source.ahead(to_ms) > LEAP_EVENTS
             && let Err(error) = self.leap(to_ms, &mut light)
@@ -595,22 +627,7 @@ impl Publisher {
             let into_ms = self.event_ms - self.hello.day.start_ms;
             let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
             let until_ms = next_ms.min(to_ms);
-            let mut pulled = Pulled::default();
-            let result = self.source.pull(until_ms, &mut pulled);
-            let batches = Restricted::new(pulled.batches);
-            for batch in batches.rows() {
-                if let Err(error) = self.take(batch, &mut light) {
-                    notices.push(self.fail(&error.to_string(), published_ms));
-                    break;
-                }
-            }
-            notices.extend(pulled.notices.into_iter().map(|notice| Notice {
-                published_ms,
-                ..notice
-            }));
-            if let Err(error) = result {
-                notices.push(self.fail(&error.to_string(), published_ms));
-            }
+            self.pull(until_ms, published_ms, &mut light, &mut notices);
             if self.failed {
                 break;
             }
@@ -676,6 +693,32 @@ impl Publisher {
             step.internal = bodies.into_iter().map(|body| self.exact.seal(body)).collect();
         }
         step
+    }
+
+    /// Counts what the source has until an instant.
+    fn pull(
+        &mut self,
+        until_ms: EventMs,
+        published_ms: i64,
+        light: &mut Gathered,
+        notices: &mut Vec<Notice>,
+    ) {
+        let mut pulled = Pulled::default();
+        let result = self.source.pull(until_ms, &mut pulled);
+        let batches = Restricted::new(pulled.batches);
+        for batch in batches.rows() {
+            if let Err(error) = self.take(batch, light) {
+                notices.push(self.fail(&error.to_string(), published_ms));
+                break;
+            }
+        }
+        notices.extend(pulled.notices.into_iter().map(|notice| Notice {
+            published_ms,
+            ..notice
+        }));
+        if let Err(error) = result {
+            notices.push(self.fail(&error.to_string(), published_ms));
+        }
     }
 
     /// Takes the source's own account of everything until the last full second before an instant.
@@ -771,6 +814,10 @@ impl Publisher {
     }
 
     fn take(&mut self, batch: &Batch, light: &mut Gathered) -> Result<(), TallyError> {
+        // One that only says that its source is there costs nothing.
+        if batch.is_empty() && batch.items.row.is_empty() {
+            return Ok(());
+        }
         self.exact.tally.add(batch)?;
         self.exact.meter.add(batch);
         self.exact.products.add(batch);

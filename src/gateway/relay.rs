@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::clock::mono_ms;
 use super::hub::Hub;
-use super::server::{Ground, Order, wall_ms};
+use super::server::{Ground, Order};
 use super::{Gateway, GatewayConfig, GatewayError};
 use crate::link::{Link, LinkConfig, LinkEvent};
 use crate::wire::{Body, Frame, Hello};
@@ -39,7 +40,7 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
                 Next::Stop => break,
                 Next::Nothing => {}
                 Next::Event(LinkEvent::Relayed(frame, relayed)) => {
-                    house.metrics.stepped(wall_ms(), 0.0);
+                    house.metrics.stepped(mono_ms(), 0.0);
                     if let Body::Tick(tick) = &frame.body {
                         let most = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
                         house.metrics.orders.set(most(tick.totals.counts.orders));

@@ -4,6 +4,8 @@
 //! through the gate and the delay into a [`Hub`] for each class of data. A task per client follows its hub
 //! (`connection`). Nobody who is slow, silent or hostile is waited for.
 
+mod timing;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::access::{AccessError, Role, TokenStore};
 use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
+use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
 use super::connection::{House, accept, housekeeping};
 use super::desk::{Command, Desk, DeskError, Outcome};
@@ -27,7 +30,7 @@ use super::intake::Intake;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
 use super::state::State;
-use super::{Internal, Public, Publisher, SavedState, Step};
+use super::{Internal, Public, PublishError, Publisher, SavedState, Step};
 use crate::sales::EventMs;
 use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, Scene, SigningKey, Snapshot};
 
@@ -38,6 +41,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Event time never goes further in one step than this much wall time would take it: a machine that
 /// can't keep up runs the day slower, and counts every order all the same.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
+/// Distance of the lines that say how far a start has come.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 /// Events that may wait for the audit log.
 const AUDIT_BACKLOG: usize = 8_192;
 
@@ -76,6 +81,8 @@ pub struct GatewayConfig {
     pub intake: Option<Arc<Intake>>,
     /// What the directors had decided on the day before. What `state` goes on from comes first.
     pub desk: Option<Desk>,
+    /// What time it is: one for all days of a process.
+    pub clock: Arc<Clock>,
 }
 
 impl Default for GatewayConfig {
@@ -97,6 +104,7 @@ impl Default for GatewayConfig {
             admin: None,
             intake: None,
             desk: None,
+            clock: Clock::system(),
         }
     }
 }
@@ -213,7 +221,11 @@ pub struct Gateway {
     publisher: Option<std::thread::JoinHandle<Option<Ended>>>,
     audit: Option<std::thread::JoinHandle<()>>,
     network: Option<tokio::runtime::Runtime>,
+    failure: Failure,
 }
+
+/// Why a publisher's thread ended, where it had to.
+type Failure = Arc<Mutex<Option<String>>>;
 
 impl Gateway {
     /// Where it listens.
@@ -247,6 +259,11 @@ impl Gateway {
         self.publisher
             .as_ref()
             .is_none_or(std::thread::JoinHandle::is_finished)
+    }
+
+    /// Why it has stopped, if it had to.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().map_or(None, |failure| failure.clone())
     }
 
     /// Stops with a goodbye, and gives the publisher back as it stood.
@@ -396,7 +413,7 @@ impl Ground {
                 problem,
             })?;
             let (listener, address) = bind(wanted)?;
-            network.spawn(metrics::serve(listener, Arc::clone(&metrics), wall_ms));
+            network.spawn(metrics::serve(listener, Arc::clone(&metrics), mono_ms));
             admin = Some(address);
         }
         let (orders_in, orders) = crossbeam_channel::unbounded();
@@ -488,11 +505,13 @@ impl Ground {
             publisher: Some(thread),
             audit,
             network: Some(network),
+            failure: Failure::default(),
         })
     }
 }
 
-/// Serves a publisher until it is stopped.
+/// Serves a publisher until it is stopped. What a live day's log has of it is gone through first, while whoever comes waits and
+/// orders are answered `later`.
 ///
 /// # Errors
 /// [`GatewayError`] naming the address or file that can't be had.
@@ -504,71 +523,154 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         .is_some_and(|role| role.class() == DataClass::Internal);
     let wants_internal = config.tokens.is_some() || anonymous;
     publisher.want_internal(wants_internal);
-    let state = config.state.take();
-    // A stream goes on where it stood when its figures do; otherwise it is another one.
-    let goes_on = state
-        .as_ref()
-        .and_then(State::saved)
-        .filter(|saved| saved.is_before(publisher.event_ms(), &publisher.totals()));
-    let epoch = goes_on.map_or_else(new_epoch, |saved| saved.epoch);
-    let seq = goes_on.map_or(0, SavedState::next_seq);
-    let mut hubs = [DataClass::Public, DataClass::Internal].map(|class| {
+    if let Some(intake) = &config.intake {
+        intake.set_clock(Arc::clone(&config.clock));
+    }
+    let hubs = [DataClass::Public, DataClass::Internal].map(|class| {
         let mut hello = publisher.hello();
         hello.class = class;
-        // The lowest bit keeps the positions of one class out of the other's stream.
-        let epoch = epoch & !1 | u64::from(class == DataClass::Internal);
-        Hub::new(epoch, seq, hello, config.signing.clone())
+        Hub::new(0, 0, hello, config.signing.clone())
     });
-    let held = goes_on.and_then(|saved| saved.held.clone());
-    let carried = goes_on.is_none() && config.desk.as_ref().is_some_and(Desk::is_held);
-    let desk = match (goes_on, config.desk.take()) {
-        (Some(saved), _) if saved.desk.is_held() && held.is_none() => saved.desk.clone().let_go(),
-        (Some(saved), _) => saved.desk.clone(),
-        // A day that begins while figures are held is shown as it begins, until two directors let them go.
-        (None, Some(desk)) => desk,
-        (None, None) => Desk::with_delay(config.delay_ms),
-    };
-    for (hub, class) in hubs.iter_mut().zip([DataClass::Public, DataClass::Internal]) {
-        let kept = held.as_ref().map(|held| match class {
-            DataClass::Public => held.public.clone(),
-            DataClass::Internal => held.internal.clone(),
-        });
-        let mut snapshot = kept.unwrap_or_else(|| match class {
-            DataClass::Public => *publisher.public_snapshot(wall_ms()).into_inner(),
-            DataClass::Internal => *publisher.internal_snapshot(wall_ms()).into_inner(),
-        });
-        if !desk.is_plain() {
-            snapshot.direct = Some(desk.direct(wall_ms()));
-        }
-        if desk.is_held() {
-            snapshot.mode = Mode::Held;
-        }
-        if carried {
-            // A countdown that stands still would say that the day is still to come.
-            snapshot.event_ms = snapshot.event_ms.max(publisher.hello().day.start_ms);
-        }
-        hub.set_snapshot(snapshot);
-    }
+    let (state, desk) = (config.state.take(), config.desk.take());
     let ground = Ground::lay(&config, hubs)?;
-    let stream = Stream {
-        publisher,
-        wants_internal,
-        gate: Gate::new(config.bounds),
-        desk,
-        house: Arc::clone(&ground.house),
-        speed: config.speed,
-        paused: false,
-        delayed: VecDeque::new(),
-        resyncing: false,
-        state,
-        steps: 0,
-    };
-    ground.run("meridian-publisher", move |orders, _| Some(stream.run(&orders)))
+    ground.house.metrics.set_starting(true);
+    let failure = Failure::default();
+    let failed = Arc::clone(&failure);
+    let mut gateway = ground.run("meridian-publisher", move |orders, house| {
+        let start = Start {
+            publisher,
+            wants_internal,
+            state,
+            desk,
+            house,
+            config,
+        };
+        match start.open(&orders) {
+            Ok(stream) => Some(stream?.run(&orders)),
+            Err(error) => {
+                tracing::error!(%error, "what was counted before can't be gone through");
+                if let Ok(mut failed) = failed.lock() {
+                    *failed = Some(error.to_string());
+                }
+                None
+            }
+        }
+    })?;
+    gateway.failure = failure;
+    Ok(gateway)
+}
+
+/// What a stream is begun with.
+struct Start {
+    publisher: Publisher,
+    wants_internal: bool,
+    state: Option<State>,
+    /// What the directors had decided on the day before.
+    desk: Option<Desk>,
+    house: Arc<House>,
+    config: GatewayConfig,
+}
+
+impl Start {
+    /// Goes through what was counted before, and begins the stream; none when it was stopped meanwhile.
+    fn open(mut self, orders: &Receiver<Order>) -> Result<Option<Stream>, PublishError> {
+        if !again(&mut self.publisher, orders, &self.house)? {
+            return Ok(None);
+        }
+        let publisher = self.publisher;
+        let now_ms = self.config.clock.now_ms();
+        // A stream goes on where it stood when its figures do; otherwise it is another one.
+        let goes_on = self
+            .state
+            .as_ref()
+            .and_then(State::saved)
+            .filter(|saved| saved.is_before(publisher.event_ms(), &publisher.totals()));
+        let epoch = goes_on.map_or_else(|| new_epoch(now_ms), |saved| saved.epoch);
+        let seq = goes_on.map_or(0, SavedState::next_seq);
+        let held = goes_on.and_then(|saved| saved.held.clone());
+        let carried = goes_on.is_none() && self.desk.as_ref().is_some_and(Desk::is_held);
+        let desk = match (goes_on, self.desk) {
+            (Some(saved), _) if saved.desk.is_held() && held.is_none() => saved.desk.clone().let_go(),
+            (Some(saved), _) => saved.desk.clone(),
+            // A day that begins while figures are held is shown as it begins, until two directors let them go.
+            (None, Some(desk)) => desk,
+            (None, None) => Desk::with_delay(self.config.delay_ms),
+        };
+        for (hub, class) in self
+            .house
+            .hubs
+            .iter()
+            .zip([DataClass::Public, DataClass::Internal])
+        {
+            let kept = held.as_ref().map(|held| match class {
+                DataClass::Public => held.public.clone(),
+                DataClass::Internal => held.internal.clone(),
+            });
+            let mut snapshot = kept.unwrap_or_else(|| match class {
+                DataClass::Public => *publisher.public_snapshot(now_ms).into_inner(),
+                DataClass::Internal => *publisher.internal_snapshot(now_ms).into_inner(),
+            });
+            if !desk.is_plain() {
+                snapshot.direct = Some(desk.direct(now_ms));
+            }
+            if desk.is_held() {
+                snapshot.mode = Mode::Held;
+            }
+            if carried {
+                // A countdown that stands still would say that the day is still to come.
+                snapshot.event_ms = snapshot.event_ms.max(publisher.hello().day.start_ms);
+            }
+            // The lowest bit keeps the positions of one class out of the other's stream.
+            let epoch = epoch & !1 | u64::from(class == DataClass::Internal);
+            hub.open(epoch, seq, snapshot);
+        }
+        let clock = self.config.clock;
+        Ok(Some(Stream {
+            course: publisher.course(),
+            publisher,
+            wants_internal: self.wants_internal,
+            gate: Gate::new(self.config.bounds),
+            desk,
+            house: self.house,
+            speed: self.config.speed,
+            paused: false,
+            delayed: VecDeque::new(),
+            resyncing: false,
+            state: self.state,
+            steps: 0,
+            looked_us: clock.time().mono_us,
+            clock,
+            closed_early: false,
+        }))
+    }
+}
+
+/// Goes through a live day's log; says whether that came to its end.
+fn again(publisher: &mut Publisher, orders: &Receiver<Order>, house: &House) -> Result<bool, PublishError> {
+    let began = Instant::now();
+    let mut said = began;
+    let done = publisher.again_while(|steps| {
+        house.metrics.turned();
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            tracing::info!(steps, "the order log is gone through");
+        }
+        // What directors ask for now isn't heard: dropping it says so.
+        !orders.try_iter().any(|order| matches!(order, Order::Stop))
+    })?;
+    let Some(steps) = done else { return Ok(false) };
+    if steps > 0 {
+        let seconds = began.elapsed().as_secs_f64();
+        tracing::info!(steps, seconds, "the order log was counted again");
+    }
+    house.metrics.set_starting(false);
+    house.metrics.stepped(mono_ms(), 0.0);
+    Ok(true)
 }
 
 /// The number of a stream that begins now.
-pub(super) fn new_epoch() -> u64 {
-    u64::try_from(wall_ms()).unwrap_or(2)
+fn new_epoch(now_ms: i64) -> u64 {
+    u64::try_from(now_ms).unwrap_or(2).max(2)
 }
 
 /// Everything that is known, by class.
@@ -613,6 +715,12 @@ struct Stream {
     resyncing: bool,
     state: Option<State>,
     steps: u64,
+    clock: Arc<Clock>,
+    course: Course,
+    /// The monotonic clock at the last step of a live day.
+    looked_us: i64,
+    /// It was said that the day is closed before its end.
+    closed_early: bool,
 }
 
 impl Stream {
@@ -620,6 +728,7 @@ impl Stream {
         self.house.metrics.held.set(i64::from(self.desk.is_held()));
         // A day that begins held is kept as it began.
         self.save();
+        self.compare_clocks();
         let mut last = Instant::now();
         let mut next = last + STEP;
         let mut beat = last;
@@ -648,7 +757,7 @@ impl Stream {
                     last = now;
                     next = now + STEP;
                     if self.publisher.is_live() {
-                        self.step(wall_ms());
+                        self.follow_clock();
                     } else if !self.paused {
                         let advance_ms = passed.as_secs_f64() * 1e3 * self.speed + rest_ms;
                         rest_ms = advance_ms.fract();
@@ -658,11 +767,13 @@ impl Stream {
                     if beats {
                         self.later(Out::Snapshots(self.whole()));
                     }
+                    self.tell_of_clock();
+                    self.tell_of_sources();
                     self.show_what_is_due(now);
                     // What is known is told again each second, after the end too; the figures themselves aren't.
                     let waits = |(_, out): &(Instant, Out)| !matches!(out, Out::Snapshots(_));
                     if self.publisher.is_over() && !self.delayed.iter().any(waits) {
-                        self.house.metrics.set_over();
+                        self.day_is_over();
                     }
                     if beats {
                         beat = now;
@@ -672,7 +783,7 @@ impl Stream {
                             self.save();
                         }
                     }
-                    self.house.metrics.stepped(wall_ms(), now.elapsed().as_secs_f64());
+                    self.house.metrics.stepped(mono_ms(), now.elapsed().as_secs_f64());
                 }
             }
         }
@@ -685,7 +796,7 @@ impl Stream {
 
     /// Goes on to an instant, and lets out what can be true.
     fn step(&mut self, to_ms: EventMs) {
-        let step = self.publisher.step(to_ms, wall_ms());
+        let step = self.publisher.step(to_ms, self.now_ms());
         if step.public.is_empty() {
             return;
         }
@@ -707,7 +818,8 @@ impl Stream {
                 regions: self.publisher.sum_of_regions(),
                 rates: self.publisher.rates(),
                 fullest: self.publisher.fullest(),
-                wall_ms: is_live.then(wall_ms),
+                // After its end a day waits for what is late, by the monotonic clock.
+                wall_ms: (is_live && self.publisher.event_ms() < self.course.end_ms).then(|| self.now_ms()),
             };
             if let Err(problem) = self.gate.judge(&figures) {
                 self.hold_for(&problem);
@@ -736,7 +848,7 @@ impl Stream {
                         en: format!("{percent} % of what came last is from source {source}"),
                         zh: format!("最近的数据中 {percent}% 来自来源 {source}"),
                     },
-                    published_ms: wall_ms(),
+                    published_ms: self.now_ms(),
                 });
             }
             None => tracing::error!(problem = en, "the figures are held"),
@@ -756,7 +868,7 @@ impl Stream {
                 en: format!("The figures can't be right, the last good ones stay: {en}"),
                 zh: format!("数据不合常理，保留最后的有效数据：{zh}"),
             },
-            published_ms: wall_ms(),
+            published_ms: self.now_ms(),
         });
     }
 
@@ -766,7 +878,7 @@ impl Stream {
         for hub in &self.house.hubs {
             if let Some(mut known) = hub.known() {
                 known.mode = self.mode();
-                known.direct = Some(self.desk.direct(wall_ms()));
+                known.direct = Some(self.desk.direct(self.now_ms()));
                 hub.set_snapshot(known);
             }
         }
@@ -776,7 +888,7 @@ impl Stream {
 
     fn publish_direct(&mut self) {
         self.house.metrics.held.set(i64::from(self.desk.is_held()));
-        let direct = self.desk.direct(wall_ms());
+        let direct = self.desk.direct(self.now_ms());
         for hub in &self.house.hubs {
             hub.publish([Body::Direct(direct.clone())]);
         }
@@ -806,7 +918,7 @@ impl Stream {
         }
         let outcome = self
             .desk
-            .carry_out(&order.command, &order.person, &order.name, wall_ms())?;
+            .carry_out(&order.command, &order.person, &order.name, self.now_ms())?;
         Ok(match (outcome, &order.command) {
             // Displays may have models of products that the feed doesn't sell.
             (
@@ -880,7 +992,7 @@ impl Stream {
                     level,
                     code: code.to_owned(),
                     text: Names { en, zh },
-                    published_ms: wall_ms(),
+                    published_ms: self.now_ms(),
                 };
                 // A wall that is filmed names nobody.
                 if order.command == Command::Hold {
@@ -907,7 +1019,7 @@ impl Stream {
                     ),
                     zh: format!("{} 请求恢复更新，需要另一位导播确认", order.name),
                 },
-                published_ms: wall_ms(),
+                published_ms: self.now_ms(),
             }),
             Ok(Outcome::Unchanged) | Err(_) => {}
         }
@@ -930,7 +1042,7 @@ impl Stream {
                 ),
                 zh: format!("{} 在一分钟内失败 {} 次，已暂时封锁", sign.address, sign.count),
             },
-            published_ms: wall_ms(),
+            published_ms: self.now_ms(),
         });
     }
 
@@ -953,10 +1065,10 @@ impl Stream {
 
     fn whole(&self) -> Whole {
         Whole {
-            public: self.publisher.public_snapshot(wall_ms()),
+            public: self.publisher.public_snapshot(self.now_ms()),
             internal: self
                 .wants_internal
-                .then(|| self.publisher.internal_snapshot(wall_ms())),
+                .then(|| self.publisher.internal_snapshot(self.now_ms())),
         }
     }
 
@@ -1020,12 +1132,13 @@ impl Stream {
 
     fn directed(&self, mut snapshot: Snapshot) -> Snapshot {
         snapshot.mode = self.mode_of(snapshot.mode);
-        snapshot.direct = (!self.desk.is_plain()).then(|| self.desk.direct(wall_ms()));
+        snapshot.direct = (!self.desk.is_plain()).then(|| self.desk.direct(self.now_ms()));
         snapshot
     }
 
     fn save(&mut self) {
         let position = self.house.hubs.first().map(|hub| hub.position());
+        let now_ms = self.now_ms();
         let Some(state) = &mut self.state else { return };
         let held = self.desk.is_held().then(|| {
             let [public, internal] = &self.house.hubs;
@@ -1037,7 +1150,7 @@ impl Stream {
         state.save(SavedState {
             source: String::new(),
             event_ms: self.publisher.event_ms(),
-            wall_ms: wall_ms(),
+            wall_ms: now_ms,
             speed: self.speed,
             paused: self.paused,
             epoch: position.map_or(0, |at| at.epoch),
@@ -1051,7 +1164,7 @@ impl Stream {
     fn beat(&self) {
         let beat = Heartbeat {
             event_ms: self.publisher.event_ms(),
-            published_ms: wall_ms(),
+            published_ms: self.now_ms(),
             mode: self.mode(),
             paused: self.paused,
         };

@@ -62,6 +62,16 @@ pub trait Source: Send {
     fn is_live(&self) -> bool {
         false
     }
+
+    /// How long after its end a live day takes what comes late.
+    fn late_ms(&self) -> i64 {
+        0
+    }
+
+    /// Whether something came in that a step to the instant where it stands would take.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// What a source gave for a span.

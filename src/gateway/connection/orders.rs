@@ -20,6 +20,8 @@ use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, lock, write};
 
 /// Distance at which a source is looked after when the gateway ends.
 const END_LOOK: Duration = Duration::from_millis(100);
+/// A message of more bytes than this is looked at beside the threads that serve others.
+const LARGE_BYTES: usize = 64 << 10;
 /// Bytes of batches that somebody may have sent and that aren't counted yet.
 const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 
@@ -121,7 +123,13 @@ where
                     }
                     Err(error) => return Err(End::Lost("closed", error.to_string())),
                 };
-                let (receipts, read) = intake.offer_as(&bytes, &grant.numbers, wall_ms());
+                let offer = || intake.offer_as(&bytes, &grant.numbers, wall_ms());
+                let (receipts, read) = if bytes.len() > LARGE_BYTES {
+                    // Nobody else's frames wait for it.
+                    tokio::task::block_in_place(offer)
+                } else {
+                    offer()
+                };
                 let mut out = Vec::new();
                 for receipt in receipts {
                     let why = match &receipt.outcome {
