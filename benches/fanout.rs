@@ -182,7 +182,7 @@ fn run(row: &Row, secs: u64) -> f64 {
     std::fs::write(
         &config,
         format!(
-            "listen = \"{address}\"\n[source]\nscenario = \"{}\"\nstart = \"00:00:10\"\n{signing}[limits]\nhandshakes = 4000\nhandshakes_per_address_burst = 20000.0\nconnections_per_address = 20000\nfailures_per_minute = 4000000000\n",
+            "listen = \"{address}\"\n[source]\nscenario = \"{}\"\nstart = \"00:00:10\"\n{signing}[limits]\nhandshakes = 4000\nhandshakes_per_address = 4000\nhandshakes_per_address_burst = 20000.0\nconnections_per_address = 20000\nfailures_per_minute = 4000000000\n",
             scenario.display()
         ),
     )

@@ -229,7 +229,7 @@ fn whatever_breaks_every_total_is_the_sources() {
         path("gateway.toml"),
         format!(
             "listen = \"{address}\"\nstate = \"gateway.journal\"\n[source]\nstart = \"00:01:00\"\n[access]\ntokens = \"tokens.toml\"\n\
-             [signing]\nkey = \"key.pem\"\n[audit]\nfile = \"audit.jsonl\"\n[limits]\nfailures_per_minute = 1000000\n"
+             [signing]\nkey = \"key.pem\"\n[audit]\nfile = \"audit.jsonl\"\n[limits]\nfailures_per_minute = 1000000\nhandshakes_per_address = 256\n"
         ),
     )
     .unwrap();

@@ -271,7 +271,12 @@ fn gateway_config(
         limits: config.limits,
         bounds: config.plausible.bounds(),
         audit: config.audit.as_ref().map(|audit| audit.file.clone()),
+        proxy: config.proxy.clone(),
         admin: config.admin.as_ref().map(|admin| admin.listen),
+        admin_hosts: config
+            .admin
+            .as_ref()
+            .map_or_else(Vec::new, |admin| admin.hosts.clone()),
         intake: None,
         desk: None,
         clock: Arc::clone(clock),
@@ -872,7 +877,9 @@ fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &Direct
                     .await
                     .map_err(|failed| match failed {
                         Failed::Lost(reason) => anyhow::anyhow!("{gateway}: {reason}"),
-                        Failed::Refused(reason) => anyhow::anyhow!("{gateway} {reason}"),
+                        Failed::Refused(reason) | Failed::Later(reason, _) => {
+                            anyhow::anyhow!("{gateway} {reason}")
+                        }
                     })?;
             socket
                 .send(Message::Text(serde_json::to_string(&command)?.into()))

@@ -11,6 +11,7 @@ use super::desk::MAX_DELAY_MS;
 use super::gate::Bounds;
 use super::limits::Limits;
 use super::metrics;
+use super::proxy::ProxyConfig;
 
 /// Where a gateway listens unless it is told otherwise.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9016);
@@ -51,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// What is believed.
     pub plausible: PlausibleConfig,
+    /// Proxies in front.
+    pub proxy: Option<ProxyConfig>,
     /// The audit log.
     pub audit: Option<AuditConfig>,
     /// Metrics and health.
@@ -179,6 +182,9 @@ pub struct AuditConfig {
 pub struct AdminConfig {
     /// Where: a loopback address.
     pub listen: SocketAddr,
+    /// Hosts besides localhost, 127.0.0.1 and [::1] that it is asked of.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 /// The log.
@@ -306,19 +312,11 @@ impl Config {
                 self.privacy.k
             ));
         }
-        let limits = &self.limits;
-        if !(limits.handshakes_per_address_per_s > 0.0 && limits.handshakes_per_address_burst >= 1.0) {
-            return Err("limits.handshakes_per_address_per_s has to be above 0 and limits.handshakes_per_address_burst at least 1".to_owned());
+        if let Some(problem) = self.limits.wrong() {
+            return Err(problem);
         }
-        if [
-            limits.connections,
-            limits.connections_per_address,
-            limits.connections_per_token,
-            limits.handshakes,
-        ]
-        .contains(&0)
-        {
-            return Err("limits: with 0 connections nobody could be served; at least 1 is needed".to_owned());
+        if let Some(proxy) = &self.proxy {
+            proxy.read()?;
         }
         let plausible = &self.plausible;
         if !(plausible.most_ahead_s >= 0.0 && plausible.most_behind_s >= 0.0) {
@@ -333,6 +331,15 @@ impl Config {
         }
         if let Some(admin) = &self.admin {
             metrics::check_address(admin.listen).map_err(|problem| format!("admin.listen: {problem}"))?;
+            if let Some(host) = admin
+                .hosts
+                .iter()
+                .find(|host| host.is_empty() || host.contains('/'))
+            {
+                return Err(format!(
+                    "admin.hosts: {host:?} is no host; one like metrics.example or metrics.example:9017 is needed"
+                ));
+            }
             let listen = self.listen.unwrap_or(LISTEN);
             let same = listen.port() == admin.listen.port()
                 && listen.port() != 0
@@ -379,6 +386,7 @@ mod tests {
             .collect();
         let config = Config::parse(&every).unwrap();
         assert!(config.tls.is_some() && config.signing.is_some() && config.audit.is_some());
+        assert!(config.proxy.is_some() && config.admin.is_some());
         // Every key of the structures is explained.
         for key in [
             "listen",
@@ -405,7 +413,11 @@ mod tests {
             "connections",
             "connections_per_address",
             "connections_per_token",
+            "connections_per_source",
+            "unfinished_mib",
             "handshakes",
+            "handshakes_per_address",
+            "handshakes_reserved",
             "handshakes_per_address_per_s",
             "handshakes_per_address_burst",
             "failures_per_minute",
@@ -415,6 +427,9 @@ mod tests {
             "most_behind_s",
             "file",
             "format",
+            "trusted",
+            "header",
+            "hosts",
         ] {
             assert!(
                 text.lines()
@@ -453,6 +468,20 @@ mod tests {
             ("[access]\norigins = ['wall']", "one like https://wall.example"),
             ("[access]\nanonymous = 'king'", "unknown variant `king`"),
             ("[limits]\nconnections = 0", "at least 1"),
+            ("[limits]\nhandshakes_per_address = 0", "at least 1"),
+            ("[proxy]\ntrusted = ['10.0.0.1']", "missing field `header`"),
+            (
+                "[proxy]\ntrusted = ['10.0.0.1']\nheader = 'x-real-ip'",
+                "unknown variant `x-real-ip`",
+            ),
+            (
+                "[proxy]\ntrusted = ['nginx']\nheader = 'forwarded'",
+                "one like 10.0.0.1",
+            ),
+            (
+                "[admin]\nlisten = '127.0.0.1:9017'\nhosts = ['http://x']",
+                "admin.hosts",
+            ),
         ] {
             let problem = Config::parse(text).unwrap_err();
             assert!(problem.contains(words), "{problem}");

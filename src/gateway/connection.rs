@@ -1,37 +1,47 @@
 //! One client, from its connection to its end: limits, TLS, handshake, token, and what it follows.
 
 mod desk;
+mod door;
 mod feed;
+mod http;
+mod incoming;
 mod judge;
 mod orders;
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use futures_util::SinkExt;
-use tokio::io::{AsyncRead, AsyncWrite};
+use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 
 use self::desk::desk;
+use self::door::{Guest, Met, meet};
 use self::feed::feed;
-use self::judge::{Chosen, Refused, judge};
+pub(super) use self::incoming::Budget;
+use self::incoming::{A_FOLLOWER, A_SOURCE, Incoming, TooMuch};
+use self::judge::{Chosen, Refused};
 use self::orders::orders;
 use super::access::{Denied, Grant, Role, TokenStore};
 use super::audit::{Details, Kind as AuditKind};
 use super::hub::{Hub, Wants};
 use super::intake::{Intake, MAX_MESSAGE_BYTES};
-use super::limits::{Failure, Gatekeeper, Limited};
+use super::limits::{Entry, Failure, Gatekeeper, Limited};
 use super::metrics::{Class, Metrics, Why};
-use super::server::{Auditor, Order, wall_ms};
+use super::proxy::Proxies;
+use super::server::{Auditor, Order};
 use super::tls::Certificate;
+use crate::link::socket::Stream;
 use crate::wire::codec::MAX_SUBSCRIBE_BYTES;
 use crate::wire::{DataClass, MAX_FRAME_BYTES};
 
@@ -44,6 +54,8 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
+/// The closing handshake takes no longer.
+const PART_LIMIT: Duration = Duration::from_secs(1);
 /// Distance at which it is looked whether a token still holds, and files changed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -59,6 +71,14 @@ pub(super) struct House {
     pub auditor: Auditor,
     pub metrics: Arc<Metrics>,
     pub tls: Option<TlsAcceptor>,
+    /// Proxies in front.
+    pub proxies: Option<Proxies>,
+    /// What failures cost, to be told.
+    pub lockout_s: u64,
+    /// Memory for messages that haven't ended.
+    pub unfinished: Arc<Budget>,
+    /// When the gateway began: the clock of limits, which nobody sets back.
+    pub begun: std::time::Instant,
     /// Where a live day's orders come in.
     pub intake: Option<Arc<Intake>>,
     /// The goodbye was said.
@@ -78,32 +98,94 @@ impl House {
         }
     }
 
-    /// Something went wrong on the other side.
-    fn fail(&self, address: IpAddr, failure: Failure, reason: &str) {
-        let kind = if failure == Failure::Login {
-            AuditKind::LoginFailed
-        } else {
-            AuditKind::Refused
+    /// Milliseconds since it began.
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Counts how a connection ended. Says whether there is so much of it from there that an answer may wait.
+    fn count(&self, address: IpAddr, end: &End) -> bool {
+        let refused = |why| {
+            self.metrics.refused.get_or_create(&Why { why }).inc();
         };
-        let details = Details {
+        let lost = |why| {
+            self.metrics.lost.get_or_create(&Why { why }).inc();
+        };
+        match end {
+            End::Handshake(reason) => {
+                lost("handshake");
+                self.fail(address, Failure::Handshake, reason, None);
+            }
+            End::Slow(reason) => {
+                lost("slow_handshake");
+                self.fail(address, Failure::Slow, reason, None);
+            }
+            End::Probe(_) => refused("probe"),
+            End::Plain => {
+                refused("plain_http");
+                return lock(&self.gatekeeper).plain(address, self.now_ms());
+            }
+            End::Refused(why, token) => {
+                refused(why.name());
+                let failure = match why {
+                    Refused::Login(Denied::Missing) | Refused::Subprotocol => Failure::Handshake,
+                    Refused::Login(_) if token.is_some() => Failure::EndedToken,
+                    Refused::Login(_) => Failure::Login,
+                    Refused::Role | Refused::Proxy => Failure::Role,
+                    Refused::Origin => Failure::Origin,
+                    // What it was locked out for is counted.
+                    Refused::LockedOut => return true,
+                };
+                self.fail(address, failure, why.name(), token.as_deref());
+            }
+            End::Limited(limited) => {
+                refused(limited.name());
+                if matches!(
+                    limited,
+                    Limited::TooQuick | Limited::Handshakes | Limited::PerAddress
+                ) {
+                    self.fail(address, Failure::Flood, limited.name(), None);
+                }
+            }
+            End::Message(reason) | End::Broken(_, reason) => {
+                lost("message");
+                self.fail(address, Failure::Message, reason, None);
+            }
+            End::Lost(why, _) => lost(why),
+        }
+        lock(&self.gatekeeper).is_pressing(address, self.now_ms())
+    }
+
+    /// Something went wrong on the other side.
+    fn fail(&self, address: IpAddr, failure: Failure, reason: &str, token: Option<&str>) {
+        let kind = match failure {
+            Failure::Login | Failure::EndedToken => Some(AuditKind::LoginFailed),
+            Failure::Role | Failure::Origin => Some(AuditKind::AccessDenied),
+            // Whoever is closed without a word isn't worth a line.
+            Failure::Flood => None,
+            _ => Some(AuditKind::Refused),
+        };
+        let details = |reason: &str| Details {
             address: Some(address.to_string()),
+            token: token.map(str::to_owned),
             reason: Some(reason.to_owned()),
             ..Details::default()
         };
-        self.auditor.record(kind, "client", details);
-        let Some(sign) = lock(&self.gatekeeper).fail(address, failure, wall_ms()) else {
-            return;
+        if let Some(kind) = kind {
+            self.auditor.record(kind, "client", details(reason));
+        }
+        let now_ms = self.now_ms();
+        let sign = match token {
+            Some(token) => lock(&self.gatekeeper).ended_token(token, address, now_ms),
+            None => lock(&self.gatekeeper).fail(address, failure, now_ms),
         };
-        tracing::warn!(%address, failures = sign.count, kind = failure.name(), "locked out");
-        self.metrics
-            .intrusions
-            .get_or_create(&Why { why: failure.name() })
-            .inc();
+        let Some(sign) = sign else { return };
+        let kind = failure.name();
+        tracing::warn!(%address, failures = sign.count, kind, locked = sign.locked, "too many failures");
+        self.metrics.intrusions.get_or_create(&Why { why: kind }).inc();
         let details = Details {
-            address: Some(address.to_string()),
-            reason: Some(failure.name().to_owned()),
             count: Some(u64::from(sign.count)),
-            ..Details::default()
+            ..details(kind)
         };
         self.auditor.record(AuditKind::Intrusion, "address", details);
         let _ = self.orders.send(Order::Sign(sign));
@@ -122,21 +204,31 @@ pub(super) async fn accept(listener: TcpListener, house: Arc<House>) {
                 continue;
             }
         };
-        let connected = lock(&house.gatekeeper).connect(peer.ip(), wall_ms());
-        if let Err(limited) = connected {
-            // Closed without a word: an answer is work that a flood would like us to do.
-            house
-                .metrics
-                .refused
-                .get_or_create(&Why { why: limited.name() })
-                .inc();
-            tracing::debug!(%peer, %limited, "a connection is closed");
-            continue;
-        }
+        let by_proxy = house
+            .proxies
+            .as_ref()
+            .is_some_and(|known| known.trusts(peer.ip()));
+        let connected = {
+            let mut gatekeeper = lock(&house.gatekeeper);
+            match by_proxy {
+                true => gatekeeper.connect_proxy(house.now_ms()),
+                false => gatekeeper.connect(peer.ip(), house.now_ms()),
+            }
+        };
+        let entry = match connected {
+            Ok(entry) => entry,
+            Err(limited) => {
+                // Closed without a word: an answer is work that a flood would like us to do.
+                house.count(peer.ip(), &End::Limited(limited));
+                tracing::debug!(%peer, %limited, "a connection is closed");
+                continue;
+            }
+        };
         let inside = Inside {
             house: Arc::clone(&house),
-            address: peer.ip(),
-            shaking: true,
+            address: peer.ip().to_canonical(),
+            by_proxy,
+            entry,
             token: None,
             class: None,
         };
@@ -186,21 +278,46 @@ pub(super) async fn housekeeping(mut certificate: Option<Certificate>, house: Ar
 /// Gives back what a connection took, however it ends.
 struct Inside {
     house: Arc<House>,
+    /// Whose connection it is: behind a proxy of ours, whom the proxy names.
     address: IpAddr,
-    shaking: bool,
+    /// It came from a proxy of ours.
+    by_proxy: bool,
+    entry: Entry,
     token: Option<String>,
     class: Option<&'static str>,
 }
 
 impl Inside {
+    /// Ends when this connection's handshake is to make room for another's.
+    fn dropped(&mut self) -> oneshot::Receiver<Infallible> {
+        let (_, closed) = oneshot::channel();
+        std::mem::replace(&mut self.entry.dropped, closed)
+    }
+
     fn shook(&mut self) {
-        if std::mem::take(&mut self.shaking) {
-            lock(&self.house.gatekeeper).shook();
-        }
+        lock(&self.house.gatekeeper).shaken_hands(&self.entry);
+    }
+
+    fn is_locked(&self) -> bool {
+        self.entry.locked
+    }
+
+    /// Whether the other end is a proxy that spoke for nobody.
+    fn is_proxy(&self, peer: SocketAddr) -> bool {
+        self.by_proxy && self.address == peer.ip().to_canonical()
+    }
+
+    /// The proxy said for whom it connected.
+    fn arrive(&mut self, address: IpAddr) -> Result<(), Limited> {
+        let now_ms = self.house.now_ms();
+        lock(&self.house.gatekeeper).arrive(&mut self.entry, address, now_ms)?;
+        self.address = address;
+        Ok(())
     }
 
     fn enter(&mut self, grant: &Grant) -> Result<(), Limited> {
-        lock(&self.house.gatekeeper).enter(&grant.id)?;
+        let now_ms = self.house.now_ms();
+        lock(&self.house.gatekeeper).enter(&self.entry, &grant.id, grant.role.sends(), now_ms)?;
         self.token = Some(grant.id.clone());
         Ok(())
     }
@@ -217,9 +334,8 @@ impl Inside {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.shook();
         let mut gatekeeper = lock(&self.house.gatekeeper);
-        gatekeeper.disconnect(self.address);
+        gatekeeper.disconnect(&self.entry);
         if let Some(token) = &self.token {
             gatekeeper.leave(token);
         }
@@ -229,78 +345,101 @@ impl Drop for Inside {
     }
 }
 
-async fn admit(socket: TcpStream, peer: SocketAddr, inside: Inside) {
+async fn admit(socket: TcpStream, peer: SocketAddr, mut inside: Inside) {
     let _ = socket.set_nodelay(true);
     let house = Arc::clone(&inside.house);
     let deadline = tokio::time::Instant::now() + HANDSHAKE_LIMIT;
-    let ended = match &house.tls {
-        None => talk(socket, inside, deadline).await,
-        Some(tls) => match tokio::time::timeout_at(deadline, tls.accept(socket)).await {
-            Ok(Ok(stream)) => talk(stream, inside, deadline).await,
-            Ok(Err(error)) => Err(End::Handshake(error.to_string())),
-            Err(_) => Err(End::Handshake("no TLS handshake in time".to_owned())),
-        },
+    let dropped = inside.dropped();
+    let met = tokio::select! {
+        met = tokio::time::timeout_at(deadline, meet(socket, peer, &mut inside)) => met
+            .unwrap_or_else(|_| Err(End::Slow("no handshake in time"))),
+        _ = dropped => Err(End::Slow("it made room for another's handshake")),
     };
-    let (why, reason) = match ended {
-        Ok(()) => {
-            tracing::debug!(%peer, "a client left");
+    inside.shook();
+    let address = inside.address;
+    let ended = match met {
+        Ok(Met::Guest(guest)) => talk(guest, &mut inside).await,
+        Ok(Met::Refusal(refusal)) => {
+            let end = refusal.give(&house, address, inside.is_proxy(peer)).await;
+            tracing::info!(%address, reason = end.reason(), "a client is refused");
             return;
         }
-        Err(End::Handshake(reason)) => {
-            house.fail(peer.ip(), Failure::Handshake, &reason);
-            ("handshake", reason)
-        }
-        Err(End::Refused(refused)) => {
-            let reason = refused.name().to_owned();
-            match refused {
-                Refused::Login(Denied::Missing) | Refused::Subprotocol => {
-                    house.fail(peer.ip(), Failure::Handshake, &reason);
-                }
-                Refused::Login(_) => house.fail(peer.ip(), Failure::Login, &reason),
-                Refused::Role | Refused::Origin => {
-                    let details = Details {
-                        address: Some(peer.ip().to_string()),
-                        reason: Some(reason.clone()),
-                        ..Details::default()
-                    };
-                    house.auditor.record(AuditKind::AccessDenied, "client", details);
-                }
-            }
-            house
-                .metrics
-                .refused
-                .get_or_create(&Why { why: refused.name() })
-                .inc();
-            tracing::info!(%peer, reason, "a client is refused");
-            return;
-        }
-        Err(End::Limited(limited)) => {
-            house
-                .metrics
-                .refused
-                .get_or_create(&Why { why: limited.name() })
-                .inc();
-            tracing::info!(%peer, %limited, "a client is refused");
-            return;
-        }
-        Err(End::Message(reason)) => {
-            house.fail(peer.ip(), Failure::Message, &reason);
-            ("message", reason)
-        }
-        Err(End::Lost(why, reason)) => (why, reason),
+        Err(end) => Err(end),
     };
-    house.metrics.lost.get_or_create(&Why { why }).inc();
-    tracing::info!(%peer, reason, "a client is gone");
+    match ended {
+        Ok(()) => tracing::debug!(%address, "a client left"),
+        Err(end) => {
+            house.count(address, &end);
+            tracing::info!(%address, reason = end.reason(), "a client is gone");
+        }
+    }
 }
 
 /// How a connection ended otherwise than well.
 enum End {
+    /// No handshake.
     Handshake(String),
-    Refused(Refused),
+    /// None in time.
+    Slow(&'static str),
+    /// Nothing was said, or something that browsers and balancers say: no failure.
+    Probe(&'static str),
+    /// HTTP without a handshake, and answered: no failure either.
+    Plain,
+    /// Refused, with the token that holds no longer if it is one.
+    Refused(Refused, Option<String>),
     Limited(Limited),
     /// It said something that is no message of this protocol.
     Message(String),
+    /// The same, with the number that the WebSocket is closed with.
+    Broken(CloseCode, String),
     Lost(&'static str, String),
+}
+
+impl End {
+    /// Why, for people and logs.
+    fn reason(&self) -> String {
+        match self {
+            Self::Handshake(reason)
+            | Self::Message(reason)
+            | Self::Broken(_, reason)
+            | Self::Lost(_, reason) => reason.clone(),
+            Self::Slow(what) | Self::Probe(what) => (*what).to_owned(),
+            Self::Plain => "plain HTTP".to_owned(),
+            Self::Refused(refused, _) => refused.name().to_owned(),
+            Self::Limited(limited) => limited.to_string(),
+        }
+    }
+
+    /// The number that the WebSocket is closed with, where there is one that can still be written to.
+    fn code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Message(_) => Some(CloseCode::Policy),
+            Self::Broken(code, _) => Some(*code),
+            Self::Lost("too_slow" | "closed", _) => None,
+            Self::Lost("stops", _) => Some(CloseCode::Away),
+            Self::Lost("memory", _) => Some(CloseCode::Again),
+            _ => Some(CloseCode::Policy),
+        }
+    }
+}
+
+/// What reading from a client came to.
+fn broken(error: Error) -> Result<(), End> {
+    match error {
+        // A client that just goes breaks the protocol too, without meaning anything by it.
+        Error::ConnectionClosed | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Ok(()),
+        Error::Protocol(error) => Err(End::Broken(CloseCode::Protocol, error.to_string())),
+        Error::Capacity(error) => Err(End::Broken(CloseCode::Size, error.to_string())),
+        Error::Utf8(error) => Err(End::Broken(CloseCode::Invalid, error)),
+        Error::Io(error) => Err(
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<TooMuch>()) {
+                Some(TooMuch::Memory) => End::Lost("memory", TooMuch::Memory.to_string()),
+                Some(too_much) => End::Message(too_much.to_string()),
+                None => End::Lost("closed", error.to_string()),
+            },
+        ),
+        error => Err(End::Lost("closed", error.to_string())),
+    }
 }
 
 /// The limits of a socket that gateways accept.
@@ -311,56 +450,19 @@ pub fn socket_limits() -> WebSocketConfig {
         .max_write_buffer_size(2 * MAX_FRAME_BYTES)
 }
 
-async fn talk<S>(socket: S, mut inside: Inside, deadline: tokio::time::Instant) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// Anybody's socket.
+type Socket = WebSocketStream<Incoming<Box<dyn Stream>>>;
+
+async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
     let house = Arc::clone(&inside.house);
-    let address = inside.address;
-    let mut judged = None;
-    #[allow(clippy::result_large_err)]
-    let choose = |request: &Request, mut response: Response| match judge(&house, address, request) {
-        Ok((grant, chosen, name)) => {
-            judged = Some(Ok((grant, chosen)));
-            if let Some(name) = name {
-                response
-                    .headers_mut()
-                    .insert("sec-websocket-protocol", HeaderValue::from_static(name));
-            }
-            Ok(response)
-        }
-        Err((refused, status, told)) => {
-            judged = Some(Err(refused));
-            let mut refusal = ErrorResponse::new(Some(told));
-            *refusal.status_mut() = status;
-            if status == StatusCode::UNAUTHORIZED {
-                refusal
-                    .headers_mut()
-                    .insert("www-authenticate", HeaderValue::from_static("Bearer"));
-            }
-            Err(refusal)
-        }
-    };
-    let handshake = tokio_tungstenite::accept_hdr_async_with_config(socket, choose, Some(socket_limits()));
-    let shaken = tokio::time::timeout_at(deadline, handshake).await;
-    inside.shook();
-    let (grant, chosen) = match judged {
-        Some(Ok(judged)) => judged,
-        Some(Err(refused)) => return Err(End::Refused(refused)),
-        None => {
-            return Err(End::Handshake(match shaken {
-                Ok(Err(error)) => error.to_string(),
-                _ => "no handshake in time".to_owned(),
-            }));
-        }
-    };
-    let socket = match shaken {
-        Ok(Ok(socket)) => socket,
-        Ok(Err(error)) => return Err(End::Handshake(error.to_string())),
-        Err(_) => return Err(End::Handshake("no handshake in time".to_owned())),
-    };
-    inside.enter(&grant).map_err(End::Limited)?;
+    let Guest {
+        socket,
+        grant,
+        chosen,
+        early,
+    } = guest;
     house.metrics.joined.inc();
+    let address = inside.address;
     let details = |reason: Option<String>| Details {
         address: Some(address.to_string()),
         token: Some(grant.id.clone()).filter(|id| !id.is_empty()),
@@ -370,19 +472,23 @@ where
         ..Details::default()
     };
     house.auditor.record(AuditKind::Joined, "client", details(None));
+    let mut limits = socket_limits();
+    let mut allowed = A_FOLLOWER;
+    if chosen == Chosen::Orders {
+        // Batches are larger than anything that displays say.
+        limits = limits
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        allowed = A_SOURCE;
+    }
+    let incoming = Incoming::new(socket, &early, allowed, Arc::clone(&house.unfinished))
+        .map_err(|error| End::Message(error.to_string()))?;
+    let server = tokio_tungstenite::tungstenite::protocol::Role::Server;
+    let mut socket = WebSocketStream::from_partially_read(incoming, early, server, Some(limits)).await;
     let ended = match chosen {
-        Chosen::Desk => desk(socket, &house, &grant).await,
+        Chosen::Desk => desk(&mut socket, &house, &grant).await,
         Chosen::Orders => match &house.intake {
-            Some(intake) => {
-                // Batches are larger than anything that displays say. Nothing was read of what follows the handshake.
-                let limits = socket_limits()
-                    .max_message_size(Some(MAX_MESSAGE_BYTES))
-                    .max_frame_size(Some(MAX_MESSAGE_BYTES));
-                let server = tokio_tungstenite::tungstenite::protocol::Role::Server;
-                let socket =
-                    WebSocketStream::from_raw_socket(socket.into_inner(), server, Some(limits)).await;
-                orders(socket, &house, &grant, intake).await
-            }
+            Some(intake) => orders(&mut socket, &house, &grant, intake).await,
             None => Ok(()),
         },
         Chosen::Feed(form) => {
@@ -394,16 +500,39 @@ where
                 lights_per_s: None,
                 relay: false,
             });
-            feed(socket, &house, &grant, follower, form).await
+            feed(&mut socket, &house, &grant, follower, form).await
         }
     };
-    let reason = match &ended {
-        Ok(()) => None,
-        Err(End::Lost(_, reason) | End::Message(reason)) => Some(reason.clone()),
-        Err(_) => None,
+    let reason = ended.as_ref().err().map(End::reason);
+    house
+        .auditor
+        .record(AuditKind::Left, "client", details(reason.clone()));
+    let code = match &ended {
+        Ok(()) if house.ended.load(Ordering::Acquire) => Some(CloseCode::Away),
+        Ok(()) => Some(CloseCode::Normal),
+        Err(end) => end.code(),
     };
-    house.auditor.record(AuditKind::Left, "client", details(reason));
+    if let Some(code) = code {
+        part(&mut socket, code, reason.unwrap_or_default()).await;
+    }
+    house.metrics.frames_in.inc_by(socket.get_ref().frames());
     ended
+}
+
+/// Closes as RFC 6455 has it: a Close is answered with a Close, and after one of ours the other's is waited for, so that it isn't lost with a
+/// connection that is reset.
+async fn part(socket: &mut Socket, code: CloseCode, reason: String) {
+    let frame = CloseFrame {
+        code,
+        // 123 bytes are the most.
+        reason: reason.chars().take(40).collect::<String>().into(),
+    };
+    let parting = async {
+        // After a Close of either side this only writes what still has to be.
+        let _ = socket.close(Some(frame)).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = tokio::time::timeout(PART_LIMIT, parting).await;
 }
 
 /// Bounds what a client says.
@@ -433,10 +562,7 @@ impl Said {
 }
 
 /// Writes messages; without progress for ten seconds the client is given up.
-async fn write<S>(socket: &mut WebSocketStream<S>, house: &House, messages: Vec<Message>) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn write(socket: &mut Socket, house: &House, messages: Vec<Message>) -> Result<(), End> {
     for message in messages {
         house.metrics.messages.inc();
         house.metrics.bytes.inc_by(message.len() as u64);

@@ -18,6 +18,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use crate::tally::Counts;
+
+/// What every name begins with.
+const PREFIX: &str = "meridian_gateway";
 /// Without a step for so long the gateway isn't well.
 const WELL_MS: i64 = 5_000;
 
@@ -57,10 +61,14 @@ pub struct Metrics {
     pub bytes: Counter,
     /// Frames that slow clients were spared.
     pub left_out: Counter,
-    /// Orders counted.
-    pub orders: Gauge,
-    /// Payments counted.
-    pub payments: Gauge,
+    /// WebSocket frames that clients sent.
+    pub frames_in: Counter,
+    /// Orders that walls are told of.
+    orders: Gauge,
+    /// Payments that walls are told of.
+    payments: Gauge,
+    /// Orders and payments counted: for those who may see exact figures.
+    exact: [AtomicI64; 2],
     /// Event time less wall time, in milliseconds.
     pub event_ms: Gauge,
     /// Whether the figures are held: 0 or 1.
@@ -96,7 +104,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Everything at nought.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("meridian_gateway");
+        let mut registry = Registry::with_prefix(PREFIX);
         let it = Self {
             registry: Registry::default(),
             clients: Family::default(),
@@ -108,8 +116,10 @@ impl Metrics {
             messages: Counter::default(),
             bytes: Counter::default(),
             left_out: Counter::default(),
+            frames_in: Counter::default(),
             orders: Gauge::default(),
             payments: Gauge::default(),
+            exact: Default::default(),
             event_ms: Gauge::default(),
             held: Gauge::default(),
             step_s: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]),
@@ -144,6 +154,11 @@ impl Metrics {
             "Order batches that came in, by what became of them",
             it.batches.clone(),
         );
+        registry.register(
+            "frames_received",
+            "WebSocket frames that clients sent until they left",
+            it.frames_in.clone(),
+        );
         registry.register("messages_sent", "WebSocket messages written", it.messages.clone());
         registry.register("bytes_sent", "Bytes of messages written", it.bytes.clone());
         registry.register(
@@ -153,12 +168,12 @@ impl Metrics {
         );
         registry.register(
             "orders",
-            "Orders counted since the day's start",
+            "Orders since the day's start, as walls are told of them",
             it.orders.clone(),
         );
         registry.register(
             "payments",
-            "Payments counted since the day's start",
+            "Payments since the day's start, as walls are told of them",
             it.payments.clone(),
         );
         registry.register(
@@ -258,8 +273,52 @@ impl Metrics {
         (since_ms > WELL_MS).then(|| format!("no step for {since_ms} ms"))
     }
 
-    /// Everything, in the text format.
+    /// So much was counted.
+    pub fn counted(&self, counts: &Counts) {
+        for (exact, count) in self.exact.iter().zip([counts.orders, counts.payments]) {
+            exact.store(most(count), Ordering::Relaxed);
+        }
+    }
+
+    /// Walls were told of so much.
+    pub fn told(&self, counts: &Counts) {
+        self.orders.set(most(counts.orders));
+        self.payments.set(most(counts.payments));
+    }
+
+    /// What anybody on this machine may read: of orders and payments what walls are told, and not how many batches they came in.
+    pub fn public_text(&self) -> String {
+        let counts_batches = |line: &&str| {
+            ["taken", "duplicate"]
+                .iter()
+                .any(|why| line.starts_with(&format!("{PREFIX}_order_batches_total{{why=\"{why}\"}}")))
+        };
+        let text = self.everything();
+        let lines = text.lines().filter(|line| !counts_batches(line));
+        lines.flat_map(|line| [line, "\n"]).collect()
+    }
+
+    /// Everything, in the text format, with exact figures.
     pub fn text(&self) -> String {
+        let [orders, payments] = &self.exact;
+        let exact = |name: &str, count: &AtomicI64| {
+            (
+                format!("{PREFIX}_{name} "),
+                count.load(Ordering::Relaxed).to_string(),
+            )
+        };
+        let exact = [exact("orders", orders), exact("payments", payments)];
+        let mut text = String::new();
+        for line in self.everything().lines() {
+            match exact.iter().find(|(name, _)| line.starts_with(name)) {
+                Some((name, count)) => text.extend([name, count.as_str(), "\n"]),
+                None => text.extend([line, "\n"]),
+            }
+        }
+        text
+    }
+
+    fn everything(&self) -> String {
         let mut text = String::new();
         // Writing to a string can't fail.
         let _ = encode(&mut text, &self.registry);
@@ -280,17 +339,42 @@ impl Metrics {
     }
 }
 
+fn most(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What somebody who asks may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sees {
+    /// What walls are told.
+    Released,
+    /// Exact figures.
+    Everything,
+    /// Nothing: they showed a token that isn't one.
+    Nothing,
+}
+
+/// Who may ask.
+pub struct Asker {
+    /// Hosts besides loopback's names.
+    pub hosts: Vec<String>,
+    /// What somebody with such an `Authorization` header sees.
+    pub sees: Box<dyn Fn(Option<&str>) -> Sees + Send + Sync>,
+}
+
 /// Answers `GET /metrics` and `GET /health`.
-pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, now_ms: fn() -> i64) {
+pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, asker: Asker, now_ms: fn() -> i64) {
+    let asker = Arc::new(asker);
     loop {
         let Ok((socket, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
             continue;
         };
         let metrics = Arc::clone(&metrics);
+        let asker = Arc::clone(&asker);
         tokio::spawn(async move {
             let answer = |request: Request<Incoming>| {
-                let response = respond(&request, &metrics, now_ms());
+                let response = respond(&request, &metrics, &asker, now_ms());
                 async move { Ok::<_, Infallible>(response) }
             };
             let connection = hyper::server::conn::http1::Builder::new()
@@ -303,12 +387,55 @@ pub async fn serve(listener: TcpListener, metrics: Arc<Metrics>, now_ms: fn() ->
     }
 }
 
-fn respond(request: &Request<Incoming>, metrics: &Metrics, now_ms: i64) -> Response<Full<Bytes>> {
+/// Whether a request is meant for this machine. A page of evil.example whose name has become 127.0.0.1 says evil.example.
+pub fn host_allowed(host: &str, allowed: &[String]) -> bool {
+    let bare = match host.rsplit_once(':') {
+        Some((bare, port)) if !port.ends_with(']') => bare,
+        _ => host,
+    };
+    let address = bare.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+        || allowed
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(bare))
+}
+
+fn respond<B>(request: &Request<B>, metrics: &Metrics, asker: &Asker, now_ms: i64) -> Response<Full<Bytes>> {
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("?"))
+    };
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    let asked_of = [header("host"), authority];
+    let meant = asked_of.iter().any(Option::is_some)
+        && asked_of
+            .into_iter()
+            .flatten()
+            .all(|host| host_allowed(host, &asker.hosts));
+    let sees = (asker.sees)(header("authorization"));
     let (status, kind, text) = match (request.method(), request.uri().path()) {
+        _ if !meant => (
+            StatusCode::FORBIDDEN,
+            "text/plain",
+            "this is asked of localhost, or of a host in [admin] hosts\n".to_owned(),
+        ),
+        (&Method::GET, "/metrics") if sees == Sees::Nothing => (
+            StatusCode::UNAUTHORIZED,
+            "text/plain",
+            "this token opens nothing\n".to_owned(),
+        ),
         (&Method::GET, "/metrics") => (
             StatusCode::OK,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            metrics.text(),
+            match sees {
+                Sees::Everything => metrics.text(),
+                _ => metrics.public_text(),
+            },
         ),
         (&Method::GET, "/health") => match metrics.ill(now_ms) {
             None => (StatusCode::OK, "text/plain", "well\n".to_owned()),
@@ -345,5 +472,108 @@ pub fn check_address(address: SocketAddr) -> Result<(), String> {
         Err(format!(
             "{address} can be reached from other machines: metrics are served on a loopback address only, such as 127.0.0.1:9017"
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn only_this_machines_names_are_answered_and_those_that_are_listed() {
+        let listed = ["Metrics.internal".to_owned(), "10.0.0.5:9017".to_owned()];
+        for (host, allowed) in [
+            ("localhost", true),
+            ("LOCALHOST:9017", true),
+            ("127.0.0.1:9017", true),
+            ("127.0.0.9", true),
+            ("[::1]", true),
+            ("[::1]:9017", true),
+            ("metrics.internal:9017", true),
+            ("10.0.0.5:9017", true),
+            ("10.0.0.5:9018", false),
+            ("evil.example:9017", false),
+            ("evil.example", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("0.0.0.0:9017", false),
+            ("", false),
+            ("?", false),
+        ] {
+            assert_eq!(host_allowed(host, &listed), allowed, "{host}");
+        }
+    }
+
+    fn asked(metrics: &Metrics, host: &[&str], token: Option<&str>, path: &str) -> (u16, String) {
+        use http_body_util::BodyExt as _;
+        let asker = Asker {
+            hosts: Vec::new(),
+            sees: Box::new(|header| match header {
+                None => Sees::Released,
+                Some("Bearer chief") => Sees::Everything,
+                Some(_) => Sees::Nothing,
+            }),
+        };
+        let mut request = Request::builder().uri(path);
+        for host in host {
+            request = request.header("host", *host);
+        }
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+        let response = respond(&request.body(()).unwrap(), metrics, &asker, 0);
+        let status = response.status().as_u16();
+        let body = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(response.into_body().collect());
+        (
+            status,
+            String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn exact_figures_are_for_those_who_may_see_them() {
+        let metrics = Metrics::new();
+        let counts = |orders, payments| Counts {
+            orders,
+            payments,
+            gmv_minor: 0,
+        };
+        metrics.told(&counts(10, 0));
+        metrics.counted(&counts(19, 7));
+        for why in ["taken", "duplicate", "refused"] {
+            metrics.batches.get_or_create(&Why { why }).inc();
+        }
+        let (status, text) = asked(&metrics, &["localhost"], None, "/metrics");
+        assert_eq!(status, 200);
+        assert!(
+            text.contains("meridian_gateway_orders 10\n") && text.contains("meridian_gateway_payments 0\n")
+        );
+        assert!(
+            !text.contains(" 19\n") && !text.contains("taken") && !text.contains("duplicate"),
+            "{text}"
+        );
+        assert!(text.contains("order_batches_total{why=\"refused\"} 1") && text.ends_with("# EOF\n"));
+        let (_, text) = asked(&metrics, &["localhost"], Some("Bearer chief"), "/metrics");
+        assert!(
+            text.contains("meridian_gateway_orders 19\n") && text.contains("meridian_gateway_payments 7\n")
+        );
+        assert!(text.contains("order_batches_total{why=\"taken\"} 1") && text.ends_with("# EOF\n"));
+        assert_eq!(
+            asked(&metrics, &["localhost"], Some("Bearer nobody"), "/metrics").0,
+            401
+        );
+        for path in ["/metrics", "/health", "/"] {
+            assert_eq!(asked(&metrics, &["evil.example:9017"], None, path).0, 403);
+            assert_eq!(asked(&metrics, &[], None, path).0, 403);
+        }
+        assert_eq!(
+            asked(&metrics, &["localhost"], None, "http://evil.example/metrics").0,
+            403
+        );
     }
 }

@@ -23,6 +23,7 @@ pub mod order_log;
 pub mod orders;
 pub mod play;
 mod products;
+pub mod proxy;
 pub mod publisher;
 pub mod relay;
 pub mod retraced;

@@ -14,7 +14,7 @@ use super::hub::Hub;
 use super::server::{Ground, Order};
 use super::{Gateway, GatewayConfig, GatewayError};
 use crate::link::{Link, LinkConfig, LinkEvent};
-use crate::wire::{Body, Frame, Hello};
+use crate::wire::{Body, DataClass, Frame, Hello};
 
 /// Distance at which orders and the feed are looked after.
 const LOOK: Duration = Duration::from_millis(20);
@@ -33,6 +33,8 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
     let hub = Hub::new(0, 0, Hello::unknown(), None);
     let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
     ground.run("meridian-relay", move |orders, house| {
+        // What walls are told is told by the public stream alone.
+        let mut public = false;
         loop {
             // Without a feed it waits, and lives: nobody has to start it anew for that.
             house.metrics.turned();
@@ -42,10 +44,14 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
                 Next::Event(LinkEvent::Relayed(frame, relayed)) => {
                     house.metrics.stepped(mono_ms(), 0.0);
                     if let Body::Tick(tick) = &frame.body {
-                        let most = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-                        house.metrics.orders.set(most(tick.totals.counts.orders));
-                        house.metrics.payments.set(most(tick.totals.counts.payments));
+                        house.metrics.counted(&tick.totals.counts);
+                        if public {
+                            house.metrics.told(&tick.totals.counts);
+                        }
                         house.metrics.event_ms.set(tick.event_ms);
+                    }
+                    if let Body::Hello(hello) = &frame.body {
+                        public = hello.class == DataClass::Public;
                     }
                     let Frame { epoch, seq, body, .. } = *frame;
                     match body {

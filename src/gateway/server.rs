@@ -22,13 +22,14 @@ use super::access::{AccessError, Role, TokenStore};
 use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
 use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
-use super::connection::{House, accept, housekeeping};
+use super::connection::{Budget, House, accept, housekeeping};
 use super::desk::{Command, Desk, DeskError, Outcome};
 use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
 use super::intake::Intake;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
+use super::proxy::ProxyConfig;
 use super::state::State;
 use super::{Internal, Public, PublishError, Publisher, SavedState, Step};
 use crate::sales::EventMs;
@@ -75,8 +76,12 @@ pub struct GatewayConfig {
     pub bounds: Bounds,
     /// The audit log's file.
     pub audit: Option<PathBuf>,
+    /// Proxies in front.
+    pub proxy: Option<ProxyConfig>,
     /// Where metrics and health are served: a loopback address.
     pub admin: Option<SocketAddr>,
+    /// The hosts besides loopback's names that metrics and health are asked of.
+    pub admin_hosts: Vec<String>,
     /// Where a live day's orders come in.
     pub intake: Option<Arc<Intake>>,
     /// What the directors had decided on the day before. What `state` goes on from comes first.
@@ -101,7 +106,9 @@ impl Default for GatewayConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             audit: None,
+            proxy: None,
             admin: None,
+            admin_hosts: Vec::new(),
             intake: None,
             desk: None,
             clock: Clock::system(),
@@ -406,16 +413,22 @@ impl Ground {
             Ok::<_, GatewayError>((listener, address))
         };
         let (listener, address) = bind(config.listen)?;
-        let mut admin = None;
+        let wrong = |key: &str, problem| ConfigError {
+            file: key.to_owned(),
+            problem,
+        };
+        let mut watched = None;
         if let Some(wanted) = config.admin {
-            metrics::check_address(wanted).map_err(|problem| ConfigError {
-                file: "admin.listen".to_owned(),
-                problem,
-            })?;
-            let (listener, address) = bind(wanted)?;
-            network.spawn(metrics::serve(listener, Arc::clone(&metrics), mono_ms));
-            admin = Some(address);
+            metrics::check_address(wanted).map_err(|problem| wrong("admin.listen", problem))?;
+            watched = Some(bind(wanted)?);
         }
+        let admin = watched.as_ref().map(|(_, address)| *address);
+        let proxies = config
+            .proxy
+            .as_ref()
+            .map(ProxyConfig::read)
+            .transpose()
+            .map_err(|problem| wrong("proxy", problem))?;
         let (orders_in, orders) = crossbeam_channel::unbounded();
         let control = GatewayControl {
             orders: orders_in.clone(),
@@ -437,8 +450,21 @@ impl Ground {
             metrics,
             tls: tls.map(tokio_rustls::TlsAcceptor::from),
             intake: config.intake.clone(),
+            proxies,
+            lockout_s: config.limits.lockout_s,
+            unfinished: Arc::new(Budget::new(config.limits.unfinished_mib << 20)),
+            begun: Instant::now(),
             ended: AtomicBool::new(false),
         });
+        if let Some((listener, _)) = watched {
+            let asking = Arc::clone(&house);
+            let asker = metrics::Asker {
+                hosts: config.admin_hosts.clone(),
+                sees: Box::new(move |header| asking.sees(header)),
+            };
+            let metrics = Arc::clone(&house.metrics);
+            network.spawn(metrics::serve(listener, metrics, asker, mono_ms));
+        }
         network.spawn(accept(listener, Arc::clone(&house)));
         network.spawn(housekeeping(certificate, Arc::clone(&house)));
         house
@@ -803,12 +829,7 @@ impl Stream {
         self.steps += 1;
         let totals = self.publisher.totals();
         let metrics = &self.house.metrics;
-        metrics
-            .orders
-            .set(i64::try_from(totals.counts.orders).unwrap_or(i64::MAX));
-        metrics
-            .payments
-            .set(i64::try_from(totals.counts.payments).unwrap_or(i64::MAX));
+        metrics.counted(&totals.counts);
         metrics.event_ms.set(self.publisher.event_ms());
         if !self.desk.is_held() {
             let is_live = matches!(self.publisher.hello().mode, Mode::Live);
@@ -1033,15 +1054,7 @@ impl Stream {
         self.tell_directors(Notice {
             level: Level::Alert,
             code: "intrusion".to_owned(),
-            text: Names {
-                en: format!(
-                    "{} failures within a minute from {} ({}): it is locked out for now",
-                    sign.count,
-                    sign.address,
-                    sign.failure.name()
-                ),
-                zh: format!("{} 在一分钟内失败 {} 次，已暂时封锁", sign.address, sign.count),
-            },
+            text: sign.in_words(),
             published_ms: self.now_ms(),
         });
     }
@@ -1097,7 +1110,13 @@ impl Stream {
                 let [public, internal] = &self.house.hubs;
                 let mode = |mode| self.mode_of(mode);
                 let kept = |body| shown(body, stopped, mode);
-                public.publish(step.public.into_iter().map(Public::into_inner).filter_map(kept));
+                let told = |body: &Body| {
+                    if let Body::Tick(tick) = body {
+                        self.house.metrics.told(&tick.totals.counts);
+                    }
+                };
+                let kept_public = step.public.into_iter().map(Public::into_inner).filter_map(kept);
+                public.publish(kept_public.inspect(told));
                 internal.publish(
                     step.internal
                         .into_iter()

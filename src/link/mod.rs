@@ -223,6 +223,8 @@ enum End {
     Stopped,
     Lost(String),
     Refused(String),
+    /// Refused, and not to be asked again before.
+    Later(String, Duration),
     Garbage(String),
     Forged(String),
     Gap,
@@ -271,6 +273,10 @@ impl Follower {
                 }
                 End::Refused(reason) => {
                     wait = self.config.retry_max;
+                    LinkEvent::Refused { reason }
+                }
+                End::Later(reason, later) => {
+                    wait = socket::more_or_less(later).max(wait);
                     LinkEvent::Refused { reason }
                 }
                 End::Garbage(reason) => {
@@ -368,6 +374,9 @@ impl Follower {
             Err(_) => return End::Lost(format!("{} doesn't answer", self.config.url)),
             Ok(Err(Failed::Lost(reason))) => return End::Lost(format!("{}: {reason}", self.config.url)),
             Ok(Err(Failed::Refused(reason))) => return End::Refused(format!("{} {reason}", self.config.url)),
+            Ok(Err(Failed::Later(reason, wait))) => {
+                return End::Later(format!("{} {reason}", self.config.url), wait);
+            }
             Ok(Ok(connected)) => connected,
         };
         let binary = response

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::socket::{Failed, Socket, Way, connect};
+use super::socket::{Failed, Socket, Way, connect, more_or_less};
 use super::tls::Trust;
 use super::{LinkError, way_to};
 use crate::sales::columns::{Columns, ColumnsError};
@@ -209,7 +209,8 @@ struct Work {
 enum End {
     Stopped,
     Lost(String),
-    Unwanted(String),
+    /// Not wanted, and when it is tried again.
+    Unwanted(String, Duration),
 }
 
 impl Work {
@@ -220,8 +221,8 @@ impl Work {
             let event = match self.connection().await {
                 End::Stopped => return,
                 End::Lost(reason) => SenderEvent::Lost(reason),
-                End::Unwanted(reason) => {
-                    wait = RETRY_MAX;
+                End::Unwanted(reason, later) => {
+                    wait = later.max(RETRY_MAX);
                     SenderEvent::Unwanted(reason)
                 }
             };
@@ -242,7 +243,8 @@ impl Work {
         let mut socket = match connected {
             Ok(Ok((socket, _))) => socket,
             Ok(Err(Failed::Lost(reason))) => return End::Lost(reason),
-            Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason),
+            Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason, RETRY_MAX),
+            Ok(Err(Failed::Later(reason, wait))) => return End::Unwanted(reason, more_or_less(wait)),
             Err(_) => return End::Lost("it doesn't answer".to_owned()),
         };
         // Whatever the gateway didn't answer may not have come to it.
@@ -284,7 +286,9 @@ impl Work {
                         Ok(Said::Later { source, sequence }) => {
                             later.push_back((tokio::time::Instant::now() + AGAIN, (source, sequence)));
                         }
-                        Err(error) => return End::Unwanted(format!("says what isn't known here: {error}")),
+                        Err(error) => {
+                            return End::Unwanted(format!("says what isn't known here: {error}"), RETRY_MAX);
+                        }
                     }
                 }
                 batch = self.given.recv(), if welcomed && self.open.len() < MOST_OPEN => {

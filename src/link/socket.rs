@@ -1,7 +1,9 @@
 //! A WebSocket to a gateway, with or without TLS, with or without a token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use rand::Rng as _;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
-use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::http::{Response as HttpResponse, StatusCode, Uri};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, error::ProtocolError};
 
@@ -41,6 +43,31 @@ pub enum Failed {
     Lost(String),
     /// The other side doesn't want it; what follows the address in a sentence.
     Refused(String),
+    /// The same, and it isn't to be asked again before this has passed.
+    Later(String, Duration),
+}
+
+/// A token that isn't taken won't be the next second either: whoever asks on and on only looks like an attack.
+const RETRY_LOGIN: Duration = Duration::from_secs(120);
+/// Nobody is sent away for longer.
+const LONGEST_RETRY: Duration = Duration::from_secs(600);
+
+/// When a refusal says to come again, if it does.
+fn retry_after(response: &HttpResponse<Option<Vec<u8>>>) -> Option<Duration> {
+    let said = response
+        .headers()
+        .get("retry-after")
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(|seconds: u64| Duration::from_secs(seconds).min(LONGEST_RETRY));
+    match response.status() {
+        StatusCode::UNAUTHORIZED => Some(said.unwrap_or(RETRY_LOGIN)),
+        _ => said,
+    }
+}
+
+/// A wait, more or less, so that a hundred walls don't come back in one instant.
+pub(super) fn more_or_less(wait: Duration) -> Duration {
+    wait.mul_f64(rand::rng().random_range(0.75..1.25))
 }
 
 impl Way {
@@ -147,11 +174,15 @@ pub async fn connect_within(
                 .as_deref()
                 .map(String::from_utf8_lossy)
                 .unwrap_or_default();
-            Err(Failed::Refused(format!(
+            let reason = format!(
                 "refused the connection: HTTP {} {}",
                 response.status(),
                 said.trim().chars().take(200).collect::<String>()
-            )))
+            );
+            Err(match retry_after(&response) {
+                Some(wait) => Failed::Later(reason, wait),
+                None => Failed::Refused(reason),
+            })
         }
         Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
             Err(Failed::Refused(format!(
@@ -176,4 +207,40 @@ pub fn client_limits() -> WebSocketConfig {
         .max_message_size(Some(MAX_FRAME_BYTES))
         .max_frame_size(Some(MAX_FRAME_BYTES))
         .max_write_buffer_size(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_not_taken_is_not_shown_again_for_minutes() {
+        for (status, header, wait) in [
+            (401, None, Some(120)),
+            (401, Some("300"), Some(300)),
+            (401, Some("soon"), Some(120)),
+            (401, Some("99999999"), Some(600)),
+            (429, Some("60"), Some(60)),
+            (429, None, None),
+            (403, None, None),
+            (426, None, None),
+        ] {
+            let mut response = HttpResponse::builder().status(status);
+            if let Some(header) = header {
+                response = response.header("Retry-After", header);
+            }
+            let response = response.body(None).unwrap();
+            assert_eq!(
+                retry_after(&response),
+                wait.map(Duration::from_secs),
+                "{status} {header:?}"
+            );
+        }
+        for _ in 0..100 {
+            let wait = more_or_less(Duration::from_secs(120)).as_secs_f64();
+            assert!((90.0..150.0).contains(&wait), "{wait}");
+        }
+    }
 }

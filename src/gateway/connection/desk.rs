@@ -5,15 +5,13 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::StreamExt;
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::access::Grant;
 use super::super::desk::{Command, Desk, Outcome};
 use super::super::server::{DeskOrder, Order};
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, lock, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, lock, write};
 
 /// Commands that one desk may give a minute.
 const DESK_PER_MINUTE: u32 = 120;
@@ -29,10 +27,7 @@ struct Answer<'a> {
 }
 
 /// A director's desk: one JSON command a message, one JSON answer each.
-pub(super) async fn desk<S>(mut socket: WebSocketStream<S>, house: &House, grant: &Grant) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(super) async fn desk(socket: &mut Socket, house: &House, grant: &Grant) -> Result<(), End> {
     let mut said = Said::new();
     let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = tokio::time::Instant::now();
@@ -43,7 +38,7 @@ where
                 if heard.elapsed() > IDLE_LIMIT {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
-                write(&mut socket, house, vec![Message::Ping(Default::default())]).await?;
+                write(socket, house, vec![Message::Ping(Default::default())]).await?;
                 continue;
             }
         };
@@ -57,7 +52,7 @@ where
             Ok(Message::Binary(_)) => {
                 return Err(End::Message("the desk reads JSON text".to_owned()));
             }
-            Err(error) => return Err(End::Lost("closed", error.to_string())),
+            Err(error) => return broken(error),
         };
         let holds = house
             .tokens
@@ -72,7 +67,7 @@ where
             Err(error) => refused(format!("no command: {error}")),
             Ok(command) => order(house, grant, command).await?,
         };
-        write(&mut socket, house, vec![Message::Text(answer.into())]).await?;
+        write(socket, house, vec![Message::Text(answer.into())]).await?;
     }
 }
 

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use chrono::Utc;
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::access::Grant;
 use super::super::hub::{Follower, Form, Item, Wants};
-use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, Said, lock, write};
+use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, Said, Socket, broken, lock, write};
 use crate::wire::codec::{decode_subscribe_bin, decode_subscribe_json};
 use crate::wire::{Body, Bye, Compression, SUBPROTOCOL_BIN, Subscribe};
 
@@ -21,17 +19,13 @@ const SUBSCRIBE_WAIT: Duration = Duration::from_secs(1);
 const MESSAGES_IN_TEN_S: u32 = 100;
 
 /// Follows a stream until somebody ends it.
-pub(super) async fn feed<S>(
-    mut socket: WebSocketStream<S>,
+pub(super) async fn feed(
+    socket: &mut Socket,
     house: &House,
     grant: &Grant,
     mut follower: Follower,
     form: Form,
-) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let lost = |error: tokio_tungstenite::tungstenite::Error| End::Lost("closed", error.to_string());
+) -> Result<(), End> {
     let unwritable = |error: crate::wire::CodecError| End::Lost("unwritable", error.to_string());
     let (mut subscribed, mut joined) = (false, false);
     let mut said = Said::new();
@@ -49,19 +43,7 @@ where
                 said.one_more(MESSAGES_IN_TEN_S, Duration::from_secs(10))?;
                 let message = match message {
                     Ok(message) => message,
-                    Err(tokio_tungstenite::tungstenite::Error::Protocol(error)) => {
-                        // A client that just goes breaks the protocol too, without meaning anything by it.
-                        use tokio_tungstenite::tungstenite::error::ProtocolError;
-                        return match error {
-                            ProtocolError::ResetWithoutClosingHandshake => Ok(()),
-                            error => Err(End::Message(error.to_string())),
-                        };
-                    }
-                    Err(error @ (tokio_tungstenite::tungstenite::Error::Capacity(_)
-                        | tokio_tungstenite::tungstenite::Error::Utf8(_))) => {
-                        return Err(End::Message(error.to_string()));
-                    }
-                    Err(error) => return Err(lost(error)),
+                    Err(error) => return broken(error),
                 };
                 let read = match message {
                     Message::Text(text) => decode_subscribe_json(text.as_bytes()),
@@ -75,7 +57,7 @@ where
                             (subscribed, joined) = (true, true);
                             follower.set_wants(wants);
                             let first = follower.begin(subscribe.resume).map_err(unwritable)?;
-                            write(&mut socket, house, first).await?;
+                            write(socket, house, first).await?;
                             continue;
                         }
                         Err(problem) => problem,
@@ -83,7 +65,7 @@ where
                     Ok(_) => "subscribe was said before: it is said once on each connection".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                goodbye(&mut socket, house, form, "bad_subscribe", &problem).await?;
+                goodbye(socket, house, form, "bad_subscribe", &problem).await?;
                 return Err(End::Message(problem));
             }
             () = &mut wait, if !joined => {
@@ -107,18 +89,17 @@ where
                     lock(tokens).still_holds(&grant.id, Utc::now())
                 });
                 if let Err(denied) = holds {
-                    goodbye(&mut socket, house, form, "token_ended", "the token holds no longer").await?;
+                    goodbye(socket, house, form, "token_ended", "the token holds no longer").await?;
                     return Err(End::Lost("token", denied.to_string()));
                 }
                 continue;
             }
         };
-        write(&mut socket, house, out).await?;
+        write(socket, house, out).await?;
         let spared = follower.frames_left_out();
         house.metrics.left_out.inc_by(spared - left_out);
         left_out = spared;
         if follower.has_ended() || joined && house.ended.load(Ordering::Acquire) && follower.is_current() {
-            let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
             return Ok(());
         }
     }
@@ -142,16 +123,7 @@ fn wanted(form: Form, subscribe: &Subscribe) -> Result<Wants, String> {
     })
 }
 
-async fn goodbye<S>(
-    socket: &mut WebSocketStream<S>,
-    house: &House,
-    form: Form,
-    code: &str,
-    text: &str,
-) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn goodbye(socket: &mut Socket, house: &House, form: Form, code: &str, text: &str) -> Result<(), End> {
     let bye = Body::Bye(Bye {
         code: code.to_owned(),
         text: text.to_owned(),
@@ -160,5 +132,5 @@ where
     let message = Item::stray(bye)
         .message(form, 0)
         .map_err(|error| End::Lost("unwritable", error.to_string()))?;
-    write(socket, house, vec![message, Message::Close(None)]).await
+    write(socket, house, vec![message]).await
 }

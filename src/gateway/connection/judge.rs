@@ -6,9 +6,11 @@ use chrono::Utc;
 use tokio_tungstenite::tungstenite::handshake::server::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 
-use super::super::access::{Denied, Grant, bearer};
+use super::super::access::{Denied, Grant, Role, bearer};
 use super::super::hub::Form;
 use super::super::limits::origin_allowed;
+use super::super::metrics::Sees;
+use super::super::proxy::sign_of_a_proxy;
 use super::{House, SUBPROTOCOL_DESK, lock};
 use crate::wire::{DataClass, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, SUBPROTOCOL_ORDERS};
 
@@ -52,36 +54,89 @@ pub(super) enum Refused {
     Origin,
     Login(Denied),
     Role,
+    /// It came through a proxy that nobody named.
+    Proxy,
     Subprotocol,
+    /// Its address is locked out, and it showed no token.
+    LockedOut,
 }
 
 impl Refused {
+    /// A stable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Origin => "origin",
             Self::Login(denied) => denied.name(),
             Self::Role => "role",
+            Self::Proxy => "proxy",
             Self::Subprotocol => "subprotocol",
+            Self::LockedOut => "locked_out",
         }
     }
 }
 
+/// Why a handshake was refused, and what is answered.
+pub(super) struct Judged {
+    pub why: Refused,
+    pub status: StatusCode,
+    pub told: String,
+    /// The token that was shown, where it was one and holds no longer.
+    pub token: Option<String>,
+}
+
+impl Judged {
+    fn new(why: Refused, status: StatusCode, told: impl Into<String>) -> Self {
+        Self {
+            why,
+            status,
+            told: told.into(),
+            token: None,
+        }
+    }
+}
+
+/// From where somebody comes.
+pub(super) struct Caller {
+    pub address: IpAddr,
+    /// Through a proxy of ours.
+    pub by_proxy: bool,
+    /// The address is locked out.
+    pub locked: bool,
+}
+
+impl Caller {
+    /// Whether it is surely this machine that connects: not where a proxy is, or may be.
+    fn is_this_machine(&self, house: &House, headers: &HeaderMap) -> bool {
+        self.address.is_loopback()
+            && !self.by_proxy
+            && house.proxies.is_none()
+            && sign_of_a_proxy(headers).is_none()
+    }
+}
+
 /// Whether orders may come from somebody: with a token for it; on a machine without tokens from itself.
-fn may_send(house: &House, grant: &Grant, address: IpAddr) -> bool {
-    house.intake.is_some() && (grant.role.sends() || house.tokens.is_none() && address.is_loopback())
+fn may_send(house: &House, grant: &Grant, from_here: bool) -> bool {
+    house.intake.is_some() && (grant.role.sends() || house.tokens.is_none() && from_here)
+}
+
+/// A token that was one, and isn't any more.
+fn ended(header: Option<&str>, denied: Denied) -> Option<String> {
+    let ended = matches!(denied, Denied::Expired | Denied::Revoked);
+    let id = header.and_then(bearer)?.split('_').nth(1)?;
+    ended.then(|| id.to_owned())
 }
 
 /// Judges a handshake. What the other side is told doesn't say more than it has to know.
 pub(super) fn judge(
     house: &House,
-    address: IpAddr,
+    caller: &Caller,
     request: &Request,
-) -> Result<(Grant, Chosen, Option<&'static str>), (Refused, StatusCode, String)> {
+) -> Result<(Grant, Chosen, Option<&'static str>), Judged> {
     let headers = request.headers();
     let origin = headers.get("origin").map(|value| value.to_str().unwrap_or("?"));
     if !origin_allowed(origin, &house.origins) {
-        let told = "this page's origin isn't allowed\n".to_owned();
-        return Err((Refused::Origin, StatusCode::FORBIDDEN, told));
+        let told = "this page's origin isn't allowed\n";
+        return Err(Judged::new(Refused::Origin, StatusCode::FORBIDDEN, told));
     }
     let token = headers
         .get("authorization")
@@ -95,14 +150,36 @@ pub(super) fn judge(
         _ => house.anonymous.map(Grant::anonymous).ok_or(Denied::Missing),
     };
     let grant = granted.map_err(|denied| {
-        let told = "a token is needed that allows this: Authorization: Bearer mrd_…\n".to_owned();
-        (Refused::Login(denied), StatusCode::UNAUTHORIZED, told)
+        let told = "a token is needed that allows this: Authorization: Bearer mrd_…\n";
+        Judged {
+            token: ended(token, denied),
+            ..Judged::new(Refused::Login(denied), StatusCode::UNAUTHORIZED, told)
+        }
     })?;
-    let (chosen, name) =
-        negotiate(headers).map_err(|told| (Refused::Subprotocol, StatusCode::BAD_REQUEST, told))?;
+    if caller.locked && grant.id.is_empty() {
+        let told = "this address is locked out for a while after failures: whoever has a token is let in\n";
+        return Err(Judged::new(
+            Refused::LockedOut,
+            StatusCode::TOO_MANY_REQUESTS,
+            told,
+        ));
+    }
+    let (chosen, name) = negotiate(headers)
+        .map_err(|told| Judged::new(Refused::Subprotocol, StatusCode::BAD_REQUEST, told))?;
+    let from_here = caller.is_this_machine(house, headers);
+    let more_than_a_viewer = grant.role.class() == DataClass::Internal || grant.role.sends();
+    let needs_to_be_here = grant.id.is_empty() && (more_than_a_viewer || chosen == Chosen::Orders);
+    let proxied = caller.by_proxy || sign_of_a_proxy(headers).is_some();
+    if needs_to_be_here && !from_here && (proxied || caller.address.is_loopback()) {
+        let through = sign_of_a_proxy(headers).unwrap_or("[proxy] is set");
+        let told = format!(
+            "through a proxy ({through}) this needs a token; and the gateway's configuration has to name the proxy: [proxy] trusted\n"
+        );
+        return Err(Judged::new(Refused::Proxy, StatusCode::FORBIDDEN, told));
+    }
     let allowed = match chosen {
         Chosen::Desk => grant.role.directs(),
-        Chosen::Orders => may_send(house, &grant, address),
+        Chosen::Orders => may_send(house, &grant, from_here),
         Chosen::Feed(_) if !grant.role.follows() => false,
         Chosen::Feed(_) => {
             let class = house.hub(grant.role.class()).class();
@@ -110,8 +187,25 @@ pub(super) fn judge(
         }
     };
     if !allowed {
-        let told = "this token's role doesn't allow that\n".to_owned();
-        return Err((Refused::Role, StatusCode::FORBIDDEN, told));
+        let told = "this token's role doesn't allow that\n";
+        return Err(Judged::new(Refused::Role, StatusCode::FORBIDDEN, told));
     }
     Ok((grant, chosen, name))
+}
+
+impl House {
+    /// What of the metrics somebody may see. Exact figures are for those who have them in their feed, and for auditors.
+    pub fn sees(&self, header: Option<&str>) -> Sees {
+        let (Some(header), Some(tokens)) = (header, &self.tokens) else {
+            return Sees::Released;
+        };
+        let granted = bearer(header).map(|token| lock(tokens).check(token, Utc::now()));
+        match granted {
+            Some(Ok(grant)) if grant.role.class() == DataClass::Internal || grant.role == Role::Auditor => {
+                Sees::Everything
+            }
+            Some(Ok(_)) => Sees::Released,
+            _ => Sees::Nothing,
+        }
+    }
 }

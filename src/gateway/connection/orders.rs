@@ -7,16 +7,14 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::StreamExt;
 use serde::Serialize;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::super::access::Grant;
 use super::super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt};
 use super::super::metrics::Why;
 use super::super::server::wall_ms;
-use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, lock, write};
+use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, Socket, broken, lock, write};
 
 /// Distance at which a source is looked after when the gateway ends.
 const END_LOOK: Duration = Duration::from_millis(100);
@@ -86,16 +84,12 @@ impl Untaken {
 
 /// Somebody who sends orders: batches come, and each is answered once it is on the disk and counted, or at once when it
 /// can't be.
-pub(super) async fn orders<S>(
-    mut socket: WebSocketStream<S>,
+pub(super) async fn orders(
+    socket: &mut Socket,
     house: &House,
     grant: &Grant,
     intake: &Intake,
-) -> Result<(), End>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    use tokio_tungstenite::tungstenite::Error;
+) -> Result<(), End> {
     let mut counted = intake.counted();
     let mut open: VecDeque<(u64, Receipt)> = VecDeque::new();
     let mut open_bytes = 0_usize;
@@ -104,8 +98,12 @@ where
     let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
     let mut checked = heard;
     let mut untaken = Untaken::default();
-    write(&mut socket, house, vec![Message::Text(intake.welcome().into())]).await?;
+    write(socket, house, vec![Message::Text(intake.welcome().into())]).await?;
     loop {
+        if open_bytes >= MOST_OPEN_BYTES {
+            // Not read from, it can't end what it began.
+            socket.get_mut().rest();
+        }
         let out = tokio::select! {
             // Whoever is too quick waits until what they sent is counted.
             message = socket.next(), if open_bytes < MOST_OPEN_BYTES => {
@@ -118,10 +116,7 @@ where
                     Ok(Message::Text(_)) => {
                         return Err(End::Message("order batches are binary messages".to_owned()));
                     }
-                    Err(error @ (Error::Capacity(_) | Error::Utf8(_))) => {
-                        return Err(End::Message(error.to_string()));
-                    }
-                    Err(error) => return Err(End::Lost("closed", error.to_string())),
+                    Err(error) => return broken(error),
                 };
                 let offer = || intake.offer_as(&bytes, &grant.numbers, wall_ms());
                 let (receipts, read) = if bytes.len() > LARGE_BYTES {
@@ -145,13 +140,8 @@ where
                     out.push(reply(&receipt));
                 }
                 if let Err(error) = read {
-                    write(&mut socket, house, out).await?;
-                    let close = CloseFrame {
-                        code: CloseCode::Invalid,
-                        reason: error.to_string().chars().take(100).collect::<String>().into(),
-                    };
-                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
-                    return Err(End::Message(error.to_string()));
+                    write(socket, house, out).await?;
+                    return Err(End::Broken(CloseCode::Invalid, error.to_string()));
                 }
                 if !open.is_empty() {
                     open_bytes += bytes.len();
@@ -173,11 +163,6 @@ where
             }
             _ = look.tick() => {
                 if house.ended.load(Ordering::Acquire) {
-                    let close = CloseFrame {
-                        code: CloseCode::Away,
-                        reason: "it stops".into(),
-                    };
-                    let _ = tokio::time::timeout(Duration::from_secs(1), socket.close(Some(close))).await;
                     return Ok(());
                 }
                 if checked.elapsed() < LOOK_EVERY {
@@ -193,7 +178,7 @@ where
                 continue;
             }
         };
-        write(&mut socket, house, out).await?;
+        write(socket, house, out).await?;
         let now = *counted.borrow_and_update();
         let mut out = Vec::new();
         while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
@@ -210,6 +195,6 @@ where
         if open.is_empty() {
             open_bytes = 0;
         }
-        write(&mut socket, house, out).await?;
+        write(socket, house, out).await?;
     }
 }
