@@ -5,11 +5,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
-use meridian::gateway::clock::{Clock, Reading};
+use meridian::gateway::clock::{Clock, Reading, mono_ms};
 use meridian::gateway::intake::{Intake, Outcome};
 use meridian::gateway::{
     Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Pulled, Record, Source,
@@ -173,42 +173,75 @@ fn steps_of(folder: &Path) -> Vec<EventMs> {
 /// Noon of a day.
 const NOON_MS: i64 = 1_762_776_000_000;
 
+/// Orders that come as fast as they are answered, until it is enough; how many were counted.
+fn load<'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    house: &'scope House,
+    clocks: &'scope Clocks,
+    enough: &'scope AtomicBool,
+) -> std::thread::ScopedJoinHandle<'scope, u64> {
+    scope.spawn(move || {
+        let mut orders = 0;
+        while !enough.load(Ordering::Acquire) {
+            match house.offer(clocks.true_ms(), 100) {
+                Outcome::Taken(_) => orders += 100,
+                other => panic!("{other:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        orders
+    })
+}
+
 #[test]
 fn a_clock_that_is_wrong_for_a_moment_costs_no_order_and_no_day() {
     let folder = tempfile::tempdir().unwrap();
     let clocks = Clocks::new(NOON_MS, 1);
     let house = House::new(&clocks, folder.path(), 60).ready();
+    let metrics = house.gateway.metrics();
     let link = Link::start(LinkConfig::new(house.gateway.url())).unwrap();
-    for off_ms in [86_400_000, 3_600_000, -3_600_000] {
-        clocks.set(off_ms);
-        let began = Instant::now();
-        // Orders go on while it is wrong, and at once when it is right.
-        while began.elapsed() < Duration::from_millis(350) {
-            house.answered(clocks.true_ms());
-        }
-        clocks.set(0);
-        house.answered(clocks.true_ms());
-        house.answered(clocks.true_ms());
-    }
-    assert!(!house.gateway.metrics().is_over());
-    assert_eq!(
-        house.gateway.metrics().clock_jumps.get(),
-        3 - 2,
-        "said once in ten seconds"
-    );
-    assert_eq!(
-        house.gateway.metrics().ill(meridian::gateway::clock::mono_ms()),
-        None
-    );
-    let mut told = Vec::new();
-    until("it is told", || {
-        let more = notices(&link);
-        !more.is_empty()
+    until("a display is there", || {
+        link.events()
+            .try_iter()
+            .any(|event| matches!(event, LinkEvent::Frame(..)))
     });
-    told.extend(notices(&link));
-    house.gateway.stop();
+    let (enough, single) = (AtomicBool::new(false), AtomicU64::new(0));
+    let orders: u64 = std::thread::scope(|scope| {
+        let loads = [0, 1].map(|_| load(scope, &house, &clocks, &enough));
+        // A day and an hour ahead, an hour and a moment back, there and back at once, a little off.
+        for off_ms in [86_400_000, 3_600_000, -3_600_000, -2_500, 900, 86_400_000] {
+            clocks.set(off_ms);
+            let began = Instant::now();
+            // Each is answered while it is wrong, and at once when it is right.
+            while began.elapsed() < Duration::from_millis(150) {
+                house.answered(clocks.true_ms());
+                single.fetch_add(5, Ordering::Relaxed);
+            }
+            clocks.set(0);
+            house.answered(clocks.true_ms());
+            single.fetch_add(5, Ordering::Relaxed);
+            let apart_ms = metrics.event_ms.get() - clocks.true_ms();
+            assert!((-5_000..=100).contains(&apart_ms), "{apart_ms} ms by {off_ms}");
+        }
+        enough.store(true, Ordering::Release);
+        loads.into_iter().map(|load| load.join().unwrap()).sum()
+    });
+    assert!(!metrics.is_over());
+    assert_eq!(metrics.clock_jumps.get(), 1, "it is said once in ten seconds");
+    assert_eq!(metrics.ill(mono_ms()), None);
+    let told = std::cell::RefCell::new(Vec::new());
+    until("it is told", || {
+        told.borrow_mut().extend(notices(&link));
+        told.borrow().iter().any(|code| code == "clock_right")
+    });
+    assert_eq!(told.into_inner(), ["clock_jumped", "clock_right"]);
+    house.answered(clocks.true_ms());
+    let publisher = house.gateway.stop().unwrap();
+    let expected = orders + single.into_inner() + 5;
+    assert_eq!(publisher.totals().counts.orders, expected, "each is counted once");
+    drop(publisher);
     let (steps, now_ms) = (steps_of(folder.path()), clocks.true_ms());
-    assert!(steps.len() > 10);
+    assert!(steps.len() > 5);
     assert!(
         steps.iter().all(|step_ms| *step_ms <= now_ms),
         "nothing of the future is logged"
@@ -281,11 +314,7 @@ fn a_day_that_was_closed_early_is_told_of_and_nothing_is_lost() {
     let clocks = Clocks::new(NOON_MS + 60_000, 1);
     let house = House::new(&clocks, folder.path(), 5);
     let metrics = house.gateway.metrics();
-    let ill = || {
-        metrics
-            .ill(meridian::gateway::clock::mono_ms())
-            .unwrap_or_default()
-    };
+    let ill = || metrics.ill(mono_ms()).unwrap_or_default();
     until("it says so", || ill().contains("closed in its log"));
     assert!(!metrics.is_over(), "no other day is begun for it");
     match house.offer(NOON_MS + 60_000, 5) {
@@ -371,12 +400,7 @@ fn a_gateway_listens_and_answers_while_it_goes_through_its_log() {
             .any(|event| matches!(event, LinkEvent::Connected))
     });
     let metrics: Arc<metrics::Metrics> = house.gateway.metrics();
-    assert!(
-        metrics
-            .ill(meridian::gateway::clock::mono_ms())
-            .unwrap()
-            .contains("starts")
-    );
+    assert!(metrics.ill(mono_ms()).unwrap().contains("starts"));
     assert_eq!(
         house.offer(clocks.true_ms(), 5),
         Outcome::Later("the gateway starts".to_owned())

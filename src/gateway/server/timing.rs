@@ -32,7 +32,8 @@ impl Stream {
     /// What was counted before may end after the clock: then event time waits, and that is said.
     pub(super) fn compare_clocks(&self) {
         let (at_ms, now_ms) = (self.publisher.event_ms(), self.now_ms());
-        if !self.publisher.is_live() || at_ms <= self.course.start_ms || at_ms <= now_ms + LEAP_MS {
+        let waits = at_ms > self.course.start_ms && at_ms > now_ms + LEAP_MS;
+        if !self.publisher.is_live() || self.publisher.is_over() || !waits {
             return;
         }
         let (en, zh) = by(at_ms - now_ms);
