@@ -98,7 +98,8 @@ def states(seen: Seen, node, rounded):
     out = []
     for point in seen.points.get(node, []):
         value = point.value
-        if node == TOTAL and (at := bisect.bisect_right(moments, point.hi)):
+        # (Where both are rounded, their sum isn't.)
+        if node == TOTAL and not rounded and (at := bisect.bisect_right(moments, point.hi)):
             value += seen.corrections[at - 1][2][1]
         count = point[2 + column]
         before = out[-1][2:4] if out else (0, 0)
@@ -181,7 +182,7 @@ def purchases(seen: Seen, k, prices, said, how="auto", part=0.5):
             for run in [1] if exact and not day else sorted({*range(1, min(1 if exact else RUNS, at) + 1), at}):
                 *start, first, before, fresh_before = path[at - run]
                 # A correction in between lowers the value without a count; a part's comes when there are k of its own, any time later.
-                if last <= first or node[0] != "total" and any(moment <= end[1] for moment in corrected):
+                if last <= first or (node[0] != "total" or not exact and node != CORRECTED) and any(moment <= end[1] for moment in corrected):
                     continue
                 found = between(node, (first, before, fresh_before), (last, value, fresh),
                                 MOST_OF_DAY if day and run == at else MOST_ITEMS)
