@@ -15,6 +15,9 @@ use std::sync::{Mutex, PoisonError};
 use directories::ProjectDirs;
 use rust_embed::RustEmbed;
 
+/// Whose packages the binaries are made of, and the licences that ask to be passed on with them.
+pub const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.txt");
+
 /// Writes a file that only its owner may read, whole or not at all.
 ///
 /// # Errors
@@ -149,12 +152,23 @@ pub fn take_problems() -> Vec<FileError> {
     std::mem::take(&mut PROBLEMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Whether what can't be read is no file of this user's: there is none, or it can't so much as be looked for, as where
+/// `HOME` is another user's (`sudo -u` without `-H`) or no folder. A file that is there and can't be read is an error.
+fn is_absent<T>(error: &std::io::Error, look: impl FnOnce() -> std::io::Result<T>) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound | NotADirectory => true,
+        PermissionDenied => look().is_err_and(|error| error.kind() == PermissionDenied),
+        _ => false,
+    }
+}
+
 /// The user's copy and where it lies, if there is one.
 fn read_users(path: &str) -> Result<Option<(PathBuf, Vec<u8>)>, FileError> {
     for candidate in user_paths(path) {
         match std::fs::read(&candidate) {
             Ok(bytes) => return Ok(Some((candidate, bytes))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if is_absent(&error, || std::fs::symlink_metadata(&candidate)) => {}
             Err(source) => {
                 return Err(FileError::Unreadable {
                     path: candidate,
@@ -198,4 +212,59 @@ pub fn shipped(prefix: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::io::{Error, ErrorKind};
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_notices_are_of_the_packages_in_the_lock() {
+        let lock: toml::Table = toml::from_str(include_str!("../Cargo.lock")).unwrap();
+        let mut packages: Vec<String> = lock["package"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|package| package.get("source").is_some())
+            .map(|package| {
+                let word = |key: &str| package[key].as_str().unwrap();
+                format!("{} {}\n", word("name"), word("version"))
+            })
+            .collect();
+        packages.sort();
+        let hash: String = Sha256::digest(packages.concat())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert!(
+            NOTICES.contains(&format!("sha256:{hash}")),
+            "Cargo.lock has other packages: run scripts/notices.py and commit what it writes"
+        );
+        for licence in [
+            "Apache License",
+            "Mozilla Public License Version 2.0",
+            "UNICODE LICENSE V3",
+        ] {
+            assert!(NOTICES.contains(licence), "{licence}");
+        }
+    }
+
+    #[test]
+    fn another_users_home_has_nothing_of_ours_and_a_file_of_ours_that_cannot_be_read_is_an_error() {
+        let denied = || Error::from(ErrorKind::PermissionDenied);
+        let none: fn() -> std::io::Result<()> = || Err(ErrorKind::NotFound.into());
+        assert!(is_absent(&ErrorKind::NotFound.into(), none));
+        // HOME=/dev/null, as system users have it.
+        let below_a_file = std::fs::read("/dev/null/.config/meridian/x").unwrap_err();
+        assert!(is_absent(&below_a_file, none));
+        // HOME=/root without being root.
+        assert!(is_absent(&denied(), || -> std::io::Result<()> { Err(denied()) }));
+        assert!(!is_absent(&denied(), || Ok(())));
+        assert!(!is_absent(&ErrorKind::IsADirectory.into(), || Ok(())));
+    }
 }

@@ -16,6 +16,10 @@ fn main() -> ExitCode {
         Some(Command::Marker(marker)) => program::ar::marker(marker).map(|()| ExitCode::SUCCESS),
         Some(Command::Track(track)) => program::ar::track(track).map(|()| ExitCode::SUCCESS),
         Some(Command::Calibrate(calibrate)) => program::ar::calibrate(calibrate).map(|()| ExitCode::SUCCESS),
+        Some(Command::Licences) => {
+            meridian::say!("{}", meridian::files::NOTICES.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
         None => program::live::run(&cli.live),
     };
     outcome.unwrap_or_else(|error| {

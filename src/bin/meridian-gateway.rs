@@ -112,6 +112,8 @@ enum Task {
         #[command(flatten)]
         source: SourceArgs,
     },
+    /// Print whose packages this program is made of, and their licences.
+    Licences,
     /// Direct every display of a gateway.
     Direct {
         /// The gateway.
@@ -946,6 +948,10 @@ fn main() -> ExitCode {
                 );
             })
             .map_err(anyhow::Error::from),
+        Some(Task::Licences) => {
+            say!("{}", meridian::files::NOTICES.trim_end());
+            Ok(())
+        }
         Some(Task::Count { live, logs }) => count(live, logs),
         Some(Task::Send {
             gateway,

@@ -43,6 +43,8 @@ pub enum Command {
     Track(super::ar::Track),
     /// Find a camera's lens from views of the sheet.
     Calibrate(super::ar::Calibrate),
+    /// Print whose packages this program is made of, and their licences.
+    Licences,
 }
 
 /// Where the figures come from.
