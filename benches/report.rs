@@ -1,7 +1,8 @@
 //! `cargo bench`: what a frame costs and what a batch costs, in one report with the machine named.
 //!
 //! Each row of frames runs in a process of its own, in a window where there is a screen (Xvfb counts) and offscreen
-//! where there is none. `cargo bench -- lights` runs the rows whose name holds that word.
+//! where there is none. `cargo bench -- lights` runs the rows whose name holds that word. Where what is shown isn't what should
+//! be, the row says DIFFER, and the report ends with exit code 1.
 //!
 //! | variable | does |
 //! |---|---|
@@ -22,6 +23,7 @@ use bevy::log::Level;
 use bevy::prelude::*;
 use bevy::window::{PresentMode, PrimaryWindow};
 use bevy::winit::WinitSettings;
+use meridian::display::globe::arcs::ArcStats;
 use meridian::display::globe::lights::{LightStats, Packer};
 use meridian::display::ledger::{FeedStatus, Ledger};
 use meridian::display::link::{Inbox, Subscription, drain_feed, drain_inbox};
@@ -29,7 +31,7 @@ use meridian::display::showroom::Showroom;
 use meridian::display::showroom::ar::ArSetup;
 use meridian::display::stage::{Output, Setup, adapter, build, now_ms};
 use meridian::display::text::Lang;
-use meridian::display::view::{Quality, Worldview};
+use meridian::display::view::{Quality, View, Worldview};
 use meridian::gateway::{GatewayConfig, Publisher, Pulled, ScenarioSource, Source, load_catalogue, serve};
 use meridian::link::{Link, LinkConfig};
 use meridian::sales::{Batch, Catalogue};
@@ -43,6 +45,10 @@ const WARM_UP_SECS: f32 = 5.0;
 /// Seconds that a light and an arc live: how many come a tick for so many alive.
 const LIGHT_LIFE_SECS: f64 = 1.6;
 const ARC_LIFE_SECS: f64 = 3.0;
+/// How much of what a row says has to be alive on average.
+const ENOUGH: f64 = 0.95;
+/// How long what has happened may wait for the guard's threshold, at as many orders a second as the rows have.
+const GUARD_MS: i64 = 200;
 
 /// What a row of frames shows.
 #[derive(Clone, Copy)]
@@ -141,12 +147,12 @@ fn main() {
         upload();
     }
     let peers = peers();
-    let mut header = false;
+    let (mut header, mut wrong) = (false, 0);
     for (row, _, peer) in ROWS.iter().filter(|(name, ..)| is_wanted(name)) {
         if !header {
             println!(
-                "\n{:<12} {:>8} {:>10} {:>10} {:>10} {:>10} {:>9} {:>8}  beside",
-                "frames", "per s", "median ms", "p99 ms", "main ms", "alive", "orders/s", "MiB"
+                "\n{:<12} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9} {:>8}  beside",
+                "frames", "per s", "median ms", "p99 ms", "main ms", "alive", "instances", "orders/s", "MiB"
             );
             header = true;
         }
@@ -157,6 +163,7 @@ fn main() {
         let said = String::from_utf8_lossy(&output.stdout);
         let Some(line) = said.lines().find(|line| line.starts_with('{')) else {
             println!("{row:<12} failed: {}", String::from_utf8_lossy(&output.stderr));
+            wrong += 1;
             continue;
         };
         let said: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -165,12 +172,13 @@ fn main() {
             format!("{:.1}× of {fps:.1}/s", number("fps") / fps)
         });
         println!(
-            "{row:<12} {:>8.1} {:>10.1} {:>10.1} {:>10.2} {:>10.0} {:>9.0} {:>8.0}  {beside}",
+            "{row:<12} {:>8.1} {:>10.1} {:>10.1} {:>10.2} {:>10.0} {:>10.0} {:>9.0} {:>8.0}  {beside}",
             number("fps"),
             number("median_ms"),
             number("p99_ms"),
             number("main_ms"),
             number("alive"),
+            number("instances"),
             number("orders_per_s"),
             number("mib"),
         );
@@ -187,6 +195,14 @@ fn main() {
                 feed["mib_by_minute"],
             );
         }
+        for what in said["wrong"].as_array().into_iter().flatten() {
+            println!("             DIFFER: {}", what.as_str().unwrap_or_default());
+            wrong += 1;
+        }
+    }
+    if wrong > 0 {
+        eprintln!("{wrong} of what was shown or measured isn't what it should be");
+        std::process::exit(1);
     }
 }
 
@@ -423,8 +439,11 @@ fn make_lights(time: Res<Time<Real>>, maker: Option<ResMut<Maker>>, mut inbox: R
         let mut arcs = Arcs::default();
         while arcs.to_place.len() < maker.arcs_per_tick {
             next += 1;
-            let batch = &pool[next / 8_192 % pool.len()].arcs;
-            let at = next % batch.to_place.len();
+            let batch = &pool[next % pool.len()].arcs;
+            // A tick without parcels across borders is passed over.
+            let Some(at) = (next / pool.len()).checked_rem(batch.to_place.len()) else {
+                continue;
+            };
             arcs.from_region.push(batch.from_region[at]);
             arcs.to_place.push(batch.to_place[at]);
             arcs.parcels.push(1);
@@ -452,9 +471,14 @@ struct Measured {
     began: Option<f32>,
     frame_ms: Vec<f64>,
     main_ms: Vec<f64>,
-    alive: Vec<f64>,
+    /// Lights and arcs on the GPU: where lights of a pixel are merged, each may be many.
+    instances: Vec<f64>,
+    arcs: Vec<f64>,
+    /// So many lights and arcs the row says.
+    asked: (usize, usize),
     frame_began: Instant,
     orders_at_start: u64,
+    lights_at_start: u64,
     /// From a tick's publication to its application, and the resident memory at each whole minute.
     latency_ms: Vec<f64>,
     mib_by_minute: Vec<f64>,
@@ -493,12 +517,20 @@ fn resident_mib() -> f64 {
     kib.unwrap_or(0.0) / 1024.0
 }
 
+/// What is there of a display's globe and feed, if it has any.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Shown<'w> {
+    stats: Option<Res<'w, LightStats>>,
+    arcs: Option<Res<'w, ArcStats>>,
+    ledger: Option<Res<'w, Ledger>>,
+    view: Option<Res<'w, View>>,
+    subscription: Option<Res<'w, Subscription>>,
+    room: Option<Res<'w, Showroom>>,
+}
+
 fn end_frame(
     time: Res<Time<Real>>,
-    stats: Option<Res<LightStats>>,
-    ledger: Option<Res<Ledger>>,
-    subscription: Option<Res<Subscription>>,
-    room: Option<Res<Showroom>>,
+    shown: Shown,
     mut account: Option<ResMut<Account>>,
     mut measured: ResMut<Measured>,
     mut exit: MessageWriter<AppExit>,
@@ -506,20 +538,26 @@ fn end_frame(
     let now_secs = time.elapsed_secs();
     // A product that is on its way isn't measured yet.
     let comes =
-        |room: Res<Showroom>| !room.wanted.is_empty() && room.stands.iter().all(|stand| stand.share < 1.0);
-    if now_secs < WARM_UP_SECS || room.is_some_and(comes) {
+        |room: &Res<Showroom>| !room.wanted.is_empty() && room.stands.iter().all(|stand| stand.share < 1.0);
+    if now_secs < WARM_UP_SECS || shown.room.as_ref().is_some_and(comes) {
         return;
     }
-    let orders = ledger.as_ref().map_or(0, |ledger| ledger.totals.counts.orders);
+    let (orders, lights) = shown.ledger.as_ref().map_or((0, 0), |ledger| {
+        (ledger.totals.counts.orders, ledger.feed.lights_drawn)
+    });
     let Some(began_secs) = measured.began else {
         measured.began = Some(now_secs);
         measured.orders_at_start = orders;
+        measured.lights_at_start = lights;
         return;
     };
     let main_ms = measured.frame_began.elapsed().as_secs_f64() * 1e3;
     measured.main_ms.push(main_ms);
     measured.frame_ms.push(time.delta_secs_f64() * 1e3);
-    measured.alive.push(stats.map_or(0.0, |stats| stats.alive as f64));
+    let light_instances = shown.stats.as_ref().map_or(0, |stats| stats.alive);
+    let arcs = shown.arcs.as_ref().map_or(0, |stats| stats.alive);
+    measured.instances.push((light_instances + arcs) as f64);
+    measured.arcs.push(arcs as f64);
     let secs = now_secs - began_secs;
     if secs >= 60.0 * (measured.mib_by_minute.len() + 1) as f32 {
         measured.mib_by_minute.push(resident_mib().round());
@@ -532,36 +570,110 @@ fn end_frame(
         sorted.sort_by(f64::total_cmp);
         sorted[((sorted.len() - 1) as f64 * share) as usize]
     };
-    let feed = ledger.zip(account.as_mut()).map(|(ledger, account)| {
-        let truth = account.0.seek(ledger.event_ms).unwrap().totals;
+    let mean = |list: &[f64]| list.iter().sum::<f64>() / list.len() as f64;
+    let secs = f64::from(secs);
+    let lights_alive = (lights - measured.lights_at_start) as f64 / secs * LIGHT_LIFE_SECS;
+    let arcs_alive = mean(&measured.arcs);
+    let instances = mean(&measured.instances);
+    let mut wrong = too_few(&shown, measured.asked, (lights_alive, arcs_alive), instances);
+    let feed = shown.ledger.as_ref().zip(account.as_mut()).map(|(ledger, account)| {
+        let totals = compare(ledger, &mut account.0).unwrap_or_else(|differs| {
+            wrong.push(differs);
+            "not what they should be".to_owned()
+        });
         serde_json::json!({
             "median_ms": at(&measured.latency_ms, 0.5),
             "p99_ms": at(&measured.latency_ms, 0.99),
-            "lights_dropped": subscription.map_or(0, |subscription| subscription.lights_dropped()),
+            "lights_dropped": shown.subscription.as_ref().map_or(0, |subscription| subscription.lights_dropped()),
             "mib_by_minute": measured.mib_by_minute,
             "event_time": chrono::DateTime::from_timestamp_millis(ledger.event_ms).map(|at| at.to_rfc3339()),
-            "totals": if truth == ledger.totals {
-                "equal the scenario's to the fen".to_owned()
-            } else {
-                format!("DIFFER: {:?} on screen, {truth:?} in the scenario", ledger.totals)
-            },
+            "totals": totals,
         })
     });
     println!(
         "{}",
         serde_json::json!({
             "row": measured.row,
-            "fps": measured.frame_ms.len() as f64 / f64::from(secs),
+            "fps": measured.frame_ms.len() as f64 / secs,
             "median_ms": at(&measured.frame_ms, 0.5),
             "p99_ms": at(&measured.frame_ms, 0.99),
             "main_ms": at(&measured.main_ms, 0.5),
-            "alive": measured.alive.iter().sum::<f64>() / measured.alive.len() as f64,
-            "orders_per_s": (orders - measured.orders_at_start) as f64 / f64::from(secs),
+            "alive": lights_alive + arcs_alive,
+            "instances": instances,
+            "orders_per_s": (orders - measured.orders_at_start) as f64 / secs,
             "mib": resident_mib(),
             "feed": feed,
+            "wrong": wrong,
         })
     );
     exit.write(AppExit::Success);
+}
+
+/// What a row says of its lights and arcs, and what was drawn of them.
+fn too_few(shown: &Shown, asked: (usize, usize), (lights, arcs): (f64, f64), instances: f64) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut enough = |what: &str, asked: usize, drawn: f64| {
+        if drawn < asked as f64 * ENOUGH {
+            wrong.push(format!("{drawn:.0} {what} were drawn, of {asked}"));
+        }
+    };
+    enough("lights", asked.0, lights);
+    enough("arcs", asked.1, arcs);
+    // Where lights aren't merged by pixel, each is an instance.
+    if shown
+        .view
+        .as_ref()
+        .is_some_and(|view| view.quality != Quality::Software)
+    {
+        enough("instances", asked.0 + asked.1, instances);
+    }
+    let overwritten = shown.stats.as_ref().map_or(0, |stats| stats.overwritten)
+        + shown.arcs.as_ref().map_or(0, |stats| stats.overwritten);
+    if overwritten > 0 {
+        wrong.push(format!("{overwritten} were written over while they lived"));
+    }
+    wrong
+}
+
+/// The public totals beside the scenario's own account of the same instant: of everything that has happened, the guard keeps back
+/// what came last, until there is enough of it; nothing is counted twice, and regions and `unplaced` are the total.
+fn compare(ledger: &Ledger, account: &mut ScenarioSource) -> Result<String, String> {
+    let shown = ledger.totals.counts;
+    let unplaced = ledger.totals.unplaced;
+    let by_region = ledger.regions.iter().fold(
+        (unplaced.orders, unplaced.payments, unplaced.gmv_minor),
+        |sum, region| {
+            (
+                sum.0 + region.orders,
+                sum.1 + region.payments,
+                sum.2 + region.gmv_minor,
+            )
+        },
+    );
+    if by_region != (shown.orders, shown.payments, shown.gmv_minor) {
+        return Err(format!(
+            "regions and unplaced make {by_region:?}, the total is {shown:?}"
+        ));
+    }
+    let mut at = |event_ms| account.seek(event_ms).unwrap().totals.counts;
+    let (before, now) = (at(ledger.event_ms - GUARD_MS), at(ledger.event_ms));
+    let between = (before.orders..=now.orders).contains(&shown.orders)
+        && (before.payments..=now.payments).contains(&shown.payments)
+        && (before.gmv_minor..=now.gmv_minor).contains(&shown.gmv_minor);
+    if !between {
+        return Err(format!(
+            "{shown:?} is shown; the scenario has {now:?}, and had {before:?} {GUARD_MS} ms before"
+        ));
+    }
+    Ok(if shown == now {
+        "equal the scenario's to the fen".to_owned()
+    } else {
+        format!(
+            "behind the scenario's by {} orders and {} payments, which the guard keeps back",
+            now.orders - shown.orders,
+            now.payments - shown.payments
+        )
+    })
 }
 
 /// A day that makes so many orders a second, and payments as the 2016 day's peak has them.
@@ -628,9 +740,15 @@ fn frames(row: &str, load: Load) {
         began: None,
         frame_ms: Vec::new(),
         main_ms: Vec::new(),
-        alive: Vec::new(),
+        instances: Vec::new(),
+        arcs: Vec::new(),
+        asked: match load {
+            Load::Alive { lights, arcs } => (lights, arcs),
+            _ => (0, 0),
+        },
         frame_began: Instant::now(),
         orders_at_start: 0,
+        lights_at_start: 0,
         latency_ms: Vec::new(),
         mib_by_minute: Vec::new(),
     })
@@ -652,8 +770,13 @@ fn frames(row: &str, load: Load) {
             let _ = source.seek(noon_ms).unwrap();
             let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), noon_ms, 1.0).unwrap();
             let snapshot = *publisher.public_snapshot(now_ms()).into_inner();
+            let pool = lights_of(bodies);
+            assert!(
+                pool.iter().any(|lights| !lights.arcs.to_place.is_empty()),
+                "a second without arcs"
+            );
             app.insert_resource(Maker {
-                pool: lights_of(bodies),
+                pool,
                 lights_per_tick: (lights as f64 / LIGHT_LIFE_SECS / 10.0).round() as usize,
                 arcs_per_tick: (arcs as f64 / ARC_LIFE_SECS / 10.0).round() as usize,
                 next: 0,

@@ -32,6 +32,15 @@ ring::glow_material!(
     "shaders/arcs.wgsl"
 );
 
+/// What was drawn.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ArcStats {
+    /// Arcs that live now.
+    pub alive: usize,
+    /// Arcs written over while they lived. 0 means that every one was seen to its end.
+    pub overwritten: u64,
+}
+
 /// Packs arcs that came at `now_ms` of app time. Those with an unknown region or place are left out.
 pub fn pack(arcs: &Arcs, catalogue: &Catalogue, now_ms: u64, out: &mut Vec<Instance>) {
     let columns = arcs.from_region.iter().zip(&arcs.to_place).zip(&arcs.parcels);
@@ -130,6 +139,7 @@ fn fly_arcs(
     regions: Option<Res<Regions>>,
     mut arrived: MessageReader<LightsArrived>,
     mut uploads: ResMut<Uploads>,
+    mut stats: ResMut<ArcStats>,
     arcs: Option<ResMut<ArcRing>>,
     mut chunks: Query<(&mut Visibility, &mut Mesh3d), With<ArcChunk>>,
 ) {
@@ -166,9 +176,13 @@ fn fly_arcs(
             }
         }
     }
-    if arcs.ring.alive(now_ms) > 0 {
+    *stats = ArcStats {
+        alive: arcs.ring.alive(now_ms),
+        overwritten: arcs.ring.overwritten,
+    };
+    if stats.alive > 0 {
         // Many at once are each thinner and fainter, so that their fans stay readable.
-        let crowd = (arcs.ring.alive(now_ms) as f32 / 200.0).max(1.0).powf(-0.35);
+        let crowd = (stats.alive as f32 / 200.0).max(1.0).powf(-0.35);
         uploads.header(
             &arcs.buffer,
             &Header {
@@ -188,6 +202,7 @@ fn fly_arcs(
 pub fn plugin(app: &mut App) {
     shader::load(app, &SHADER, SHADER_FILE);
     app.add_plugins(MaterialPlugin::<ArcsMaterial>::default())
+        .init_resource::<ArcStats>()
         .add_systems(Startup, spawn_arcs)
         .add_systems(Update, fly_arcs.in_set(DisplaySystems::Follow));
 }
