@@ -33,7 +33,7 @@ have_vulkan_driver() {
     [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ]
 }
 
-# Prints the packages that are missing, by this package manager's names.
+# Prints the packages that are missing, by this package manager's names; with "gateway", those for what has no picture.
 missing_packages() {
     manager=$1
     pick() {
@@ -44,6 +44,7 @@ missing_packages() {
         esac
     }
     command -v cc >/dev/null 2>&1 || { pick "gcc libc6-dev" gcc gcc; }
+    [ "${2:-}" = gateway ] && return 0
     command -v pkg-config >/dev/null 2>&1 || pick pkg-config pkgconf-pkg-config pkgconf
     have_library libvulkan.so.1 || pick libvulkan1 vulkan-loader vulkan-icd-loader
     have_vulkan_driver || pick mesa-vulkan-drivers mesa-vulkan-drivers vulkan-swrast
@@ -66,7 +67,7 @@ need_packages() {
         command -v cc >/dev/null 2>&1 || echo "No C linker (cc) and no apt-get, dnf or pacman: install gcc, libvulkan, a Vulkan driver and libxkbcommon by hand." >&2
         return 0
     fi
-    missing=$(missing_packages "$manager")
+    missing=$(missing_packages "$manager" "${1:-}")
     [ -n "$missing" ] || return 0
     case $manager in
         apt-get) install="apt-get install -y --no-install-recommends $missing" ;;
@@ -88,6 +89,13 @@ need_packages() {
         echo "Meridian needs system packages. As root: $install" >&2
         exit 1
     fi
+}
+
+# The examples' tests run them.
+need_python() {
+    command -v python3 >/dev/null 2>&1 && return 0
+    echo "The tests run examples/*.py, and there is no python3 here: install it (its standard library is enough)" >&2
+    exit 1
 }
 
 # Where nobody logged in there is no such folder, and the driver's search for a screen complains at every start.
