@@ -339,7 +339,9 @@ fn the_python_example_and_a_played_day_are_counted() {
     let seen = totals_of(&link, Mode::Demo, |totals| {
         totals.counts.orders == 500 && totals.counts.payments == 500
     });
-    assert_eq!(seen.last().unwrap().counts.gmv_minor, 500 * 1_999);
+    // The public value rises in steps of ten orders of that price, so that it doesn't say what was bought.
+    let behind = 500 * 1_999 - seen.last().unwrap().counts.gmv_minor;
+    assert!((0..20_000).contains(&behind), "{behind}");
     drop(lines);
     let output = python.wait_with_output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);

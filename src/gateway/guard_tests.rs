@@ -8,8 +8,9 @@ use rand_pcg::Pcg64Mcg;
 
 use super::*;
 use crate::gateway::{Opening, Publisher, Pulled, ScenarioSource, Source, SourceError, load_catalogue};
-use crate::sales::Currency;
-use crate::wire::{Body, Cell, DataClass, Day, Names, ProductInfo, Snapshot, Totals};
+use crate::sales::{Channel, Currency};
+use crate::tally::Tally;
+use crate::wire::{Body, Cell, Counts, DataClass, Day, Mode, Names, ProductInfo, Snapshot, Totals};
 
 const START_MS: EventMs = 1_478_793_600_000;
 
@@ -51,7 +52,7 @@ impl Source for Listed {
     }
 
     fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
-        self.next = self.batches.partition_point(|batch| batch.to_ms <= to_ms);
+        self.next = self.batches.partition_point(|batch| batch.from_ms < to_ms);
         let (categories, products) = (self.hello.categories.len(), self.hello.products.len());
         let regions = self.catalogue.regions().len();
         let of_place = self.catalogue.region_of_place();
@@ -113,7 +114,20 @@ struct Small {
     steps: Vec<EventMs>,
 }
 
+/// How payments come.
+#[derive(Debug, Clone, Copy)]
+enum Paid {
+    /// For themselves: other orders' altogether.
+    Apart,
+    /// Each so long after its order, in steps.
+    After(f64),
+}
+
 fn small_day(seed: u64, most_steps: usize) -> Small {
+    day_of(seed, most_steps, Paid::Apart)
+}
+
+fn day_of(seed: u64, most_steps: usize, paid: Paid) -> Small {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let regions = random.random_range(2..=4_usize);
     let categories = random.random_range(1..=3_usize);
@@ -190,6 +204,9 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
         }
         let from_ms = START_MS + step as i64 * step_ms;
         for kind in [Kind::Order, Kind::Payment] {
+            if let (Kind::Payment, Paid::After(_)) = (kind, paid) {
+                continue;
+            }
             let mut batch = Batch::new(kind, from_ms, from_ms + step_ms);
             for (region, rate) in of_region.iter().enumerate() {
                 let mut many = random.random_range(0.0..2.0) * rate * burst;
@@ -231,6 +248,22 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
             }
         }
     }
+    let mut late = 0;
+    if let Paid::After(steps) = paid {
+        let delay_ms = (steps * step_ms as f64) as i64;
+        late = steps.ceil() as usize;
+        let payments: Vec<Batch> = batches
+            .iter()
+            .map(|orders: &Batch| Batch {
+                kind: Kind::Payment,
+                from_ms: orders.from_ms + delay_ms,
+                to_ms: orders.to_ms + delay_ms,
+                ..orders.clone()
+            })
+            .collect();
+        batches.extend(payments);
+        batches.sort_by_key(|batch| (batch.to_ms, batch.kind == Kind::Payment));
+    }
     Small {
         joined,
         catalogue: Arc::clone(&catalogue),
@@ -244,7 +277,8 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
         privacy: Privacy::new(k).unwrap().with_seed(seed),
         steps: (1..=steps as i64)
             .map(|step| START_MS + step * step_ms)
-            .chain([START_MS + steps as i64 * step_ms + 1_500])
+            .chain((1..=late as i64).map(|step| START_MS + (steps as i64 + step) * step_ms))
+            .chain([START_MS + (steps + late) as i64 * step_ms + 1_500])
             .skip(if joined { steps / 2 } else { 0 })
             .collect(),
     }
@@ -266,8 +300,7 @@ impl Small {
     /// doesn't matter, it is told. The frames are the same figures' changes.
     fn play(&self, knobs: Knobs) -> Vec<Seen> {
         let mut publisher = self.publisher();
-        publisher.guard().knobs = knobs;
-        let unplaced = self.catalogue.regions().len() as u16;
+        publisher.guard().unwrap().knobs = knobs;
         self.steps
             .iter()
             .map(|at_ms| {
@@ -277,10 +310,11 @@ impl Small {
                 if let Some(Body::Tick(tick)) = step.public.first().map(Public::get) {
                     assert_eq!(tick.totals, snapshot.totals);
                 }
-                let lost = |tree: &Tree| tree.region[usize::from(unplaced)].released;
-                let guard = publisher.guard();
+                let guard = publisher.guard().unwrap();
                 Seen {
-                    unplaced: [lost(&guard.orders), lost(&guard.payments)],
+                    unplaced: [guard.orders.unplaced(), guard.payments.unplaced()],
+                    large: guard.numbers.large().to_vec(),
+                    detailed: guard.numbers.detailed(),
                     snapshot,
                 }
             })
@@ -288,17 +322,83 @@ impl Small {
     }
 }
 
-/// What the adversary sees of a step.
+/// What the adversary sees of a step, and what it is told besides: how doesn't matter.
 struct Seen {
     snapshot: Snapshot,
+    /// What was released of what has no region.
     unplaced: [u64; 2],
+    /// From which number on a region has categories of its own, and a category in a region products.
+    large: Vec<Option<u64>>,
+    detailed: BTreeMap<(usize, usize), u64>,
 }
 
-const ALL: Knobs = Knobs {
-    margins: true,
-    details: true,
-    heads: true,
-};
+/// A part of the day that is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Channel(usize),
+    /// As many as there are: none.
+    Region(usize),
+    /// One more than there are regions: pooled.
+    Cell(usize, usize),
+    Item(usize, usize),
+}
+
+fn of(kind: Kind, counts: &Counts) -> u64 {
+    match kind {
+        Kind::Order => counts.orders,
+        Kind::Payment => counts.payments,
+    }
+}
+
+impl Kind {
+    fn other(self) -> Self {
+        match self {
+            Self::Order => Self::Payment,
+            Self::Payment => Self::Order,
+        }
+    }
+}
+
+/// What is told of each part, of one kind.
+fn numbers_of(seen: &Seen, kind: Kind) -> BTreeMap<Part, u64> {
+    let (snapshot, regions) = (&seen.snapshot, seen.large.len());
+    let mut out = BTreeMap::new();
+    for row in &snapshot.channels {
+        out.insert(Part::Channel(usize::from(row.id)), of(kind, &row.counts));
+    }
+    for row in &snapshot.regions {
+        out.insert(Part::Region(usize::from(row.id)), of(kind, &row.counts));
+    }
+    out.insert(
+        Part::Region(regions),
+        seen.unplaced[usize::from(kind == Kind::Payment)],
+    );
+    for row in &snapshot.categories {
+        out.insert(
+            Part::Cell(regions + 1, usize::from(row.id)),
+            of(kind, &row.counts),
+        );
+    }
+    for row in &snapshot.cells {
+        let (region, category) = (usize::from(row.region), usize::from(row.category));
+        out.insert(Part::Cell(region, category), of(kind, &row.counts));
+        *out.entry(Part::Cell(regions + 1, category)).or_default() -= of(kind, &row.counts);
+    }
+    for row in &snapshot.products.products {
+        out.insert(
+            Part::Item(regions + 1, usize::from(row.id)),
+            of(kind, &row.counts.counts),
+        );
+    }
+    for row in &snapshot.products.regions {
+        let (region, product) = (usize::from(row.region), usize::from(row.product));
+        out.insert(Part::Item(region, product), of(kind, &row.counts.counts));
+        *out.entry(Part::Item(regions + 1, product)).or_default() -= of(kind, &row.counts.counts);
+    }
+    out
+}
+
+const ALL: Knobs = Knobs::ALL;
 
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -318,25 +418,47 @@ fn inverse(of: u64) -> u64 {
     out
 }
 
-/// What the adversary knows of one column: sums of unknowns. An unknown is a number of events by step, region (the last:
-/// none), category and product or none of them, and channel.
+/// What the adversary knows: sums of unknowns. An unknown is a number of events by *stretch*, region (the last: none), category
+/// and product or none of them, and channel. A stretch is what came between two numbers that were told of the total: of one
+/// kind, or of both where they are the same events.
 struct Knowledge {
     steps: usize,
     regions: usize,
     /// Category and product of each leaf.
     leaves: Vec<(usize, Option<usize>)>,
-    sums: Vec<(Vec<usize>, u64)>,
+    sums: Vec<Known>,
     truth: Vec<u64>,
+    /// Of them, so many are events; the rest is by how much a sum is more than was told.
+    events: usize,
+}
+
+/// A sum that is known: of these unknowns, less one that says by how much it is more than was told.
+struct Known {
+    cell: Vec<usize>,
+    beyond: Option<usize>,
+    sum: u64,
 }
 
 const CHANNELS: usize = 2;
+
+/// Blocks of a part: which region, which stretches.
+type Blocks = Vec<(usize, std::ops::Range<usize>)>;
+
+/// What was told of a part of one kind, and up to which stretch.
+#[derive(Clone, Copy, Default)]
+struct Mark {
+    stretch: usize,
+    told: u64,
+    /// Whether some of it is only a lower bound: then nothing more of it is known exactly.
+    loose: bool,
+}
 
 impl Knowledge {
     fn at(&self, step: usize, region: usize, leaf: usize, channel: usize) -> usize {
         ((step * self.regions + region) * self.leaves.len() + leaf) * CHANNELS + channel
     }
 
-    /// The unknowns of steps that a filter on region, category, product and channel takes.
+    /// The unknowns of stretches that a filter on region, category, product and channel takes.
     fn cell(
         &self,
         steps: impl Iterator<Item = usize>,
@@ -361,15 +483,33 @@ impl Knowledge {
         cell.iter().map(|at| self.truth[*at]).sum()
     }
 
-    /// Works out every sum that the frames tell of a column.
-    fn read(day: &Small, seen: &[Seen], kind: Kind) -> Self {
+    /// Notes a sum: of `exact` where that is all of it, otherwise of `wide`, which has as much at least.
+    fn knows(&mut self, exact: Option<Vec<usize>>, wide: Vec<usize>, sum: u64) -> bool {
+        // Where one that is behind caught up in several strides, a part may have been told at one of them: the adversary is told whether
+        // it was all.
+        if let Some(cell) = exact
+            && self.count(&cell) == sum
+        {
+            self.sums.push(Known {
+                cell,
+                beyond: None,
+                sum,
+            });
+            return true;
+        }
+        let count = self.count(&wide);
+        let cell = wide;
+        assert!(count >= sum, "no more is told than there was: {sum} of {count}");
+        self.truth.push(count - sum);
+        let beyond = Some(self.truth.len() - 1);
+        self.sums.push(Known { cell, beyond, sum });
+        false
+    }
+
+    /// Works out every sum that the frames tell of one kind, or of two that are the same events at other times.
+    fn read(day: &Small, seen: &[Seen], kinds: &[Kind]) -> Self {
         let hello = &day.source.hello;
-        let (regions, categories, products) = (
-            day.catalogue.regions().len(),
-            hello.categories.len(),
-            hello.products.len(),
-        );
-        let k = u64::from(day.privacy.k());
+        let (regions, categories) = (day.catalogue.regions().len(), hello.categories.len());
         let mut leaves: Vec<(usize, Option<usize>)> =
             (0..categories).map(|category| (category, None)).collect();
         leaves.extend(
@@ -379,20 +519,32 @@ impl Knowledge {
                 .enumerate()
                 .map(|(product, info)| (usize::from(info.category), Some(product))),
         );
+        let mut cuts: BTreeSet<u64> = BTreeSet::new();
+        for seen in seen {
+            for kind in kinds {
+                cuts.insert(of(*kind, &seen.snapshot.totals.counts));
+            }
+        }
+        cuts.remove(&0);
+        let cuts: Vec<u64> = cuts.into_iter().collect();
         let mut it = Self {
-            steps: seen.len(),
+            steps: cuts.len() + 1,
             regions: regions + 1,
             leaves,
             sums: Vec::new(),
             truth: Vec::new(),
+            events: 0,
         };
-        it.truth = vec![0; it.at(it.steps, 0, 0, 0)];
-        for batch in day.source.batches.iter().filter(|batch| batch.kind == kind) {
-            let step = day.steps.iter().position(|at_ms| *at_ms >= batch.to_ms).unwrap();
+        it.events = it.at(it.steps, 0, 0, 0);
+        it.truth = vec![0; it.events];
+        let mut number = 0;
+        for batch in day.source.batches.iter().filter(|batch| batch.kind == kinds[0]) {
             for row in 0..batch.len() {
                 if batch.amount_minor[row] < 0 {
                     continue;
                 }
+                number += 1;
+                let step = cuts.partition_point(|cut| *cut < number);
                 let item = batch.items.row.iter().position(|of| *of as usize == row);
                 let product = item.map(|item| usize::from(batch.items.product[item]));
                 let leaf = (usize::from(batch.category[row]), product);
@@ -406,144 +558,177 @@ impl Knowledge {
                 it.truth[at] += 1;
             }
         }
-        let column = match kind {
-            Kind::Order => 0,
-            Kind::Payment => 1,
-        };
-        let of = |counts: &Counts| match kind {
-            Kind::Order => counts.orders,
-            Kind::Payment => counts.payments,
-        };
-        // Steps since the total, and each part of it, was released last; and what each node took since its parts were.
-        let mut total = (0, 0);
-        let mut channel = [(0, 0); CHANNELS];
-        let mut region = vec![(0, 0); regions + 1];
-        type Blocks = Vec<(usize, std::ops::Range<usize>)>;
-        // By region, or the pool's number: blocks that came in, from which each category took those until …
-        let mut node: Vec<Blocks> = vec![Vec::new(); regions + 2];
+        for kind in kinds {
+            it.read_kind(day, seen, *kind, &cuts);
+        }
+        it
+    }
+
+    fn read_kind(&mut self, day: &Small, seen: &[Seen], kind: Kind, cuts: &[u64]) {
+        let hello = &day.source.hello;
+        let (regions, categories, products) = (
+            day.catalogue.regions().len(),
+            hello.categories.len(),
+            hello.products.len(),
+        );
         let pool = regions + 1;
-        let mut large = vec![false; regions];
-        let mut cell: BTreeMap<(usize, usize), (usize, u64)> = BTreeMap::new();
-        type Cells = Vec<(Blocks, usize)>;
+        let mut total = Mark::default();
+        let mut channel = [Mark::default(); CHANNELS];
+        let mut region = vec![Mark::default(); regions + 1];
+        // By region, or the pool's number: blocks that came in, and whether all of them are known exactly.
+        let mut node: Vec<(Blocks, bool)> = vec![(Vec::new(), true); regions + 2];
+        let mut cell: BTreeMap<(usize, usize), (Mark, usize)> = BTreeMap::new();
+        type Cells = (Vec<Blocks>, bool);
         let mut detail: BTreeMap<(usize, usize), Cells> = BTreeMap::new();
-        let mut item: BTreeMap<(usize, usize, usize), (usize, u64)> = BTreeMap::new();
-        let mut sums: Vec<(Vec<usize>, u64)> = Vec::new();
-        for (step, seen) in seen.iter().enumerate() {
+        let mut item: BTreeMap<(usize, usize, usize), (Mark, usize)> = BTreeMap::new();
+        let mut other = BTreeMap::new();
+        for seen in seen {
             let snapshot = &seen.snapshot;
-            let now = of(&snapshot.totals.counts);
-            if now > total.1 {
-                sums.push((it.cell(total.0..step + 1, |_, _, _, _| true), now - total.1));
-                total = (step + 1, now);
+            // What leads is new; what follows was told of the other kind before.
+            let (mine, others) = (numbers_of(seen, kind), numbers_of(seen, kind.other()));
+            let before = std::mem::replace(&mut other, others.clone());
+            let against = if kind == Kind::Order { &before } else { &others };
+            let leads = |part: Part| mine.get(&part) > against.get(&part);
+            let now = of(kind, &snapshot.totals.counts);
+            if now > total.told {
+                let stretch = cuts.partition_point(|cut| *cut <= now);
+                let all = self.cell(total.stretch..stretch, |_, _, _, _| true);
+                assert!(
+                    self.knows(Some(all.clone()), all, now - total.told),
+                    "the adversary reads rightly"
+                );
+                total = Mark {
+                    stretch,
+                    told: now,
+                    loose: false,
+                };
             }
             for (number, known) in channel.iter_mut().enumerate() {
-                let now = of(&snapshot.channels[number].counts);
-                if now > known.1 {
-                    let cell = it.cell(known.0..total.0, |_, _, _, channel| channel == number);
-                    sums.push((cell, now - known.1));
-                    *known = (total.0, now);
+                let now = mine.get(&Part::Channel(number)).copied().unwrap_or(0);
+                if now > known.told {
+                    let exact = leads(Part::Channel(number));
+                    let cell = self.cell(0..total.stretch, |_, _, _, channel| channel == number);
+                    self.knows(exact.then(|| cell.clone()), cell, now);
+                    *known = Mark {
+                        stretch: total.stretch,
+                        told: now,
+                        loose: false,
+                    };
                 }
             }
+            let mut now_large = Vec::new();
             for number in 0..=regions {
                 let known = &mut region[number];
-                let now = match number {
-                    none if none == regions => seen.unplaced[column],
-                    _ => snapshot
-                        .regions
-                        .iter()
-                        .find(|row| usize::from(row.id) == number)
-                        .map_or(0, |row| of(&row.counts)),
-                };
-                if now > known.1 {
-                    let cell = it.cell(known.0..total.0, |region, _, _, _| region == number);
-                    sums.push((cell, now - known.1));
-                    let block = (number, known.0..total.0);
-                    *known = (total.0, now);
-                    if number < regions && now >= WORTH * k * categories as u64 {
-                        large[number] = true;
+                let now = mine.get(&Part::Region(number)).copied().unwrap_or(0);
+                if now > known.told {
+                    let exact = leads(Part::Region(number));
+                    let cell = self.cell(0..total.stretch, |region, _, _, _| region == number);
+                    let exact = self.knows(exact.then(|| cell.clone()), cell, now);
+                    let to =
+                        if number < regions && seen.large[number].is_some_and(|large| known.told >= large) {
+                            number
+                        } else {
+                            pool
+                        };
+                    let split = number < regions
+                        && seen.large[number].is_some_and(|large| known.told < large && large < now);
+                    node[to].1 &= exact && !known.loose && !split;
+                    if split {
+                        // Where in the block it was cut isn't known.
+                        now_large.push(number);
                     }
-                    let to = if number < regions && large[number] {
-                        number
-                    } else {
-                        pool
+                    node[to].0.push((number, known.stretch..total.stretch));
+                    *known = Mark {
+                        stretch: total.stretch,
+                        told: now,
+                        loose: !exact,
                     };
-                    node[to].push(block);
                 }
             }
-            // Each category: in the large regions, and what is left, which is the pool's.
+            for number in now_large {
+                node[number].1 = false;
+            }
             for category in 0..categories {
-                let mut left = of(&snapshot.categories[category].counts);
-                let mut seen_now = Vec::new();
-                for row in snapshot
-                    .cells
-                    .iter()
-                    .filter(|row| usize::from(row.category) == category)
-                {
-                    left -= of(&row.counts);
-                    seen_now.push((usize::from(row.region), of(&row.counts)));
-                }
-                seen_now.push((pool, left));
-                for (number, now) in seen_now {
-                    let known = cell.entry((number, category)).or_default();
-                    if now > known.1 {
-                        let blocks = node[number][known.0..].to_vec();
-                        let mut all = Vec::new();
-                        for (number, steps) in &blocks {
-                            all.extend(it.cell(steps.clone(), |region, of, _, _| {
-                                region == *number && of == category
-                            }));
-                        }
-                        sums.push((all, now - known.1));
-                        *known = (node[number].len(), now);
-                        let own = number != pool
-                            && (detail.contains_key(&(number, category)) || {
-                                let many = hello
-                                    .products
-                                    .iter()
-                                    .filter(|info| usize::from(info.category) == category);
-                                now >= WORTH * k * (many.count() as u64 + 1)
-                            });
-                        let to = if own { number } else { pool };
-                        detail.entry((to, category)).or_default().push((blocks, category));
+                for number in (0..regions).chain([pool]) {
+                    let part = Part::Cell(number, category);
+                    let now = mine.get(&part).copied().unwrap_or(0);
+                    let (known, blocks_known) = cell.entry((number, category)).or_default();
+                    if now <= known.told {
+                        continue;
                     }
+                    let (blocks, sure) = &node[number];
+                    let exact = *sure && leads(part);
+                    let new = blocks[*blocks_known..].to_vec();
+                    let mut all = Vec::new();
+                    for (number, steps) in blocks {
+                        all.extend(self.cell(steps.clone(), |region, of, _, _| {
+                            region == *number && of == category
+                        }));
+                    }
+                    let wide = self.cell(0..total.stretch, |region, of, _, _| {
+                        of == category && (number == pool || region == number)
+                    });
+                    let exact = self.knows(exact.then_some(all), wide, now);
+                    let own = number != pool
+                        && seen
+                            .detailed
+                            .get(&(category, number))
+                            .is_some_and(|from| known.told >= *from);
+                    let split = number != pool
+                        && seen
+                            .detailed
+                            .get(&(category, number))
+                            .is_some_and(|from| known.told < *from && *from < now);
+                    let to = detail
+                        .entry((if own { number } else { pool }, category))
+                        .or_insert_with(|| (Vec::new(), true));
+                    to.1 &= exact && !known.loose && !split;
+                    to.0.push(new);
+                    if split {
+                        detail
+                            .entry((number, category))
+                            .or_insert_with(|| (Vec::new(), true))
+                            .1 = false;
+                    }
+                    *blocks_known = blocks.len();
+                    *known = Mark {
+                        stretch: 0,
+                        told: now,
+                        loose: !exact,
+                    };
                 }
             }
             for product in 0..products {
                 let category = usize::from(hello.products[product].category);
-                let mut left = of(&snapshot.products.products[product].counts.counts);
-                let mut seen_now = Vec::new();
-                for row in snapshot
-                    .products
-                    .regions
-                    .iter()
-                    .filter(|row| usize::from(row.product) == product)
-                {
-                    left -= of(&row.counts.counts);
-                    seen_now.push((usize::from(row.region), of(&row.counts.counts)));
-                }
-                seen_now.push((pool, left));
-                for (number, now) in seen_now {
-                    let known = item.entry((number, category, product)).or_default();
-                    if now > known.1 {
-                        let cells = detail.get(&(number, category)).map_or(&[][..], Vec::as_slice);
-                        let mut all = Vec::new();
-                        for (blocks, _) in &cells[known.0..] {
-                            for (number, steps) in blocks {
-                                all.extend(it.cell(steps.clone(), |region, _, of, _| {
-                                    region == *number && of == Some(product)
-                                }));
-                            }
-                        }
-                        sums.push((all, now - known.1));
-                        *known = (cells.len(), now);
+                for number in (0..regions).chain([pool]) {
+                    let part = Part::Item(number, product);
+                    let now = mine.get(&part).copied().unwrap_or(0);
+                    let (known, _) = item.entry((number, category, product)).or_default();
+                    if now <= known.told {
+                        continue;
                     }
+                    let (cells, sure) = detail
+                        .get(&(number, category))
+                        .map_or((&[][..], false), |(cells, sure)| (&cells[..], *sure));
+                    let exact = sure && leads(part);
+                    let mut all = Vec::new();
+                    for (number, steps) in cells.iter().flatten() {
+                        all.extend(self.cell(steps.clone(), |region, _, of, _| {
+                            region == *number && of == Some(product)
+                        }));
+                    }
+                    let wide = self.cell(0..total.stretch, |region, _, of, _| {
+                        of == Some(product) && (number == pool || region == number)
+                    });
+                    let exact = self.knows(exact.then_some(all), wide, now);
+                    *known = Mark {
+                        stretch: 0,
+                        told: now,
+                        loose: !exact,
+                    };
                 }
             }
         }
-        it.sums = sums;
-        for (cell, sum) in &it.sums {
-            assert_eq!(it.count(cell), *sum, "the adversary reads the frames rightly");
-        }
-        it
     }
 
     /// Every cell of 1 to k − 1 events in any span between two of the total's releases.
@@ -601,10 +786,11 @@ impl Knowledge {
         loop {
             // Gauss and Jordan over sparse rows; pivots are eliminated from all rows above.
             let mut rows: Vec<(usize, BTreeMap<usize, u64>, u64)> = Vec::new();
-            for (cell, sum) in &self.sums {
-                let mut row: BTreeMap<usize, u64> =
-                    cell.iter().filter(|at| !zero[**at]).map(|at| (*at, 1)).collect();
-                let mut right = *sum % PRIME;
+            for known in &self.sums {
+                let signed = known.cell.iter().map(|at| (*at, 1));
+                let signed = signed.chain(known.beyond.map(|at| (at, PRIME - 1)));
+                let mut row: BTreeMap<usize, u64> = signed.filter(|(at, _)| !zero[*at]).collect();
+                let mut right = known.sum % PRIME;
                 for (pivot, other, sum) in &rows {
                     if let Some(factor) = row.get(pivot).copied() {
                         for (at, value) in other {
@@ -665,8 +851,9 @@ impl Knowledge {
     /// The cells that the sums and zeros determine.
     fn determined<'a>(&self, cells: &'a [Vec<usize>], random: &mut Pcg64Mcg) -> Vec<&'a Vec<usize>> {
         let change = self.hidden_change(random);
-        for (cell, _) in &self.sums {
-            assert_eq!(cell.iter().fold(0, |sum, at| (sum + change[*at]) % PRIME), 0);
+        for known in &self.sums {
+            let sum = known.cell.iter().fold(0, |sum, at| (sum + change[*at]) % PRIME);
+            assert_eq!(sum, known.beyond.map_or(0, |at| change[at]));
         }
         cells
             .iter()
@@ -674,30 +861,26 @@ impl Knowledge {
             .collect()
     }
 
-    /// The most that a cell could be, with every count at least 0: a linear programme, and its solution is checked.
-    fn most(&self, cell: &[usize]) -> f64 {
+    /// The most that so many times a cell could be, with every count at least 0: a linear programme, and its solution is checked.
+    fn most(&self, cell: &[usize], times: f64) -> f64 {
         let inside: BTreeSet<usize> = cell.iter().copied().collect();
         let worth: Vec<f64> = (0..self.truth.len())
-            .map(|at| f64::from(u8::from(inside.contains(&at))))
+            .map(|at| f64::from(u8::from(inside.contains(&at))) * times)
             .collect();
-        let rows: Vec<(Vec<usize>, f64)> = self
-            .sums
-            .iter()
-            .map(|(cell, sum)| (cell.to_vec(), *sum as f64))
-            .collect();
-        let values = maximise(&worth, &rows, self.truth.len());
+        let values = maximise(&worth, &self.sums, self.truth.len());
         assert!(values.iter().all(|value| *value > -1e-6));
-        for (cell, sum) in &self.sums {
-            let found: f64 = cell.iter().map(|at| values[*at]).sum();
-            assert!((found - *sum as f64).abs() < 1e-4, "{found} is {sum}");
+        for known in &self.sums {
+            let found: f64 = known.cell.iter().map(|at| values[*at]).sum();
+            let sum = known.sum as f64 + known.beyond.map_or(0.0, |at| values[at]);
+            assert!((found - sum).abs() < 1e-4, "{found} is {sum}");
         }
-        cell.iter().map(|at| values[*at]).sum()
+        cell.iter().map(|at| values[*at]).sum::<f64>() * times
     }
 }
 
 /// Values of at least 0 whose sums are as given and whose worth is as high as it can be or beyond a thousand: the simplex
 /// method on a dense table, by Bland's rule, which can't go round in circles. Whoever calls it checks the sums.
-fn maximise(worth: &[f64], sums: &[(Vec<usize>, f64)], unknowns: usize) -> Vec<f64> {
+fn maximise(worth: &[f64], sums: &[Known], unknowns: usize) -> Vec<f64> {
     const SMALL: f64 = 1e-7;
     /// What isn't bounded by any sum stops here.
     const BOUND: f64 = 1e3;
@@ -705,11 +888,14 @@ fn maximise(worth: &[f64], sums: &[(Vec<usize>, f64)], unknowns: usize) -> Vec<f
     let (slack, rows) = (unknowns, sums.len() + 1);
     let (auxiliary, width) = (unknowns + 1, unknowns + 1 + rows + 1);
     let mut table: Vec<Vec<f64>> = Vec::new();
-    for (at, (cell, sum)) in sums.iter().enumerate() {
+    for (at, known) in sums.iter().enumerate() {
         let mut row = vec![0.0; width];
-        cell.iter().for_each(|unknown| row[*unknown] += 1.0);
+        known.cell.iter().for_each(|unknown| row[*unknown] += 1.0);
+        if let Some(beyond) = known.beyond {
+            row[beyond] = -1.0;
+        }
         row[auxiliary + at] = 1.0;
-        row[width - 1] = *sum;
+        row[width - 1] = known.sum as f64;
         table.push(row);
     }
     let mut row = vec![0.0; width];
@@ -807,14 +993,34 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// A day for a seed: orders and payments apart, paid at once, or each so long after its order.
+fn day_for(seed: u64, most_steps: usize) -> (Small, Vec<Vec<Kind>>) {
+    let (orders, payments) = (Kind::Order, Kind::Payment);
+    match seed % 4 {
+        0 => (small_day(seed, most_steps), vec![vec![orders], vec![payments]]),
+        1 => (
+            day_of(seed, most_steps, Paid::After(0.0)),
+            vec![vec![orders, payments]],
+        ),
+        2 => (
+            day_of(seed, most_steps, Paid::After(1.0)),
+            vec![vec![orders, payments]],
+        ),
+        _ => (
+            day_of(seed, most_steps, Paid::After(2.4)),
+            vec![vec![orders, payments]],
+        ),
+    }
+}
+
 /// How many small cells an adversary works out of a day's frames, and how many there are.
 fn attack(seed: u64, knobs: Knobs) -> (usize, usize) {
-    let day = small_day(seed, 8 + (seed % 24) as usize);
+    let (day, reads) = day_for(seed, 8 + (seed % 24) as usize);
     let seen = day.play(knobs);
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let (mut found, mut all) = (0, 0);
-    for kind in [Kind::Order, Kind::Payment] {
-        let knows = Knowledge::read(&day, &seen, kind);
+    for kinds in reads {
+        let knows = Knowledge::read(&day, &seen, &kinds);
         let cells = knows.small_cells(u64::from(day.privacy.k()));
         found += knows.determined(&cells, &mut random).len();
         all += cells.len();
@@ -831,20 +1037,45 @@ proptest! {
         prop_assert_eq!(found, 0, "of {} small cells", all);
     }
 
-    /// Whatever else is assumed: a small cell could always be a large one.
+    /// Whatever else is assumed: a small cell could always be empty, or a large one.
     #[test]
-    fn a_small_count_could_always_be_k(seed in any::<u64>()) {
-        let day = small_day(seed, 6 + (seed % 10) as usize);
+    fn a_small_count_could_always_be_none_or_k(seed in any::<u64>()) {
+        let (day, reads) = day_for(seed, 6 + (seed % 10) as usize);
         let seen = day.play(ALL);
         let k = u64::from(day.privacy.k());
         let mut random = Pcg64Mcg::seed_from_u64(seed);
-        for kind in [Kind::Order, Kind::Payment] {
-            let knows = Knowledge::read(&day, &seen, kind);
+        for kinds in reads {
+            let knows = Knowledge::read(&day, &seen, &kinds);
             let cells = knows.small_cells(k);
             for _ in 0..6.min(cells.len()) {
                 let cell = &cells[random.random_range(0..cells.len())];
-                let most = knows.most(cell);
-                prop_assert!(most >= k as f64 - 1e-3, "{} could be {most} at most", knows.count(cell));
+                let most = knows.most(cell, 1.0);
+                let least = if most < k as f64 - 1e-3 { -knows.most(cell, -1.0) } else { 0.0 };
+                prop_assert!(least < 1e-3, "{} is from {least} to {most}", knows.count(cell));
+            }
+        }
+    }
+
+    /// Of any part of the day, any two numbers that are told at any instants, of one kind or both, are the same or `k` apart: whatever
+    /// there is between an order and its payment.
+    #[test]
+    fn any_two_numbers_are_the_same_or_k_apart(seed in any::<u64>()) {
+        let (day, _) = day_for(seed, 8 + (seed % 40) as usize);
+        let k = u64::from(day.privacy.k());
+        let mut numbers: BTreeMap<Option<Part>, BTreeSet<u64>> = BTreeMap::new();
+        for seen in day.play(ALL) {
+            for kind in [Kind::Order, Kind::Payment] {
+                let total = of(kind, &seen.snapshot.totals.counts);
+                numbers.entry(None).or_default().insert(total);
+                for (part, number) in numbers_of(&seen, kind) {
+                    numbers.entry(Some(part)).or_default().insert(number);
+                }
+            }
+        }
+        for (part, numbers) in numbers {
+            let numbers: Vec<u64> = numbers.into_iter().collect();
+            for pair in numbers.windows(2) {
+                prop_assert!(pair[1] - pair[0] >= k, "{part:?}: {} and {}", pair[0], pair[1]);
             }
         }
     }
@@ -853,7 +1084,7 @@ proptest! {
 /// The adversary is one: without the rule for remainders it finds what it looks for.
 #[test]
 fn without_complementary_suppression_small_counts_are_found() {
-    let total = |knobs| (0..200).map(|seed| attack(seed, knobs).0).sum::<usize>();
+    let total = |knobs| (0..300).map(|seed| attack(seed, knobs).0).sum::<usize>();
     let margins = total(Knobs {
         margins: false,
         ..ALL
@@ -863,12 +1094,17 @@ fn without_complementary_suppression_small_counts_are_found() {
         ..ALL
     });
     let heads = total(Knobs { heads: false, ..ALL });
+    let together = total(Knobs {
+        together: false,
+        ..ALL
+    });
     println!(
-        "found: {margins} by region and channel, {details} by category and product, {heads} after a start"
+        "found: {margins} by region and channel, {details} by category and product, {heads} after a start, {together} of orders and payments told apart"
     );
     assert!(margins > 100, "{margins}");
     assert!(details > 20, "{details}");
-    assert!(heads > 2, "{heads}");
+    assert!(heads > 0, "{heads}");
+    assert!(together > 100, "{together}");
     assert_eq!(total(ALL), 0);
 }
 
@@ -975,9 +1211,8 @@ fn without_one(day: &Small, random: &mut Pcg64Mcg) -> Option<(Small, EventMs)> {
 proptest! {
     #![proptest_config(config())]
 
-    /// Two days that differ in one order: before it the frames are the same, payments are the same throughout, the
-    /// total differs by less than the largest threshold, and any other count by no more than what of it waits, plus the
-    /// order itself.
+    /// Two days that differ in one order: before it the frames are the same, and after it any count is no more than there was, and
+    /// differs by no more than what of it waits, plus the order itself.
     #[test]
     fn one_order_more_changes_no_figure_beyond_the_bound(seed in any::<u64>()) {
         let day = small_day(seed, 24);
@@ -985,7 +1220,6 @@ proptest! {
         let Some((other, at_ms)) = without_one(&day, &mut random) else {
             return Ok(());
         };
-        let largest = u64::from(day.privacy.k()) * 3 / 2;
         let (mut with, mut less) = (day.publisher(), other.publisher());
         let mut before = Totals::default();
         for to_ms in &day.steps {
@@ -1004,40 +1238,13 @@ proptest! {
             let (a, b, truth) = (counts_of(&a), counts_of(&b), counts_of(&truth));
             for (name, whole) in &truth {
                 let (a, b) = (a.get(name).copied().unwrap_or_default(), b.get(name).copied().unwrap_or_default());
-                prop_assert_eq!(a[1], b[1], "payments of {}", name);
-                let apart = a[0].abs_diff(b[0]);
-                let waits = whole[0] - a[0].min(b[0]);
-                prop_assert!(apart <= waits, "{name}: {} and {}", a[0], b[0]);
-                if name == "total" {
-                    prop_assert!(apart <= largest, "{} and {}", a[0], b[0]);
+                for kind in 0..2 {
+                    let apart = a[kind].abs_diff(b[kind]);
+                    let waits = whole[kind] - a[kind].min(b[kind]);
+                    prop_assert!(apart <= waits, "{name}: {} and {}", a[kind], b[kind]);
                 }
             }
         }
-    }
-
-    /// Lights are groups of k or none, stand for what was released, and carry places of the region.
-    #[test]
-    fn lights_are_groups(
-        k in 2_u64..12,
-        rows in proptest::collection::vec((0_u16..6, 0_u8..8), 1..200),
-    ) {
-        let mut lights = vec![0; 6 * BUCKETS];
-        let mut region = Region::default();
-        for (place, bucket) in &rows {
-            let at = usize::from(*place) * BUCKETS + usize::from(*bucket);
-            if lights[at] == 0 {
-                region.touched.push(at as u32);
-            }
-            lights[at] += 1;
-        }
-        let groups = coarsen(&mut region, &mut lights, 2, k);
-        let shown: u64 = groups.iter().map(|(_, _, count)| count).sum();
-        prop_assert_eq!(shown, if (rows.len() as u64) < k { 0 } else { rows.len() as u64 });
-        prop_assert!(groups.iter().all(|(_, _, count)| *count >= k), "{:?}", groups);
-        prop_assert!(lights.iter().all(|left| *left == 0));
-        // Among the rest of a place nothing is left apart that a sum gives away.
-        let places: BTreeSet<u16> = groups.iter().map(|(place, _, _)| *place).collect();
-        prop_assert!(places.iter().all(|place| *place == 2 || rows.iter().any(|(of, _)| of == place)));
     }
 
     #[test]
@@ -1054,11 +1261,43 @@ proptest! {
     }
 }
 
+/// A generated day as if it were real: so many orders, and somebody's.
+struct Real(ScenarioSource);
+
+impl Source for Real {
+    fn hello(&self) -> Hello {
+        Hello {
+            mode: Mode::Live,
+            ..self.0.hello()
+        }
+    }
+
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
+        // What happened before it was joined isn't known.
+        self.0.seek(to_ms)?;
+        Ok(Opening::default())
+    }
+
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
+        self.0.pull(to_ms, out)
+    }
+
+    fn ended(&self) -> bool {
+        self.0.ended()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
 fn double_11(into_ms: i64) -> Publisher {
     let catalogue = load_catalogue().unwrap();
     let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
     let start_ms = source.hello().day.start_ms + into_ms;
-    Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
+    Publisher::new(Box::new(Real(source)), catalogue, start_ms, 1.0)
+        .and_then(|publisher| publisher.with_privacy(Privacy::default().with_seed(5)))
+        .unwrap()
 }
 
 /// At the day's rates nothing of the total is late; what waits below it is little.
@@ -1072,7 +1311,10 @@ fn at_double_11_the_total_passes_at_each_tick() {
         let Body::Tick(said) = step.public[0].get() else {
             panic!("a tick comes first");
         };
-        assert_eq!(said.totals.counts, publisher.totals().counts);
+        let (public, exact) = (said.totals.counts, publisher.totals().counts);
+        assert_eq!(public.orders, exact.orders);
+        // Payments are told in the orders' numbers: a thirty-second of a tick's orders apart.
+        assert!(exact.payments - public.payments < 1_200, "{public:?} {exact:?}");
         changed += said.regions.len();
         let Some(Body::Lights(lights)) = step.public.get(1).map(Public::get) else {
             panic!("lights come second");
@@ -1085,37 +1327,68 @@ fn at_double_11_the_total_passes_at_each_tick() {
         *publisher.internal_snapshot(0).into_inner(),
     );
     check_order(&a, &b);
+    let near = |a: u64, b: u64, part: f64| assert!((a as f64 / b as f64 - 1.0).abs() < part, "{a} and {b}");
     assert_eq!(a.rates.orders_per_s, b.rates.orders_per_s);
     assert_eq!(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s);
+    near(a.rates.payments_per_s, b.rates.payments_per_s, 0.02);
+    near(a.rates.peak_payments_per_s, b.rates.peak_payments_per_s, 0.02);
     let waits = a.totals.unplaced.orders as f64 / a.totals.counts.orders as f64;
-    assert!(waits < 0.001, "{waits} of the orders aren't placed yet");
+    assert!(waits < 0.01, "{waits} of the orders aren't placed yet");
     let cells =
         |snapshot: &Snapshot| snapshot.cells.iter().map(|cell| cell.counts.orders).sum::<u64>() as f64;
-    assert!(cells(&a) / cells(&b) > 0.99, "{} of {}", cells(&a), cells(&b));
+    assert!(cells(&a) / cells(&b) > 0.95, "{} of {}", cells(&a), cells(&b));
 }
 
-/// What is leapt over is released as one, and its lights stand for all of it.
-#[test]
-fn a_leap_is_released_as_one() {
-    let mut publisher = double_11(-1_000);
+/// The 2016 day as it would be sent live, and its lights beside those of each order at its city.
+fn lit(from_ms: i64, warm_ms: i64, look_ms: i64) -> (BTreeMap<u16, u64>, BTreeMap<u16, u64>) {
+    let mut publisher = double_11(from_ms);
+    publisher.want_internal(true);
     let start_ms = publisher.event_ms();
-    publisher.step(start_ms + 100, 0);
-    let step = publisher.step(start_ms + 62_300, 0);
-    let (a, b) = (
-        *publisher.public_snapshot(0).into_inner(),
-        *publisher.internal_snapshot(0).into_inner(),
-    );
-    check_order(&a, &b);
-    assert_eq!(a.totals.counts, b.totals.counts);
-    // A release of more than a second is spread over it evenly.
-    let (rate, exact) = (a.rates.orders_per_s as f64, b.rates.orders_per_s as f64);
-    assert!((rate / exact - 1.0).abs() < 0.02, "{rate} and {exact}");
-    let Some(Body::Lights(lights)) = step.public.get(1).map(Public::get) else {
-        panic!("lights come second");
+    let (mut public, mut exact) = (BTreeMap::new(), BTreeMap::new());
+    let add = |to: &mut BTreeMap<u16, u64>, body: &Body| {
+        if let Body::Lights(lights) = body {
+            for place in &lights.place {
+                *to.entry(*place).or_default() += u64::from(lights.per_light);
+            }
+        }
     };
-    assert_eq!(lights.events, b.totals.counts.orders + b.totals.counts.payments);
-    let stands_for = lights.place.len() as u64 * u64::from(lights.per_light);
-    assert!(stands_for >= lights.events && lights.per_light > 1);
+    for at_ms in (100..=warm_ms + look_ms).step_by(100) {
+        let step = publisher.step(start_ms + at_ms, 0);
+        if at_ms > warm_ms {
+            step.public.iter().for_each(|body| add(&mut public, body.get()));
+            step.internal.iter().for_each(|body| add(&mut exact, body.get()));
+        }
+    }
+    (public, exact)
+}
+
+/// Lights are where they happen: nine of ten at their own city, none far above its share.
+#[test]
+fn the_public_lights_are_at_their_cities() {
+    for (name, from_ms, warm_ms, least) in [
+        ("15:19:00", 15 * 3_600_000 + 9 * 60_000, 600_000, 3_000),
+        ("00:00:00", 0, 0, 10_000),
+    ] {
+        let (public, exact) = lit(from_ms, warm_ms, 60_000);
+        let sum = |of: &BTreeMap<u16, u64>| of.values().sum::<u64>() as f64;
+        let (shown, all) = (sum(&public), sum(&exact));
+        let own: f64 = public
+            .iter()
+            .map(|(place, count)| *count.min(exact.get(place).unwrap_or(&0)) as f64)
+            .sum();
+        let largest = exact.iter().max_by_key(|(_, count)| **count).unwrap();
+        let share = (public[largest.0] as f64 / shown) / (*largest.1 as f64 / all);
+        println!(
+            "{name}: {} places of {}, {:.1} % of lights at their own city, {:.1} % shown, the largest {share:.2} of its share",
+            public.len(),
+            exact.len(),
+            own / shown * 100.0,
+            shown / all * 100.0
+        );
+        assert!(public.len() >= least, "{name}: {} places are lit", public.len());
+        assert!(own / shown > 0.9, "{name}: {} of {shown}", own);
+        assert!(share < 1.5, "{name}: {share}");
+    }
 }
 
 /// A shop of one order in two seconds, in many regions: how late its figures are.
@@ -1158,7 +1431,9 @@ fn a_quiet_shop_is_seen_too() {
             }
         }
         let (known, real) = (*publisher.public_snapshot(0).into_inner(), publisher.totals());
-        assert!(real.counts.orders - known.totals.counts.orders < 15);
+        let waits = real.counts.orders - known.totals.counts.orders;
+        // Near the day's end ten more wait.
+        assert!(waits < 27, "{waits}");
     }
     let (a, b) = (
         *publisher.public_snapshot(0).into_inner(),
@@ -1180,17 +1455,25 @@ fn a_quiet_shop_is_seen_too() {
     assert!(drawn > 3_000, "{drawn}");
 }
 
-/// Where privacy is off, the public figures are the exact ones.
+/// Generated orders are nobody's: the public figures are the exact ones, every order a light at its own city.
 #[test]
-fn off_is_exact() {
-    let mut publisher = double_11(-1_000).with_privacy(Privacy::off()).unwrap();
-    let start_ms = publisher.event_ms();
+fn generated_days_are_told_as_they_are() {
+    let catalogue = load_catalogue().unwrap();
+    let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+    let start_ms = source.hello().day.start_ms - 1_000;
+    let mut publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
+    publisher.want_internal(true);
+    assert!(publisher.guard().is_none());
     for at_ms in (100..=3_000).step_by(100).chain([90_000]) {
-        publisher.step(start_ms + at_ms, 0);
+        let step = publisher.step(start_ms + at_ms, 0);
+        let public: Vec<&Body> = step.public.iter().map(Public::get).collect();
+        let internal: Vec<&Body> = step.internal.iter().map(crate::gateway::Internal::get).collect();
+        assert_eq!(public, internal);
         let (a, b) = (
             *publisher.public_snapshot(0).into_inner(),
             *publisher.internal_snapshot(0).into_inner(),
         );
+        assert_eq!(a.warmth, b.warmth);
         assert_eq!(a.totals, b.totals);
         assert_eq!(a.regions, b.regions);
         assert_eq!(a.cells, b.cells);
@@ -1237,7 +1520,7 @@ fn measure() {
         source.seek(start_ms + tick * 100 - 100).unwrap();
         source.pull(start_ms + tick * 100, &mut pulled).unwrap();
         let to_ms = publisher.event_ms() + 100;
-        let it = publisher.guard();
+        let it = publisher.guard().unwrap();
         let began = std::time::Instant::now();
         for batch in &pulled.batches {
             events += batch.len();

@@ -1914,6 +1914,7 @@ impl OrdersSource {
                 minute: u32::try_from(minute).unwrap_or(u32::MAX),
                 regions: region_orders.to_vec(),
                 products,
+                bunches: Vec::new(),
             }
         };
         let due = |at_ms: EventMs| usize::try_from((at_ms - start_ms).div_euclid(step_ms) + 1).unwrap_or(0);

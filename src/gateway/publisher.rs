@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::class::{Internal, Privacy, Restricted};
 use super::clock::Course;
-use super::guard::{Guard, Public};
+use super::guard::{Guard, Open, Public};
 use super::products::ProductDesk;
 use super::{Opening, ProductOpening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
@@ -389,7 +389,8 @@ pub struct Publisher {
     warmth: Heat,
     internal: Desk,
     want_internal: bool,
-    guard: Guard,
+    /// None where public figures are the exact ones.
+    guard: Option<Guard>,
     public: Desk,
     steps: u64,
     /// The source failed: the figures are held.
@@ -436,16 +437,15 @@ impl Publisher {
             meter,
             products: ProductMeter::resume(many, start_ms, opening.products.seconds.clone()).with_lag(lag_ms),
         };
-        let since_ms = since(source.as_ref(), start_ms);
-        let (mut guard, public) = guarded(
+        let (guard, public) = guarded(
             Privacy::default(),
             &hello,
             &catalogue,
-            (since_ms, start_ms),
+            source.as_mut(),
+            start_ms,
             &opening,
             &exact,
-        );
-        guard.set_lag(lag_ms);
+        )?;
         Ok(Self {
             minor_per_unit: hello.currency.minor_per_unit(),
             warmth: Heat::new(catalogue.places().len(), start_ms, &opening.warmth),
@@ -482,11 +482,11 @@ impl Publisher {
             privacy,
             &self.hello,
             &self.catalogue,
-            (since(self.source.as_ref(), self.event_ms), self.event_ms),
+            self.source.as_mut(),
+            self.event_ms,
             &opening,
             &self.exact,
-        );
-        self.guard.set_lag(self.source.lag_ms());
+        )?;
         Ok(self)
     }
 
@@ -617,7 +617,8 @@ impl Publisher {
         if stands && !self.failed {
             self.pull(to_ms, published_ms, &mut light, &mut notices);
         }
-        if self.source.ahead(to_ms) > LEAP_EVENTS
+        if self.guard.is_none()
+            && self.source.ahead(to_ms) > LEAP_EVENTS
             && let Err(error) = self.leap(to_ms, &mut light)
         {
             notices.push(self.fail(&error.to_string(), published_ms));
@@ -638,10 +639,16 @@ impl Publisher {
             self.exact.meter.advance(until_ms);
             self.exact.products.advance(until_ms);
             self.internal.advance(until_ms, day, &self.exact);
-            self.guard.advance(until_ms, over);
             let milestones = &self.hello.milestones_minor;
-            self.public.pass(milestones, until_ms, self.guard.figures());
-            self.public.advance(until_ms, day, self.guard.figures());
+            match &mut self.guard {
+                Some(guard) => {
+                    guard.advance(until_ms, over);
+                    self.public.pass(milestones, until_ms, guard.figures());
+                    self.public.advance(until_ms, day, guard.figures());
+                }
+                // Milestones are noted as the rows are gone through, as the internal ones are.
+                None => self.public.advance(until_ms, day, &self.exact),
+            }
             if over {
                 self.over = true;
                 break;
@@ -656,23 +663,37 @@ impl Publisher {
         };
         let ended = self.ended();
         let cells = self.steps.is_multiple_of(CELLS_EVERY) || ended;
-        let figures = self.guard.figures();
-        step.public
-            .push(figures.seal(Body::Tick(Box::new(self.public.tick(at, cells, figures)))));
-        step.public
-            .extend(self.guard.lights(from_ms, self.event_ms, self.steps));
-        let figures = self.guard.figures();
-        step.public.extend(
-            self.public
-                .products
-                .step(from_ms, self.event_ms, ended, figures)
-                .map(|products| figures.seal(Body::Products(Box::new(products)))),
-        );
-        step.public.extend(
-            notices
-                .iter()
-                .map(|notice| figures.seal(Body::Notice(plain(notice)))),
-        );
+        let when = (from_ms, self.event_ms, self.steps);
+        let lights = match &mut self.guard {
+            Some(guard) => guard.lights(from_ms, self.event_ms, self.steps),
+            None if light.events > 0 => {
+                let lights = Body::Lights(light.clone().into_lights(from_ms, self.event_ms, self.steps));
+                Some(Open(&self.exact).seal(lights))
+            }
+            None => None,
+        };
+        step.public = match &self.guard {
+            Some(guard) => say(
+                &mut self.public,
+                guard.figures(),
+                at,
+                cells,
+                when,
+                lights,
+                ended,
+                &notices,
+            ),
+            None => say(
+                &mut self.public,
+                &Open(&self.exact),
+                at,
+                cells,
+                when,
+                lights,
+                ended,
+                &notices,
+            ),
+        };
         // What receivers know is followed even while there are none.
         let tick = self.internal.tick(at, cells, &self.exact);
         let products = self
@@ -733,29 +754,18 @@ impl Publisher {
         let tally = tally_of(&self.catalogue, &self.hello, &opening)?;
         let after = tally.totals().counts;
         light.skipped += (after.orders + after.payments).saturating_sub(before.orders + before.payments);
-        self.guard.absorb(Some(&self.exact.tally), &tally, &self.hello);
         self.exact.tally = tally;
         self.exact.meter = Meter::new(from_ms, self.hello.gmv_counts).with_lag(self.source.lag_ms());
         self.exact.meter.open(opening.peak_orders, opening.peak_payments);
         let many = self.hello.products.len();
         self.exact.products = ProductMeter::resume(many, from_ms, opening.products.seconds.clone())
             .with_lag(self.source.lag_ms());
-        self.guard.open(from_ms);
         let places = self.catalogue.places().len();
-        let (history, products, warmth) = opened(&opening, &self.hello, from_ms, self.guard.figures());
-        if let Some(rates) = opened_rates(&opening, &self.hello) {
-            self.guard.open_rates(rates);
-        }
-        self.guard.warm(places, from_ms, &warmth);
         let day = self.hello.day;
-        self.public
-            .leap(from_ms, day, history, products, self.guard.figures());
+        let (history, products) = (opening.history.clone(), opening.products.clone());
+        self.public.leap(from_ms, day, history, products, &self.exact);
         let passed = opening.reached.get(self.public.reached.len()..).unwrap_or(&[]);
-        if generated(&self.hello) {
-            let gmv = self.guard.figures().totals().counts.gmv_minor;
-            let passed = passed.iter().filter(|passed| passed.gmv_minor <= gmv);
-            self.public.reached.extend(passed);
-        }
+        self.public.reached.extend_from_slice(passed);
         self.warmth = Heat::new(places, from_ms, &opening.warmth);
         let passed = opening.reached.get(self.internal.reached.len()..).unwrap_or(&[]);
         self.internal.reached.extend_from_slice(passed);
@@ -767,13 +777,17 @@ impl Publisher {
 
     /// Everything that is known to the public.
     pub fn public_snapshot(&self, published_ms: i64) -> Public<Box<Snapshot>> {
-        let figures = self.guard.figures();
-        let warmth = self.guard.warmth(self.event_ms);
-        figures.seal(Box::new(self.public.snapshot(
-            self.said(published_ms),
-            warmth,
-            figures,
-        )))
+        let at = self.said(published_ms);
+        match &self.guard {
+            Some(guard) => {
+                let (figures, warmth) = (guard.figures(), guard.warmth(self.event_ms));
+                figures.seal(Box::new(self.public.snapshot(at, warmth, figures)))
+            }
+            None => {
+                let (figures, warmth) = (Open(&self.exact), self.warmth.levels(self.event_ms));
+                figures.seal(Box::new(self.public.snapshot(at, warmth, &figures)))
+            }
+        }
     }
 
     /// Everything that is known.
@@ -788,8 +802,8 @@ impl Publisher {
 
     /// The guard, for a test to watch or to cripple.
     #[cfg(test)]
-    pub(super) fn guard(&mut self) -> &mut Guard {
-        &mut self.guard
+    pub(super) fn guard(&mut self) -> Option<&mut Guard> {
+        self.guard.as_mut()
     }
 
     fn said(&self, published_ms: i64) -> Said {
@@ -822,80 +836,108 @@ impl Publisher {
         self.exact.meter.add(batch);
         self.exact.products.add(batch);
         light.take(batch, &mut self.warmth, self.minor_per_unit);
-        self.guard.take(batch);
-        self.internal
-            .pass(&self.hello.milestones_minor, batch.to_ms, &self.exact);
+        let milestones = &self.hello.milestones_minor;
+        match &mut self.guard {
+            Some(guard) => guard.take(batch),
+            None => self.public.pass(milestones, batch.to_ms, &self.exact),
+        }
+        self.internal.pass(milestones, batch.to_ms, &self.exact);
         Ok(())
     }
 }
 
-/// Whether the orders are nobody's: what a scenario says of its past may be published as it is.
-fn generated(hello: &Hello) -> bool {
-    hello.mode == Mode::Demo
+/// Whether the orders are nobody's, so that all of them may be told. A live day's may be somebody's, whatever its file says.
+fn is_nobodys(source: &dyn Source, hello: &Hello) -> bool {
+    hello.mode == Mode::Demo && !source.is_live()
 }
 
-/// From when on there is what a guard will release first. A live source has nothing from before it began, whenever that is;
-/// of others it isn't told whether there was anything.
-fn since(source: &dyn Source, at_ms: EventMs) -> EventMs {
-    if source.is_live() {
-        at_ms
-    } else {
-        at_ms.min(source.hello().day.start_ms)
-    }
+/// What a step says to the public.
+fn say<F>(
+    desk: &mut Desk,
+    figures: &F,
+    at: Said,
+    cells: bool,
+    (from_ms, to_ms, _): (EventMs, EventMs, u64),
+    lights: Option<Public<Body>>,
+    ended: bool,
+    notices: &[Notice],
+) -> Vec<Public<Body>>
+where
+    F: Figures<Of<Body> = Public<Body>>,
+{
+    let mut out = vec![figures.seal(Body::Tick(Box::new(desk.tick(at, cells, figures))))];
+    out.extend(lights);
+    let products = desk.products.step(from_ms, to_ms, ended, figures);
+    out.extend(products.map(|products| figures.seal(Body::Products(Box::new(products)))));
+    out.extend(
+        notices
+            .iter()
+            .map(|notice| figures.seal(Body::Notice(plain(notice)))),
+    );
+    out
 }
 
-/// A guard that released what had happened before, and the desk of its figures.
+/// A guard that released what had happened before, and the desk of its figures; no guard where the orders are nobody's or privacy
+/// is off.
 fn guarded(
     privacy: Privacy,
     hello: &Hello,
     catalogue: &Arc<Catalogue>,
-    (since_ms, at_ms): (EventMs, EventMs),
+    source: &mut dyn Source,
+    at_ms: EventMs,
     opening: &Opening,
     exact: &Exact,
-) -> (Guard, Desk) {
+) -> Result<(Option<Guard>, Desk), PublishError> {
+    let regions = catalogue.regions().len();
+    if !privacy.is_on() || is_nobodys(source, hello) {
+        let (history, products) = (opening.history.clone(), opening.products.clone());
+        let desk = Desk::new(
+            hello,
+            regions,
+            at_ms,
+            history,
+            opening.reached.clone(),
+            products,
+            exact,
+        );
+        return Ok((None, desk));
+    }
+    // A live source has nothing from before it began, whenever that is; of others it isn't told whether there was anything.
+    let since_ms = if source.is_live() {
+        at_ms
+    } else {
+        at_ms.min(hello.day.start_ms)
+    };
     let nothing = Warmth::default();
     let mut guard = Guard::new(privacy, hello, catalogue, (since_ms, at_ms), &nothing);
-    guard.absorb(None, &exact.tally, hello);
-    guard.open(at_ms);
-    guard.begin();
-    let (history, products, warmth) = opened(opening, hello, at_ms, guard.figures());
-    guard.warm(catalogue.places().len(), at_ms, &warmth);
-    if generated(hello) || !privacy.is_on() {
-        guard.open_rates(exact.rates());
+    guard.set_lag(source.lag_ms());
+    if since_ms < at_ms {
+        // Row by row: groups are made of rows.
+        let before = source.seek(since_ms)?.totals.counts;
+        if before == Counts::default() {
+            let mut pulled = Pulled::default();
+            source.pull(at_ms, &mut pulled)?;
+            for batch in Restricted::new(pulled.batches).rows() {
+                guard.take(batch);
+            }
+        }
+        source.seek(at_ms)?;
     }
+    guard.open(at_ms);
+    let (history, products) = opened(hello, at_ms, guard.figures());
     let gmv = guard.figures().totals().counts.gmv_minor;
     let mut reached: Vec<Reached> = opening.reached.clone();
     reached.retain(|passed| passed.gmv_minor <= gmv);
-    if !generated(hello) {
-        for passed in &mut reached {
-            passed.at_ms = at_ms;
-        }
+    for passed in &mut reached {
+        passed.at_ms = at_ms;
     }
-    let regions = catalogue.regions().len();
     let desk = Desk::new(hello, regions, at_ms, history, reached, products, guard.figures());
-    (guard, desk)
+    Ok((Some(guard), desk))
 }
 
-/// Curves and warmth from before an instant, for the public. Of real orders, what was between the day's start and then
-/// isn't told: the curves go there in a straight line, and the places are cold.
-fn opened(
-    opening: &Opening,
-    hello: &Hello,
-    at_ms: EventMs,
-    figures: &impl Figures,
-) -> (History, ProductOpening, Warmth) {
-    if generated(hello) {
-        let mut history = opening.history.clone();
-        history
-            .regions
-            .retain(|region| figures.region(region.region) != Counts::default());
-        let products = ProductOpening {
-            cells: Vec::new(),
-            seconds: Vec::new(),
-            ..opening.products.clone()
-        };
-        return (history, products, opening.warmth.clone());
-    }
+/// Curves from before an instant, for the public: what was between the day's start and then isn't told, they go there in a
+/// straight line, and the places are cold.
+fn opened(hello: &Hello, at_ms: EventMs, figures: &impl Figures) -> (History, ProductOpening) {
     let into_ms = at_ms.min(hello.day.end_ms) - hello.day.start_ms;
     let line = |value_minor: i64, step_ms: i64| -> Vec<i64> {
         if into_ms < 0 {
@@ -930,18 +972,7 @@ fn opened(
             .collect(),
         ..ProductOpening::default()
     };
-    (history, products, Warmth::default())
-}
-
-/// The peaks of a generated day.
-fn opened_rates(opening: &Opening, hello: &Hello) -> Option<Rates> {
-    generated(hello).then(|| Rates {
-        peak_orders_per_s: opening.peak_orders.0,
-        peak_orders_at_ms: opening.peak_orders.1,
-        peak_payments_per_s: opening.peak_payments.0,
-        peak_payments_at_ms: opening.peak_payments.1,
-        ..Rates::default()
-    })
+    (history, products)
 }
 
 /// A notice as the public reads it: what it is about, without counts, sums, names or files.
@@ -1035,7 +1066,7 @@ fn changed(sent: &mut [Counts], now: Vec<Counts>) -> Vec<(usize, Counts)> {
 }
 
 /// The lights and arcs of a span while it is read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Gathered {
     place: Vec<u16>,
     code: Vec<u8>,

@@ -335,6 +335,7 @@ impl Model {
                 .filter(|(_, orders)| *orders > 0)
                 .map(|(at, orders)| (at as u32, orders))
                 .collect(),
+            bunches: Vec::new(),
         }
     }
 

@@ -52,6 +52,9 @@ pub fn window_minutes(minute: u32) -> Option<usize> {
 /// a surplus of four standard deviations of what chance does (that of the recent orders and of the share
 /// together). They are ordered by the ratio that is left after two standard deviations are taken off the
 /// recent orders, equal ones by region number: a handful of orders on an island doesn't outrank a country.
+///
+/// Where orders are told in groups ([`Mark::bunches`](crate::tally::Mark::bunches)), a group may have come in before the window: it
+/// is taken off what is recent. So what is said is no more than there was; a weak surge may not be said.
 pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
     let (Some(newest), true) = (minutes.newest(), regions > 0) else {
         return Vec::new();
@@ -62,15 +65,17 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
     let mut earlier = before.products.iter().peekable();
     let mut out = Vec::new();
     let mut rows = newest.products.iter().peekable();
+    let mut bunches = newest.bunches.iter();
     // (region, orders until now, orders before), of one product after the other.
     let mut of_product: Vec<(usize, u64, u64)> = Vec::new();
     while let Some((index, orders)) = rows.next() {
+        let bunch = bunches.next().copied().unwrap_or(0);
         let (product, region) = (*index as usize / regions, *index as usize % regions);
         while earlier.next_if(|(at, _)| at < index).is_some() {}
         let until = earlier
             .next_if(|(at, _)| at == index)
             .map_or(0, |(_, count)| *count);
-        of_product.push((region, *orders, until));
+        of_product.push((region, orders.saturating_sub(bunch).max(until), until));
         if rows
             .peek()
             .is_none_or(|(next, _)| *next as usize / regions != product)
@@ -144,6 +149,7 @@ mod tests {
                     .filter(|(_, orders)| **orders > 0)
                     .map(|(region, orders)| ((REGIONS + region) as u32, *orders))
                     .collect(),
+                bunches: Vec::new(),
             });
         }
         out
@@ -166,6 +172,30 @@ mod tests {
             }]
         );
         assert!((found[0].times() - 4.0).abs() < 1e-9);
+    }
+
+    /// What is told in groups of fifty may be all of a surge, or none of it.
+    #[test]
+    fn a_group_is_no_surge() {
+        let grouped = |times: u64| {
+            let mut marks = Minutes::default();
+            for minute in 0..=60_u64 {
+                // Five a minute, told each ten minutes; in the last ten so many times as many.
+                let told = minute / 10 * 50 + if minute == 60 { 50 * (times - 1) } else { 0 };
+                marks.push(Mark {
+                    minute: minute as u32,
+                    // The region's are told a little later, as if there had been few.
+                    regions: vec![0, 0, minute.saturating_sub(5) * 250, 0],
+                    products: vec![(6, told)],
+                    bunches: vec![50],
+                });
+            }
+            trends(&marks, REGIONS)
+        };
+        assert!(grouped(1).is_empty());
+        let found = grouped(8);
+        assert_eq!(found.len(), 1);
+        assert!((400..=800).contains(&found[0].percent), "{found:?}");
     }
 
     #[test]

@@ -380,6 +380,7 @@ impl Tally {
                 .map(|region| self.region(region as u8).orders)
                 .collect(),
             products,
+            bunches: Vec::new(),
         }
     }
 

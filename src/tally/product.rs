@@ -358,6 +358,9 @@ pub struct Mark {
     pub regions: Vec<u64>,
     /// Orders by product × number of regions + region: those that have any, in that order.
     pub products: Vec<(u32, u64)>,
+    /// Beside `products`, how many of them may have come at another time than it seems, because they are told in groups; empty
+    /// where all come as they happen.
+    pub bunches: Vec<u64>,
 }
 
 /// The marks of the last minutes, one a minute, the newest last: at most [`WINDOW_MINUTES`] + 1.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::split::Sum;
+use super::worth::Worth;
 use super::{Column, Public, Shape};
 use crate::gateway::publisher::Figures;
 use crate::sales::{Channel, EventMs};
@@ -77,6 +78,23 @@ pub struct PublicFigures {
     /// How long after they happened orders come.
     pub(super) lag_ms: i64,
     pub(super) opened: bool,
+    /// Whether values are told coarser than counts; only a test says no.
+    pub(super) coarse: bool,
+    k: u64,
+    worth: Worths,
+    /// product × region: the larger of its last two releases. So much may be late at once.
+    bunch: Vec<[u64; 2]>,
+}
+
+/// What may be told of each value.
+struct Worths {
+    total: Worth,
+    corrected: Worth,
+    region: Vec<Worth>,
+    channel: Vec<Worth>,
+    /// By category, of what is pooled.
+    pooled: Vec<Worth>,
+    cell: Vec<Worth>,
 }
 
 pub(super) fn put(slot: Option<&mut Counts>, column: Column, sum: Sum) {
@@ -119,16 +137,67 @@ impl PublicFigures {
             peaked_ms: (peaked_ms, peaked_ms),
             lag_ms: 0,
             opened: false,
+            coarse: true,
+            k: shape.k,
+            worth: Worths {
+                total: Worth::default(),
+                corrected: Worth::default(),
+                region: vec![Worth::default(); shape.regions],
+                channel: vec![Worth::default(); Channel::COUNT],
+                pooled: vec![Worth::default(); categories],
+                cell: vec![Worth::default(); shape.regions * categories],
+            },
+            bunch: vec![[0; 2]; shape.products * shape.regions],
         }
     }
 
+    /// What is told of a sum: its count, and as much of its value as may be.
+    fn told(&self, sum: Sum, worth: impl FnOnce(u64) -> i64) -> Sum {
+        let value_minor = if self.coarse {
+            worth(self.k)
+        } else {
+            sum.value_minor
+        };
+        Sum { value_minor, ..sum }
+    }
+
+    /// At the day's end the total's value is told as it is.
+    pub(super) fn finish(&mut self, column: Column, rest: Sum) {
+        if !self.coarse {
+            return;
+        }
+        let mut more = rest;
+        more.value_minor = self.worth.total.finish(rest);
+        if column == Column::Corrections {
+            let less = Sum {
+                value_minor: rest.value_minor.saturating_neg(),
+                ..rest
+            };
+            let said = self.worth.corrected.finish(less);
+            self.totals.corrected_minor = self.totals.corrected_minor.saturating_add(said);
+        }
+        put(Some(&mut self.totals.counts), Column::Corrections, more);
+        put(Some(&mut self.totals.unplaced), Column::Corrections, more);
+    }
+
     pub(super) fn total(&mut self, column: Column, sum: Sum, from_ms: EventMs, to_ms: EventMs) {
+        let exact = sum;
+        let mut worth = self.worth.total;
+        let sum = self.told(sum, |k| worth.add(k, exact, true));
+        self.worth.total = worth;
         put(Some(&mut self.totals.counts), column, sum);
         // What has no region yet is what a region hasn't released.
         put(Some(&mut self.totals.unplaced), column, sum);
         if column == Column::Corrections {
             self.totals.corrections += sum.count;
-            self.totals.corrected_minor = self.totals.corrected_minor.saturating_sub(sum.value_minor);
+            let less = Sum {
+                value_minor: exact.value_minor.saturating_neg(),
+                ..exact
+            };
+            let mut worth = self.worth.corrected;
+            let less = self.told(less, |k| worth.add(k, less, true));
+            self.worth.corrected = worth;
+            self.totals.corrected_minor = self.totals.corrected_minor.saturating_add(less.value_minor);
         }
         if self.opened {
             return;
@@ -161,9 +230,13 @@ impl PublicFigures {
     }
 
     pub(super) fn region(&mut self, column: Column, region: usize, sum: Sum) {
-        let Some(slot) = self.region.get_mut(region) else {
+        let mut worth = self.worth.region.get(region).copied().unwrap_or_default();
+        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        let (Some(slot), Some(kept)) = (self.region.get_mut(region), self.worth.region.get_mut(region))
+        else {
             return;
         };
+        *kept = worth;
         put(Some(slot), column, sum);
         let unplaced = &mut self.totals.unplaced;
         match column {
@@ -175,15 +248,37 @@ impl PublicFigures {
     }
 
     pub(super) fn channel(&mut self, column: Column, channel: u8, sum: Sum) {
-        put(self.channel.get_mut(usize::from(channel)), column, sum);
+        let at = usize::from(channel);
+        let mut worth = self.worth.channel.get(at).copied().unwrap_or_default();
+        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        if let Some(kept) = self.worth.channel.get_mut(at) {
+            *kept = worth;
+        }
+        put(self.channel.get_mut(at), column, sum);
     }
 
-    pub(super) fn category(&mut self, column: Column, category: usize, region: Option<u8>, sum: Sum) {
+    pub(super) fn category(&mut self, column: Column, category: usize, region: Option<u16>, sum: Sum) {
+        if category >= self.categories {
+            return;
+        }
+        let at = region.map_or(category, |region| {
+            usize::from(region) * self.categories + category
+        });
+        let of = |worth: &Worths| match region {
+            Some(_) => worth.cell.get(at).copied(),
+            None => worth.pooled.get(at).copied(),
+        };
+        let mut worth = of(&self.worth).unwrap_or_default();
+        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        let kept = match region {
+            Some(_) => self.worth.cell.get_mut(at),
+            None => self.worth.pooled.get_mut(at),
+        };
+        if let Some(kept) = kept {
+            *kept = worth;
+        }
         put(self.category.get_mut(category), column, sum);
-        if let Some(region) = region
-            && category < self.categories
-        {
-            let at = usize::from(region) * self.categories + category;
+        if region.is_some() {
             put(self.cell.get_mut(at), column, sum);
         }
     }
@@ -192,7 +287,7 @@ impl PublicFigures {
         &mut self,
         column: Column,
         product: u16,
-        region: Option<u8>,
+        region: Option<u16>,
         sum: Sum,
         from_ms: EventMs,
         to_ms: EventMs,
@@ -200,10 +295,13 @@ impl PublicFigures {
         let at = usize::from(product);
         let mut slots = vec![self.product.get_mut(at)];
         if let Some(region) = region {
-            slots.push(
-                self.product_region
-                    .get_mut(at * self.regions + usize::from(region)),
-            );
+            let cell = at * self.regions + usize::from(region);
+            slots.push(self.product_region.get_mut(cell));
+            if let Some(bunch) = self.bunch.get_mut(cell)
+                && column == Column::Orders
+            {
+                *bunch = [bunch[1], sum.count];
+            }
         }
         for slot in slots.into_iter().flatten() {
             put(Some(&mut slot.counts), column, sum);
@@ -293,16 +391,18 @@ impl Figures for PublicFigures {
     }
 
     fn mark(&self, minute: u32) -> Mark {
-        let mut products = Vec::new();
-        for (at, counts) in self.product_region.iter().enumerate() {
+        let (mut products, mut bunches) = (Vec::new(), Vec::new());
+        for (at, (counts, bunch)) in self.product_region.iter().zip(&self.bunch).enumerate() {
             if counts.counts.orders > 0 {
                 products.push((at as u32, counts.counts.orders));
+                bunches.push(bunch[0].max(bunch[1]));
             }
         }
         Mark {
             minute,
             regions: self.region.iter().map(|counts| counts.orders).collect(),
             products,
+            bunches,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::Rng;
 
 use super::LONGEST_MS;
+use super::told::{PIECES, Side, Told};
 use crate::sales::EventMs;
 
 /// How long what waits is gathered, in milliseconds of event time: as long as a step, or until the next multiple.
@@ -14,44 +15,94 @@ const SEVERAL: u64 = 3;
 /// So many times the threshold don't wait for the window's end.
 const PLENTY: u64 = 8;
 
-/// How many, their value and pieces.
+/// How many, their value and pieces, and what says how well the value hides them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub(super) count: u64,
     pub(super) value_minor: i64,
     pub(super) units: i64,
+    /// The largest amount in it, whatever its sign.
+    pub(super) most_minor: u64,
+    /// A bit for each amount in it, chosen by its hash: at most as many as there are different amounts.
+    pub(super) amounts: u64,
 }
 
 impl Sum {
-    pub(super) fn new(count: u64, value_minor: i64) -> Self {
+    /// One order, payment or correction.
+    pub(super) fn one(value_minor: i64) -> Self {
+        let hash = (value_minor as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self {
-            count,
+            count: 1,
             value_minor,
             units: 0,
+            most_minor: value_minor.unsigned_abs(),
+            amounts: 1 << (hash >> 58),
+        }
+    }
+
+    /// So many without a value.
+    pub(super) fn of(count: u64) -> Self {
+        Self {
+            count,
+            ..Self::default()
+        }
+    }
+
+    /// So many of it, with their share of the rest.
+    fn part(self, count: u64) -> Self {
+        if count >= self.count {
+            return self;
+        }
+        let share = |of: i64| {
+            let part = i128::from(of) * i128::from(count) / i128::from(self.count.max(1));
+            i64::try_from(part).unwrap_or(of)
+        };
+        Self {
+            count,
+            value_minor: share(self.value_minor),
+            units: share(self.units),
+            ..self
         }
     }
 }
 
+impl std::ops::SubAssign for Sum {
+    fn sub_assign(&mut self, less: Self) {
+        self.count = self.count.saturating_sub(less.count);
+        self.value_minor = self.value_minor.saturating_sub(less.value_minor);
+        self.units = self.units.saturating_sub(less.units);
+    }
+}
+
 impl std::ops::AddAssign for Sum {
+    // A union of amounts.
+    #[allow(clippy::suspicious_op_assign_impl)]
     fn add_assign(&mut self, more: Self) {
         self.count = self.count.saturating_add(more.count);
         self.value_minor = self.value_minor.saturating_add(more.value_minor);
         self.units = self.units.saturating_add(more.units);
+        self.most_minor = self.most_minor.max(more.most_minor);
+        self.amounts |= more.amounts;
     }
 }
 
 /// Thresholds of `k` and a hidden rest: who sees that something wasn't released mustn't know that it was fewer than `k`.
 pub(super) struct Dice {
     pub(super) k: u64,
-    pub(super) random: rand_pcg::Pcg64Mcg,
+    /// A cipher's stream: what is seen of it says nothing of what comes.
+    pub(super) random: rand_chacha::ChaCha12Rng,
 }
 
 impl Dice {
+    /// One more than `k` at least: who learns a number afterwards knows that what waited before it was less, and that has to
+    /// leave room for `k`.
     pub(super) fn threshold(&mut self) -> u64 {
-        if self.k < 2 {
-            return 0;
-        }
-        self.k + self.random.random_range(0..=self.k / 2)
+        self.k + 1 + self.random.random_range(0..=self.k / 2)
+    }
+
+    /// Whether something is told later for no reason: so that from its not being told nothing follows.
+    pub(super) fn waits(&mut self) -> bool {
+        self.random.random_range(0..4) == 0
     }
 }
 
@@ -94,6 +145,26 @@ pub(super) struct Now {
     pub(super) complete: bool,
     /// Whether those of spans across a start are too.
     pub(super) heads: bool,
+    /// Which kind.
+    pub(super) side: Side,
+    /// Whether the kinds share their numbers; only a test says no.
+    pub(super) together: bool,
+    /// How much of the total there is.
+    pub(super) position: u64,
+    /// Whether there is more of this kind than of the other: then it chooses what is told, otherwise it says what was.
+    pub(super) ahead: bool,
+}
+
+impl Now {
+    /// The numbers that a child is told in.
+    fn next(self, told: &Told, waiting: u64, enough: u64) -> Option<super::told::Next> {
+        if self.together {
+            let count = told.of(self.side) + waiting;
+            return told.next(self.side, count, self.position, self.ahead.then_some(enough));
+        }
+        let value = told.of(self.side) + waiting;
+        (waiting >= enough).then_some(super::told::Next { value, leads: true })
+    }
 }
 
 /// Divides what comes in among children, and releases a child's share when that tells of no 1 to `k` − 1 events.
@@ -155,25 +226,37 @@ impl<K: Ord + Copy> Split<K> {
     }
 
     /// So many came in, all of them added before; what is released of it and of what waited.
-    pub(super) fn flow(&mut self, count: u64, now: Now, dice: &mut Dice) -> Vec<Released<K>> {
+    pub(super) fn flow(
+        &mut self,
+        count: u64,
+        now: Now,
+        dice: &mut Dice,
+        numbers: &mut BTreeMap<K, Told>,
+    ) -> Vec<Released<K>> {
         self.inflow += 1;
         self.offset += count as i64;
         self.waiting += count as i64;
         let least = dice.k.max(1) as i64;
-        let mut ready: Vec<(u64, u64, K)> = self
-            .ripe
-            .iter()
-            .filter_map(|key| {
-                let child = self.children.get(key)?;
-                let enough = if now.last { dice.k } else { child.threshold };
-                let (count, window_ms) = (child.pending.count, child.window_ms);
-                let due = now.last
-                    || window_ms <= now.step_ms
-                    || now.at_ms.div_euclid(window_ms) > child.since_ms.div_euclid(window_ms)
-                    || count >= PLENTY * child.threshold;
-                (count >= enough && due).then_some((child.since, count, *key))
-            })
-            .collect();
+        let mut ready: Vec<(u64, u64, K)> = Vec::new();
+        for key in &self.ripe {
+            let Some(child) = self.children.get(key) else {
+                continue;
+            };
+            let enough = if now.last { dice.k } else { child.threshold };
+            let (count, window_ms) = (child.pending.count, child.window_ms);
+            let told = numbers.entry(*key).or_default();
+            let Some(next) = now.next(told, count, enough) else {
+                continue;
+            };
+            let plenty = now.last || count >= PLENTY * child.threshold;
+            let due = plenty
+                || window_ms <= now.step_ms
+                || now.at_ms.div_euclid(window_ms) > child.since_ms.div_euclid(window_ms);
+            // Who is behind tells what was told: when, doesn't matter.
+            if !next.leads || due && (plenty || !dice.waits()) {
+                ready.push((child.since, next.value - told.of(now.side), *key));
+            }
+        }
         ready.sort_unstable_by(|a, b| b.cmp(a));
 
         // From the newest starts to the oldest: a release counts for the starts up to its span's.
@@ -235,12 +318,25 @@ impl<K: Ord + Copy> Split<K> {
         newest.children = ready.len();
         self.starts.insert(self.inflow, newest);
         let mut out = Vec::with_capacity(ready.len());
-        for (since, _, key) in &ready {
-            self.ripe.remove(key);
+        for (since, count, key) in &ready {
             let Some(child) = self.children.get_mut(key) else {
                 continue;
             };
-            let sum = std::mem::take(&mut child.pending);
+            let sum = child.pending.part(*count);
+            child.pending -= sum;
+            if child.pending.count == 0 {
+                child.pending = Sum::default();
+            }
+            if child.pending.count < dice.k {
+                self.ripe.remove(key);
+            }
+            let told = numbers.entry(*key).or_default();
+            told.tell(
+                now.side,
+                told.of(now.side) + count,
+                now.position,
+                (dice.k, PIECES),
+            );
             self.waiting -= sum.count as i64;
             out.push(Released {
                 key: *key,
@@ -312,9 +408,6 @@ pub(super) fn thin(slack: &mut Vec<i64>, least: i64) {
 
 /// The shortest window that promises several `k`, judged by what was released: 0 for a step.
 pub(super) fn window_ms(count: u64, span_ms: i64, step_ms: i64, k: u64) -> i64 {
-    if k < 2 {
-        return 0;
-    }
     let promised = |window_ms: i64| i128::from(count) * i128::from(window_ms) / i128::from(span_ms.max(1));
     let several = i128::from(SEVERAL * k);
     if promised(step_ms) >= several {
