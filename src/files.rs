@@ -8,6 +8,8 @@
 //! 3. in debug builds, the project folder, so that shaders and config reload while developing,
 //! 4. what is embedded in the binary.
 
+pub mod private;
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -17,25 +19,6 @@ use rust_embed::RustEmbed;
 
 /// Whose packages the binaries are made of, and the licences that ask to be passed on with them.
 pub const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.txt");
-
-/// Writes a file that only its owner may read, whole or not at all.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn write_private(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
-}
 
 #[derive(RustEmbed)]
 #[folder = "assets/"]
@@ -99,6 +82,15 @@ fn user_paths(path: &str) -> Vec<PathBuf> {
 /// The user's folders of this path, whether they are there or not; the first wins.
 pub fn user_folders(path: &str) -> Vec<PathBuf> {
     user_paths(path)
+}
+
+/// The folder for what the program itself remembers, if there is a place for one.
+pub fn state_folder() -> Option<PathBuf> {
+    if let Some(home) = std::env::var_os("MERIDIAN_HOME") {
+        return Some(PathBuf::from(home).join("state"));
+    }
+    let dirs = ProjectDirs::from("", "", "meridian")?;
+    Some(dirs.state_dir().unwrap_or(dirs.data_local_dir()).to_owned())
 }
 
 /// Reads a file by its path relative to the project (`assets/…`, `config/…`, `shaders/…`).

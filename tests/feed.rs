@@ -292,7 +292,7 @@ fn a_feed_that_stalls_is_left() {
         LinkEvent::Lost { reason, .. } => Some(reason),
         _ => None,
     });
-    assert!(reason.contains("nothing came"), "{reason}");
+    assert!(reason.contains("neither a tick nor a heartbeat came"), "{reason}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl House {
         let params =
             rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
         let certificate = params.self_signed(&key).unwrap();
-        std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+        meridian::files::private::write(&folder.join("key.pem"), key.serialize_pem().as_bytes()).unwrap();
         std::fs::write(folder.join("certificate.pem"), certificate.pem()).unwrap();
         certificate
     }
@@ -565,7 +565,9 @@ fn a_hold_outlives_the_day() {
 fn a_delay_shows_later_what_happened() {
     let (_house, gateway, [anna, _, hall]) = desk_house(GatewayConfig::default());
     let link = wall(&gateway, &hall);
-    until(&link, tick);
+    let now_ms = meridian::gateway::wall_ms;
+    let (first_ms, ..) = until(&link, tick);
+    let ahead_ms = now_ms() - first_ms;
     let answer = Director::new(&gateway, &anna)
         .unwrap()
         .say(&Command::Delay { delay_ms: 1_500 });
@@ -573,12 +575,14 @@ fn a_delay_shows_later_what_happened() {
     let begun = Instant::now();
     let late = until(&link, |event| match body(event)? {
         Body::Tick(tick) if begun.elapsed() > Duration::from_secs(3) => {
-            let now_ms = meridian::gateway::wall_ms();
-            Some((now_ms - tick.published_ms, tick.event_ms, tick.totals.counts))
+            let late_ms = now_ms() - tick.event_ms - ahead_ms;
+            // It is published when it is shown: a display that looks for recordings takes it for none.
+            let ago_ms = now_ms() - tick.published_ms;
+            Some((late_ms, tick.event_ms, tick.totals.counts, ago_ms))
         }
         _ => None,
     });
-    assert!((1_400..4_000).contains(&late.0), "{late:?}");
+    assert!((1_300..15_000).contains(&late.0) && late.3 < 1_000, "{late:?}");
     assert_eq!(late.2, truth(late.1));
     gateway.stop();
 }

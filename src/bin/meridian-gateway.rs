@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 use chrono::Utc;
 use clap::{Parser, Subcommand};
 use futures_util::{SinkExt, StreamExt};
-use meridian::gateway::access::{Role, TokenStore, instant, parse_expiry};
+use meridian::files::private;
+use meridian::gateway::access::{NewToken, Role, TokenRecord, TokenStore, instant, parse_expiry};
 use meridian::gateway::audit::{self, AuditLog, Details};
 use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, Desk, DeskMode};
@@ -145,6 +146,9 @@ enum TokenTask {
         /// Whose it is, as in "Hall 3".
         #[arg(long)]
         name: String,
+        /// Who bears it, where somebody may have several: two directors are two persons. Without it, whom the name says.
+        #[arg(long, value_name = "NAME")]
+        person: Option<String>,
         /// What it allows.
         #[arg(long, value_enum)]
         role: Role,
@@ -287,7 +291,7 @@ fn gateway_config(
 }
 
 fn read_token(path: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let (text, _) = private::read_text(path).with_context(|| path.display().to_string())?;
     let token = text.trim().to_owned();
     if token.is_empty() {
         bail!(
@@ -318,6 +322,16 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
             pin: None,
         },
         key: source.upstream_key.as_deref().map(str::parse).transpose()?,
+        memory: run
+            .serve
+            .state
+            .as_deref()
+            .or(config.state.as_deref())
+            .map(|state| {
+                let mut path = state.as_os_str().to_owned();
+                path.push(".feed.json");
+                path.into()
+            }),
         backlog: 4_096,
         ..LinkConfig::new(url)
     }))
@@ -612,6 +626,7 @@ fn check(path: &Path) -> anyhow::Result<()> {
     if !gateway.listen.ip().is_loopback() && gateway.tls.is_none() && !gateway.allow_remote {
         bail!("{}", meridian::gateway::GatewayError::Remote(gateway.listen));
     }
+    meridian::gateway::check_anonymous(gateway.anonymous, gateway.listen)?;
     say!("listens         {}", gateway.listen);
     say!("{} is good", path.display());
     Ok(())
@@ -645,12 +660,19 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
         .map(Path::to_owned)
         .or(config.access.tokens)
         .context("which tokens? --tokens FILE, or --config FILE with [access] tokens in it, is needed")?;
-    let mut store = TokenStore::open(&path)?;
+    let mut store = match what {
+        TokenTask::List => TokenStore::open(&path)?,
+        TokenTask::Make { .. } | TokenTask::Revoke { .. } => TokenStore::open_to_change(&path)?,
+    };
     let now = Utc::now();
-    let record = |kind, token: &meridian::gateway::access::TokenRecord| -> anyhow::Result<()> {
-        // The gateway that runs writes its log itself; a second writer would break its chain.
-        let beside = path.with_extension("audit.jsonl");
-        let mut log = AuditLog::open(&beside, "urn:meridian:token", now)?;
+    // The gateway that runs writes its log itself; a second writer would break its chain.
+    let beside = path.with_extension("audit.jsonl");
+    // Opened before anything is changed: nothing is that can't be noted down.
+    let open_log = || -> anyhow::Result<AuditLog> {
+        private::make_if_absent(&beside).with_context(|| beside.display().to_string())?;
+        Ok(AuditLog::open(&beside, "urn:meridian:token", now)?)
+    };
+    let record = |mut log: AuditLog, kind, token: &TokenRecord| -> anyhow::Result<()> {
         let details = Details {
             token: Some(token.id.clone()),
             name: Some(token.name.clone()),
@@ -662,6 +684,7 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
     match what {
         TokenTask::Make {
             name,
+            person,
             role,
             number,
             expires,
@@ -671,8 +694,16 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
                 .map(|text| parse_expiry(text, now))
                 .transpose()
                 .map_err(anyhow::Error::msg)?;
-            let (made, token) = store.make_for(name, *role, number, expires, now)?;
-            record(audit::Kind::TokenMade, &made)?;
+            let wanted = NewToken {
+                name,
+                person: person.as_deref(),
+                role: *role,
+                numbers: number,
+                expires,
+            };
+            let log = open_log()?;
+            let (made, token) = store.make_as(&wanted, now)?;
+            record(log, audit::Kind::TokenMade, &made)?;
             eprintln!(
                 "token {} for {} ({}): it is shown once",
                 made.id,
@@ -682,21 +713,26 @@ fn token(tokens: Option<&Path>, config: Option<&Path>, what: &TokenTask) -> anyh
             say!("{token}");
         }
         TokenTask::Revoke { id } => {
+            let log = open_log()?;
             let revoked = store.revoke(id, now)?;
-            record(audit::Kind::TokenRevoked, &revoked)?;
+            record(log, audit::Kind::TokenRevoked, &revoked)?;
             say!("token {} of {} is revoked", revoked.id, revoked.name);
         }
         TokenTask::List => {
             for token in store.list() {
                 let expires = token.expires.map_or_else(|| "never".to_owned(), instant);
                 say!(
-                    "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}{}",
+                    "{}  {:<9}  {:<8}  made {}  expires {:<20}  {}{}{}",
                     token.id,
                     token.role.name(),
                     token.state(now),
                     instant(token.made),
                     expires,
                     token.name,
+                    token
+                        .person
+                        .as_deref()
+                        .map_or(String::new(), |person| format!("  borne by {person}")),
                     match token.numbers.as_slice() {
                         [] => String::new(),
                         numbers => format!("  sends as {numbers:?}"),
@@ -766,9 +802,18 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
     }
 }
 
+/// A token that somebody gives on the command line: a pipe does as well as a file.
+fn given_token(path: &Path) -> anyhow::Result<String> {
+    if path.is_file() {
+        return read_token(path);
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Ok(text.trim().to_owned())
+}
+
 fn token_of(file: Option<&Path>) -> anyhow::Result<Option<String>> {
     Ok(match file {
-        Some(path) => Some(read_token(path)?),
+        Some(path) => Some(given_token(path)?),
         None => std::env::var("MERIDIAN_TOKEN")
             .ok()
             .filter(|token| !token.is_empty()),

@@ -9,6 +9,7 @@ use super::ledger::{
     Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived, World as Regions,
 };
 use super::view::Command;
+use crate::link::recall::span;
 use crate::link::{Link, LinkEvent};
 use crate::wire::{Body, Level, Names, Notice, Scene};
 
@@ -84,16 +85,58 @@ pub fn drain_feed(
                 });
                 inbox.status.push((FeedStatus::Lost, Some(reason)));
             }
+            LinkEvent::Stale { reason, off_ms } => {
+                error!("{}: {reason}", subscription.url);
+                inbox.local.push(dated(off_ms));
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
+            LinkEvent::Forgetful { reason } => {
+                warn!("{}: {reason}", subscription.url);
+                inbox.local.push(Notice {
+                    level: Level::Warning,
+                    code: "feed_forgotten".to_owned(),
+                    text: Names {
+                        zh: format!("{reason}（无法保存数据流记录，重启后可能误信旧的录制数据）"),
+                        en: reason,
+                    },
+                    published_ms: 0,
+                });
+            }
             LinkEvent::Garbage { reason } => {
                 warn!("{}: {reason}", subscription.url);
                 inbox.status.push((FeedStatus::Lost, Some(reason)));
             }
         }
     }
+    let lives = inbox.bodies.iter().any(|(body, _)| shows_life(body));
     if ledger.feed.status == FeedStatus::Up && ledger.feed.age_secs > STALLED_SECS {
         inbox.status.push((FeedStatus::Stalled, None));
-    } else if ledger.feed.status == FeedStatus::Stalled && !inbox.bodies.is_empty() {
+    } else if ledger.feed.status == FeedStatus::Stalled && lives {
         inbox.status.push((FeedStatus::Up, None));
+    }
+}
+
+/// Whether a body shows that figures come: notices and lights alone don't.
+fn shows_life(body: &Body) -> bool {
+    body.is_alive() || matches!(body, Body::Snapshot(_))
+}
+
+/// What people are told where the feed's instants are not of now.
+fn dated(off_ms: i64) -> Notice {
+    let span = span(off_ms);
+    let (en, zh) = if off_ms < 0 {
+        ("in the past", "之前")
+    } else {
+        ("in the future", "之后")
+    };
+    Notice {
+        level: Level::Alert,
+        code: "stale".to_owned(),
+        text: Names {
+            en: format!("Refused: dated {span} {en}. A clock is wrong, or a recording is played"),
+            zh: format!("已拒绝：数据时间为 {span} {zh}。时钟有误，或正在播放录制数据"),
+        },
+        published_ms: 0,
     }
 }
 
@@ -143,7 +186,9 @@ pub fn drain_inbox(
         ledger.feed.problem = problem;
     }
     for (body, received_ms) in std::mem::take(&mut inbox.bodies) {
-        ledger.feed.last_frame_secs = now_secs;
+        if shows_life(&body) {
+            ledger.feed.last_frame_secs = now_secs;
+        }
         if let Body::Tick(tick) = &body {
             let latency_ms = (received_ms - tick.published_ms) as f64;
             ledger.feed.latency_ms += (latency_ms - ledger.feed.latency_ms) * 0.1;

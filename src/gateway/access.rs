@@ -4,6 +4,7 @@
 //! passwords, which people choose; nobody can go through 2²⁵⁶ secrets, so a quick one is right here, and a
 //! flood of false tokens costs nothing.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,6 +15,7 @@ use ring::rand::SecureRandom as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::files::private::{self, Lock, Stamp};
 use crate::wire::DataClass;
 
 /// What stands before a token's parts.
@@ -105,6 +107,9 @@ pub enum Denied {
     /// It was taken back.
     #[error("revoked token")]
     Revoked,
+    /// It allows something else than when it was shown.
+    #[error("changed token")]
+    Changed,
 }
 
 impl Denied {
@@ -116,6 +121,7 @@ impl Denied {
             Self::Unknown => "unknown",
             Self::Expired => "expired",
             Self::Revoked => "revoked",
+            Self::Changed => "changed",
         }
     }
 }
@@ -128,6 +134,9 @@ pub struct TokenRecord {
     pub id: String,
     /// Whose it is, for people.
     pub name: String,
+    /// Who bears it, where somebody may have several; absent: whom the name says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
     /// What it allows.
     pub role: Role,
     /// The source numbers that it sends orders under; none: any.
@@ -163,6 +172,32 @@ impl TokenRecord {
             .is_some_and(|expires| expires <= now)
             .then_some(Denied::Expired)
     }
+
+    fn grant(&self) -> Grant {
+        Grant {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            person: self.person.clone(),
+            role: self.role,
+            numbers: self.numbers.clone(),
+            sha256: self.sha256.clone(),
+        }
+    }
+}
+
+/// What a token is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct NewToken<'a> {
+    /// Whose it is, for people.
+    pub name: &'a str,
+    /// Who bears it, where somebody may have several.
+    pub person: Option<&'a str>,
+    /// What it allows.
+    pub role: Role,
+    /// The source numbers that it sends orders under; none: any.
+    pub numbers: &'a [u32],
+    /// When its time is over; absent: never.
+    pub expires: Option<DateTime<Utc>>,
 }
 
 /// What a bearer was found to be.
@@ -172,10 +207,14 @@ pub struct Grant {
     pub id: String,
     /// Whose it is.
     pub name: String,
+    /// Who bears it, where the token says so.
+    pub person: Option<String>,
     /// What it allows.
     pub role: Role,
     /// The source numbers that they send orders under; none: any.
     pub numbers: Vec<u32>,
+    /// The secret's hash: the same id with another secret is another token.
+    sha256: String,
 }
 
 impl Grant {
@@ -184,8 +223,10 @@ impl Grant {
         Self {
             id: String::new(),
             name: "anonymous".to_owned(),
+            person: None,
             role,
             numbers: Vec::new(),
+            sha256: String::new(),
         }
     }
 }
@@ -202,8 +243,16 @@ struct TokenFile {
 pub struct TokenStore {
     path: PathBuf,
     tokens: Vec<TokenRecord>,
-    /// What the file was when it was read.
-    seen: Option<(SystemTime, u64)>,
+    /// Where each stands, by id.
+    by_id: HashMap<String, usize>,
+    /// What the file was when it was read; absent: it wasn't there.
+    seen: Option<Stamp>,
+    /// Whether the file had been left alone for a while then.
+    settled: bool,
+    /// Why it can't be read as it is now.
+    problem: Option<String>,
+    /// Kept by one who changes it.
+    held: Option<Lock>,
 }
 
 impl TokenStore {
@@ -215,9 +264,27 @@ impl TokenStore {
         let mut it = Self {
             path: path.to_owned(),
             tokens: Vec::new(),
+            by_id: HashMap::new(),
             seen: None,
+            settled: false,
+            problem: None,
+            held: None,
         };
         it.read()?;
+        Ok(it)
+    }
+
+    /// Reads a file for somebody who changes it: others who would wait until this is dropped.
+    ///
+    /// # Errors
+    /// [`AccessError`], also when somebody else has been changing it for too long.
+    pub fn open_to_change(path: &Path) -> Result<Self, AccessError> {
+        let held = Lock::take(path).map_err(|error| AccessError {
+            file: path.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let mut it = Self::open(path)?;
+        it.held = Some(held);
         Ok(it)
     }
 
@@ -228,46 +295,60 @@ impl TokenStore {
         }
     }
 
-    fn stamp(&self) -> Option<(SystemTime, u64)> {
-        let data = std::fs::metadata(&self.path).ok()?;
-        Some((data.modified().ok()?, data.len()))
-    }
-
-    fn read(&mut self) -> Result<(), AccessError> {
-        let seen = self.stamp();
-        let text = match std::fs::read_to_string(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+    /// Reads the file; says whether it is another than the one that was read last.
+    fn read(&mut self) -> Result<bool, AccessError> {
+        let (text, seen) = match private::read_text(&self.path) {
+            Ok((text, stamp)) => (text, Some(stamp)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (String::new(), None),
             Err(error) => return Err(self.wrong(error.to_string())),
         };
-        #[cfg(unix)]
-        if let Ok(data) = std::fs::metadata(&self.path) {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = data.permissions().mode() & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(self.wrong(format!(
-                    "its mode is {mode:o}: others could read it or change it; chmod 600 is needed"
-                )));
-            }
-        }
-        self.tokens = parse(&text).map_err(|problem| self.wrong(problem))?;
+        let tokens = parse(&text).map_err(|problem| self.wrong(problem))?;
+        let is_other = seen != self.seen || tokens != self.tokens;
         self.seen = seen;
-        Ok(())
+        self.settled = seen.is_none_or(|stamp| stamp.is_settled(SystemTime::now()));
+        self.take(tokens);
+        Ok(is_other)
     }
 
-    /// Reads the file again if it isn't what it was; says whether it was read.
+    fn take(&mut self, tokens: Vec<TokenRecord>) {
+        self.by_id.clear();
+        for (at, record) in tokens.iter().enumerate() {
+            // Of two with one id the first counts.
+            self.by_id.entry(record.id.clone()).or_insert(at);
+        }
+        self.tokens = tokens;
+    }
+
+    fn find(&self, id: &str) -> Option<&TokenRecord> {
+        self.by_id.get(id).and_then(|at| self.tokens.get(*at))
+    }
+
+    /// Reads the file again if it isn't what it was, or couldn't be read; says whether anything is new.
     ///
     /// # Errors
-    /// [`AccessError`]; the tokens stay what they were.
+    /// [`AccessError`], once for each problem; the tokens stay what they were, and it is tried again each time.
     pub fn reload_if_changed(&mut self) -> Result<bool, AccessError> {
-        let stamp = self.stamp();
-        if stamp == self.seen {
+        let is_as_seen = Stamp::at(&self.path).is_ok_and(|stamp| stamp == self.seen);
+        if is_as_seen && self.settled && self.problem.is_none() {
             return Ok(false);
         }
-        // Said once: not again before the file changes again.
-        self.seen = stamp;
-        self.read()?;
-        Ok(true)
+        let known = self.problem.take();
+        match self.read() {
+            Ok(is_other) => Ok(is_other || known.is_some()),
+            Err(error) => {
+                self.problem = Some(error.problem.clone());
+                if known == self.problem {
+                    Ok(false)
+                } else {
+                    Err(error)
+                }
+            }
+        }
+    }
+
+    /// Why the file can't be read as it is now, if it can't: what was changed in it doesn't arrive.
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     /// Makes a token and keeps its hash. The token itself is given back and nowhere kept.
@@ -281,33 +362,38 @@ impl TokenStore {
         expires: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<(TokenRecord, String), AccessError> {
-        self.make_for(name, role, &[], expires, now)
+        let wanted = NewToken {
+            name,
+            person: None,
+            role,
+            numbers: &[],
+            expires,
+        };
+        self.make_as(&wanted, now)
     }
 
-    /// The same, for a source that sends orders under its own numbers alone.
+    /// The same, with all that a token can say.
     ///
     /// # Errors
     /// [`AccessError`] when the file can't be written, or for numbers with another role.
-    pub fn make_for(
+    pub fn make_as(
         &mut self,
-        name: &str,
-        role: Role,
-        numbers: &[u32],
-        expires: Option<DateTime<Utc>>,
+        wanted: &NewToken<'_>,
         now: DateTime<Utc>,
     ) -> Result<(TokenRecord, String), AccessError> {
-        if !numbers.is_empty() && !role.sends() {
+        if !wanted.numbers.is_empty() && !wanted.role.sends() {
             return Err(self.wrong(NUMBERS_OF_SOURCES));
         }
-        let name = name.trim();
-        if name.is_empty() || name.len() > 80 || name.chars().any(char::is_control) {
-            return Err(self.wrong(format!(
-                "{name:?} is no name for a token: 1 to 80 letters that say whose it is are needed"
-            )));
-        }
-        if self.tokens.len() >= MAX_TOKENS {
-            return Err(self.wrong(format!("{MAX_TOKENS} tokens are in it already")));
-        }
+        let called = |name: &str| {
+            let name = name.trim();
+            if name.is_empty() || name.len() > 80 || name.chars().any(char::is_control) {
+                return Err(self.wrong(format!(
+                    "{name:?} is no name for a token: 1 to 80 letters that say whose it is are needed"
+                )));
+            }
+            Ok(name.to_owned())
+        };
+        let (name, person) = (called(wanted.name)?, wanted.person.map(called).transpose()?);
         let random = ring::rand::SystemRandom::new();
         let (mut id, mut secret) = ([0_u8; ID_BYTES], [0_u8; SECRET_BYTES]);
         random
@@ -318,17 +404,24 @@ impl TokenStore {
         let secret = BASE64.encode(secret);
         let record = TokenRecord {
             id: id.clone(),
-            name: name.to_owned(),
-            role,
-            numbers: numbers.to_vec(),
+            name,
+            person,
+            role: wanted.role,
+            numbers: wanted.numbers.to_vec(),
             sha256: hash(&secret),
             made: now,
-            expires,
+            expires: wanted.expires,
             revoked: None,
         };
-        self.tokens.push(record.clone());
-        self.write()?;
-        Ok((record, format!("{PREFIX}_{id}_{secret}")))
+        let made = record.clone();
+        self.change(|tokens| {
+            if tokens.len() >= MAX_TOKENS {
+                return Err(format!("{MAX_TOKENS} tokens are in it already"));
+            }
+            tokens.push(record);
+            Ok(())
+        })?;
+        Ok((made, format!("{PREFIX}_{id}_{secret}")))
     }
 
     /// Takes a token back, by its id.
@@ -336,26 +429,36 @@ impl TokenStore {
     /// # Errors
     /// [`AccessError`] when there is none, or the file can't be written.
     pub fn revoke(&mut self, id: &str, now: DateTime<Utc>) -> Result<TokenRecord, AccessError> {
-        let Some(record) = self.tokens.iter_mut().find(|record| record.id == id) else {
-            return Err(self.wrong(format!(
-                "there is no token {id:?}; `token list` says which there are"
-            )));
-        };
-        record.revoked.get_or_insert(now);
-        let record = record.clone();
-        self.write()?;
-        Ok(record)
+        self.change(|tokens| {
+            let Some(record) = tokens.iter_mut().find(|record| record.id == id) else {
+                return Err(format!(
+                    "there is no token {id:?}; `token list` says which there are"
+                ));
+            };
+            record.revoked.get_or_insert(now);
+            Ok(record.clone())
+        })
     }
 
-    fn write(&mut self) -> Result<(), AccessError> {
-        let file = TokenFile {
-            token: self.tokens.clone(),
+    /// Reads, changes and writes the file, one at a time: whoever wrote last would undo the others otherwise.
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&mut Vec<TokenRecord>) -> Result<T, String>,
+    ) -> Result<T, AccessError> {
+        let _held = match &self.held {
+            Some(_) => None,
+            None => Some(Lock::take(&self.path).map_err(|error| self.wrong(error.to_string()))?),
         };
+        self.read()?;
+        let mut tokens = self.tokens.clone();
+        let changed = change(&mut tokens).map_err(|problem| self.wrong(problem))?;
+        let file = TokenFile { token: tokens };
         let text = toml::to_string(&file).map_err(|error| self.wrong(error.to_string()))?;
-        crate::files::write_private(&self.path, text.as_bytes())
-            .map_err(|error| self.wrong(error.to_string()))?;
-        self.seen = self.stamp();
-        Ok(())
+        private::write(&self.path, text.as_bytes()).map_err(|error| self.wrong(error.to_string()))?;
+        self.take(file.token);
+        self.seen = Stamp::at(&self.path).ok().flatten();
+        self.settled = false;
+        Ok(changed)
     }
 
     /// All tokens, oldest first.
@@ -363,12 +466,16 @@ impl TokenStore {
         &self.tokens
     }
 
-    /// Whether a token that was granted still holds.
-    pub fn still_holds(&self, id: &str, now: DateTime<Utc>) -> Result<(), Denied> {
-        let record = self.tokens.iter().find(|record| record.id == id);
-        match record {
-            Some(record) => record.denied(now).map_or(Ok(()), Err),
-            None => Err(Denied::Unknown),
+    /// Whether all that was granted still holds.
+    ///
+    /// # Errors
+    /// [`Denied`]; also when the token allows something else now, more as well as less.
+    pub fn still_holds(&self, grant: &Grant, now: DateTime<Utc>) -> Result<(), Denied> {
+        let record = self.find(&grant.id).ok_or(Denied::Unknown)?;
+        match record.denied(now) {
+            Some(denied) => Err(denied),
+            None if record.grant() != *grant => Err(Denied::Changed),
+            None => Ok(()),
         }
     }
 
@@ -379,19 +486,14 @@ impl TokenStore {
     pub fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Grant, Denied> {
         let (id, secret) = split(token).ok_or(Denied::Malformed)?;
         let hashed = hash(secret);
-        let record = self.tokens.iter().find(|record| record.id == id);
+        let record = self.find(id);
         let same = record.is_some_and(|record| {
             subtle::ConstantTimeEq::ct_eq(record.sha256.as_bytes(), hashed.as_bytes()).into()
         });
         match record {
             Some(record) if same => match record.denied(now) {
                 Some(denied) => Err(denied),
-                None => Ok(Grant {
-                    id: record.id.clone(),
-                    name: record.name.clone(),
-                    role: record.role,
-                    numbers: record.numbers.clone(),
-                }),
+                None => Ok(record.grant()),
             },
             _ => Err(Denied::Unknown),
         }
@@ -530,10 +632,12 @@ mod tests {
         let (record, token) = desk.make("Hall 3", Role::Director, None, at(0)).unwrap();
         let mut served = TokenStore::open(&path).unwrap();
         assert!(!served.reload_if_changed().unwrap());
+        let grant = served.check(&token, at(4)).unwrap();
+        assert_eq!(served.still_holds(&grant, at(4)), Ok(()));
         desk.revoke(&record.id, at(5)).unwrap();
         assert!(served.reload_if_changed().unwrap());
         assert_eq!(served.check(&token, at(6)), Err(Denied::Revoked));
-        assert_eq!(served.still_holds(&record.id, at(6)), Err(Denied::Revoked));
+        assert_eq!(served.still_holds(&grant, at(6)), Err(Denied::Revoked));
         assert!(
             desk.revoke("nobody", at(6))
                 .unwrap_err()
@@ -545,6 +649,112 @@ mod tests {
         assert!(served.reload_if_changed().is_err());
         assert!(!served.reload_if_changed().unwrap());
         assert_eq!(served.list().len(), 1);
+        assert!(served.problem().is_some());
+    }
+
+    /// What a token allows is looked at in full, whichever way it changed.
+    #[test]
+    fn a_token_that_allows_something_else_holds_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let mut store = TokenStore::open(&path).unwrap();
+        let wanted = NewToken {
+            name: "Job",
+            person: None,
+            role: Role::Source,
+            numbers: &[7],
+            expires: Some(at(60)),
+        };
+        let (_, token) = store.make_as(&wanted, at(0)).unwrap();
+        let grant = store.check(&token, at(1)).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (from, to, denied) in [
+            ("numbers = [7]", "numbers = [8]", Denied::Changed),
+            ("numbers = [7]\n", "", Denied::Changed),
+            (
+                "numbers = [7]\nsha256 = \"",
+                "numbers = [7]\nsha256 = \"0",
+                Denied::Changed,
+            ),
+            ("\"Job\"", "\"Job\"\nperson = \"Bo\"", Denied::Changed),
+            ("\"source\"\nnumbers = [7]", "\"viewer\"", Denied::Changed),
+            ("id = \"", "id = \"0", Denied::Unknown),
+            (
+                "expires = ",
+                "expires = \"2001-01-01T00:00:00Z\"\n#",
+                Denied::Expired,
+            ),
+        ] {
+            let mut changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text, "{from}");
+            if to.ends_with("sha256 = \"0") {
+                // One digit more in front, one less at the end.
+                let start = changed.find("sha256 = \"").unwrap() + 10;
+                changed.remove(start + 64);
+            }
+            std::fs::write(&path, &changed).unwrap();
+            assert!(store.reload_if_changed().unwrap(), "{changed}");
+            assert_eq!(store.still_holds(&grant, at(1)), Err(denied), "{changed}");
+        }
+        std::fs::write(&path, &text).unwrap();
+        assert!(store.reload_if_changed().unwrap());
+        assert_eq!(store.still_holds(&grant, at(1)), Ok(()));
+    }
+
+    /// The file is put in place unreadable and made readable afterwards: neither its time nor its length tells of that.
+    #[cfg(unix)]
+    #[test]
+    fn a_revocation_that_could_not_be_read_arrives_once_it_can() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let mut desk = TokenStore::open(&path).unwrap();
+        let (record, token) = desk.make("Hall 3", Role::Director, None, at(0)).unwrap();
+        let mut served = TokenStore::open(&path).unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        desk.revoke(&record.id, at(5)).unwrap();
+        mode(0o644);
+        let error = served.reload_if_changed().unwrap_err().to_string();
+        assert!(error.contains("chmod 600"), "{error}");
+        assert!(served.check(&token, at(6)).is_ok() && served.problem().is_some());
+        // Said once, tried each time.
+        assert!(!served.reload_if_changed().unwrap());
+        mode(0o600);
+        assert!(served.reload_if_changed().unwrap());
+        assert_eq!(
+            (served.check(&token, at(6)), served.problem()),
+            (Err(Denied::Revoked), None)
+        );
+    }
+
+    /// Each of them opened the file before the others changed it.
+    #[test]
+    fn those_who_change_the_file_at_once_undo_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let mut first = TokenStore::open(&path).unwrap();
+        let old: Vec<String> = (0..8)
+            .map(|_| first.make("Old", Role::Viewer, None, at(0)).unwrap().0.id)
+            .collect();
+        std::thread::scope(|threads| {
+            for half in old.chunks(4) {
+                let (mut makes, mut revokes) =
+                    (TokenStore::open(&path).unwrap(), TokenStore::open(&path).unwrap());
+                threads.spawn(move || {
+                    for _ in 0..4 {
+                        makes.make("New", Role::Viewer, None, at(1)).unwrap();
+                    }
+                });
+                threads.spawn(move || {
+                    for id in half {
+                        revokes.revoke(id, at(2)).unwrap();
+                    }
+                });
+            }
+        });
+        let store = TokenStore::open(&path).unwrap();
+        let valid = store.list().iter().filter(|token| token.state(at(3)) == "valid");
+        assert_eq!((store.list().len(), valid.count()), (16, 8));
     }
 
     #[cfg(unix)]

@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::Utc;
 use crossbeam_channel::Sender;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -56,8 +57,11 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// The closing handshake takes no longer.
 const PART_LIMIT: Duration = Duration::from_secs(1);
-/// Distance at which it is looked whether a token still holds, and files changed.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Distance at which it is looked whether files changed, and whether what was granted still holds: together within
+/// three seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
+const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
 
 /// What all connections share.
 pub(super) struct House {
@@ -135,6 +139,8 @@ impl House {
                     Refused::Origin => Failure::Origin,
                     // What it was locked out for is counted.
                     Refused::LockedOut => return true,
+                    // It did nothing wrong.
+                    Refused::Unready => return false,
                 };
                 self.fail(address, failure, why.name(), token.as_deref());
             }
@@ -243,12 +249,10 @@ pub(super) async fn housekeeping(mut certificate: Option<Certificate>, house: Ar
         look.tick().await;
         let mut results = Vec::new();
         if let Some(tokens) = &house.tokens {
-            results.push((
-                "tokens",
-                lock(tokens)
-                    .reload_if_changed()
-                    .map_err(|error| error.to_string()),
-            ));
+            let mut tokens = lock(tokens);
+            let result = tokens.reload_if_changed().map_err(|error| error.to_string());
+            house.metrics.set_tokens_problem(tokens.problem());
+            results.push(("tokens", result));
         }
         if let Some(certificate) = &mut certificate {
             let result = certificate.reload_if_changed().map_err(|error| error.to_string());
@@ -323,10 +327,7 @@ impl Inside {
     }
 
     fn follow(&mut self, class: DataClass) {
-        let class = match class {
-            DataClass::Public => "public",
-            DataClass::Internal => "internal",
-        };
+        let class = class.name();
         self.house.metrics.clients.get_or_create(&Class { class }).inc();
         self.class = Some(class);
     }
@@ -485,23 +486,30 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
         .map_err(|error| End::Message(error.to_string()))?;
     let server = tokio_tungstenite::tungstenite::protocol::Role::Server;
     let mut socket = WebSocketStream::from_partially_read(incoming, early, server, Some(limits)).await;
-    let ended = match chosen {
-        Chosen::Desk => desk(&mut socket, &house, &grant).await,
-        Chosen::Orders => match &house.intake {
-            Some(intake) => orders(&mut socket, &house, &grant, intake).await,
-            None => Ok(()),
-        },
-        Chosen::Feed(form) => {
-            let hub = house.hub(grant.role.class());
-            let class = hub.class();
-            inside.follow(class);
-            let follower = hub.follow(Wants {
-                form,
-                lights_per_s: None,
-                relay: false,
-            });
-            feed(&mut socket, &house, &grant, follower, form).await
+    let (told, ends) = watch::channel(None);
+    let work = async {
+        match chosen {
+            Chosen::Desk => desk(&mut socket, &house, &grant, ends).await,
+            Chosen::Orders => match &house.intake {
+                Some(intake) => orders(&mut socket, &house, &grant, intake, ends).await,
+                None => Ok(()),
+            },
+            Chosen::Feed(form) => {
+                let sees = grant.role.class();
+                let hub = house.hub(sees);
+                inside.follow(hub.class().unwrap_or(DataClass::Internal));
+                let wants = Wants {
+                    form,
+                    lights_per_s: None,
+                    relay: false,
+                };
+                feed(&mut socket, &house, hub.follow(sees, wants), form, ends).await
+            }
         }
+    };
+    let ended = tokio::select! {
+        ended = work => ended,
+        denied = while_granted(&house, &grant, &told) => Err(End::Lost("token", denied.to_string())),
     };
     let reason = ended.as_ref().err().map(End::reason);
     house
@@ -513,7 +521,12 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
         Err(end) => end.code(),
     };
     if let Some(code) = code {
-        part(&mut socket, code, reason.unwrap_or_default()).await;
+        let told = match &ended {
+            // Whether it was revoked, has expired or allows something else is for the log.
+            Err(End::Lost("token", _)) => "the token holds no longer".to_owned(),
+            _ => reason.unwrap_or_default(),
+        };
+        part(&mut socket, code, told).await;
     }
     house.metrics.frames_in.inc_by(socket.get_ref().frames());
     ended
@@ -533,6 +546,33 @@ async fn part(socket: &mut Socket, code: CloseCode, reason: String) {
         while let Some(Ok(_)) = socket.next().await {}
     };
     let _ = tokio::time::timeout(PART_LIMIT, parting).await;
+}
+
+/// Looks whether what was granted still holds, in full: role and numbers too. Says so once it doesn't, and comes back when
+/// the time for a goodbye is over.
+async fn while_granted(house: &House, grant: &Grant, told: &watch::Sender<Option<Denied>>) -> Denied {
+    let Some(tokens) = house.tokens.as_ref().filter(|_| !grant.id.is_empty()) else {
+        return std::future::pending().await;
+    };
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        look.tick().await;
+        let holds = lock(tokens).still_holds(grant, Utc::now());
+        if let Err(denied) = holds {
+            told.send_replace(Some(denied));
+            tokio::time::sleep(GOODBYE_LIMIT).await;
+            return denied;
+        }
+    }
+}
+
+/// What is said of a token that holds no longer.
+fn token_ended(ends: &watch::Receiver<Option<Denied>>) -> End {
+    let reason = ends.borrow().map_or_else(
+        || "the token holds no longer".to_owned(),
+        |denied| denied.to_string(),
+    );
+    End::Lost("token", reason)
 }
 
 /// Bounds what a client says.

@@ -1,7 +1,7 @@
 //! The directors' desk, pure: what every display shows, and who may change it.
 //!
 //! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
-//! within [`AGREE_WITHIN_MS`].
+//! within [`AGREE_WITHIN_MS`]. Two are two tokens of two people: who has two tokens is one all the same.
 
 use serde::{Deserialize, Serialize};
 
@@ -73,8 +73,49 @@ pub enum DeskError {
     #[error("there is no region {0:?}: ISO 3166 letters of a country or region are needed, as in region:JP")]
     NoRegion(String),
     /// The same director can't agree with themselves.
-    #[error("{0} asked for the release: another director has to agree")]
+    #[error(
+        "{0} asked for the release: another director has to agree, another person with a token of their own"
+    )]
     SamePerson(String),
+    /// A gateway that passes a feed on has no desk.
+    #[error("this gateway passes another one's feed on: directing is done at that one")]
+    Relay,
+}
+
+/// Who gives a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Director {
+    /// The token's id; empty without one.
+    pub token: String,
+    /// What the token is called, for people.
+    pub name: String,
+    /// Who bears it, where the token says so.
+    pub person: Option<String>,
+}
+
+/// A name's letters and digits alone, small: `Anna Li`, `anna  li` and `ANNA-LI` are one person.
+fn folded(name: &str) -> String {
+    name.chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Whether two directors are two people: two tokens, and two persons. Where one of the tokens doesn't say whose it is,
+/// its name has to be another than the other's too.
+fn are_two(first: &Director, second: &Director) -> bool {
+    let names = |director: &Director| {
+        let person = director.person.as_deref().map(folded);
+        (person, folded(&director.name))
+    };
+    let people = match (names(first), names(second)) {
+        ((Some(first), _), (Some(second), _)) => first != second,
+        ((None, first), (None, second)) => first != second,
+        ((Some(person), name), (None, other)) | ((None, other), (Some(person), name)) => {
+            other != person && other != name
+        }
+    };
+    first.token != second.token && people
 }
 
 /// What directors decided, and what still needs a second one.
@@ -89,6 +130,9 @@ pub struct Desk {
     scene_number: u64,
     /// Who asked for a release, by token and name, and when.
     asked: Option<(String, String, i64)>,
+    /// The person that the token says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_person: Option<String>,
 }
 
 impl Desk {
@@ -103,11 +147,12 @@ impl Desk {
     /// What is left of it where figures are held and what was shown then is lost: they go on.
     #[must_use]
     pub(super) fn let_go(self) -> Self {
-        Self {
+        let mut desk = Self {
             held_by: None,
-            asked: None,
             ..self
-        }
+        };
+        desk.forget_request();
+        desk
     }
 
     /// Whether the figures are held.
@@ -136,21 +181,33 @@ impl Desk {
             return false;
         }
         self.held_by = Some(problem.to_owned());
-        self.asked = None;
+        self.forget_request();
         true
     }
 
-    /// Carries out what a director asks for. `person` says who it is for good, `name` for people.
+    fn forget_request(&mut self) {
+        self.asked = None;
+        self.asked_person = None;
+    }
+
+    /// Who asked for a release that still waits for a second director.
+    fn waiting(&self, now_ms: i64) -> Option<Director> {
+        let (token, name, at_ms) = self.asked.as_ref()?;
+        (0..=AGREE_WITHIN_MS)
+            .contains(&now_ms.saturating_sub(*at_ms))
+            .then(|| Director {
+                token: token.clone(),
+                name: name.clone(),
+                person: self.asked_person.clone(),
+            })
+    }
+
+    /// Carries out what a director asks for.
     ///
     /// # Errors
     /// [`DeskError`] saying what would be right; nothing is changed then.
-    pub fn carry_out(
-        &mut self,
-        command: &Command,
-        person: &str,
-        name: &str,
-        now_ms: i64,
-    ) -> Result<Outcome, DeskError> {
+    pub fn carry_out(&mut self, command: &Command, by: &Director, now_ms: i64) -> Result<Outcome, DeskError> {
+        let name = by.name.as_str();
         let done = |changed: bool, text: String| {
             if changed {
                 Outcome::Done(text)
@@ -166,29 +223,26 @@ impl Desk {
                     self.held_by = Some(name.to_owned());
                 }
                 // Whoever holds now takes back a release that somebody asked for.
-                self.asked = None;
+                self.forget_request();
                 done(changed, format!("held by {name}"))
             }
             Command::Release => {
                 if !self.is_held() {
                     return Ok(Outcome::Unchanged);
                 }
-                let waiting = self
-                    .asked
-                    .as_ref()
-                    .filter(|(.., at_ms)| (0..=AGREE_WITHIN_MS).contains(&now_ms.saturating_sub(*at_ms)));
-                match waiting {
-                    Some((first, first_name, _)) if first == person => {
-                        return Err(DeskError::SamePerson(first_name.clone()));
+                match self.waiting(now_ms) {
+                    Some(first) if !are_two(&first, by) => {
+                        return Err(DeskError::SamePerson(first.name));
                     }
-                    Some((_, first_name, _)) => {
-                        let text = format!("released by {first_name} and {name}");
+                    Some(first) => {
+                        let text = format!("released by {} and {name}", first.name);
                         self.held_by = None;
-                        self.asked = None;
+                        self.forget_request();
                         Outcome::Done(text)
                     }
                     None => {
-                        self.asked = Some((person.to_owned(), name.to_owned(), now_ms));
+                        self.asked = Some((by.token.clone(), by.name.clone(), now_ms));
+                        self.asked_person.clone_from(&by.person);
                         Outcome::NeedsSecond
                     }
                 }
@@ -242,13 +296,74 @@ mod tests {
 
     use super::*;
 
+    /// A director whose token is called as they are.
+    fn named(name: &str) -> Director {
+        Director {
+            token: name.to_owned(),
+            name: name.to_owned(),
+            person: None,
+        }
+    }
+
+    #[test]
+    fn two_tokens_of_one_person_are_one_director() {
+        let director = |token: &str, name: &str, person: Option<&str>| Director {
+            token: token.to_owned(),
+            name: name.to_owned(),
+            person: person.map(str::to_owned),
+        };
+        let release = |first: &Director, second: &Director| {
+            let mut desk = Desk::default();
+            desk.hold_for("orders fell");
+            assert_eq!(
+                desk.carry_out(&Command::Release, first, 0),
+                Ok(Outcome::NeedsSecond)
+            );
+            // A restart in between changes nothing.
+            let mut desk: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+            let outcome = desk.carry_out(&Command::Release, second, 1);
+            assert_eq!(outcome.is_ok(), !desk.is_held());
+            outcome.is_ok()
+        };
+        let anna = director("1", "Anna Li", None);
+        for (second, two) in [
+            (director("2", "Bo", None), true),
+            (director("1", "Bo", None), false),
+            (director("2", "Anna Li", None), false),
+            (director("2", "  anna\u{a0}LI ", None), false),
+            (director("2", "AnnaLi", None), false),
+            (director("2", "Desk 2", Some("anna li")), false),
+            (director("2", "Anna Li", Some("Bo")), false),
+            (director("2", "Desk 2", Some("Bo")), true),
+        ] {
+            assert_eq!(release(&anna, &second), two, "{second:?}");
+            assert_eq!(release(&second, &anna), two, "{second:?}");
+        }
+        // Where both say whose they are, that counts and their names don't.
+        let first = director("1", "Desk", Some("Anna"));
+        assert!(release(&first, &director("2", "Desk", Some("Bo"))));
+        assert!(!release(&first, &director("2", "Desk 2", Some("ANNA"))));
+    }
+
+    #[test]
+    fn a_request_of_an_older_state_is_one_of_a_name() {
+        let text = r#"{"held_by":"x","rehearsal":false,"delay_ms":0,"scene":null,"scene_number":0,"asked":["1","Anna",5]}"#;
+        let mut desk: Desk = serde_json::from_str(text).unwrap();
+        let again = Director {
+            token: "2".to_owned(),
+            ..named("anna")
+        };
+        assert!(desk.carry_out(&Command::Release, &again, 6).is_err());
+        assert!(desk.carry_out(&Command::Release, &named("bo"), 7).is_ok() && !desk.is_held());
+    }
+
     #[test]
     fn one_holds_and_two_release() {
         let mut desk = Desk::default();
         let release =
-            |desk: &mut Desk, person: &str, now_ms| desk.carry_out(&Command::Release, person, person, now_ms);
+            |desk: &mut Desk, person: &str, now_ms| desk.carry_out(&Command::Release, &named(person), now_ms);
         assert_eq!(release(&mut desk, "anna", 0), Ok(Outcome::Unchanged));
-        desk.carry_out(&Command::Hold, "anna", "anna", 1).unwrap();
+        desk.carry_out(&Command::Hold, &named("anna"), 1).unwrap();
         assert!(desk.is_held() && desk.direct(2).held);
         assert_eq!(release(&mut desk, "anna", 10), Ok(Outcome::NeedsSecond));
         assert!(
@@ -272,7 +387,7 @@ mod tests {
         assert!(!desk.hold_for("again"));
         assert_eq!(desk.held_by(), Some("orders fell"));
         let release = |desk: &mut Desk, person: &str, now_ms| {
-            desk.carry_out(&Command::Release, person, person, now_ms).unwrap()
+            desk.carry_out(&Command::Release, &named(person), now_ms).unwrap()
         };
         assert_eq!(release(&mut desk, "anna", 0), Outcome::NeedsSecond);
         assert_eq!(
@@ -280,7 +395,7 @@ mod tests {
             Outcome::NeedsSecond
         );
         // Somebody says hold in between: what was asked for before is gone.
-        desk.carry_out(&Command::Hold, "cy", "cy", AGREE_WITHIN_MS + 2)
+        desk.carry_out(&Command::Hold, &named("cy"), AGREE_WITHIN_MS + 2)
             .unwrap();
         assert_eq!(
             release(&mut desk, "anna", AGREE_WITHIN_MS + 3),
@@ -296,7 +411,7 @@ mod tests {
         // Also where the clock is set back.
         for (now_ms, number) in [(5, 5), (5, 6), (2, 7)] {
             let scene = Scene::Showroom(Some("shoe".to_owned()));
-            desk.carry_out(&Command::Scene { scene }, "anna", "anna", now_ms)
+            desk.carry_out(&Command::Scene { scene }, &named("anna"), now_ms)
                 .unwrap();
             assert_eq!(desk.direct(0).scene_number, number);
         }
@@ -304,7 +419,7 @@ mod tests {
         let long = Command::Delay {
             delay_ms: MAX_DELAY_MS + 1,
         };
-        assert!(desk.carry_out(&long, "anna", "anna", 0).is_err());
+        assert!(desk.carry_out(&long, &named("anna"), 0).is_err());
         let text = serde_json::to_string(&Command::Delay { delay_ms: 5_000 }).unwrap();
         assert_eq!(text, r#"{"action":"delay","delay_ms":5000}"#);
         let kept: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();

@@ -442,6 +442,7 @@ impl Guard {
             place,
             code,
             arcs: arcs(&drawn.parcels, step),
+            published_ms: None,
         })))
     }
 

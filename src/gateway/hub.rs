@@ -11,17 +11,24 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
+use super::server::wall_ms;
 use crate::wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, frame_json, seal_json};
 use crate::wire::sign::Signature;
-use crate::wire::{Body, DataClass, Hello, Lights, Position, SigningKey, Snapshot, Tick};
+use crate::wire::{Body, DataClass, Hello, Lights, Position, Published, SigningKey, Snapshot, Tick};
 
 /// How many frames are kept for clients that come back or fall behind: about ten seconds.
 pub const RING_FRAMES: usize = 210;
 /// A client that lacks more ticks than this gets one tick that stands for all of them.
 pub const MERGE_FROM_TICKS: usize = 3;
 
-/// A relay gets a snapshot after so many frames: once in about five seconds.
+/// A relay gets `hello` and a snapshot after so many frames: once in about five seconds.
 const RELAY_SNAPSHOT_FRAMES: u64 = 105;
+/// … or, while little comes, after so many milliseconds.
+const RELAY_SNAPSHOT_MS: i64 = 5_000;
+/// What is told to those who come was published at most so long ago: whoever looks for recordings refuses older frames.
+const RENEW_MS: i64 = 5_000;
+/// Whoever comes back isn't sent frames that are so much older than the newest one, but a snapshot.
+const RESUME_MS: i64 = 20_000;
 
 /// How frames are written for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +216,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// When a frame was published, if it says so.
+fn published_ms(item: &Item) -> Option<i64> {
+    match item.body.published() {
+        Published::At(at_ms) => Some(at_ms),
+        Published::Unsaid | Published::Never => None,
+    }
+}
+
+/// Whether frames in order may be sent to somebody who looks for recordings.
+fn are_recent(items: &[Arc<Item>]) -> bool {
+    let mut times = items.iter().filter_map(|item| published_ms(item));
+    let first = times.next();
+    let last = times.next_back().or(first);
+    first
+        .zip(last)
+        .is_none_or(|(first, last)| last - first <= RESUME_MS)
+}
+
 /// At most `limit` lights a second, each standing for more.
 fn thin(lights: &Lights, limit: u32) -> Lights {
     let most = (limit as usize / 10).max(1);
@@ -224,6 +249,8 @@ fn thin(lights: &Lights, limit: u32) -> Lights {
 }
 
 struct Inner {
+    /// Who may see what it holds; absent in a relay until its upstream has said so.
+    class: Option<DataClass>,
     epoch: u64,
     seq: u64,
     /// The newest frame that isn't lights.
@@ -250,8 +277,26 @@ impl Hub {
         if let Some(key) = &key {
             hello.key = Some(key.public().to_string());
         }
+        let class = Some(hello.class);
+        Self::begin(class, epoch, seq, hello, key)
+    }
+
+    /// Another gateway's stream, before anything of it is known: nobody is told anything of it until its `hello`
+    /// has said who may.
+    pub fn relaying() -> Arc<Self> {
+        Self::begin(None, 0, 0, Hello::unknown(), None)
+    }
+
+    fn begin(
+        class: Option<DataClass>,
+        epoch: u64,
+        seq: u64,
+        hello: Hello,
+        key: Option<Arc<SigningKey>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             inner: RwLock::new(Inner {
+                class,
                 epoch,
                 seq,
                 base: seq,
@@ -298,10 +343,12 @@ impl Hub {
         change(&mut inner.hello);
     }
 
-    /// Publishes bodies in order, and wakes the followers once.
+    /// Publishes bodies in order, now, and wakes the followers once.
     pub fn publish(&self, bodies: impl IntoIterator<Item = Body>) {
+        let now_ms = wall_ms();
         self.write(|inner| {
-            for body in bodies {
+            for mut body in bodies {
+                body.stamp(now_ms);
                 inner.seq += 1;
                 let item = Arc::new(Item::new(
                     inner.epoch,
@@ -318,7 +365,8 @@ impl Hub {
     /// Everything that is known now, for those who come.
     pub fn set_snapshot(&self, snapshot: Snapshot) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        let body = Body::Snapshot(Box::new(snapshot));
+        let mut body = Body::Snapshot(Box::new(snapshot));
+        body.stamp(wall_ms());
         // A snapshot follows nothing.
         let item = Item::new(inner.epoch, inner.seq, 0, body, self.key.clone());
         inner.snapshot = Some(Arc::new(item));
@@ -339,6 +387,18 @@ impl Hub {
         })
     }
 
+    /// Says anew what is known, where that was said a while ago: figures that stand still don't become a recording.
+    pub fn renew(&self) {
+        let said_ms = self.read(|inner| published_ms(inner.snapshot.as_ref()?));
+        // Whichever way the clock went.
+        if said_ms.is_none_or(|said_ms| (wall_ms() - said_ms).abs() < RENEW_MS) {
+            return;
+        }
+        if let Some(known) = self.known() {
+            self.set_snapshot(known);
+        }
+    }
+
     /// Begins or goes on with the stream of another gateway's `hello`, which is passed on as it came.
     pub fn restart(&self, epoch: u64, seq: u64, hello: Hello, relayed: Relayed) {
         self.write(|inner| {
@@ -349,6 +409,7 @@ impl Hub {
                 inner.base = seq;
             }
             inner.epoch = epoch;
+            inner.class = Some(hello.class);
             inner.hello = hello.clone();
             let item = Item::relayed(epoch, seq, 0, Body::Hello(Box::new(hello)), relayed);
             inner.relayed_hello = Some(Arc::new(item));
@@ -358,7 +419,7 @@ impl Hub {
     /// Publishes another gateway's frame as it came.
     pub fn pass_on(&self, epoch: u64, seq: u64, body: Body, relayed: Relayed) {
         self.write(|inner| {
-            if inner.epoch != epoch {
+            if inner.epoch != epoch || inner.class.is_none() {
                 // A stream whose hello didn't come can't be passed on.
                 return;
             }
@@ -379,23 +440,26 @@ impl Hub {
         });
     }
 
-    /// Follows the stream.
-    pub fn follow(self: &Arc<Self>, wants: Wants) -> Follower {
+    /// Follows the stream, for somebody who may see data up to a class.
+    pub fn follow(self: &Arc<Self>, sees: DataClass, wants: Wants) -> Follower {
         Follower {
             news: self.news.subscribe(),
             hub: Arc::clone(self),
+            sees,
+            barred: false,
             wants,
             epoch: 0,
             at: None,
             snapshot_at: None,
+            snapshot_ms: None,
             frames_left_out: 0,
             ended: false,
         }
     }
 
-    /// Who may see what it holds.
-    pub fn class(&self) -> DataClass {
-        self.read(|inner| inner.hello.class)
+    /// Who may see what it holds; absent in a relay until its upstream has said so.
+    pub fn class(&self) -> Option<DataClass> {
+        self.read(|inner| inner.class)
     }
 
     /// How many follow it.
@@ -451,11 +515,17 @@ pub struct Wants {
 pub struct Follower {
     hub: Arc<Hub>,
     news: watch::Receiver<u64>,
+    /// Up to which class it may see.
+    sees: DataClass,
+    /// The stream holds more than that now.
+    barred: bool,
     wants: Wants,
     epoch: u64,
     at: Option<u64>,
     /// The snapshot that a relay has.
     snapshot_at: Option<u64>,
+    /// … and when it was published.
+    snapshot_ms: Option<i64>,
     frames_left_out: u64,
     /// The goodbye was given out.
     ended: bool,
@@ -475,11 +545,14 @@ impl Follower {
         self.news.mark_unchanged();
         let hub = Arc::clone(&self.hub);
         hub.read(|inner| {
+            if !self.may_see(inner) {
+                return Ok(Vec::new());
+            }
             let resumed = resume
                 .filter(|position| position.epoch == inner.epoch && position.epoch > 0)
                 // Another gateway's hello stands where it stood: only a snapshot can follow it.
                 .filter(|_| inner.relayed_hello.is_none())
-                .filter(|position| inner.since(position.seq).is_some());
+                .filter(|position| inner.since(position.seq).is_some_and(|items| are_recent(&items)));
             let snapshot = inner.snapshot.as_ref();
             let at = match (&resumed, snapshot) {
                 (Some(position), _) => position.seq,
@@ -498,7 +571,7 @@ impl Follower {
                 (Some(_), _) => {}
                 (None, Some(snapshot)) => {
                     out.push(snapshot.message(self.wants.form, at)?);
-                    self.snapshot_at = Some(at);
+                    self.has_snapshot(snapshot);
                 }
                 (None, None) => {}
             }
@@ -511,13 +584,26 @@ impl Follower {
         if let Some(hello) = &inner.relayed_hello {
             return hello.message(self.wants.form, prev);
         }
-        let hello = Body::Hello(Box::new(inner.hello.clone()));
+        let mut hello = Body::Hello(Box::new(inner.hello.clone()));
+        hello.stamp(wall_ms());
         Item::new(inner.epoch, seq, 0, hello, self.hub.key.clone()).message(self.wants.form, prev)
     }
 
     /// Waits until there is something new. Safe to be broken off.
     pub async fn wait(&mut self) -> bool {
         self.news.changed().await.is_ok()
+    }
+
+    /// Whether the client may be told what the stream holds now. Asked under the lock that frames are taken under, so
+    /// that a stream that becomes another one in between gives nothing away.
+    fn may_see(&mut self, inner: &Inner) -> bool {
+        self.barred |= inner.class.is_some_and(|class| !self.sees.may_see(class));
+        !self.barred && inner.class.is_some()
+    }
+
+    /// Whether the stream came to hold more than this client may see: it is told nothing more.
+    pub fn is_barred(&self) -> bool {
+        self.barred
     }
 
     /// Whether the stream's goodbye was given out.
@@ -543,6 +629,9 @@ impl Follower {
         self.news.mark_unchanged();
         let hub = Arc::clone(&self.hub);
         hub.read(|inner| {
+            if !self.may_see(inner) {
+                return Ok(Vec::new());
+            }
             if inner.epoch != self.epoch || self.at.is_none() {
                 let Some(snapshot) = &inner.snapshot else {
                     return Ok(Vec::new());
@@ -553,7 +642,7 @@ impl Follower {
                     snapshot.message(self.wants.form, snapshot.seq)?,
                 ];
                 self.at = Some(snapshot.seq);
-                self.snapshot_at = self.at;
+                self.has_snapshot(snapshot);
                 out.extend(self.catch_up(inner)?);
                 return Ok(out);
             }
@@ -587,6 +676,11 @@ impl Follower {
         }
     }
 
+    fn has_snapshot(&mut self, snapshot: &Item) {
+        self.snapshot_at = Some(snapshot.seq);
+        self.snapshot_ms = published_ms(snapshot);
+    }
+
     /// A snapshot, and what came after it.
     fn start_over(&mut self, inner: &Inner, at: u64) -> Result<Vec<Message>, CodecError> {
         let Some(snapshot) = &inner.snapshot else {
@@ -595,7 +689,7 @@ impl Follower {
         self.frames_left_out += snapshot.seq.saturating_sub(at);
         let mut out = vec![snapshot.message(self.wants.form, at)?];
         self.at = Some(snapshot.seq);
-        self.snapshot_at = self.at;
+        self.has_snapshot(snapshot);
         let items = inner.since(snapshot.seq).unwrap_or_default();
         out.extend(self.all_of(&items, 2)?);
         Ok(out)
@@ -612,8 +706,10 @@ impl Follower {
             .as_ref()
             .filter(|_| self.wants.relay)
             .filter(|snapshot| {
+                let newer_ms = published_ms(snapshot).zip(self.snapshot_ms);
                 self.snapshot_at
                     .is_none_or(|at| snapshot.seq > at + RELAY_SNAPSHOT_FRAMES)
+                    || newer_ms.is_some_and(|(now, then)| now - then >= RELAY_SNAPSHOT_MS)
             });
         let Some(snapshot) = due else {
             return self.all_of(items, ticks);
@@ -621,11 +717,13 @@ impl Follower {
         let split = items.partition_point(|item| item.seq <= snapshot.seq);
         let (before, after) = items.split_at(split);
         let mut out = self.all_of(before, 1)?;
-        if self.at.is_some_and(|at| at <= snapshot.seq) {
-            out.push(snapshot.message(self.wants.form, self.at.unwrap_or(0))?);
+        if let Some(at) = self.at.filter(|at| *at <= snapshot.seq) {
+            // The relay's own clients need a hello that isn't old either.
+            out.push(self.hello(inner, at, at)?);
+            out.push(snapshot.message(self.wants.form, at)?);
             self.at = Some(snapshot.seq);
         }
-        self.snapshot_at = Some(snapshot.seq);
+        self.has_snapshot(snapshot);
         out.extend(self.all_of(after, 1)?);
         Ok(out)
     }
@@ -763,7 +861,7 @@ mod tests {
                 relay: false,
             };
             Client {
-                follower: self.hub.follow(wants),
+                follower: self.hub.follow(DataClass::Internal, wants),
                 key: self.key.public(),
                 sequencer: Sequencer::new(),
                 known: None,
@@ -946,13 +1044,13 @@ mod tests {
     #[test]
     fn a_relayed_frame_is_its_sources() {
         let mut stage = Stage::new();
-        let hubs: Vec<Arc<Hub>> = (0..2).map(|_| Hub::new(0, 0, Hello::unknown(), None)).collect();
+        let hubs: Vec<Arc<Hub>> = (0..2).map(|_| Hub::relaying()).collect();
         let relay_wants = Wants {
             form: Form::BinZstd,
             lights_per_s: None,
             relay: true,
         };
-        let mut links = [stage.hub.follow(relay_wants), hubs[0].follow(relay_wants)];
+        let mut links = [&stage.hub, &hubs[0]].map(|hub| hub.follow(DataClass::Public, relay_wants));
         let pass = |messages: Vec<Message>, hub: &Arc<Hub>| {
             for message in messages {
                 let Message::Binary(bytes) = message else {
@@ -976,7 +1074,7 @@ mod tests {
         };
         let key = stage.key.public();
         let client = |wants| Client {
-            follower: hubs[1].follow(wants),
+            follower: hubs[1].follow(DataClass::Public, wants),
             key,
             sequencer: Sequencer::new(),
             known: None,
@@ -1008,6 +1106,132 @@ mod tests {
         let frames = late.begin(None);
         assert!(matches!(frames[1].body, Body::Snapshot(_)));
         assert_eq!(late.known.as_ref().unwrap().totals, truth.totals);
+    }
+
+    /// What it takes for another gateway's frames to be passed on.
+    fn relayed(epoch: u64, seq: u64, body: &Body) -> Relayed {
+        let packed = Packed::new(body).unwrap();
+        let bytes = frame_bin(epoch, seq, 0, &packed.tail(None, false)).unwrap();
+        split_bin(&bytes).unwrap()
+    }
+
+    /// A relay's stream has no class before its hello came, and may have another one after its source's restart.
+    #[test]
+    fn whoever_may_not_see_a_relayed_stream_is_told_nothing_of_it() {
+        let mut stage = Stage::new();
+        stage.step();
+        let wants = Wants {
+            form: Form::Bin,
+            lights_per_s: None,
+            relay: false,
+        };
+        let hub = Hub::relaying();
+        assert_eq!(hub.class(), None);
+        let mut wall = hub.follow(DataClass::Public, wants);
+        let mut chief = hub.follow(DataClass::Internal, wants);
+        let begin = |follower: &mut Follower| follower.begin(None).unwrap().len();
+        let lacking = |follower: &mut Follower| follower.lacking().unwrap().len();
+        assert_eq!((begin(&mut wall), begin(&mut chief)), (0, 0));
+        let snapshot = Body::Snapshot(Box::new(stage.truth()));
+        // Figures without a hello are nobody's.
+        hub.pass_on(0, 1, snapshot.clone(), relayed(0, 1, &snapshot));
+        assert_eq!((lacking(&mut wall), lacking(&mut chief)), (0, 0));
+        let say = |epoch: u64, class: DataClass| {
+            let hello = Hello {
+                class,
+                ..stage.publisher.hello()
+            };
+            let body = Body::Hello(Box::new(hello.clone()));
+            hub.restart(epoch, 1, hello, relayed(epoch, 1, &body));
+            hub.pass_on(epoch, 1, snapshot.clone(), relayed(epoch, 1, &snapshot));
+        };
+        say(4, DataClass::Public);
+        assert_eq!((lacking(&mut wall), lacking(&mut chief)), (2, 2));
+        assert!(!wall.is_barred());
+        // The source came back and lets this relay see more.
+        say(7, DataClass::Internal);
+        assert_eq!(hub.class(), Some(DataClass::Internal));
+        assert_eq!((lacking(&mut wall), lacking(&mut chief)), (0, 2));
+        assert!(wall.is_barred() && !chief.is_barred());
+        // For good: it has to come anew, and be judged anew.
+        say(8, DataClass::Public);
+        assert_eq!(lacking(&mut wall), 0);
+        let mut late = hub.follow(DataClass::Public, wants);
+        assert_eq!(begin(&mut late), 2);
+    }
+
+    /// Whoever looks for recordings takes nothing for one that a gateway gives out now.
+    #[test]
+    fn what_is_given_out_says_that_it_is_of_now_however_long_figures_stand_still() {
+        let mut stage = Stage::new();
+        let is_fresh = |body: &Body| matches!(body.published(), Published::At(at_ms) if (wall_ms() - at_ms).abs() < 30_000);
+        let relay = Wants {
+            form: Form::Bin,
+            lights_per_s: None,
+            relay: true,
+        };
+        let mut client = stage.client(Form::Bin);
+        let mut passing = Client {
+            follower: stage.hub.follow(DataClass::Public, relay),
+            ..stage.client(Form::Bin)
+        };
+        // As a delay does, the publisher said another time.
+        stage.step();
+        for frame in client.begin(None).iter().chain(&passing.begin(None)) {
+            assert!(is_fresh(&frame.body), "{:?}", frame.body);
+        }
+        let position = client.sequencer.position().unwrap();
+        stage.step();
+        for frame in client.next().iter().chain(&passing.next()) {
+            assert!(is_fresh(&frame.body), "{:?}", frame.body);
+        }
+        // Held for an hour: what was known then becomes old, frames that were missed too.
+        let age = |stage: &Stage| {
+            let mut inner = stage.hub.inner.write().unwrap();
+            let old = |item: &Arc<Item>| {
+                let mut body = item.body.clone();
+                body.stamp(wall_ms() - 3_600_000);
+                Arc::new(Item::new(item.epoch, item.seq, item.base, body, item.key.clone()))
+            };
+            let snapshot = inner.snapshot.as_ref().map(&old);
+            inner.snapshot = snapshot;
+            inner.ring = inner.ring.iter().map(old).collect();
+        };
+        age(&stage);
+        // It has been five seconds for the relay, too.
+        passing.follower.snapshot_ms = passing.follower.snapshot_ms.map(|ms| ms - RELAY_SNAPSHOT_MS);
+        stage.hub.renew();
+        let beat = Heartbeat {
+            event_ms: 0,
+            published_ms: 0,
+            mode: Mode::Held,
+            paused: false,
+        };
+        stage.hub.publish([Body::Heartbeat(beat)]);
+        let mut back = stage.client(Form::Bin);
+        let mut late = stage.client(Form::Bin);
+        for frames in [back.begin(Some(position)), late.begin(None)] {
+            assert!(matches!(frames[1].body, Body::Snapshot(_)));
+            for frame in &frames {
+                assert!(is_fresh(&frame.body), "{:?}", frame.body);
+            }
+        }
+        assert_eq!(late.figures(), figures(&stage.hub.known().unwrap()));
+        // A relay is told anew, hello too, for those who come to it.
+        let kinds: Vec<&str> = passing
+            .next()
+            .iter()
+            .map(|frame| match &frame.body {
+                Body::Hello(_) => "hello",
+                Body::Snapshot(_) => "snapshot",
+                Body::Heartbeat(_) => "heartbeat",
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(kinds, ["hello", "snapshot", "heartbeat"]);
+        // Once.
+        stage.hub.publish([Body::Heartbeat(beat)]);
+        assert_eq!(passing.next().len(), 1);
     }
 
     #[test]

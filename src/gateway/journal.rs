@@ -200,7 +200,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         record.extend_from_slice(&payload);
         if self.bytes + record.len() as u64 > COMPACT_BYTES {
             let whole = [MAGIC, &record].concat();
-            crate::files::write_private(&self.path, &whole).map_err(|error| wrong(error.to_string()))?;
+            crate::files::private::write(&self.path, &whole).map_err(|error| wrong(error.to_string()))?;
             let reopened = std::fs::OpenOptions::new().append(true).open(&self.path);
             self.file = reopened.map_err(|error| wrong(error.to_string()))?;
             self.bytes = whole.len() as u64;

@@ -199,6 +199,7 @@ impl LiveDay {
             products,
             class: DataClass::Public,
             key: None,
+            published_ms: None,
         };
         Ok(Self {
             hello,

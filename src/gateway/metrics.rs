@@ -85,6 +85,9 @@ pub struct Metrics {
     pub clock_jumps: Counter,
     /// The wall clock less the time that is believed, in milliseconds.
     pub clock_apart_ms: Gauge,
+    /// Whether the token file can't be read as it is now: 0 or 1.
+    pub tokens_unread: Gauge,
+    tokens_problem: std::sync::Mutex<Option<String>>,
     /// A clock that nobody sets, at the last step.
     last_step_ms: AtomicI64,
     starting: AtomicBool,
@@ -128,6 +131,8 @@ impl Metrics {
             audit_lost: Counter::default(),
             clock_jumps: Counter::default(),
             clock_apart_ms: Gauge::default(),
+            tokens_unread: Gauge::default(),
+            tokens_problem: std::sync::Mutex::default(),
             last_step_ms: AtomicI64::new(0),
             starting: AtomicBool::new(false),
             closed_early: AtomicBool::new(false),
@@ -200,6 +205,11 @@ impl Metrics {
             "Events that weren't written one by one",
             it.audit_lost.clone(),
         );
+        registry.register(
+            "tokens_unread",
+            "Whether the token file can't be read as it is now: revocations don't arrive",
+            it.tokens_unread.clone(),
+        );
         Self { registry, ..it }
     }
 
@@ -258,6 +268,27 @@ impl Metrics {
         head.clone_into(&mut known);
     }
 
+    /// Why the token file can't be read as it is now, if it can't.
+    pub fn set_tokens_problem(&self, problem: Option<&str>) {
+        self.tokens_unread.set(i64::from(problem.is_some()));
+        let mut known = self
+            .tokens_problem
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        *known = problem.map(str::to_owned);
+    }
+
+    fn tokens_problem(&self) -> Option<String> {
+        let known = self
+            .tokens_problem
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let problem = known.as_deref()?;
+        Some(format!(
+            "the token file can't be read, what is revoked there doesn't arrive: {problem}"
+        ))
+    }
+
     /// What is wrong, if anything, at an instant of a clock that nobody sets.
     pub fn ill(&self, mono_ms: i64) -> Option<String> {
         if self.stopped.load(Ordering::Relaxed) {
@@ -270,7 +301,10 @@ impl Metrics {
             return Some("the day is closed in its log, and by the clock it isn't over".to_owned());
         }
         let since_ms = mono_ms - self.last_step_ms.load(Ordering::Relaxed);
-        (since_ms > WELL_MS).then(|| format!("no step for {since_ms} ms"))
+        if since_ms > WELL_MS {
+            return Some(format!("no step for {since_ms} ms"));
+        }
+        self.tokens_problem()
     }
 
     /// So much was counted.

@@ -45,7 +45,9 @@ pub use publisher::{PublishError, Publisher, Step};
 pub use relay::relay;
 pub use retraced::Retraced;
 pub use scenario::ScenarioSource;
-pub use server::{DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, serve, wall_ms};
+pub use server::{
+    DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, check_anonymous, serve, wall_ms,
+};
 pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
 pub use state::{SavedState, State};
 pub use tls::check_certificate;

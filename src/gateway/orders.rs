@@ -482,6 +482,7 @@ impl OrdersSource {
             products,
             class: DataClass::Public,
             key: None,
+            published_ms: None,
         };
         let notices = notices(&report, plan.mapping.currency);
         Ok(Self {

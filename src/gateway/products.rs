@@ -172,6 +172,7 @@ impl ProductDesk {
                 .filter_map(|product| self.curve_from(*product, 0))
                 .collect(),
             trends: Some(self.trends_of(detailed)),
+            published_ms: None,
         }
     }
 
@@ -232,6 +233,7 @@ impl ProductDesk {
             step_ms: self.step_ms,
             curves,
             trends: new_trends,
+            published_ms: None,
         };
         (!said.is_empty()).then_some(said)
     }

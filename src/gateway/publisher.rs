@@ -1138,6 +1138,7 @@ impl Gathered {
             place: self.place,
             code: self.code,
             arcs: arcs(&parcels, step),
+            published_ms: None,
         }
     }
 }

@@ -10,16 +10,18 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::clock::mono_ms;
+use super::desk::DeskError;
 use super::hub::Hub;
 use super::server::{Ground, Order};
 use super::{Gateway, GatewayConfig, GatewayError};
 use crate::link::{Link, LinkConfig, LinkEvent};
-use crate::wire::{Body, DataClass, Frame, Hello};
+use crate::wire::{Body, DataClass, Frame};
 
 /// Distance at which orders and the feed are looked after.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Passes a feed on until it is stopped. Clients wait until the feed has said what it is.
+/// Passes a feed on until it is stopped. Until the feed has said who may see it, viewers are asked to come again, and
+/// those who may see anything wait.
 ///
 /// # Errors
 /// [`GatewayError`] naming the address or file that can't be had.
@@ -30,7 +32,7 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
         lights_per_s: None,
         ..upstream
     })?;
-    let hub = Hub::new(0, 0, Hello::unknown(), None);
+    let hub = Hub::relaying();
     let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
     ground.run("meridian-relay", move |orders, house| {
         // What walls are told is told by the public stream alone.
@@ -66,8 +68,12 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
                     LinkEvent::Lost { reason, .. }
                     | LinkEvent::Refused { reason }
                     | LinkEvent::Garbage { reason }
-                    | LinkEvent::Forged { reason },
+                    | LinkEvent::Forged { reason }
+                    | LinkEvent::Stale { reason, .. },
                 ) => tracing::warn!(upstream = name, reason, "the feed that is passed on is lost"),
+                Next::Event(LinkEvent::Forgetful { reason }) => {
+                    tracing::warn!(upstream = name, reason, "what is known of the feed can't be kept");
+                }
                 Next::Event(LinkEvent::Gap) => tracing::info!(upstream = name, "frames are missing"),
                 Next::Event(LinkEvent::Connecting { .. } | LinkEvent::Frame(..)) => {}
             }
@@ -87,8 +93,11 @@ fn next(orders: &Receiver<Order>, link: &Link) -> Next {
         match orders.try_recv() {
             Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return Next::Stop,
             Err(crossbeam_channel::TryRecvError::Empty) => break,
-            // Time and desk are the source's. Dropping a command's reply says so.
-            Ok(Order::Pause(_) | Order::Speed(_) | Order::Desk(_) | Order::Sign(_)) => {}
+            // Time and desk are the source's, and only it can sign a notice.
+            Ok(Order::Desk(order)) => {
+                let _ = order.reply.send(Err(DeskError::Relay));
+            }
+            Ok(Order::Pause(_) | Order::Speed(_) | Order::Sign(_)) => {}
         }
     }
     match link.events().recv_timeout(LOOK) {

@@ -1411,6 +1411,7 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         products: Vec::new(),
         class: DataClass::Public,
         key: None,
+        published_ms: None,
     };
     let payment_minor: Vec<f64> = (0..blocks)
         .map(|block| {

@@ -23,7 +23,7 @@ use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
 use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
 use super::connection::{Budget, House, accept, housekeeping};
-use super::desk::{Command, Desk, DeskError, Outcome};
+use super::desk::{Command, Desk, DeskError, Director, Outcome};
 use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
 use super::intake::Intake;
@@ -132,6 +132,9 @@ pub enum GatewayError {
         "{0} can be reached from other machines: it needs TLS ([tls] in the configuration), or --allow-remote to serve it unencrypted; 127.0.0.1:9016 is for this machine alone"
     )]
     Remote(SocketAddr),
+    /// Strangers would direct, or send orders.
+    #[error("access.anonymous is {:?} and {} can be reached from other machines: {}; a token is needed for that, or a loopback address such as 127.0.0.1:9016 to listen on", .0.name(), .1, strangers(*.0))]
+    Anonymous(Role, SocketAddr),
     /// A thread can't be started.
     #[error("can't start the gateway: {0}")]
     Start(std::io::Error),
@@ -147,6 +150,26 @@ pub enum GatewayError {
     /// The feed that is to be passed on can't be followed.
     #[error(transparent)]
     Upstream(#[from] crate::link::LinkError),
+}
+
+fn strangers(role: Role) -> &'static str {
+    match role {
+        Role::Source => "whoever comes would be believed with their orders",
+        _ => "whoever comes would direct every display",
+    }
+}
+
+/// Whether somebody without a token may have that role where the gateway listens.
+///
+/// # Errors
+/// [`GatewayError::Anonymous`].
+pub fn check_anonymous(anonymous: Option<Role>, listen: SocketAddr) -> Result<(), GatewayError> {
+    match anonymous {
+        Some(role @ (Role::Director | Role::Source)) if !listen.ip().is_loopback() => {
+            Err(GatewayError::Anonymous(role, listen))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The wall clock, milliseconds since the Unix epoch.
@@ -168,10 +191,7 @@ pub(super) enum Order {
 /// Something that a director asks for.
 pub(super) struct DeskOrder {
     pub command: Command,
-    /// Who, for good: a token's id.
-    pub person: String,
-    /// Who, for people.
-    pub name: String,
+    pub by: Director,
     pub reply: oneshot::Sender<Result<DeskAnswer, DeskError>>,
 }
 
@@ -375,6 +395,7 @@ impl Ground {
         if !config.listen.ip().is_loopback() && !config.allow_remote && config.tls.is_none() {
             return Err(GatewayError::Remote(config.listen));
         }
+        check_anonymous(config.anonymous, config.listen)?;
         let certificate = config
             .tls
             .as_ref()
@@ -937,9 +958,7 @@ impl Stream {
         {
             return Err(DeskError::NoRegion(iso2.clone()));
         }
-        let outcome = self
-            .desk
-            .carry_out(&order.command, &order.person, &order.name, self.now_ms())?;
+        let outcome = self.desk.carry_out(&order.command, &order.by, self.now_ms())?;
         Ok(match (outcome, &order.command) {
             // Displays may have models of products that the feed doesn't sell.
             (
@@ -972,10 +991,10 @@ impl Stream {
             Err(error) => format!("refused: {error}"),
         };
         if order.command != Command::Status {
-            tracing::info!(by = order.name, command = ?order.command, said, "a director");
+            tracing::info!(by = order.by.name, command = ?order.command, said, "a director");
             let details = Details {
-                token: Some(order.person.clone()),
-                name: Some(order.name.clone()),
+                token: Some(order.by.token.clone()),
+                name: Some(order.by.name.clone()),
                 reason: Some(format!("{:?}: {said}", order.command)),
                 ..Details::default()
             };
@@ -988,7 +1007,7 @@ impl Stream {
                         Level::Warning,
                         "held",
                         format!("Figures {text}"),
-                        format!("数据已由 {} 暂停更新", order.name),
+                        format!("数据已由 {} 暂停更新", order.by.name),
                     ),
                     Command::Release => (
                         Level::Info,
@@ -1036,9 +1055,9 @@ impl Stream {
                 text: Names {
                     en: format!(
                         "{} asks for the release: a second director has to agree",
-                        order.name
+                        order.by.name
                     ),
-                    zh: format!("{} 请求恢复更新，需要另一位导播确认", order.name),
+                    zh: format!("{} 请求恢复更新，需要另一位导播确认", order.by.name),
                 },
                 published_ms: self.now_ms(),
             }),
@@ -1126,6 +1145,9 @@ impl Stream {
             }
             Out::Snapshots(snapshots) => {
                 if held || self.resyncing {
+                    for hub in &self.house.hubs {
+                        hub.renew();
+                    }
                     return;
                 }
                 for (hub, snapshot) in self.house.hubs.iter().zip(snapshots.into_parts()) {

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -12,6 +11,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::config::{ConfigError, TlsConfig};
+use crate::files::private::{self, Stamp};
 
 /// The certificate that is shown now.
 #[derive(Debug)]
@@ -27,11 +27,13 @@ impl ResolvesServerCert for Current {
 pub struct Certificate {
     files: TlsConfig,
     current: Arc<Current>,
-    seen: [Option<SystemTime>; 2],
+    seen: [Option<Stamp>; 2],
+    /// Why the files can't be used as they are now.
+    problem: Option<ConfigError>,
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    std::fs::metadata(path).ok()?.modified().ok()
+fn stamps(files: &TlsConfig) -> [Option<Stamp>; 2] {
+    [&files.certificate, &files.key].map(|path| Stamp::at(path).ok().flatten())
 }
 
 fn read(files: &TlsConfig) -> Result<CertifiedKey, ConfigError> {
@@ -53,7 +55,8 @@ fn read(files: &TlsConfig) -> Result<CertifiedKey, ConfigError> {
             "there is no certificate in it".to_owned(),
         ));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key)
+    let (pem, _) = private::read(&files.key).map_err(|error| wrong(&files.key, error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|error| wrong(&files.key, format!("no private key in PEM form: {error}")))?;
     let key = rustls::crypto::ring::sign::any_supported_type(&key)
         .map_err(|error| wrong(&files.key, error.to_string()))?;
@@ -78,8 +81,9 @@ impl Certificate {
     /// # Errors
     /// [`ConfigError`] naming the file and what is wrong with it.
     pub fn open(files: &TlsConfig) -> Result<Self, ConfigError> {
-        let seen = [modified(&files.certificate), modified(&files.key)];
+        let seen = stamps(files);
         Ok(Self {
+            problem: None,
             current: Arc::new(Current(ArcSwap::from_pointee(read(files)?))),
             files: files.clone(),
             seen,
@@ -104,17 +108,28 @@ impl Certificate {
         ))
     }
 
-    /// Reads the files again if they changed; says whether they were read. Until both are good, the old ones stay.
+    /// Reads the files again if they changed; says whether they were read. Until both are good the old ones stay, and it is
+    /// tried again each time.
     ///
     /// # Errors
-    /// [`ConfigError`], once for each change.
+    /// [`ConfigError`], once for each problem.
     pub fn reload_if_changed(&mut self) -> Result<bool, ConfigError> {
-        let seen = [modified(&self.files.certificate), modified(&self.files.key)];
-        if seen == self.seen {
+        let seen = stamps(&self.files);
+        if seen == self.seen && self.problem.is_none() {
             return Ok(false);
         }
         self.seen = seen;
-        self.current.0.store(Arc::new(read(&self.files)?));
-        Ok(true)
+        match read(&self.files) {
+            Ok(certified) => {
+                self.problem = None;
+                self.current.0.store(Arc::new(certified));
+                Ok(true)
+            }
+            Err(problem) if self.problem.as_ref() == Some(&problem) => Ok(false),
+            Err(problem) => {
+                self.problem = Some(problem.clone());
+                Err(problem)
+            }
+        }
     }
 }

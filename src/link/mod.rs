@@ -5,9 +5,11 @@
 //! reader is slow, lights are dropped and counted; everything else waits, and the socket with it.
 
 pub mod orders;
+pub mod recall;
 pub mod socket;
 pub mod tls;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,6 +21,7 @@ use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
+use self::recall::{Doubt, Recall};
 use self::socket::{Failed, Way, connect};
 use self::tls::Trust;
 use crate::wire::codec::{Relayed, split_bin};
@@ -38,11 +41,14 @@ pub struct LinkConfig {
     pub trust: Trust,
     /// The key that every frame has to be signed with.
     pub key: Option<PublicKey>,
+    /// The file that what is known of the key's streams is kept in, so that a recording of an older one isn't believed after a
+    /// restart; absent: nowhere.
+    pub memory: Option<PathBuf>,
     /// Whether this subscriber serves others: it is handed frames as they came, too.
     pub relay: bool,
     /// Most lights a second; absent: every one.
     pub lights_per_s: Option<u32>,
-    /// Without any frame for so long, the connection is given up.
+    /// Without a tick or a heartbeat for so long, the connection is given up.
     pub idle: Duration,
     /// A connection has to stand within this time.
     pub handshake: Duration,
@@ -62,6 +68,7 @@ impl LinkConfig {
             token: None,
             trust: Trust::default(),
             key: None,
+            memory: None,
             relay: false,
             lights_per_s: None,
             idle: Duration::from_secs(5),
@@ -106,9 +113,22 @@ pub enum LinkEvent {
         /// Why, for people.
         reason: String,
     },
-    /// What came looks forged: not signed by the gateway's key, said before, out of order or long past. It was
+    /// What came looks forged: not signed by the gateway's key, said before, out of order or of an older stream. It was
     /// not applied.
     Forged {
+        /// Why, for people.
+        reason: String,
+    },
+    /// What came is signed, and was published long ago or is still to be: it is played again, or a clock is wrong. It was
+    /// not applied.
+    Stale {
+        /// Why, for people.
+        reason: String,
+        /// How far from this machine's clock: below 0 in the past.
+        off_ms: i64,
+    },
+    /// What is known of the key's streams can't be kept, or couldn't be read. The feed is followed all the same.
+    Forgetful {
         /// Why, for people.
         reason: String,
     },
@@ -171,13 +191,17 @@ impl Link {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let recall = config
+            .key
+            .as_ref()
+            .map(|key| Recall::open(config.memory.as_deref(), key));
         let follower = Follower {
+            recall,
             config,
             way,
             out,
             shared: Arc::clone(&shared),
             sequencer: Sequencer::new(),
-            epoch: 0,
         };
         let thread = std::thread::Builder::new()
             .name("meridian-link".to_owned())
@@ -227,6 +251,7 @@ enum End {
     Later(String, Duration),
     Garbage(String),
     Forged(String),
+    Stale(i64),
     Gap,
     /// The gateway said when to come back.
     Bye(String, Option<u64>),
@@ -241,8 +266,8 @@ struct Follower {
     out: Sender<LinkEvent>,
     shared: Arc<Shared>,
     sequencer: Sequencer,
-    /// The newest stream that was heard of.
-    epoch: u64,
+    /// What is known of the streams of the key, where there is one.
+    recall: Option<Recall>,
 }
 
 impl Follower {
@@ -288,6 +313,14 @@ impl Follower {
                     self.sequencer.forget_position();
                     wait = wait.max(Duration::from_secs(1));
                     LinkEvent::Forged { reason }
+                }
+                End::Stale(off_ms) => {
+                    self.sequencer.forget_position();
+                    wait = wait.max(Duration::from_secs(1));
+                    LinkEvent::Stale {
+                        reason: stale(off_ms),
+                        off_ms,
+                    }
                 }
                 End::Gap => {
                     gaps += 1;
@@ -400,15 +433,20 @@ impl Follower {
         if !self.tell(LinkEvent::Connected).await {
             return End::Stopped;
         }
+        if let Some(recall) = &mut self.recall {
+            recall.connected();
+        }
         let mut heard = Instant::now();
         loop {
             if self.stopped() {
                 return End::Stopped;
             }
+            // The deadline is for ticks and heartbeats, whatever else comes.
+            if heard.elapsed() > self.config.idle {
+                let silent_s = heard.elapsed().as_secs_f64();
+                return End::Lost(format!("neither a tick nor a heartbeat came for {silent_s:.1} s"));
+            }
             let message = match tokio::time::timeout(LOOK * 5, socket.next()).await {
-                Err(_) if heard.elapsed() > self.config.idle => {
-                    return End::Lost(format!("nothing came for {:.1} s", heard.elapsed().as_secs_f64()));
-                }
                 Err(_) => continue,
                 Ok(None) => return End::Lost("the connection closed".to_owned()),
                 Ok(Some(Err(SocketError::Capacity(error)))) => return End::Garbage(error.to_string()),
@@ -420,13 +458,8 @@ impl Follower {
                 Message::Text(text) => open_json(text.as_bytes(), key),
                 Message::Binary(bytes) => open_bin(bytes, key),
                 Message::Close(_) => return End::Lost("the gateway closed the connection".to_owned()),
-                // A gateway that only pings tells nothing: the deadline is for frames.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
-                    if heard.elapsed() > self.config.idle {
-                        return End::Lost(format!("nothing came for {:.1} s", heard.elapsed().as_secs_f64()));
-                    }
-                    continue;
-                }
+                // A gateway that only pings tells nothing.
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
             };
             let opened = match opened {
                 Ok(opened) => opened,
@@ -446,10 +479,19 @@ impl Follower {
                     hello.version
                 ));
             }
-            if key.is_some()
-                && let Some(reason) = long_past(&frame, self.epoch, received_ms)
-            {
-                return End::Forged(reason);
+            if let Some(recall) = &mut self.recall {
+                let judged = recall.judge(&frame, received_ms);
+                let problem = recall.take_problem();
+                match judged {
+                    Ok(()) => {}
+                    Err(Doubt::Forged(reason)) => return End::Forged(reason),
+                    Err(Doubt::Stale(off_ms)) => return End::Stale(off_ms),
+                }
+                if let Some(reason) = problem
+                    && !self.tell(LinkEvent::Forgetful { reason }).await
+                {
+                    return End::Stopped;
+                }
             }
             match self.sequencer.accept_after(&frame, base) {
                 Verdict::Apply | Verdict::NewEpoch => {}
@@ -466,7 +508,7 @@ impl Follower {
                 Verdict::Gap { .. } => return End::Gap,
                 Verdict::Refuse(refusal) => return End::Garbage(refusal.to_string()),
             }
-            self.epoch = self.epoch.max(frame.epoch);
+            let lives = frame.body.is_alive();
             let bye = match &frame.body {
                 Body::Bye(bye) => Some(End::Bye(
                     format!("the gateway said goodbye: {}", bye.text),
@@ -481,11 +523,17 @@ impl Follower {
                 },
                 _ => LinkEvent::Frame(Box::new(frame), received_ms),
             };
+            let told = Instant::now();
             if !self.tell(event).await {
                 return End::Stopped;
             }
-            // The time that a slow reader took is not the gateway's silence.
-            heard = Instant::now();
+            // The time that a slow reader took is not the gateway's silence; and whatever else it may say, a gateway
+            // that has neither ticks nor heartbeats is silent.
+            heard = if lives {
+                Instant::now()
+            } else {
+                heard + told.elapsed()
+            };
             if let Some(end) = bye {
                 return end;
             }
@@ -493,27 +541,15 @@ impl Follower {
     }
 }
 
-/// How long ago a signed frame may have been published, in milliseconds.
-const LONG_PAST_MS: i64 = 60_000;
-
-/// Whether a frame was recorded and is played again: of an older stream, or published long ago.
-fn long_past(frame: &Frame, newest_epoch: u64, now_ms: i64) -> Option<String> {
-    if frame.epoch < newest_epoch && !matches!(frame.body, Body::Bye(_)) {
-        return Some(format!(
-            "a frame of the older stream {} came after stream {newest_epoch} had begun",
-            frame.epoch
-        ));
-    }
-    let published_ms = match &frame.body {
-        Body::Tick(tick) => tick.published_ms,
-        Body::Heartbeat(beat) => beat.published_ms,
-        _ => return None,
+/// What is said of frames that are signed and not of now.
+fn stale(off_ms: i64) -> String {
+    let when = if off_ms < 0 {
+        "in the past"
+    } else {
+        "in the future"
     };
-    let ago_ms = now_ms - published_ms;
-    (ago_ms.abs() > LONG_PAST_MS).then(|| {
-        format!(
-            "a frame says it was published {} s ago: it is an old one, or a clock is wrong",
-            ago_ms / 1_000
-        )
-    })
+    format!(
+        "what comes is dated {} {when}: this machine's clock or the gateway's is wrong, or a recording is played",
+        recall::span(off_ms)
+    )
 }

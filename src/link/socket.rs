@@ -174,14 +174,16 @@ pub async fn connect_within(
                 .as_deref()
                 .map(String::from_utf8_lossy)
                 .unwrap_or_default();
-            let reason = format!(
+            let said = format!(
                 "refused the connection: HTTP {} {}",
                 response.status(),
                 said.trim().chars().take(200).collect::<String>()
             );
+            // A relay whose own feed hasn't come yet, above all: it comes soon.
             Err(match retry_after(&response) {
-                Some(wait) => Failed::Later(reason, wait),
-                None => Failed::Refused(reason),
+                _ if response.status().is_server_error() => Failed::Lost(said),
+                Some(wait) => Failed::Later(said, wait),
+                None => Failed::Refused(said),
             })
         }
         Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {

@@ -15,6 +15,7 @@ use meridian::display::stage::{Output, PauseControl, Setup, adapter, build, leav
 use meridian::display::link::Subscription;
 use meridian::gateway::access::Role;
 use meridian::gateway::{GatewayConfig, Publisher, serve};
+use meridian::link::recall::file_for;
 use meridian::link::tls::Trust;
 use meridian::link::{Link, LinkConfig};
 
@@ -76,6 +77,10 @@ pub fn run(live: &Live) -> Result<ExitCode> {
             pin: live.feed_pin,
         },
         key: live.feed_key,
+        memory: live
+            .feed_key
+            .as_ref()
+            .and_then(|key| Some(file_for(&meridian::files::state_folder()?, key))),
         ..LinkConfig::new(url.clone())
     };
     let subscription = Subscription::new(Link::start(link)?, url);

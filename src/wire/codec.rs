@@ -983,6 +983,7 @@ fn put_hello(hello: &Hello) -> proto::Hello {
             DataClass::Internal => 1,
         },
         key: hello.key.clone(),
+        published_ms: hello.published_ms,
     }
 }
 
@@ -1042,6 +1043,7 @@ fn get_hello(hello: proto::Hello) -> Result<Hello> {
             other => return Err(unknown("hello.class", other)),
         },
         key: hello.key,
+        published_ms: hello.published_ms,
     })
 }
 
@@ -1282,6 +1284,7 @@ fn put_products(products: &Products) -> proto::Products {
     let cells = &products.regions;
     proto::Products {
         event_ms: products.event_ms,
+        published_ms: products.published_ms,
         products: (!rows.is_empty()).then(|| proto::ProductColumns {
             id_u16: put_u16(rows.iter().map(|row| row.id)),
             orders_u64: put_u64(rows.iter().map(|row| row.counts.counts.orders)),
@@ -1365,6 +1368,7 @@ fn get_products(products: proto::Products) -> Result<Products> {
 
     Ok(Products {
         event_ms: products.event_ms,
+        published_ms: products.published_ms,
         products: id
             .into_iter()
             .zip(counts)
@@ -1464,6 +1468,7 @@ fn put_lights(lights: &Lights) -> proto::Lights {
         arc_from_region_u8: lights.arcs.from_region.clone(),
         arc_to_place_u16: put_u16(lights.arcs.to_place.iter().copied()),
         arc_parcels_u32: put_u32(lights.arcs.parcels.iter().copied()),
+        published_ms: lights.published_ms,
     }
 }
 
@@ -1480,6 +1485,7 @@ fn get_lights(lights: proto::Lights) -> Result<Lights> {
             to_place: get_u16("arcs.to_place", &lights.arc_to_place_u16)?,
             parcels: get_u32("arcs.parcels", &lights.arc_parcels_u32)?,
         },
+        published_ms: lights.published_ms,
     })
 }
 
@@ -1596,15 +1602,16 @@ mod tests {
             percent,
         });
         (
-            any::<(i64, i64)>(),
+            any::<(i64, i64, Option<i64>)>(),
             vec(row, 0..6),
             vec(cell, 0..6),
             vec(curve, 0..3),
             proptest::option::of(vec(trend, 0..4)),
         )
             .prop_map(
-                |((event_ms, step_ms), products, regions, curves, trends)| Products {
+                |((event_ms, step_ms, published_ms), products, regions, curves, trends)| Products {
                     event_ms,
+                    published_ms,
                     products,
                     regions,
                     step_ms,
@@ -1712,26 +1719,29 @@ mod tests {
             },
         );
         let lights = (
-            any::<(i64, i64, u32, u64)>(),
+            any::<(i64, i64, u32, u64, Option<i64>)>(),
             vec(any::<(u16, u8)>(), 0..50),
             vec(any::<(u8, u16, u32)>(), 0..8),
         )
-            .prop_map(|((from_ms, to_ms, per_light, events), rows, arcs)| {
-                let (place, code) = rows.into_iter().unzip();
-                Body::Lights(Lights {
-                    from_ms,
-                    to_ms,
-                    per_light,
-                    events,
-                    place,
-                    code,
-                    arcs: Arcs {
-                        from_region: arcs.iter().map(|arc| arc.0).collect(),
-                        to_place: arcs.iter().map(|arc| arc.1).collect(),
-                        parcels: arcs.iter().map(|arc| arc.2).collect(),
-                    },
-                })
-            });
+            .prop_map(
+                |((from_ms, to_ms, per_light, events, published_ms), rows, arcs)| {
+                    let (place, code) = rows.into_iter().unzip();
+                    Body::Lights(Lights {
+                        from_ms,
+                        to_ms,
+                        per_light,
+                        events,
+                        place,
+                        code,
+                        arcs: Arcs {
+                            from_region: arcs.iter().map(|arc| arc.0).collect(),
+                            to_place: arcs.iter().map(|arc| arc.1).collect(),
+                            parcels: arcs.iter().map(|arc| arc.2).collect(),
+                        },
+                        published_ms,
+                    })
+                },
+            );
         let hello = (
             (any::<u32>(), any::<String>(), mode(), any::<bool>(), names()),
             (
@@ -1746,50 +1756,53 @@ mod tests {
             ),
             vec(any::<i64>(), 0..5),
             vec((any::<String>(), names(), any::<u8>()), 0..4),
-            (any::<bool>(), any::<Option<String>>()),
+            (any::<bool>(), any::<Option<String>>(), any::<Option<i64>>()),
         )
-            .prop_map(|(a, b, c, milestones_minor, products, (internal, key))| {
-                Body::Hello(Box::new(Hello {
-                    version: a.0,
-                    server: a.1,
-                    mode: a.2,
-                    synthetic: a.3,
-                    title: a.4,
-                    currency: Currency::from_code("EUR").unwrap(),
-                    gmv_counts: if b.0 { Kind::Order } else { Kind::Payment },
-                    speed: (b.1 * 8.0).round() / 8.0,
-                    catalogue: b.2,
-                    categories: b.3,
-                    day: Day {
-                        start_ms: c.0.0,
-                        end_ms: c.0.1,
-                        utc_offset_min: c.0.2,
-                    },
-                    comparisons: c
-                        .1
-                        .into_iter()
-                        .map(|(label, points)| {
-                            let (at_ms, gmv_minor) = points.into_iter().unzip();
-                            Comparison {
-                                label,
-                                at_ms,
-                                gmv_minor,
-                            }
-                        })
-                        .collect(),
-                    milestones_minor,
-                    products: products
-                        .into_iter()
-                        .map(|(id, names, category)| ProductInfo { id, names, category })
-                        .collect(),
-                    class: if internal {
-                        DataClass::Internal
-                    } else {
-                        DataClass::Public
-                    },
-                    key,
-                }))
-            });
+            .prop_map(
+                |(a, b, c, milestones_minor, products, (internal, key, published_ms))| {
+                    Body::Hello(Box::new(Hello {
+                        version: a.0,
+                        server: a.1,
+                        mode: a.2,
+                        synthetic: a.3,
+                        title: a.4,
+                        currency: Currency::from_code("EUR").unwrap(),
+                        gmv_counts: if b.0 { Kind::Order } else { Kind::Payment },
+                        speed: (b.1 * 8.0).round() / 8.0,
+                        catalogue: b.2,
+                        categories: b.3,
+                        day: Day {
+                            start_ms: c.0.0,
+                            end_ms: c.0.1,
+                            utc_offset_min: c.0.2,
+                        },
+                        comparisons: c
+                            .1
+                            .into_iter()
+                            .map(|(label, points)| {
+                                let (at_ms, gmv_minor) = points.into_iter().unzip();
+                                Comparison {
+                                    label,
+                                    at_ms,
+                                    gmv_minor,
+                                }
+                            })
+                            .collect(),
+                        milestones_minor,
+                        products: products
+                            .into_iter()
+                            .map(|(id, names, category)| ProductInfo { id, names, category })
+                            .collect(),
+                        class: if internal {
+                            DataClass::Internal
+                        } else {
+                            DataClass::Public
+                        },
+                        key,
+                        published_ms,
+                    }))
+                },
+            );
         prop_oneof![
             hello,
             snapshot,
@@ -2168,6 +2181,7 @@ mod tests {
         };
         let products = Products {
             event_ms: i64::MAX,
+            published_ms: Some(i64::MIN),
             products: (0..MAX_PRODUCTS as u16)
                 .map(|id| ProductRow {
                     id,

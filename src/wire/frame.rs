@@ -53,6 +53,19 @@ pub enum DataClass {
 }
 
 impl DataClass {
+    /// Whether somebody who may see this class may see another one.
+    pub fn may_see(self, other: Self) -> bool {
+        other == Self::Public || self == Self::Internal
+    }
+
+    /// Its name, as in the feed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+        }
+    }
+
     fn is_public(&self) -> bool {
         *self == Self::Public
     }
@@ -113,6 +126,55 @@ pub enum Body {
     Unknown(String),
 }
 
+/// When a frame says that it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// At this instant, milliseconds since the Unix epoch.
+    At(i64),
+    /// It could say, and doesn't: gateways before there was an instant in `hello`, `lights` and `products`.
+    Unsaid,
+    /// Such a frame never says.
+    Never,
+}
+
+impl Body {
+    /// When it says that it was published.
+    pub fn published(&self) -> Published {
+        let said = |at: Option<i64>| at.map_or(Published::Unsaid, Published::At);
+        match self {
+            Self::Hello(hello) => said(hello.published_ms),
+            Self::Lights(lights) => said(lights.published_ms),
+            Self::Products(products) => said(products.published_ms),
+            Self::Snapshot(snapshot) => Published::At(snapshot.published_ms),
+            Self::Tick(tick) => Published::At(tick.published_ms),
+            Self::Heartbeat(beat) => Published::At(beat.published_ms),
+            Self::Notice(notice) => Published::At(notice.published_ms),
+            Self::Direct(direct) => Published::At(direct.published_ms),
+            Self::Bye(_) | Self::Unknown(_) => Published::Never,
+        }
+    }
+
+    /// Says that it is published now.
+    pub fn stamp(&mut self, now_ms: i64) {
+        match self {
+            Self::Hello(hello) => hello.published_ms = Some(now_ms),
+            Self::Lights(lights) => lights.published_ms = Some(now_ms),
+            Self::Products(products) => products.published_ms = Some(now_ms),
+            Self::Snapshot(snapshot) => snapshot.published_ms = now_ms,
+            Self::Tick(tick) => tick.published_ms = now_ms,
+            Self::Heartbeat(beat) => beat.published_ms = now_ms,
+            Self::Notice(notice) => notice.published_ms = now_ms,
+            Self::Direct(direct) => direct.published_ms = now_ms,
+            Self::Bye(_) | Self::Unknown(_) => {}
+        }
+    }
+
+    /// Whether it says that the gateway lives: the rest may fail to come for a while.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Tick(_) | Self::Heartbeat(_))
+    }
+}
+
 /// What this feed is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
@@ -151,6 +213,9 @@ pub struct Hello {
     /// The key that frames are signed with, as `ed25519:` and base64; absent: they aren't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The gateway's clock when it said this, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_ms: Option<i64>,
 }
 
 impl Hello {
@@ -177,6 +242,7 @@ impl Hello {
             products: Vec::new(),
             class: DataClass::Public,
             key: None,
+            published_ms: None,
         }
     }
 }
@@ -340,6 +406,9 @@ pub struct Products {
     /// Where products sell more than usual, all of them, by product, the surest first; absent: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trends: Option<Vec<Trend>>,
+    /// In a frame of its own, the gateway's clock when it published this, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_ms: Option<i64>,
 }
 
 impl Products {
@@ -560,6 +629,9 @@ pub struct Lights {
     /// Parcels that crossed a border in the span.
     #[serde(default, skip_serializing_if = "Arcs::is_empty")]
     pub arcs: Arcs,
+    /// The gateway's clock when it published this, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published_ms: Option<i64>,
 }
 
 /// Parcels across borders, as columns of equal length.

@@ -59,6 +59,8 @@ pub(super) struct Hello {
     pub class: u32,
     #[prost(string, optional, tag = "18")]
     pub key: Option<String>,
+    #[prost(int64, optional, tag = "19")]
+    pub published_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -144,6 +146,8 @@ pub(super) struct Products {
     /// Absent: unchanged. Empty: none.
     #[prost(message, optional, tag = "6")]
     pub trends: Option<TrendColumns>,
+    #[prost(int64, optional, tag = "7")]
+    pub published_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -352,6 +356,8 @@ pub(super) struct Lights {
     pub arc_to_place_u16: Vec<u8>,
     #[prost(bytes = "vec", tag = "9")]
     pub arc_parcels_u32: Vec<u8>,
+    #[prost(int64, optional, tag = "10")]
+    pub published_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -111,7 +111,7 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a key from a PEM file (PKCS #8), or makes one there that only its owner may read.
+    /// Reads a key from a PEM file (PKCS #8) that only its owner may read, or makes one there.
     ///
     /// # Errors
     /// [`KeyError::File`].
@@ -120,8 +120,8 @@ impl SigningKey {
             file: path.display().to_string(),
             problem,
         };
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_pem(&text).ok_or_else(|| {
+        match crate::files::private::read_text(path) {
+            Ok((text, _)) => Self::from_pem(&text).ok_or_else(|| {
                 wrong("it holds no Ed25519 private key: a PEM file (PKCS #8) is needed, as `openssl genpkey -algorithm ed25519` writes".to_owned())
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -135,7 +135,7 @@ impl SigningKey {
                 }
                 pem.push_str(PEM_END);
                 pem.push('\n');
-                crate::files::write_private(path, pem.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+                crate::files::private::write(path, pem.as_bytes()).map_err(|error| wrong(error.to_string()))?;
                 Self::from_pem(&pem).ok_or_else(|| wrong("a key was made that can't be read".to_owned()))
             }
             Err(error) => Err(wrong(error.to_string())),
@@ -237,11 +237,21 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feed.pem");
-        std::fs::write(&path, "hello").unwrap();
+        crate::files::private::write(&path, b"hello").unwrap();
         let error = SigningKey::open_or_make(&path).unwrap_err().to_string();
         assert!(
             error.contains("feed.pem") && error.contains("openssl genpkey"),
             "{error}"
         );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+            let error = SigningKey::open_or_make(&path).unwrap_err().to_string();
+            assert!(
+                error.contains("its mode is 640") && error.contains("chmod 600"),
+                "{error}"
+            );
+        }
     }
 }

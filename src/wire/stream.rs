@@ -219,6 +219,7 @@ mod tests {
             products: vec![],
             class: DataClass::Public,
             key: None,
+            published_ms: None,
         }))
     }
 

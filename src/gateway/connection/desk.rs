@@ -5,13 +5,13 @@ use std::time::Duration;
 use chrono::Utc;
 use futures_util::StreamExt;
 use serde::Serialize;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::super::access::Grant;
-use super::super::desk::{Command, Desk, Outcome};
+use super::super::access::{Denied, Grant};
+use super::super::desk::{Command, Desk, Director, Outcome};
 use super::super::server::{DeskOrder, Order};
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, lock, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, lock, token_ended, write};
 
 /// Commands that one desk may give a minute.
 const DESK_PER_MINUTE: u32 = 120;
@@ -27,13 +27,21 @@ struct Answer<'a> {
 }
 
 /// A director's desk: one JSON command a message, one JSON answer each.
-pub(super) async fn desk(socket: &mut Socket, house: &House, grant: &Grant) -> Result<(), End> {
+pub(super) async fn desk(
+    socket: &mut Socket,
+    house: &House,
+    grant: &Grant,
+    mut ends: watch::Receiver<Option<Denied>>,
+) -> Result<(), End> {
     let mut said = Said::new();
     let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = tokio::time::Instant::now();
     loop {
         let message = tokio::select! {
             message = socket.next() => message,
+            _ = ends.changed() => {
+                return Err(token_ended(&ends));
+            }
             _ = ping.tick() => {
                 if heard.elapsed() > IDLE_LIMIT {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
@@ -57,7 +65,7 @@ pub(super) async fn desk(socket: &mut Socket, house: &House, grant: &Grant) -> R
         let holds = house
             .tokens
             .as_ref()
-            .map_or(Ok(()), |tokens| lock(tokens).still_holds(&grant.id, Utc::now()));
+            .map_or(Ok(()), |tokens| lock(tokens).still_holds(grant, Utc::now()));
         if !grant.id.is_empty()
             && let Err(denied) = holds
         {
@@ -84,8 +92,11 @@ async fn order(house: &House, grant: &Grant, command: Command) -> Result<String,
     let (reply, answered) = oneshot::channel();
     let order = DeskOrder {
         command,
-        person: grant.id.clone(),
-        name: grant.name.clone(),
+        by: Director {
+            token: grant.id.clone(),
+            name: grant.name.clone(),
+            person: grant.person.clone(),
+        },
         reply,
     };
     let stops = || End::Lost("stops", "the gateway stops".to_owned());

@@ -231,6 +231,9 @@ fn welcome(
     };
     let (grant, chosen, name) = judge(&house, &caller, request).map_err(|denied| {
         let mut answer = Answer::new(denied.status, denied.told);
+        if denied.status == StatusCode::SERVICE_UNAVAILABLE {
+            answer = answer.with("Retry-After", "1");
+        }
         if denied.status == StatusCode::UNAUTHORIZED {
             answer = answer
                 .with("WWW-Authenticate", "Bearer")

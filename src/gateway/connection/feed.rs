@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::StreamExt;
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::super::access::Grant;
+use super::super::access::Denied;
 use super::super::hub::{Follower, Form, Item, Wants};
-use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, Said, Socket, broken, lock, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, token_ended, write};
 use crate::wire::codec::{decode_subscribe_bin, decode_subscribe_json};
 use crate::wire::{Body, Bye, Compression, SUBPROTOCOL_BIN, Subscribe};
 
@@ -22,16 +22,15 @@ const MESSAGES_IN_TEN_S: u32 = 100;
 pub(super) async fn feed(
     socket: &mut Socket,
     house: &House,
-    grant: &Grant,
     mut follower: Follower,
     form: Form,
+    mut ends: watch::Receiver<Option<Denied>>,
 ) -> Result<(), End> {
     let unwritable = |error: crate::wire::CodecError| End::Lost("unwritable", error.to_string());
     let (mut subscribed, mut joined) = (false, false);
     let mut said = Said::new();
     let mut heard = tokio::time::Instant::now();
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
-    let mut look = tokio::time::interval_at(heard + LOOK_EVERY, LOOK_EVERY);
     let wait = tokio::time::sleep(SUBSCRIBE_WAIT);
     tokio::pin!(wait);
     let mut left_out = 0;
@@ -58,6 +57,7 @@ pub(super) async fn feed(
                             follower.set_wants(wants);
                             let first = follower.begin(subscribe.resume).map_err(unwritable)?;
                             write(socket, house, first).await?;
+                            barred(socket, house, &follower, form).await?;
                             continue;
                         }
                         Err(problem) => problem,
@@ -84,25 +84,30 @@ pub(super) async fn feed(
                 }
                 vec![Message::Ping(Default::default())]
             }
-            _ = look.tick(), if !grant.id.is_empty() => {
-                let holds = house.tokens.as_ref().map_or(Ok(()), |tokens| {
-                    lock(tokens).still_holds(&grant.id, Utc::now())
-                });
-                if let Err(denied) = holds {
-                    goodbye(socket, house, form, "token_ended", "the token holds no longer").await?;
-                    return Err(End::Lost("token", denied.to_string()));
-                }
-                continue;
+            _ = ends.changed() => {
+                goodbye(socket, house, form, "token_ended", "the token holds no longer").await?;
+                return Err(token_ended(&ends));
             }
         };
         write(socket, house, out).await?;
         let spared = follower.frames_left_out();
         house.metrics.left_out.inc_by(spared - left_out);
         left_out = spared;
+        barred(socket, house, &follower, form).await?;
         if follower.has_ended() || joined && house.ended.load(Ordering::Acquire) && follower.is_current() {
             return Ok(());
         }
     }
+}
+
+/// Ends a connection whose stream came to hold more than its client may see.
+async fn barred(socket: &mut Socket, house: &House, follower: &Follower, form: Form) -> Result<(), End> {
+    if !follower.is_barred() {
+        return Ok(());
+    }
+    let text = "the feed holds more now than the token allows";
+    goodbye(socket, house, form, "class_changed", text).await?;
+    Err(End::Lost("class", text.to_owned()))
 }
 
 /// What a subscription means for a form.

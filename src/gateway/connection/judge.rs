@@ -59,6 +59,8 @@ pub(super) enum Refused {
     Subprotocol,
     /// Its address is locked out, and it showed no token.
     LockedOut,
+    /// It isn't known yet who may see what this relay will pass on.
+    Unready,
 }
 
 impl Refused {
@@ -71,6 +73,7 @@ impl Refused {
             Self::Proxy => "proxy",
             Self::Subprotocol => "subprotocol",
             Self::LockedOut => "locked_out",
+            Self::Unready => "unready",
         }
     }
 }
@@ -182,8 +185,20 @@ pub(super) fn judge(
         Chosen::Orders => may_send(house, &grant, from_here),
         Chosen::Feed(_) if !grant.role.follows() => false,
         Chosen::Feed(_) => {
-            let class = house.hub(grant.role.class()).class();
-            class == DataClass::Public || grant.role.class() == DataClass::Internal
+            let sees = grant.role.class();
+            match house.hub(sees).class() {
+                Some(class) => sees.may_see(class),
+                // Those who may see anything may wait inside.
+                None if sees.may_see(DataClass::Internal) => true,
+                None => {
+                    let told = "what this gateway passes on hasn't come yet: try again\n";
+                    return Err(Judged::new(
+                        Refused::Unready,
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        told,
+                    ));
+                }
+            }
         }
     };
     if !allowed {

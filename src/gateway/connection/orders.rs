@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::StreamExt;
 use serde::Serialize;
+use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::super::access::Grant;
+use super::super::access::{Denied, Grant};
 use super::super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt};
 use super::super::metrics::Why;
 use super::super::server::wall_ms;
-use super::{End, House, IDLE_LIMIT, LOOK_EVERY, PING_EVERY, Socket, broken, lock, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Socket, broken, token_ended, write};
 
 /// Distance at which a source is looked after when the gateway ends.
 const END_LOOK: Duration = Duration::from_millis(100);
@@ -89,6 +89,7 @@ pub(super) async fn orders(
     house: &House,
     grant: &Grant,
     intake: &Intake,
+    mut ends: watch::Receiver<Option<Denied>>,
 ) -> Result<(), End> {
     let mut counted = intake.counted();
     let mut open: VecDeque<(u64, Receipt)> = VecDeque::new();
@@ -96,7 +97,6 @@ pub(super) async fn orders(
     let mut heard = tokio::time::Instant::now();
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
     let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
-    let mut checked = heard;
     let mut untaken = Untaken::default();
     write(socket, house, vec![Message::Text(intake.welcome().into())]).await?;
     loop {
@@ -148,6 +148,9 @@ pub(super) async fn orders(
                 }
                 out
             }
+            _ = ends.changed() => {
+                return Err(token_ended(&ends));
+            }
             more = counted.changed() => {
                 if more.is_err() {
                     return Ok(());
@@ -164,16 +167,6 @@ pub(super) async fn orders(
             _ = look.tick() => {
                 if house.ended.load(Ordering::Acquire) {
                     return Ok(());
-                }
-                if checked.elapsed() < LOOK_EVERY {
-                    continue;
-                }
-                checked = tokio::time::Instant::now();
-                let holds = house.tokens.as_ref().filter(|_| !grant.id.is_empty()).map_or(Ok(()), |tokens| {
-                    lock(tokens).still_holds(&grant.id, Utc::now())
-                });
-                if let Err(denied) = holds {
-                    return Err(End::Lost("token", denied.to_string()));
                 }
                 continue;
             }

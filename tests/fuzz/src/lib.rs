@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use meridian::gateway::access::{self, TokenRecord};
 use meridian::gateway::audit::{self, AuditLog, Details, GENESIS, Kind as AuditKind, Verified};
 use meridian::gateway::config::Config;
-use meridian::gateway::desk::{Command, Desk, MAX_DELAY_MS, Outcome};
+use meridian::gateway::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
 use meridian::gateway::intake::Outcome as Offered;
 use meridian::gateway::journal::{Journal, JournalError};
 use meridian::gateway::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
@@ -866,9 +866,14 @@ pub fn desk(bytes: &[u8]) {
         };
         let anew = serde_json::to_vec(&command).unwrap();
         assert_eq!(serde_json::from_slice::<Command>(&anew).unwrap(), command);
-        let (person, now_ms) = (["anna", "bo"][number % 2], number as i64 * 1_000);
+        let (name, now_ms) = (["anna", "bo"][number % 2], number as i64 * 1_000);
+        let by = Director {
+            token: name.to_owned(),
+            name: name.to_owned(),
+            person: None,
+        };
         let before = desk.clone();
-        let outcome = desk.carry_out(&command, person, person, now_ms);
+        let outcome = desk.carry_out(&command, &by, now_ms);
         if outcome.is_err() {
             assert_eq!(desk, before);
         }

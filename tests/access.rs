@@ -1,0 +1,455 @@
+//! Who may see and do what, while that changes: tokens, roles, relays whose feed isn't known yet, files that others may read.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use meridian::gateway::access::{NewToken, Role, TokenStore};
+use meridian::gateway::desk::Command;
+use meridian::gateway::{
+    Gateway, GatewayConfig, GatewayError, Publisher, SUBPROTOCOL_DESK, ScenarioSource, Source,
+    check_anonymous, load_catalogue, relay, serve,
+};
+use meridian::link::{Link, LinkConfig, LinkEvent};
+use meridian::wire::Body;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+fn publisher() -> Publisher {
+    let catalogue = load_catalogue().unwrap();
+    let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+    let start_ms = source.hello().day.start_ms + 60_000;
+    Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
+}
+
+/// An address where nobody listens yet.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// A token file.
+struct Tokens(tempfile::TempDir);
+
+impl Tokens {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("tokens.toml")
+    }
+
+    fn make(&self, name: &str, person: Option<&str>, role: Role) -> String {
+        let wanted = NewToken {
+            name,
+            person,
+            role,
+            numbers: &[],
+            expires: None,
+        };
+        let mut store = TokenStore::open(&self.path()).unwrap();
+        store.make_as(&wanted, Utc::now()).unwrap().1
+    }
+
+    /// As somebody does with an editor.
+    fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path()).unwrap();
+        let (before, after) = text.split_once(&format!("name = \"{name}\"")).unwrap();
+        let after = after.replacen(from, to, 1);
+        let text = format!("{before}name = \"{name}\"{after}");
+        meridian::files::private::write(&self.path(), text.as_bytes()).unwrap();
+    }
+
+    fn config(&self) -> GatewayConfig {
+        GatewayConfig {
+            tokens: Some(self.path()),
+            ..GatewayConfig::default()
+        }
+    }
+}
+
+fn link(url: impl Into<String>, token: &str) -> LinkConfig {
+    LinkConfig {
+        token: Some(token.to_owned()),
+        retry_min: Duration::from_millis(20),
+        retry_max: Duration::from_millis(100),
+        lights_per_s: Some(0),
+        ..LinkConfig::new(url)
+    }
+}
+
+fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
+    let begun = Instant::now();
+    while begun.elapsed() < WAIT {
+        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100))
+            && let Some(found) = find(event)
+        {
+            return found;
+        }
+    }
+    panic!("it didn't happen within {WAIT:?}");
+}
+
+/// The epoch of the next figures; odd is internal.
+fn figures(event: LinkEvent) -> Option<u64> {
+    match event {
+        LinkEvent::Frame(frame, _) if matches!(frame.body, Body::Snapshot(_) | Body::Tick(_)) => {
+            Some(frame.epoch)
+        }
+        _ => None,
+    }
+}
+
+fn lost(event: LinkEvent) -> Option<String> {
+    match event {
+        LinkEvent::Lost { reason, .. } => Some(reason),
+        _ => None,
+    }
+}
+
+fn refused(event: LinkEvent) -> Option<String> {
+    match event {
+        LinkEvent::Refused { reason } => Some(reason),
+        LinkEvent::Frame(frame, _) => panic!("{:?} was given out", frame.body),
+        _ => None,
+    }
+}
+
+/// HTTP by hand: what is answered to a handshake.
+fn answer(address: SocketAddr, token: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    let request = format!(
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut bytes = [0; 400];
+    let length = socket.read(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    text
+}
+
+fn desk(
+    gateway: &Gateway,
+    token: &str,
+) -> tungstenite::WebSocket<tungstenite::stream::MaybeTlsStream<TcpStream>> {
+    let request = tungstenite::ClientRequestBuilder::new(gateway.url().parse().unwrap())
+        .with_sub_protocol(SUBPROTOCOL_DESK)
+        .with_header("Authorization", format!("Bearer {token}"));
+    let (socket, _) = tungstenite::connect(request).unwrap();
+    if let tungstenite::stream::MaybeTlsStream::Plain(stream) = socket.get_ref() {
+        stream.set_read_timeout(Some(WAIT)).unwrap();
+    }
+    socket
+}
+
+fn say(
+    desk: &mut tungstenite::WebSocket<tungstenite::stream::MaybeTlsStream<TcpStream>>,
+    command: &Command,
+) -> serde_json::Value {
+    let text = serde_json::to_string(command).unwrap();
+    desk.send(Message::text(text)).unwrap();
+    loop {
+        if let Message::Text(text) = desk.read().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+/// A relay that may see everything has viewers at its door before its own feed has come.
+#[test]
+fn nobody_is_let_in_to_a_feed_of_which_it_is_not_known_who_may_see_it() {
+    let (above, below) = (Tokens::new(), Tokens::new());
+    let upstream_token = above.make("Relay", None, Role::Executive);
+    let (wall, chief) = (
+        below.make("Hall 3", None, Role::Viewer),
+        below.make("CFO", None, Role::Executive),
+    );
+    let address = free();
+    let passing = relay(below.config(), link(format!("ws://{address}"), &upstream_token)).unwrap();
+    let told = answer(passing.address(), &wall);
+    assert!(
+        told.starts_with("HTTP/1.1 503") && told.to_lowercase().contains("retry-after: 1"),
+        "{told}"
+    );
+    assert!(answer(passing.address(), &chief).starts_with("HTTP/1.1 101"));
+    // They come again and again, as walls do.
+    let viewer = Link::start(link(passing.url(), &wall)).unwrap();
+    let inside = Link::start(link(passing.url(), &chief)).unwrap();
+    assert!(until(&viewer, lost).contains("503"));
+    let source = serve(
+        GatewayConfig {
+            listen: address,
+            ..above.config()
+        },
+        publisher(),
+    )
+    .unwrap();
+    assert_eq!(until(&inside, figures) % 2, 1);
+    assert!(until(&viewer, refused).contains("403"));
+    passing.stop();
+    source.stop();
+}
+
+/// The token of a relay is made one that sees more: its own clients aren't taken along.
+#[test]
+fn a_feed_that_comes_to_hold_more_ends_those_who_may_not_see_it() {
+    let (above, below) = (Tokens::new(), Tokens::new());
+    let upstream_token = above.make("Relay", None, Role::Viewer);
+    let (wall, chief) = (
+        below.make("Hall 3", None, Role::Viewer),
+        below.make("CFO", None, Role::Executive),
+    );
+    let source = serve(above.config(), publisher()).unwrap();
+    let passing = relay(below.config(), link(source.url(), &upstream_token)).unwrap();
+    let viewer = Link::start(link(passing.url(), &wall)).unwrap();
+    let inside = Link::start(link(passing.url(), &chief)).unwrap();
+    assert_eq!((until(&viewer, figures) % 2, until(&inside, figures) % 2), (0, 0));
+    above.edit("Relay", "viewer", "executive");
+    until(&inside, |event| figures(event).filter(|epoch| epoch % 2 == 1));
+    let reason = until(&viewer, |event| match event {
+        LinkEvent::Frame(frame, _) => {
+            assert_eq!(frame.epoch % 2, 0, "{:?} was given out", frame.body);
+            None
+        }
+        other => lost(other),
+    });
+    assert!(reason.contains("more now than the token allows"), "{reason}");
+    assert!(until(&viewer, refused).contains("403"));
+    // A desk has nothing to direct here, and says so.
+    let director = below.make("Anna", None, Role::Director);
+    let begun = Instant::now();
+    while !answer(passing.address(), &director).starts_with("HTTP/1.1 101") {
+        assert!(begun.elapsed() < WAIT);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let told = say(&mut desk(&passing, &director), &Command::Hold);
+    assert_eq!(told["outcome"], "refused");
+    assert!(
+        told["text"]
+            .as_str()
+            .unwrap()
+            .contains("passes another one's feed on"),
+        "{told}"
+    );
+    passing.stop();
+    source.stop();
+}
+
+/// Whatever becomes of a token reaches whoever is connected with it, also one who says nothing.
+#[test]
+fn a_token_that_changes_ends_feeds_and_idle_desks() {
+    let tokens = Tokens::new();
+    let chief = tokens.make("CFO", None, Role::Executive);
+    let (anna, bo) = (
+        tokens.make("Anna", None, Role::Director),
+        tokens.make("Bo", None, Role::Director),
+    );
+    let gateway = serve(tokens.config(), publisher()).unwrap();
+    let executive = Link::start(link(gateway.url(), &chief)).unwrap();
+    assert_eq!(until(&executive, figures) % 2, 1);
+    let (mut revoked, mut demoted) = (desk(&gateway, &anna), desk(&gateway, &bo));
+    assert_eq!(say(&mut demoted, &Command::Status)["outcome"], "unchanged");
+    // One edit: an executive and a director become viewers. And a revocation.
+    tokens.edit("CFO", "executive", "viewer");
+    tokens.edit("Bo", "director", "viewer");
+    let mut store = TokenStore::open(&tokens.path()).unwrap();
+    let id = store.list()[1].id.clone();
+    store.revoke(&id, Utc::now()).unwrap();
+    let reason = until(&executive, lost);
+    assert!(reason.contains("holds no longer"), "{reason}");
+    assert_eq!(
+        until(&executive, figures) % 2,
+        0,
+        "it comes back as what it is now"
+    );
+    for desk in [&mut revoked, &mut demoted] {
+        let reason = loop {
+            match desk.read().unwrap() {
+                Message::Close(frame) => break frame.unwrap().reason.to_string(),
+                Message::Text(text) => panic!("{text}"),
+                _ => {}
+            }
+        };
+        assert!(reason.contains("holds no longer"), "{reason}");
+    }
+    gateway.stop();
+}
+
+/// Anna has two tokens, and is one director.
+#[test]
+fn nobody_releases_figures_with_two_tokens_of_their_own() {
+    let tokens = Tokens::new();
+    let of = |name: &str, person: Option<&str>| tokens.make(name, person, Role::Director);
+    let (first, second) = (of("Anna", None), of("anna ", None));
+    let (third, fourth) = (of("Desk 2", Some("ANNA")), of("Desk 3", Some("Bo")));
+    let gateway = serve(tokens.config(), publisher()).unwrap();
+    let release = |token: &str| say(&mut desk(&gateway, token), &Command::Release);
+    say(&mut desk(&gateway, &first), &Command::Hold);
+    assert_eq!(release(&first)["outcome"], "needs_second");
+    for token in [&second, &third] {
+        let answer = release(token);
+        assert_eq!(answer["outcome"], "refused", "{answer}");
+        assert!(
+            answer["text"].as_str().unwrap().contains("another person"),
+            "{answer}"
+        );
+    }
+    assert_eq!(release(&fourth)["outcome"], "done");
+    gateway.stop();
+}
+
+/// What is revoked in a file that can't be read doesn't arrive; that is said where somebody watches, until it does.
+#[cfg(unix)]
+#[test]
+fn a_token_file_that_can_not_be_read_is_said_and_read_once_it_can() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let tokens = Tokens::new();
+    let wall = tokens.make("Hall 3", None, Role::Viewer);
+    let config = GatewayConfig {
+        admin: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        ..tokens.config()
+    };
+    let gateway = serve(config, publisher()).unwrap();
+    let admin = gateway.admin().unwrap();
+    let display = Link::start(link(gateway.url(), &wall)).unwrap();
+    until(&display, figures);
+    let mode = |mode| std::fs::set_permissions(tokens.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    let mut store = TokenStore::open(&tokens.path()).unwrap();
+    let id = store.list()[0].id.clone();
+    store.revoke(&id, Utc::now()).unwrap();
+    mode(0o644);
+    let wait_for = |path: &str, words: &str| {
+        let begun = Instant::now();
+        loop {
+            let text = get(admin, path);
+            if text.contains(words) {
+                return text;
+            }
+            assert!(begun.elapsed() < WAIT, "{text}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    // The revocation may have been read before the mode was changed; what then can't be read is said all the same.
+    let health = wait_for("/health", "the token file can't be read");
+    assert!(
+        health.starts_with("HTTP/1.1 503") && health.contains("chmod 600"),
+        "{health}"
+    );
+    wait_for("/metrics", "meridian_gateway_tokens_unread 1");
+    mode(0o600);
+    wait_for("/health", "well");
+    wait_for("/metrics", "meridian_gateway_tokens_unread 0");
+    until(&display, refused_after_frames);
+    gateway.stop();
+}
+
+fn refused_after_frames(event: LinkEvent) -> Option<String> {
+    match event {
+        LinkEvent::Refused { reason } => Some(reason),
+        _ => None,
+    }
+}
+
+/// What `check` says of a configuration.
+fn check(folder: &Path, config: &str) -> (bool, String) {
+    let path = folder.join("gateway.toml");
+    std::fs::write(&path, config).unwrap();
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .args(["check", "--config"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned() + &String::from_utf8_lossy(&done.stdout);
+    (done.status.success(), said)
+}
+
+#[test]
+fn strangers_neither_direct_nor_send_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    for (role, listen, good) in [
+        ("director", "0.0.0.0:0", false),
+        ("source", "0.0.0.0:0", false),
+        ("source", "[::]:0", false),
+        ("executive", "0.0.0.0:0", true),
+        ("director", "127.0.0.1:0", true),
+        ("source", "[::1]:0", true),
+    ] {
+        let config = format!("listen = \"{listen}\"\nallow_plain = true\n[access]\nanonymous = \"{role}\"\n");
+        let (is_good, said) = check(folder.path(), &config);
+        assert_eq!(is_good, good, "{role} {listen}: {said}");
+        if !good {
+            assert!(
+                said.contains("access.anonymous") && said.contains("loopback"),
+                "{said}"
+            );
+        }
+    }
+    // Serving is refused too, wherever the address was given.
+    let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    assert!(matches!(
+        check_anonymous(Some(Role::Source), everywhere),
+        Err(GatewayError::Anonymous(Role::Source, _))
+    ));
+    let config = GatewayConfig {
+        listen: everywhere,
+        allow_remote: true,
+        anonymous: Some(Role::Director),
+        ..GatewayConfig::default()
+    };
+    assert!(matches!(
+        serve(config, publisher()),
+        Err(GatewayError::Anonymous(..))
+    ));
+}
+
+/// Keys and tokens that others could read are refused before anything is served.
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_may_read_are_refused_by_check() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    std::fs::write(path("certificate.pem"), certificate.pem()).unwrap();
+    std::fs::write(path("certificate.key"), key.serialize_pem()).unwrap();
+    meridian::wire::SigningKey::open_or_make(&path("feed.pem")).unwrap();
+    let mut store = TokenStore::open(&path("tokens.toml")).unwrap();
+    let token = store.make("Relay", Role::Viewer, None, Utc::now()).unwrap().1;
+    std::fs::write(path("upstream.token"), token).unwrap();
+    let config = "[source]\nupstream = \"wss://localhost:1\"\nupstream_token = \"upstream.token\"\n[tls]\ncertificate = \"certificate.pem\"\nkey = \"certificate.key\"\n[signing]\nkey = \"feed.pem\"\n[access]\ntokens = \"tokens.toml\"\n";
+    let secrets = ["certificate.key", "feed.pem", "tokens.toml", "upstream.token"];
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in secrets {
+        mode(name, 0o600);
+    }
+    let (good, said) = check(folder.path(), config);
+    assert!(good, "{said}");
+    for name in secrets {
+        for wrong in [0o644, 0o640] {
+            mode(name, wrong);
+            let (good, said) = check(folder.path(), config);
+            let wanted = format!("chmod 600 {}", path(name).display());
+            assert!(!good && said.contains(&wanted), "{name} {wrong:o}: {said}");
+        }
+        mode(name, 0o600);
+    }
+}
