@@ -172,9 +172,12 @@ enum TokenTask {
 enum AuditTask {
     /// Check that nothing was altered, taken out, put in or moved.
     Verify {
-        /// The log, in several files oldest first.
+        /// The log; the files that it goes on from are taken too. Those that are elsewhere are named, oldest first.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// The hash that the first line follows, where older files aren't at hand: the last one of those.
+        #[arg(long, value_name = "HASH")]
+        after: Option<String>,
         /// The newest hash, as the gateway's metrics show it: then a cut end is noticed too.
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
@@ -277,6 +280,11 @@ fn gateway_config(
         limits: config.limits,
         bounds: config.plausible.bounds(),
         audit: config.audit.as_ref().map(|audit| audit.file.clone()),
+        audit_most_bytes: config
+            .audit
+            .as_ref()
+            .map_or(meridian::gateway::config::AUDIT_FILE_MIB, |audit| audit.file_mib)
+            << 20,
         proxy: config.proxy.clone(),
         admin: config.admin.as_ref().map(|admin| admin.listen),
         admin_hosts: config
@@ -586,20 +594,30 @@ fn check(path: &Path) -> anyhow::Result<()> {
     if let Some(audit) = &gateway.audit
         && audit.exists()
     {
-        let found = audit::verify(std::slice::from_ref(audit), None)?;
-        say!("audit log       {} entries", found.entries);
+        // A log that was altered is told and no reason not to start: that would be one more way to stop the show.
+        match audit::verify_file(audit) {
+            Ok(found) => say!("audit log       {} entries", found.entries),
+            Err(error) => say!("audit log       DAMAGED: {error}"),
+        }
     }
     if let Some(state) = &config.state
         && state.exists()
     {
         let name = live.as_ref().map_or_else(|| source.name(), LiveDay::name);
-        let goes_on = State::look(state, &name)?;
-        let what = if goes_on {
+        let looked = State::look(state, &name)?;
+        let what = if looked.goes_on {
             "to go on from"
         } else {
             "none of this source"
         };
         say!("state           {what}");
+        if looked.damaged_bytes > 0 {
+            say!(
+                "state           DAMAGED: {} bytes of {} can't be read; the newest whole record counts",
+                looked.damaged_bytes,
+                state.display()
+            );
+        }
     }
     match (upstream(&run, &config)?, &live) {
         (Some(link), _) => say!("passes on       {}", link.url),
@@ -749,21 +767,21 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
     let catalogue = load_catalogue()?;
     let day = LiveDay::read(live, &catalogue, wall_ms())?;
     let mut all = Counted::new(day.tally(&catalogue));
-    let mut damaged = None;
+    let mut damaged = Vec::new();
     for path in logs {
         let mut partial = Partial::new(day.tally(&catalogue));
         let mut records = OrderLog::look(path)?;
-        // Up to where it is damaged, if it is: what there was is worth knowing.
-        loop {
-            let record = match records.next_record() {
-                Ok(Some(record)) => record,
-                Ok(None) => break,
-                Err(error) => {
-                    damaged.get_or_insert(error);
-                    break;
+        while let Some(record) = records.next_record()? {
+            let bytes = match record {
+                Record::Batch(bytes) => bytes,
+                Record::Step { .. } => continue,
+                // All the rest is worth knowing.
+                Record::Damaged(damage) => {
+                    eprintln!("{}: {damage}", path.display());
+                    damaged.push(path.display().to_string());
+                    continue;
                 }
             };
-            let Record::Batch(bytes) = record else { continue };
             let (columns, _) = Columns::read(&bytes).with_context(|| path.display().to_string())?;
             partial
                 .take(&columns)
@@ -796,10 +814,14 @@ fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
             "payments_at": at(peak.payments_at_ms),
         }));
     }
-    match damaged {
-        Some(error) => Err(anyhow::Error::from(error).context("counted up to where a log is damaged")),
-        None => Ok(()),
+    damaged.dedup();
+    if !damaged.is_empty() {
+        bail!(
+            "damaged, and counted without what can't be read: {}",
+            damaged.join(", ")
+        );
     }
+    Ok(())
 }
 
 /// A token that somebody gives on the command line: a pipe does as well as a file.
@@ -980,15 +1002,22 @@ fn main() -> ExitCode {
         Some(Task::Token { tokens, config, what }) => token(tokens.as_deref(), config.as_deref(), what),
         Some(Task::Key { config }) => key(config),
         Some(Task::Audit {
-            what: AuditTask::Verify { files, head },
-        }) => audit::verify(files, head.as_deref())
+            what: AuditTask::Verify { files, after, head },
+        }) => audit::verify_after(&audit::with_rotated(files), after.as_deref(), head.as_deref())
             .map(|found| {
                 let time = |at: Option<_>| at.map_or_else(|| "-".to_owned(), audit::instant);
                 say!(
-                    "{} entries from {} to {}, nothing was altered\nhead {}",
+                    "{} entries from {} to {}, nothing was altered{}\nhead {}",
                     found.entries,
                     time(found.first),
                     time(found.last),
+                    match found.repaired {
+                        0 => String::new(),
+                        many => format!(
+                            "\n{many} lines say that the file was repaired or changed by somebody: \
+                             meridian.audit.repaired, meridian.audit.displaced"
+                        ),
+                    },
                     found.head
                 );
             })

@@ -174,6 +174,16 @@ impl PlausibleConfig {
 pub struct AuditConfig {
     /// The file.
     pub file: PathBuf,
+    /// How long it gets, in MiB, before the log goes on in another.
+    #[serde(default = "audit_file_mib")]
+    pub file_mib: u64,
+}
+
+/// How long a file of the audit log gets unless it is said, in MiB.
+pub const AUDIT_FILE_MIB: u64 = 64;
+
+fn audit_file_mib() -> u64 {
+    AUDIT_FILE_MIB
 }
 
 /// Metrics and health.
@@ -252,6 +262,14 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        if let Some(audit) = &self.audit
+            && !(1..=65_536).contains(&audit.file_mib)
+        {
+            return Err(format!(
+                "audit.file_mib: {} is out of range: 1 to 65536 is possible",
+                audit.file_mib
+            ));
+        }
         let source = &self.source;
         let sources = [
             source.scenario.is_some(),

@@ -12,6 +12,7 @@ use super::budget::{Asked, Beyond, Budgets, LEAST_ROWS, MOST_IN_MESSAGE, most_am
 use super::class::Restricted;
 use super::clock::{Clock, Time};
 use super::journal::JournalError;
+use super::keeping::{Keeping, Kept};
 use super::order_log::OrderLog;
 use crate::sales::columns::{Columns, ColumnsError};
 use crate::sales::{Batch, Catalogue, EventMs, Kind};
@@ -83,13 +84,32 @@ enum Phase {
     /// The log is gone through.
     Starting,
     Open,
-    /// The disk refused.
-    Failed,
+}
+
+/// Whether something of a log that is gone through is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    /// Nothing.
+    None,
+    /// Something, before the last step.
+    Old,
+    /// Something since the last step.
+    New,
+}
+
+impl Gap {
+    /// Once a step was taken.
+    pub fn after(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Old | Self::New => Self::Old,
+        }
+    }
 }
 
 struct Inner {
     phase: Phase,
-    log: Option<OrderLog>,
+    keeping: Keeping,
     /// The day was gone through to its end: nothing more is taken.
     closed: bool,
     seen: BTreeMap<u32, Seen>,
@@ -173,7 +193,7 @@ impl Intake {
             welcome: serde_json::to_string(&welcome).unwrap_or_default(),
             inner: Mutex::new(Inner {
                 phase: Phase::Starting,
-                log: None,
+                keeping: Keeping::new(),
                 closed: false,
                 seen: BTreeMap::new(),
                 waiting: VecDeque::new(),
@@ -320,7 +340,6 @@ impl Intake {
         }
         match &inner.phase {
             Phase::Starting => return Outcome::Later("the gateway starts".to_owned()),
-            Phase::Failed => return Outcome::Later(DISK_REFUSES.to_owned()),
             Phase::Open => {}
         }
         if inner.waiting_rows > MOST_WAITING_ROWS {
@@ -340,9 +359,7 @@ impl Intake {
             }
             return Outcome::Later(beyond.to_string());
         }
-        let logged = inner.log.as_mut().map_or(Ok(()), |log| log.batch(bytes));
-        if let Err(error) = logged {
-            tracing::error!(%error, "an order batch can't be logged");
+        if inner.keeping.batch(bytes).is_err() {
             return Outcome::Later(DISK_REFUSES.to_owned());
         }
         inner.budgets.take(asked);
@@ -457,10 +474,15 @@ impl Intake {
         Ok(())
     }
 
-    /// So many of those that wait, oldest first: a step of the log to an instant.
-    pub(super) fn step_again(&self, to_ms: EventMs, batches: u32) -> Option<Vec<Batch>> {
+    /// So many of those that wait, oldest first: a step of the log to an instant. Where something of it is lost they may be
+    /// fewer, and the first step after that takes all of them.
+    pub(super) fn step_again(&self, to_ms: EventMs, batches: u32, gap: Gap) -> Option<Vec<Batch>> {
         let mut inner = self.inner();
-        let many = batches as usize;
+        let many = match gap {
+            Gap::None => batches as usize,
+            Gap::Old => inner.waiting.len().min(batches as usize),
+            Gap::New => inner.waiting.len(),
+        };
         if many > inner.waiting.len() {
             return None;
         }
@@ -475,14 +497,30 @@ impl Intake {
     /// The log was gone through: from now on batches are taken, and logged if there is one.
     pub(super) fn open(&self, log: Option<OrderLog>) {
         let mut inner = self.inner();
-        inner.log = log;
+        inner.keeping.open(log);
         inner.phase = Phase::Open;
+    }
+
+    /// So much of the log couldn't be read.
+    pub(super) fn damaged(&self, bytes: u64) {
+        self.inner().keeping.damaged(bytes);
+    }
+
+    /// How its log stands.
+    pub fn kept(&self) -> Kept {
+        self.inner().keeping.stands()
+    }
+
+    /// Lets the disk fail as a test wants it to.
+    #[cfg(test)]
+    pub(super) fn fail_as(&self, faults: &super::record_log_tests::Faults) {
+        self.inner().keeping.fail_as(faults);
     }
 
     /// What waits, for a step to an instant. It is on the disk when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] when the disk refuses; nothing more is taken then.
+    /// [`JournalError`] when the disk refuses: a later step may be tried, and until one is made nothing more is taken.
     pub(super) fn step(&self, to_ms: EventMs) -> Result<Vec<Batch>, JournalError> {
         let mut inner = self.inner();
         let mut rows = 0;
@@ -495,12 +533,8 @@ impl Intake {
                 first || rows <= MOST_ROWS_IN_STEP
             })
             .count();
-        if let Some(log) = &mut inner.log
-            && let Err(error) = log.step(to_ms, u32::try_from(many).unwrap_or(u32::MAX))
-        {
-            inner.phase = Phase::Failed;
-            return Err(error);
-        }
+        let batches = u32::try_from(many).unwrap_or(u32::MAX);
+        inner.keeping.step(to_ms, batches)?;
         let out = inner.draw(many);
         inner.budgets.step();
         // In the same breath: what comes from now on isn't of the day any more.

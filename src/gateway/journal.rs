@@ -1,16 +1,18 @@
 //! What a restart goes on from: an append-only log of states, each with its checksum. The newest whole one counts.
 //!
 //! A record is its length and CRC-32, four bytes each, little-endian, and as many bytes of JSON. A write that was
-//! torn leaves a tail that is no record; it is cut off. A record that is broken with more after it was altered,
-//! and that is an error: nothing is guessed.
+//! torn leaves a tail that is no record; it is cut off. A record that is broken costs itself alone: what is whole
+//! after it counts, and it is said that something was damaged. The checksum is against accidents: whoever may write
+//! to the file can write another state.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::Read as _;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use super::record_log::{Disk, Displaced, RecordLog, private};
 
 const MAGIC: &[u8] = b"meridian journal 1\n";
 /// The log is written anew, with its newest record alone, once it is longer than this.
@@ -32,8 +34,8 @@ pub struct JournalError {
 #[derive(Debug)]
 pub struct Journal<T> {
     path: PathBuf,
-    file: File,
-    bytes: u64,
+    log: RecordLog,
+    displaced: Option<Displaced>,
     states: PhantomData<fn(T)>,
 }
 
@@ -44,145 +46,182 @@ pub struct Found<T> {
     pub newest: Option<T>,
     /// How many bytes of a torn record were cut off.
     pub torn_bytes: u64,
+    /// How many bytes before the newest state are no record.
+    pub damaged_bytes: u64,
 }
 
-/// The whole records in a log's bytes after its head, and how many bytes they take.
-///
-/// # Errors
-/// Where a broken record is followed by more.
-pub fn records(bytes: &[u8]) -> Result<(Vec<&[u8]>, usize), String> {
-    let mut found = Vec::new();
+/// The whole records in a log's bytes after its head.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Records<'a> {
+    /// They themselves, oldest first.
+    pub whole: Vec<&'a [u8]>,
+    /// Where the last one ends.
+    pub end: usize,
+    /// How many bytes before that are in none.
+    pub damaged_bytes: usize,
+}
+
+/// The whole records in a log's bytes after its head. What is none is passed over.
+pub fn records(bytes: &[u8]) -> Records<'_> {
+    let mut found = Records::default();
     let mut at = 0;
-    let altered = |at: usize| {
-        format!(
-            "the record at byte {} isn't what was written there, and more follows it: delete the file to start anew",
-            at + MAGIC.len()
-        )
-    };
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let number = |from: usize| {
-            let four = rest.get(from..from + 4)?;
-            Some(u32::from_le_bytes(four.try_into().ok()?))
-        };
-        let (Some(length), Some(sum)) = (number(0), number(4)) else {
-            break;
-        };
-        let length = length as usize;
-        let Some(payload) = rest.get(8..8 + length).filter(|_| length <= MAX_RECORD_BYTES) else {
-            // A record longer than what is there is torn, unless it is its length that was altered.
-            if holds_record(rest) {
-                return Err(altered(at));
-            }
-            break;
-        };
-        if length == 0 || crc32fast::hash(payload) != sum {
-            // The last one may be torn; a machine that lost power may leave noughts behind it.
-            let after = rest.get(8 + length..).unwrap_or(&[]);
-            if after.iter().all(|byte| *byte == 0) && !holds_record(rest) {
-                break;
-            }
-            return Err(altered(at));
+        if let Some(payload) = first_record(rest) {
+            found.damaged_bytes += at - found.end;
+            at += 8 + payload.len();
+            found.end = at;
+            found.whole.push(payload);
+            continue;
         }
-        found.push(payload);
-        at += 8 + length;
+        match next_record(rest) {
+            Some(further) => at += further,
+            None => break,
+        }
     }
-    Ok((found, at))
+    found
 }
 
-/// Whether a whole record begins anywhere after the first byte.
-fn holds_record(bytes: &[u8]) -> bool {
-    (1..bytes.len()).any(|from| bytes.get(from..).is_some_and(begins_with_record))
-}
-
-/// Whether a whole record stands at the beginning.
-fn begins_with_record(bytes: &[u8]) -> bool {
-    let Some((head, rest)) = bytes.split_first_chunk::<8>() else {
-        return false;
+/// Where the next whole record begins in bytes that don't begin with one: where this one would end, if its length is
+/// what was written, or wherever there is one.
+fn next_record(bytes: &[u8]) -> Option<usize> {
+    let is_whole = |from: &usize| {
+        bytes
+            .get(*from..)
+            .is_some_and(|rest| first_record(rest).is_some())
     };
+    let length = bytes.first_chunk::<4>().map(|four| u32::from_le_bytes(*four));
+    let its_end = length.map(|length| length as usize + 8);
+    its_end
+        .filter(is_whole)
+        .or_else(|| (1..bytes.len()).find(is_whole))
+}
+
+/// The whole record at the beginning.
+fn first_record(bytes: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = bytes.split_first_chunk::<8>()?;
     let [a, b, c, d, sum @ ..] = *head;
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
-    length > 0
-        && length <= MAX_RECORD_BYTES
-        && rest
-            .get(..length)
-            .is_some_and(|payload| crc32fast::hash(payload) == u32::from_le_bytes(sum))
+    let payload = rest
+        .get(..length)
+        .filter(|_| (1..=MAX_RECORD_BYTES).contains(&length))?;
+    (crc32fast::hash(payload) == u32::from_le_bytes(sum)).then_some(payload)
 }
 
-/// The newest state in a log's bytes, and how many of them are whole records.
-fn newest<T: DeserializeOwned>(bytes: &[u8]) -> Result<(Option<T>, usize), String> {
-    let Some(body) = bytes.strip_prefix(MAGIC) else {
+/// What is in a file.
+struct Read<T> {
+    newest: Option<T>,
+    /// Until where it is kept; none: it has to be written anew.
+    kept: Option<usize>,
+    damaged_bytes: usize,
+}
+
+/// The newest state in a log's bytes.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Read<T>, String> {
+    if MAGIC.starts_with(bytes) {
+        // New, or torn in its head.
+        return Ok(Read {
+            newest: None,
+            kept: None,
+            damaged_bytes: 0,
+        });
+    }
+    let body = bytes.strip_prefix(MAGIC);
+    let found = records(body.unwrap_or_else(|| bytes.get(MAGIC.len()..).unwrap_or(&[])));
+    let noughts = bytes.iter().all(|byte| *byte == 0);
+    if body.is_none() && found.whole.is_empty() && !noughts {
         return Err("it is no journal: another file name is needed, or delete it to start anew".to_owned());
-    };
-    let (found, length) = records(body)?;
-    let read = |payload: &&[u8]| {
+    }
+    // A whole record of another form isn't damaged: another version wrote it, and what it says isn't to be forgotten.
+    let newest = found.whole.last().map(|payload| {
         serde_json::from_slice(payload).map_err(|error| {
-            format!("its newest state can't be read ({error}): delete the file to start anew")
+            format!(
+                "its newest state can't be read ({error}): the version that wrote it can, or delete the file to start anew"
+            )
         })
-    };
-    Ok((found.last().map(read).transpose()?, MAGIC.len() + length))
+    });
+    let head_damaged = if body.is_none() { MAGIC.len() } else { 0 };
+    Ok(Read {
+        newest: newest.transpose()?,
+        kept: body.map(|_| MAGIC.len() + found.end),
+        damaged_bytes: found.damaged_bytes + head_damaged,
+    })
+}
+
+/// A record of a payload.
+fn record(payload: &[u8]) -> Vec<u8> {
+    let mut record = Vec::with_capacity(payload.len() + 8);
+    record.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    record.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
+    record.extend_from_slice(payload);
+    record
 }
 
 impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// The newest state of a log that a gateway may be writing: nothing of it is cut off or changed.
     ///
     /// # Errors
-    /// [`JournalError`] when it can't be read, the file is something else or its middle is broken.
-    pub fn look(path: &Path) -> Result<Option<T>, JournalError> {
+    /// [`JournalError`] when it can't be read, the file is something else or its newest state is of another version.
+    pub fn look(path: &Path) -> Result<Found<T>, JournalError> {
         let wrong = |problem: String| JournalError {
             file: path.display().to_string(),
             problem,
         };
         let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        if MAGIC.starts_with(&bytes) {
-            return Ok(None);
-        }
-        newest(&bytes).map(|(newest, _)| newest).map_err(wrong)
+        let read = read(&bytes).map_err(wrong)?;
+        Ok(Found {
+            newest: read.newest,
+            torn_bytes: (bytes.len() - read.kept.unwrap_or(bytes.len())) as u64,
+            damaged_bytes: read.damaged_bytes as u64,
+        })
     }
 
     /// Opens a log, or begins one that only its owner may read, and gives its newest state.
     ///
     /// # Errors
-    /// [`JournalError`] when the disk refuses, the file is something else or its middle is broken.
+    /// [`JournalError`] when the disk refuses, the file is something else or its newest state is of another version.
     pub fn open(path: &Path) -> Result<(Self, Found<T>), JournalError> {
         let wrong = |problem: String| JournalError {
             file: path.display().to_string(),
             problem,
         };
         let disk = |error: std::io::Error| wrong(error.to_string());
-        let mut options = std::fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(disk)?;
+        let mut file = private().open(path).map_err(disk)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(disk)?;
-        let (newest, kept) = if MAGIC.starts_with(&bytes) {
-            // New, or torn in its head.
-            file.set_len(0).map_err(disk)?;
-            file.seek(SeekFrom::Start(0)).map_err(disk)?;
-            file.write_all(MAGIC).map_err(disk)?;
-            file.sync_data().map_err(disk)?;
-            (None, bytes.len().max(MAGIC.len()))
-        } else {
-            let (newest, kept) = newest(&bytes).map_err(wrong)?;
-            file.set_len(kept as u64).map_err(disk)?;
-            (newest, kept)
-        };
-        file.seek(SeekFrom::End(0)).map_err(disk)?;
+        let read = read(&bytes).map_err(wrong)?;
+        let kept = read.kept.unwrap_or(0) as u64;
+        if read.kept.is_some() && bytes.len() as u64 > kept {
+            file.set_len(kept).map_err(disk)?;
+        }
+        let mut log = RecordLog::new(Disk::new(path, file, false), kept);
+        if read.kept.is_none() {
+            let newest = read.newest.as_ref().map(serde_json::to_vec).transpose();
+            let newest = newest.map_err(|error| wrong(error.to_string()))?;
+            let newest = newest.map(|payload| record(&payload)).unwrap_or_default();
+            log.begin_anew(&[MAGIC, &newest].concat()).map_err(disk)?;
+        }
         let it = Self {
             path: path.to_owned(),
-            file,
-            bytes: kept as u64,
+            log,
+            displaced: None,
             states: PhantomData,
         };
-        let torn_bytes = (bytes.len() as u64).saturating_sub(kept as u64);
-        Ok((it, Found { newest, torn_bytes }))
+        let found = Found {
+            newest: read.newest,
+            torn_bytes: if read.kept.is_some() {
+                bytes.len() as u64 - kept
+            } else {
+                0
+            },
+            damaged_bytes: read.damaged_bytes as u64,
+        };
+        Ok((it, found))
     }
 
     /// Adds a state; it is on the disk when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] when the disk refuses.
+    /// [`JournalError`] when the disk refuses; the log is as it was then.
     pub fn append(&mut self, state: &T) -> Result<(), JournalError> {
         let file = self.path.display().to_string();
         let wrong = |problem: String| JournalError {
@@ -190,28 +229,38 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
             problem,
         };
         let payload = serde_json::to_vec(state).map_err(|error| wrong(error.to_string()))?;
-        let length = u32::try_from(payload.len())
-            .ok()
-            .filter(|_| payload.len() <= MAX_RECORD_BYTES)
-            .ok_or_else(|| wrong("a state is too large".to_owned()))?;
-        let mut record = Vec::with_capacity(payload.len() + 8);
-        record.extend_from_slice(&length.to_le_bytes());
-        record.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
-        record.extend_from_slice(&payload);
-        if self.bytes + record.len() as u64 > COMPACT_BYTES {
-            let whole = [MAGIC, &record].concat();
-            crate::files::private::write(&self.path, &whole).map_err(|error| wrong(error.to_string()))?;
-            let reopened = std::fs::OpenOptions::new().append(true).open(&self.path);
-            self.file = reopened.map_err(|error| wrong(error.to_string()))?;
-            self.bytes = whole.len() as u64;
-            return Ok(());
+        if payload.len() > MAX_RECORD_BYTES {
+            return Err(wrong("a state is too large".to_owned()));
         }
-        self.file
-            .write_all(&record)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|error| wrong(error.to_string()))?;
-        self.bytes += record.len() as u64;
+        let record = record(&payload);
+        let disk = |error: std::io::Error| wrong(error.to_string());
+        // One state is as good as all of them: a file that somebody took away is begun anew.
+        let displaced = self.log.look().map_err(disk)?;
+        let gone = displaced.filter(|how| !matches!(how, Displaced::Lengthened { .. }));
+        self.displaced = displaced.or(self.displaced);
+        let long = self.log.end() + record.len() as u64 > COMPACT_BYTES;
+        if (long || gone.is_some())
+            && let Err(error) = self.log.begin_anew(&[MAGIC, &record].concat())
+            // There may be space for one more where there is none for another file.
+            && (gone.is_some() || self.log.commit(&record).is_err())
+        {
+            return Err(disk(error));
+        }
+        if !long && gone.is_none() {
+            self.log.commit(&record).map_err(disk)?;
+        }
         Ok(())
+    }
+
+    /// What was done to the file since this was asked last.
+    pub fn displaced(&mut self) -> Option<Displaced> {
+        self.displaced.take()
+    }
+
+    /// Lets the disk fail as a test wants it to.
+    #[cfg(test)]
+    pub(super) fn fail_as(&mut self, faults: &super::record_log_tests::Faults) {
+        self.log.fail_as(faults);
     }
 }
 
@@ -221,6 +270,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::record_log_tests::Faults;
     use super::*;
 
     type Numbers = Vec<u64>;
@@ -266,7 +316,8 @@ mod tests {
             let whole = ends.iter().filter(|end| **end <= cut).count().saturating_sub(1) as u64;
             let expected = (whole > 0).then(|| vec![whole; whole as usize]);
             // Whoever only looks finds the same, and leaves the tail to whoever writes it.
-            assert_eq!(Journal::<Numbers>::look(&path).unwrap(), expected, "cut at {cut}");
+            let seen = Journal::<Numbers>::look(&path).unwrap();
+            assert_eq!(seen.newest, expected, "cut at {cut}");
             assert_eq!(std::fs::metadata(&path).unwrap().len(), cut as u64);
             let (mut journal, found) = open(&path).unwrap();
             assert_eq!(found.newest, expected, "cut at {cut}");
@@ -281,9 +332,9 @@ mod tests {
         assert_eq!((found.newest, found.torn_bytes), (Some(vec![4; 4]), 100));
     }
 
-    /// A length that says more than there is looks like a torn record; what follows it tells.
+    /// A length that says more than there is, or as much as there is, hides nothing that follows.
     #[test]
-    fn an_altered_length_is_no_torn_tail() {
+    fn an_altered_length_costs_one_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let (mut journal, _) = open(&path).unwrap();
@@ -291,16 +342,96 @@ mod tests {
             journal.append(&vec![number]).unwrap();
         }
         let whole = std::fs::read(&path).unwrap();
-        // More than there is, and just as much as there is.
         let all = u32::try_from(whole.len() - MAGIC.len() - 8).unwrap();
-        for length in [all + 1_000, all] {
+        for length in [all + 1_000, all, 0, u32::MAX] {
             let mut bytes = whole.clone();
             bytes[MAGIC.len()..MAGIC.len() + 4].copy_from_slice(&length.to_le_bytes());
             std::fs::write(&path, &bytes).unwrap();
-            let error = open(&path).unwrap_err().to_string();
-            assert!(error.contains("more follows it"), "{error}");
-            assert_eq!(std::fs::read(&path).unwrap(), bytes);
+            let (mut journal, found) = open(&path).unwrap();
+            assert_eq!((found.newest, found.damaged_bytes), (Some(vec![3]), 11));
+            journal.append(&vec![4]).unwrap();
+            assert_eq!(open(&path).unwrap().1.newest, Some(vec![4]));
         }
+    }
+
+    /// Whatever is broken before the newest state, it counts; and that something is broken is said, to those who only look too.
+    #[test]
+    fn a_broken_middle_is_said_and_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        for number in 1..=4 {
+            journal.append(&vec![number; 5]).unwrap();
+        }
+        let whole = std::fs::read(&path).unwrap();
+        let record = (whole.len() - MAGIC.len()) / 4;
+        // Half a record that others follow, noughts for a record, a head that is none, and nothing whole at all.
+        let at = MAGIC.len() + record;
+        let half = [&whole[..at + 7], &whole[at + record..]].concat();
+        let mut noughts = whole.clone();
+        noughts[at..at + 2 * record].fill(0);
+        let mut head = whole.clone();
+        head[..MAGIC.len()].fill(0);
+        let mut nothing = whole.clone();
+        nothing[MAGIC.len()..].fill(b'x');
+        for (bytes, newest, damaged) in [
+            (half, Some(vec![4; 5]), 7),
+            (noughts, Some(vec![4; 5]), 2 * record),
+            (head, Some(vec![4; 5]), MAGIC.len()),
+            (nothing, None, 0),
+            (vec![0; 4_096], None, MAGIC.len()),
+        ] {
+            std::fs::write(&path, &bytes).unwrap();
+            let seen = Journal::<Numbers>::look(&path).unwrap();
+            assert_eq!(
+                (seen.newest, seen.damaged_bytes),
+                (newest.clone(), damaged as u64)
+            );
+            let (mut journal, found) = open(&path).unwrap();
+            assert_eq!((found.newest, found.damaged_bytes), (newest, damaged as u64));
+            journal.append(&vec![9]).unwrap();
+            assert_eq!(open(&path).unwrap().1.newest, Some(vec![9]));
+        }
+    }
+
+    /// A disk that is full for a while leaves no half record: the newest state that was kept is there at any time.
+    #[test]
+    fn a_full_disk_leaves_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        let faults = Faults::default();
+        journal.fail_as(&faults);
+        for number in 1..=30 {
+            let length = std::fs::metadata(&path).unwrap().len();
+            faults.full_at(length + number % 20);
+            assert!(journal.append(&vec![number; 40]).is_err());
+            let before = Journal::<Numbers>::look(&path).unwrap();
+            assert_eq!(before.newest, (number > 1).then(|| vec![number - 1; 40]));
+            faults.none();
+            journal.append(&vec![number; 40]).unwrap();
+            let found = Journal::<Numbers>::look(&path).unwrap();
+            assert_eq!((found.torn_bytes, found.damaged_bytes), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (mut journal, _) = open(&path).unwrap();
+        journal.append(&vec![1]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        journal.append(&vec![2]).unwrap();
+        assert_eq!(journal.displaced(), Some(Displaced::Deleted));
+        assert_eq!(Journal::<Numbers>::look(&path).unwrap().newest, Some(vec![2]));
+        std::fs::write(&path, "").unwrap();
+        journal.append(&vec![3]).unwrap();
+        assert_eq!(journal.displaced(), Some(Displaced::Shortened { to: 0 }));
+        assert_eq!(
+            (journal.displaced(), open(&path).unwrap().1.newest),
+            (None, Some(vec![3]))
+        );
     }
 
     #[test]
@@ -315,7 +446,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(200))]
 
-        /// A flipped bit is an error or costs the newest states: it never makes another state.
+        /// A flipped bit costs one state at most: it never makes another one.
         #[test]
         fn a_flipped_bit_makes_no_state(at in any::<prop::sample::Index>(), bit in 0..8_u8) {
             let folder = tempfile::tempdir().unwrap();
@@ -328,10 +459,8 @@ mod tests {
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
             std::fs::write(&path, &bytes).unwrap();
-            if let Ok((_, found)) = open(&path) {
-                let states: Vec<Option<Numbers>> = (0..=4_u64).map(|number| (number > 0).then(|| vec![number; 4])).collect();
-                prop_assert!(states.contains(&found.newest));
-            }
+            let newest = open(&path).unwrap().1.newest;
+            prop_assert!(newest == Some(vec![4; 4]) || newest == Some(vec![3; 4]), "{:?}", newest);
         }
     }
 }

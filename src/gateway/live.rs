@@ -9,13 +9,14 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::class::{Privacy, Restricted};
-use super::intake::Intake;
+use super::intake::{Gap, Intake};
 use super::journal::JournalError;
 use super::order_log::{Begun, OrderLog, Record, Records};
 use super::scenario::file::ComparisonTable;
 use super::scenario::products::info_of;
 use super::scenario::{comparisons_of, milestones_of, named};
 use super::source::{Opening, Pulled, Source, SourceError};
+use super::storage;
 use crate::sales::category::MAX_CATEGORIES;
 use crate::sales::{Batch, Catalogue, Currency, EventMs, Kind, MAX_PRODUCTS};
 use crate::tally::Tally;
@@ -400,6 +401,8 @@ pub struct LiveSource {
     start_ms: EventMs,
     /// What of the log wasn't gone through yet.
     log: Option<Records>,
+    /// Whether something of it is lost.
+    gap: Gap,
     /// The step of the log that is to be gone through next.
     again_ms: Option<EventMs>,
     /// What the step under way takes.
@@ -446,6 +449,7 @@ impl LiveSource {
             day,
             intake,
             log,
+            gap: Gap::None,
             again_ms: None,
             step: Restricted::new(Vec::new()),
             notices: Vec::new(),
@@ -511,6 +515,14 @@ pub(super) fn broken(error: &JournalError) -> SourceError {
     }
 }
 
+/// What can't be written now, and perhaps soon.
+pub(super) fn waits(error: &JournalError) -> SourceError {
+    SourceError::Waits {
+        file: error.file.clone(),
+        problem: error.problem.clone(),
+    }
+}
+
 impl Source for LiveSource {
     fn hello(&self) -> Hello {
         self.day.hello.clone()
@@ -524,7 +536,7 @@ impl Source for LiveSource {
 
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
         if self.again_ms.take() != Some(to_ms) {
-            let step = self.intake.step(to_ms).map_err(|error| broken(&error))?;
+            let step = self.intake.step(to_ms).map_err(|error| waits(&error))?;
             self.step = Restricted::new(step);
         }
         self.listen(to_ms);
@@ -542,8 +554,16 @@ impl Source for LiveSource {
             };
             match record {
                 Record::Batch(bytes) => self.intake.again(&bytes).map_err(wrong)?,
+                // What stood there is missing in the figures; whoever sent it may send it again.
+                Record::Damaged(damage) => {
+                    self.gap = Gap::New;
+                    let file = &self.day.log_name;
+                    tracing::error!(file, %damage, "the order log is damaged: what stood there isn't counted");
+                }
                 Record::Step { to_ms, batches } => {
-                    let step = self.intake.step_again(to_ms, batches).ok_or_else(|| {
+                    let gap = self.gap;
+                    self.gap = gap.after();
+                    let step = self.intake.step_again(to_ms, batches, gap).ok_or_else(|| {
                         wrong(format!("a step takes {batches} batches, more than there were"))
                     })?;
                     self.step = Restricted::new(step);
@@ -559,6 +579,11 @@ impl Source for LiveSource {
                 bytes = torn_bytes,
                 "the order log's last record was torn: whoever sent it wasn't told that it was counted"
             );
+        }
+        let damaged_bytes = log.damaged_bytes();
+        if damaged_bytes > 0 {
+            self.intake.damaged(damaged_bytes);
+            self.notices.push(storage::damaged());
         }
         if let Some(log) = self.log.take() {
             self.intake

@@ -14,9 +14,9 @@ use crate::sales::{Batch, Catalogue, Channel, Currency, EventMs, Kind};
 use crate::tally::Tally;
 use crate::wire::{Body, Mode, Snapshot, Tick};
 
-const START_MS: EventMs = 1_762_790_400_000;
+pub(super) const START_MS: EventMs = 1_762_790_400_000;
 
-fn day(more: &str) -> String {
+pub(super) fn day(more: &str) -> String {
     format!(
         "gmv_counts = 'order'\ncurrency = 'EUR'\ncelebrate = [1]\n[title]\nen = 'T'\nzh = 'T'\n\
          [day]\nstart = '2025-11-10T16:00:00+00:00'\nhours = 1\n{more}\n\
@@ -25,11 +25,11 @@ fn day(more: &str) -> String {
     )
 }
 
-fn catalogue() -> Arc<Catalogue> {
+pub(super) fn catalogue() -> Arc<Catalogue> {
     load_catalogue().unwrap()
 }
 
-fn open(folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (Publisher, Arc<Intake>) {
+pub(super) fn open(folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (Publisher, Arc<Intake>) {
     open_day(&day("lag_s = 1\nlate_s = 30\nsilent_s = 5"), folder, catalogue)
 }
 
@@ -45,7 +45,7 @@ fn open_day(text: &str, folder: Option<&Path>, catalogue: &Arc<Catalogue>) -> (P
 }
 
 /// Rows at random, a few of them corrections, some with the product.
-fn batch(random: &mut impl Rng, kind: Kind, from_ms: EventMs, rows: usize) -> Batch {
+pub(super) fn batch(random: &mut impl Rng, kind: Kind, from_ms: EventMs, rows: usize) -> Batch {
     let mut batch = Batch::new(kind, from_ms, from_ms + 100);
     for row in 0..rows {
         let place = [0_u16, 5_000, 12_345, 33_000, Batch::UNPLACED][random.random_range(0..5)];
@@ -67,13 +67,13 @@ fn batch(random: &mut impl Rng, kind: Kind, from_ms: EventMs, rows: usize) -> Ba
     batch
 }
 
-fn offered(intake: &Intake, bytes: &[u8], now_ms: i64) -> Outcome {
+pub(super) fn offered(intake: &Intake, bytes: &[u8], now_ms: i64) -> Outcome {
     let (receipts, read) = intake.offer(bytes, now_ms);
     read.unwrap();
     receipts.into_iter().next().unwrap().outcome
 }
 
-fn public(publisher: &Publisher) -> Snapshot {
+pub(super) fn public(publisher: &Publisher) -> Snapshot {
     *publisher.public_snapshot(0).into_inner()
 }
 

@@ -1,5 +1,6 @@
 //! What the gateway counts about itself, in Prometheus' text format, and whether it is well: over HTTP, on loopback.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use super::storage::Store;
 use crate::tally::Counts;
 
 /// What every name begins with.
@@ -30,6 +32,13 @@ const WELL_MS: i64 = 5_000;
 pub struct Why {
     /// A stable name.
     pub why: &'static str,
+}
+
+/// The label `what`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct What {
+    /// [`Store::name`].
+    pub what: &'static str,
 }
 
 /// The labels of a stream.
@@ -88,6 +97,16 @@ pub struct Metrics {
     /// Whether the token file can't be read as it is now: 0 or 1.
     pub tokens_unread: Gauge,
     tokens_problem: std::sync::Mutex<Option<String>>,
+    /// Whether orders are answered with `later` since they can't be kept: 0 or 1.
+    pub orders_refused: Gauge,
+    /// Whether something can't be written: 0 or 1.
+    storage_failing: Family<What, Gauge>,
+    /// How often somebody changed a file that is kept.
+    storage_displaced: Family<What, Counter>,
+    /// Bytes of what is kept that can't be read.
+    storage_damaged: Family<What, Gauge>,
+    /// What is wrong, by what it is wrong with.
+    problems: std::sync::Mutex<BTreeMap<&'static str, String>>,
     /// A clock that nobody sets, at the last step.
     last_step_ms: AtomicI64,
     starting: AtomicBool,
@@ -133,6 +152,11 @@ impl Metrics {
             clock_apart_ms: Gauge::default(),
             tokens_unread: Gauge::default(),
             tokens_problem: std::sync::Mutex::default(),
+            orders_refused: Gauge::default(),
+            storage_failing: Family::default(),
+            storage_displaced: Family::default(),
+            storage_damaged: Family::default(),
+            problems: std::sync::Mutex::default(),
             last_step_ms: AtomicI64::new(0),
             starting: AtomicBool::new(false),
             closed_early: AtomicBool::new(false),
@@ -210,7 +234,79 @@ impl Metrics {
             "Whether the token file can't be read as it is now: revocations don't arrive",
             it.tokens_unread.clone(),
         );
+        registry.register(
+            "orders_refused",
+            "Whether orders are to be sent again later since they can't be kept",
+            it.orders_refused.clone(),
+        );
+        registry.register(
+            "storage_failing",
+            "Whether something that is kept can't be written",
+            it.storage_failing.clone(),
+        );
+        registry.register(
+            "storage_displaced",
+            "How often a file that is kept was deleted, moved, replaced or changed by somebody else",
+            it.storage_displaced.clone(),
+        );
+        registry.register(
+            "storage_damaged_bytes",
+            "Bytes of what is kept that can't be read",
+            it.storage_damaged.clone(),
+        );
+        for what in Store::ALL.map(Store::name) {
+            it.storage_failing.get_or_create(&What { what }).set(0);
+            it.storage_displaced.get_or_create(&What { what }).inc_by(0);
+        }
         Self { registry, ..it }
+    }
+
+    fn problems(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.problems
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn set_problem(&self, what: &'static str, problem: Option<String>) {
+        let mut problems = self.problems();
+        match problem {
+            Some(problem) => drop(problems.insert(what, problem)),
+            None => drop(problems.remove(what)),
+        }
+    }
+
+    /// Why something can't be written now, if it can't.
+    pub fn set_storage(&self, store: Store, problem: Option<String>) {
+        let what = store.name();
+        let failing = i64::from(problem.is_some());
+        self.storage_failing.get_or_create(&What { what }).set(failing);
+        self.set_problem(what, problem);
+    }
+
+    /// Why something can't be written, as it was said last.
+    pub fn storage(&self, store: Store) -> Option<String> {
+        self.problems().get(store.name()).cloned()
+    }
+
+    /// How many bytes of something can't be read.
+    pub fn set_damaged(&self, store: Store, bytes: u64) {
+        let what = store.name();
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.storage_damaged.get_or_create(&What { what }).set(bytes);
+    }
+
+    /// Somebody changed a file.
+    pub fn displaced(&self, store: Store) {
+        let what = store.name();
+        self.storage_displaced.get_or_create(&What { what }).inc();
+    }
+
+    /// The source can't be read on, for good.
+    pub fn set_source_failed(&self) {
+        self.set_problem(
+            "source",
+            Some("it can't be read on: the last good figures are held".to_owned()),
+        );
     }
 
     /// A step was made, at an instant of a clock that nobody sets.
@@ -289,8 +385,9 @@ impl Metrics {
         ))
     }
 
-    /// What is wrong, if anything, at an instant of a clock that nobody sets.
-    pub fn ill(&self, mono_ms: i64) -> Option<String> {
+    /// Why nobody can be served, if that is so, at an instant of a clock that nobody sets. What can't be written is no reason:
+    /// who looks at the figures is served all the same.
+    pub fn unfit(&self, mono_ms: i64) -> Option<String> {
         if self.stopped.load(Ordering::Relaxed) {
             return Some("the gateway stops".to_owned());
         }
@@ -304,7 +401,20 @@ impl Metrics {
         if since_ms > WELL_MS {
             return Some(format!("no step for {since_ms} ms"));
         }
-        self.tokens_problem()
+        None
+    }
+
+    /// What is wrong, if anything, at an instant of a clock that nobody sets.
+    pub fn ill(&self, mono_ms: i64) -> Option<String> {
+        if let Some(problem) = self.unfit(mono_ms) {
+            return Some(problem);
+        }
+        let problems = self.problems();
+        let said = problems
+            .iter()
+            .map(|(what, problem)| format!("{what}: {problem}"));
+        let said: Vec<String> = said.chain(self.tokens_problem()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// So much was counted.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod assemble;
 pub mod audit;
+mod auditor;
 pub mod budget;
 pub mod class;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod guard;
 pub mod hub;
 pub mod intake;
 pub mod journal;
+mod keeping;
 pub mod limits;
 pub mod live;
 #[cfg(test)]
@@ -25,12 +27,18 @@ pub mod play;
 mod products;
 pub mod proxy;
 pub mod publisher;
+pub mod record_log;
+#[cfg(test)]
+mod record_log_tests;
 pub mod relay;
 pub mod retraced;
 pub mod scenario;
 pub mod server;
 pub mod source;
 pub mod state;
+pub mod storage;
+#[cfg(test)]
+mod storage_tests;
 mod tls;
 
 pub use assemble::{ServeArgs, SourceArgs};
@@ -38,6 +46,7 @@ pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
 pub use clock::Clock;
 pub use connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use intake::Intake;
+pub use keeping::Kept;
 pub use live::{LiveDay, LiveSource};
 pub use order_log::{OrderLog, Record};
 pub use orders::{OrdersReport, OrdersSource};

@@ -395,6 +395,8 @@ pub struct Publisher {
     steps: u64,
     /// The source failed: the figures are held.
     failed: bool,
+    /// Why the source can't keep a step now: the figures stay where they are until it can.
+    stalled: Option<String>,
     /// The day is over and its last tick was sent.
     over: bool,
 }
@@ -468,6 +470,7 @@ impl Publisher {
             public,
             steps: 0,
             failed: false,
+            stalled: None,
             over: false,
         })
     }
@@ -583,7 +586,21 @@ impl Publisher {
 
     /// What the figures are.
     pub fn mode(&self) -> Mode {
-        if self.failed { Mode::Held } else { self.hello.mode }
+        if self.failed || self.stalled.is_some() {
+            Mode::Held
+        } else {
+            self.hello.mode
+        }
+    }
+
+    /// Whether the source failed: the figures will never go on.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// Why no step can be made now, where one can be made later.
+    pub fn stalled(&self) -> Option<&str> {
+        self.stalled.as_deref()
     }
 
     /// Whether nothing will change any more.
@@ -611,8 +628,13 @@ impl Publisher {
         let from_ms = self.event_ms;
         let mut notices = Vec::new();
         let mut light = Gathered::default();
-        if let Err(error) = self.source.begin(to_ms) {
-            notices.push(self.fail(&error.to_string(), published_ms));
+        match self.source.begin(to_ms) {
+            Ok(()) => self.stalled = None,
+            Err(error @ SourceError::Waits { .. }) => {
+                self.stalled = Some(error.to_string());
+                return Step::default();
+            }
+            Err(error) => notices.push(self.fail(&error.to_string(), published_ms)),
         }
         if stands && !self.failed {
             self.pull(to_ms, published_ms, &mut light, &mut notices);

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::class::Privacy;
 use super::journal::JournalError;
-use super::live::broken;
+use super::live::{broken, waits};
 use super::order_log::{Begun, OrderLog, Record, Records};
 use super::source::{Opening, Pulled, Source, SourceError};
 use crate::sales::EventMs;
@@ -94,7 +94,7 @@ impl Source for Retraced {
             return Ok(());
         }
         match &mut self.log {
-            Some(log) => log.step(to_ms, 0).map_err(|error| broken(&error)),
+            Some(log) => log.step(to_ms, 0).map_err(|error| waits(&error)),
             None => Ok(()),
         }
     }
@@ -104,9 +104,14 @@ impl Source for Retraced {
             return Ok(None);
         };
         while let Some(record) = reading.next_record().map_err(|error| broken(&error))? {
-            if let Record::Step { to_ms, .. } = record {
-                self.again_ms = Some(to_ms);
-                return Ok(Some(to_ms));
+            match record {
+                Record::Step { to_ms, .. } => {
+                    self.again_ms = Some(to_ms);
+                    return Ok(Some(to_ms));
+                }
+                // The orders are in their own file; what was released in the step is released in the next one.
+                Record::Damaged(damage) => tracing::error!(%damage, "the log of steps is damaged"),
+                Record::Batch(_) => {}
             }
         }
         if let Some(reading) = self.reading.take() {

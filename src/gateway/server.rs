@@ -13,13 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::access::{AccessError, Role, TokenStore};
 use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
+pub(super) use super::auditor::Auditor;
 use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
 use super::connection::{Budget, House, accept, housekeeping};
@@ -31,6 +32,7 @@ use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
 use super::proxy::ProxyConfig;
 use super::state::State;
+use super::storage::{To, Watch};
 use super::{Internal, Public, PublishError, Publisher, SavedState, Step};
 use crate::sales::EventMs;
 use crate::wire::{Body, Bye, DataClass, Heartbeat, Level, Mode, Names, Notice, Scene, SigningKey, Snapshot};
@@ -44,8 +46,6 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const LONGEST_STEP: Duration = Duration::from_millis(500);
 /// Distance of the lines that say how far a start has come.
 const SAY_EVERY: Duration = Duration::from_secs(5);
-/// Events that may wait for the audit log.
-const AUDIT_BACKLOG: usize = 8_192;
 
 /// How to serve.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub struct GatewayConfig {
     pub bounds: Bounds,
     /// The audit log's file.
     pub audit: Option<PathBuf>,
+    /// How long a file of it gets before it goes on in another.
+    pub audit_most_bytes: u64,
     /// Proxies in front.
     pub proxy: Option<ProxyConfig>,
     /// Where metrics and health are served: a loopback address.
@@ -106,6 +108,7 @@ impl Default for GatewayConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             audit: None,
+            audit_most_bytes: super::config::AUDIT_FILE_MIB << 20,
             proxy: None,
             admin: None,
             admin_hosts: Vec::new(),
@@ -336,48 +339,6 @@ impl Drop for Gateway {
     }
 }
 
-/// What happened, for the audit log's thread.
-pub(super) struct AuditEntry {
-    pub kind: AuditKind,
-    pub subject: &'static str,
-    pub details: Details,
-    pub at: DateTime<Utc>,
-}
-
-/// Hands events to the audit log's thread.
-#[derive(Clone)]
-pub(super) struct Auditor {
-    entries: Option<Sender<AuditEntry>>,
-    metrics: Arc<Metrics>,
-}
-
-impl Auditor {
-    pub fn record(&self, kind: AuditKind, subject: &'static str, details: Details) {
-        let Some(entries) = &self.entries else { return };
-        let entry = AuditEntry {
-            kind,
-            subject,
-            details,
-            at: Utc::now(),
-        };
-        // A flood of strangers must not stop the feed; that something was lost is counted.
-        if entries.try_send(entry).is_err() {
-            self.metrics.audit_lost.inc();
-        }
-    }
-}
-
-fn write_audit(mut log: AuditLog, entries: &Receiver<AuditEntry>, metrics: &Metrics) {
-    metrics.set_audit(log.head(), log.entries());
-    for entry in entries {
-        if let Err(error) = log.record(entry.kind, entry.subject, entry.details, entry.at) {
-            metrics.audit_lost.inc();
-            tracing::error!(%error, "the audit log can't be written");
-        }
-        metrics.set_audit(log.head(), log.entries());
-    }
-}
-
 /// What a gateway stands on, whatever it serves.
 pub(super) struct Ground {
     pub network: tokio::runtime::Runtime,
@@ -407,18 +368,14 @@ impl Ground {
             .transpose()?;
         let tokens = config.tokens.as_deref().map(TokenStore::open).transpose()?;
         let metrics = Arc::new(Metrics::new());
-        let (mut audit, mut entries) = (None, None);
+        let mut audit = None;
+        let mut auditor = Auditor::nowhere(Arc::clone(&metrics));
         if let Some(path) = &config.audit {
             let source = format!("urn:meridian:gateway:{}", config.listen);
-            let log = AuditLog::open(path, &source, Utc::now())?;
-            let (sender, receiver) = crossbeam_channel::bounded(AUDIT_BACKLOG);
-            let counted = Arc::clone(&metrics);
-            let thread = std::thread::Builder::new()
-                .name("meridian-audit".to_owned())
-                .spawn(move || write_audit(log, &receiver, &counted))
-                .map_err(GatewayError::Start)?;
+            let log = AuditLog::open(path, &source, Utc::now())?.with_most_bytes(config.audit_most_bytes);
+            let (started, thread) = Auditor::start(log, &metrics).map_err(GatewayError::Start)?;
+            auditor = started;
             audit = Some(thread);
-            entries = Some(sender);
         }
         let network = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -464,10 +421,7 @@ impl Ground {
             anonymous,
             origins: config.origins.clone(),
             orders: orders_in,
-            auditor: Auditor {
-                entries,
-                metrics: Arc::clone(&metrics),
-            },
+            auditor,
             metrics,
             tls: tls.map(tokio_rustls::TlsAcceptor::from),
             intake: config.intake.clone(),
@@ -688,6 +642,7 @@ impl Start {
             looked_us: clock.time().mono_us,
             clock,
             closed_early: false,
+            storage: Watch::default(),
         }))
     }
 }
@@ -768,6 +723,7 @@ struct Stream {
     looked_us: i64,
     /// It was said that the day is closed before its end.
     closed_early: bool,
+    storage: Watch,
 }
 
 impl Stream {
@@ -816,6 +772,7 @@ impl Stream {
                     }
                     self.tell_of_clock();
                     self.tell_of_sources();
+                    self.look_at_storage();
                     self.show_what_is_due(now);
                     // What is known is told again each second, after the end too; the figures themselves aren't.
                     let waits = |(_, out): &(Instant, Out)| !matches!(out, Out::Snapshots(_));
@@ -839,6 +796,34 @@ impl Stream {
             publisher: self.publisher,
             desk: self.desk,
         }
+    }
+
+    /// Says what can't be written, and that it can be again.
+    fn look_at_storage(&mut self) {
+        let metrics = &self.house.metrics;
+        let stalled = self.publisher.stalled();
+        let notices = self.storage.look(
+            self.house.intake.as_deref(),
+            stalled,
+            self.state.as_mut(),
+            metrics,
+        );
+        if self.publisher.has_failed() {
+            metrics.set_source_failed();
+        }
+        metrics.held.set(i64::from(self.mode() == Mode::Held));
+        if notices.is_empty() {
+            return;
+        }
+        let now_ms = self.now_ms();
+        for (to, mut notice) in notices {
+            notice.published_ms = now_ms;
+            match to {
+                To::Everybody => self.tell(notice),
+                To::Directors => self.tell_directors(notice),
+            }
+        }
+        self.beat();
     }
 
     /// Goes on to an instant, and lets out what can be true.

@@ -38,7 +38,8 @@ pub trait Source: Send {
     /// A step to an instant begins. A live source takes what has come in until now, so that it can be taken again.
     ///
     /// # Errors
-    /// [`SourceError`] when it can't be kept; nothing of the step may be published then.
+    /// [`SourceError`] when it can't be kept; nothing of the step may be published then. After [`SourceError::Waits`]
+    /// a later step may begin.
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
         let _ = to_ms;
         Ok(())
@@ -150,6 +151,14 @@ pub enum SourceError {
         /// The file.
         file: String,
         /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// A step can't be kept now. Nothing of it was taken: it can be tried again.
+    #[error("{file}: {problem}")]
+    Waits {
+        /// The file.
+        file: String,
+        /// Why.
         problem: String,
     },
 }

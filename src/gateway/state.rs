@@ -83,7 +83,17 @@ pub struct State {
     saved: Option<SavedState>,
     /// Of another source or day.
     other: Option<SavedState>,
-    failed: bool,
+    damaged_bytes: u64,
+    failing: Option<String>,
+}
+
+/// What a journal has, for whoever only looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Whether a gateway of this source could go on from it.
+    pub goes_on: bool,
+    /// How many bytes before its newest state can't be read.
+    pub damaged_bytes: u64,
 }
 
 impl State {
@@ -100,6 +110,13 @@ impl State {
                 "the state's last record was torn; the one before it counts"
             );
         }
+        if found.damaged_bytes > 0 {
+            tracing::error!(
+                file = %path.display(),
+                bytes = found.damaged_bytes,
+                "a part of the state can't be read; the newest whole record counts"
+            );
+        }
         let (saved, other) = match found.newest {
             Some(newest) if newest.source == source => (Some(newest), None),
             newest => (None, newest),
@@ -109,7 +126,8 @@ impl State {
             source: source.to_owned(),
             saved,
             other,
-            failed: false,
+            damaged_bytes: found.damaged_bytes,
+            failing: None,
         })
     }
 
@@ -117,8 +135,12 @@ impl State {
     ///
     /// # Errors
     /// [`JournalError`] naming the file and what is wrong with it.
-    pub fn look(path: &Path, source: &str) -> Result<bool, JournalError> {
-        Ok(Journal::<SavedState>::look(path)?.is_some_and(|saved| saved.source == source))
+    pub fn look(path: &Path, source: &str) -> Result<Looked, JournalError> {
+        let found = Journal::<SavedState>::look(path)?;
+        Ok(Looked {
+            goes_on: found.newest.is_some_and(|saved| saved.source == source),
+            damaged_bytes: found.damaged_bytes,
+        })
     }
 
     /// What there is to go on from.
@@ -131,17 +153,36 @@ impl State {
         self.other.as_ref()
     }
 
+    /// How many bytes before the newest state couldn't be read.
+    pub fn damaged_bytes(&self) -> u64 {
+        self.damaged_bytes
+    }
+
+    /// Why states can't be kept now.
+    pub fn failing(&self) -> Option<&str> {
+        self.failing.as_deref()
+    }
+
+    /// What was done to the file since this was asked last.
+    pub fn displaced(&mut self) -> Option<super::record_log::Displaced> {
+        self.journal.displaced()
+    }
+
     /// Keeps a state.
     pub fn save(&mut self, mut state: SavedState) {
         state.source.clone_from(&self.source);
         match self.journal.append(&state) {
-            Ok(()) => self.failed = false,
-            // Said once, not every second.
-            Err(error) if !self.failed => {
-                self.failed = true;
-                tracing::error!(%error, "the state can't be kept");
+            Ok(()) => {
+                if self.failing.take().is_some() {
+                    tracing::info!("the state is kept again");
+                }
             }
-            Err(_) => {}
+            Err(error) => {
+                // Said once, not every second.
+                if self.failing.replace(error.to_string()).is_none() {
+                    tracing::error!(%error, "the state can't be kept");
+                }
+            }
         }
     }
 }

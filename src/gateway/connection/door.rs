@@ -209,7 +209,7 @@ fn health(plain: Plain, house: &House) -> Answer {
     if !plain.health {
         return plain.answer;
     }
-    let mut answer = match house.metrics.ill(mono_ms()) {
+    let mut answer = match house.metrics.unfit(mono_ms()) {
         None => Answer::new(StatusCode::OK, "well\n"),
         Some(_) => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "not well\n"),
     };
