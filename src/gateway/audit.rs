@@ -373,7 +373,7 @@ impl AuditLog {
             // Half a line of ours is worth little; what somebody else put there may be worth more.
             let mut rest = path.as_os_str().to_owned();
             rest.push(".torn");
-            let _ = crate::files::write_private(Path::new(&rest), &tail.rest);
+            let _ = crate::files::private::write(Path::new(&rest), &tail.rest);
             file.set_len(tail.kept).map_err(disk)?;
         }
         let (sequence, head) = tail
