@@ -81,15 +81,20 @@ struct Piece {
 struct Row {
     place: u16,
     /// As many as there are regions where it has none.
-    region: u16,
+    region: u8,
     category: u8,
     channel: u8,
     bucket: u8,
     ships_from: u8,
     /// What it adds to the value; 0 where its kind carries none.
     amount_minor: i64,
-    items: Option<Box<[Piece]>>,
+    /// Few have any, and a row is to be small.
+    items: Option<Box<Pieces>>,
 }
+
+/// The products of an order.
+#[derive(Debug, Clone)]
+struct Pieces(Vec<Piece>);
 
 impl Row {
     fn sum(&self, carries: bool) -> Sum {
@@ -304,10 +309,11 @@ impl Guard {
             if corrects && !carries {
                 continue;
             }
-            let own = (!own.is_empty()).then(|| own.iter().map(|(_, piece)| *piece).collect());
+            let own =
+                (!own.is_empty()).then(|| Box::new(Pieces(own.iter().map(|(_, piece)| *piece).collect())));
             let row = Row {
                 place: *place,
-                region: shape.region(*place) as u16,
+                region: shape.region(*place) as u8,
                 category: *category,
                 channel: *channel,
                 bucket: if corrects {

@@ -216,13 +216,13 @@ impl Tree {
                 self.since_ms
             };
             let many = (next.value - self.released) as usize;
-            let mut rows = self.pending.drain(..many).collect::<Vec<Row>>().into_iter();
-            let whole = self.sum_of(rows.as_slice());
+            let mut rows = first_of(&mut self.pending, many);
+            let whole = self.sum_of(&rows);
             // First, since what has no region yet is what regions haven't released of it.
             figures.total(self.column, whole, late_ms, now.at_ms);
             for stop in stops {
                 numbers.total.tell(now.side, stop, 0, (shape.k, PIECES_OF_TOTAL));
-                let part = rows.by_ref().take((stop - self.released) as usize).collect();
+                let part = first_of(&mut rows, (stop - self.released) as usize);
                 self.released = stop;
                 let now = Now {
                     position: stop,
@@ -359,7 +359,7 @@ impl Tree {
             return;
         };
         let count = (count as usize).min(region.rows.len());
-        let rows: Vec<Row> = region.rows.drain(..count).collect();
+        let rows = first_of(&mut region.rows, count);
         let before = region.released;
         region.released += count as u64;
         let sum = sum_of(&rows, self.carries);
@@ -394,9 +394,8 @@ impl Tree {
         if count as u64 > pooled {
             *flows.categories.entry(Some(key)).or_default() += count as u64 - pooled;
         }
-        let mut rows = rows.into_iter();
-        let first = rows.by_ref().take(pooled as usize).collect();
-        let rest: Vec<Row> = rows.collect();
+        let mut rest = rows;
+        let first = first_of(&mut rest, pooled as usize);
         hand_on(&mut self.pool, first, self.carries, &mut self.dice);
         if let Some(node) = self.nodes.get_mut(number)
             && !rest.is_empty()
@@ -432,7 +431,7 @@ impl Tree {
                 continue;
             };
             let count = (released.sum.count as usize).min(waiting.len());
-            let rows: Vec<Row> = waiting.drain(..count).collect();
+            let rows = first_of(waiting, count);
             let before = *so_far;
             *so_far += count as u64;
             let sum = sum_of(&rows, self.carries);
@@ -473,7 +472,7 @@ impl Tree {
                     match &row.items {
                         None => without += 1,
                         Some(items) => {
-                            for item in items {
+                            for item in &items.0 {
                                 *sums.entry(item.product).or_default() += item.sum;
                                 *inflow += item.sum.count;
                             }
@@ -503,6 +502,18 @@ impl Tree {
         self.places
             .show(&shape.region_of_place, &shape.first_place, when, drawn, dealt);
     }
+}
+
+/// The first so many rows, taken out; all of them without a copy.
+fn first_of(rows: &mut Vec<Row>, many: usize) -> Vec<Row> {
+    if many == 0 {
+        return Vec::new();
+    }
+    if many >= rows.len() {
+        let room = rows.len();
+        return std::mem::replace(rows, Vec::with_capacity(room));
+    }
+    rows.drain(..many).collect()
 }
 
 /// Rows wait at a split by category.
