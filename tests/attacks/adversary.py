@@ -81,7 +81,7 @@ def main():
                         help="what a published count of a part is: all of it for the kind that says it first and a least for the other, or all of it")
     parser.add_argument("--rounding", choices=["auto", "exact", "steps", "own-steps"], default="auto",
                         help="values: to the cent; or down to steps of `--step` × k of the dearest order so far, of anything or of that counter")
-    parser.add_argument("--step", type=float, default=0.5)
+    parser.add_argument("--step", type=float, default=1.0)
     parser.add_argument("--any-delay", action="store_true", help="believe in the best delay though the feed doesn't bear it out")
     parser.add_argument("--all-placed", action="store_true", help="the adversary knows that every order has a region")
     parser.add_argument("--lp-seconds", type=float, default=60, help="time for linear programmes, for each split")
