@@ -418,3 +418,39 @@ fn a_client_in_python_adds_up_the_same_total() {
         "{said}"
     );
 }
+
+/// What docs/threats.md says is tested by a test of that name is.
+#[test]
+fn the_tests_that_threats_are_tested_by_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    let mut functions = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(path).unwrap();
+                let named = text.split("fn ").skip(1);
+                functions
+                    .extend(named.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.to_owned())));
+            }
+        }
+    }
+    let threats = std::fs::read_to_string(root.join("docs/threats.md")).unwrap();
+    let mut known = 0;
+    for row in threats.lines().filter(|line| line.starts_with("| T")) {
+        let column = row.split('|').nth(4).unwrap();
+        assert!(!column.trim().is_empty(), "{row}");
+        for name in column.split('`').skip(1).step_by(2) {
+            let name = name.rsplit("::").next().unwrap();
+            // Files and modules stand there too.
+            if name.matches('_').count() >= 3 {
+                assert!(functions.contains(name), "no test {name}: {row}");
+                known += 1;
+            }
+        }
+    }
+    assert!(known > 40, "{known}");
+}
