@@ -945,7 +945,9 @@ fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &Direct
                 connect(&way, &[SUBPROTOCOL_DESK])
                     .await
                     .map_err(|failed| match failed {
-                        Failed::Lost(reason) => anyhow::anyhow!("{gateway}: {reason}"),
+                        Failed::Lost(reason) | Failed::NotYet(reason, _) => {
+                            anyhow::anyhow!("{gateway}: {reason}")
+                        }
                         Failed::Refused(reason) | Failed::Later(reason, _) => {
                             anyhow::anyhow!("{gateway} {reason}")
                         }

@@ -62,6 +62,8 @@ const PART_LIMIT: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
+/// What somebody is told then.
+const TOKEN_ENDED: &str = "the token holds no longer";
 
 /// What all connections share.
 pub(super) struct House {
@@ -140,7 +142,7 @@ impl House {
                     // What it was locked out for is counted.
                     Refused::LockedOut => return true,
                     // It did nothing wrong.
-                    Refused::Unready => return false,
+                    Refused::Unready => return lock(&self.gatekeeper).is_pressing(address, self.now_ms()),
                 };
                 self.fail(address, failure, why.name(), token.as_deref());
             }
@@ -411,6 +413,14 @@ impl End {
         }
     }
 
+    /// Why, for the other side: of a token no more than that.
+    fn told(&self) -> String {
+        match self {
+            Self::Lost("token", _) => TOKEN_ENDED.to_owned(),
+            end => end.reason(),
+        }
+    }
+
     /// The number that the WebSocket is closed with, where there is one that can still be written to.
     fn code(&self) -> Option<CloseCode> {
         match self {
@@ -507,26 +517,22 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
             }
         }
     };
-    let ended = tokio::select! {
-        ended = work => ended,
-        denied = while_granted(&house, &grant, &told) => Err(End::Lost("token", denied.to_string())),
+    let (ended, cut_off) = tokio::select! {
+        ended = work => (ended, false),
+        denied = while_granted(&house, &grant, &told) => (Err(End::Lost("token", denied.to_string())), true),
     };
     let reason = ended.as_ref().err().map(End::reason);
-    house
-        .auditor
-        .record(AuditKind::Left, "client", details(reason.clone()));
+    house.auditor.record(AuditKind::Left, "client", details(reason));
     let code = match &ended {
+        // It had its time, and may not be told more.
+        _ if cut_off => None,
         Ok(()) if house.ended.load(Ordering::Acquire) => Some(CloseCode::Away),
         Ok(()) => Some(CloseCode::Normal),
         Err(end) => end.code(),
     };
     if let Some(code) = code {
-        let told = match &ended {
-            // Whether it was revoked, has expired or allows something else is for the log.
-            Err(End::Lost("token", _)) => "the token holds no longer".to_owned(),
-            _ => reason.unwrap_or_default(),
-        };
-        part(&mut socket, code, told).await;
+        let told = ended.as_ref().err().map(End::told);
+        part(&mut socket, code, &told.unwrap_or_default()).await;
     }
     house.metrics.frames_in.inc_by(socket.get_ref().frames());
     ended
@@ -534,7 +540,7 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
 
 /// Closes as RFC 6455 has it: a Close is answered with a Close, and after one of ours the other's is waited for, so that it isn't lost with a
 /// connection that is reset.
-async fn part(socket: &mut Socket, code: CloseCode, reason: String) {
+async fn part(socket: &mut Socket, code: CloseCode, reason: &str) {
     let frame = CloseFrame {
         code,
         // 123 bytes are the most.
@@ -568,10 +574,9 @@ async fn while_granted(house: &House, grant: &Grant, told: &watch::Sender<Option
 
 /// What is said of a token that holds no longer.
 fn token_ended(ends: &watch::Receiver<Option<Denied>>) -> End {
-    let reason = ends.borrow().map_or_else(
-        || "the token holds no longer".to_owned(),
-        |denied| denied.to_string(),
-    );
+    let reason = ends
+        .borrow()
+        .map_or_else(|| TOKEN_ENDED.to_owned(), |denied| denied.to_string());
     End::Lost("token", reason)
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::server::wall_ms;
+use super::clock::Clock;
 use crate::wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, frame_json, seal_json};
 use crate::wire::sign::Signature;
 use crate::wire::{Body, DataClass, Hello, Lights, Position, Published, SigningKey, Snapshot, Tick};
@@ -269,22 +269,30 @@ pub struct Hub {
     /// Counts what was published: followers wake up by it.
     news: watch::Sender<u64>,
     key: Option<Arc<SigningKey>>,
+    /// What frames say of when they were published: the time that is believed, as everywhere in a gateway.
+    clock: Arc<Clock>,
 }
 
 impl Hub {
     /// A stream that begins after a number; without a key its frames aren't signed.
-    pub fn new(epoch: u64, seq: u64, mut hello: Hello, key: Option<Arc<SigningKey>>) -> Arc<Self> {
+    pub fn new(
+        epoch: u64,
+        seq: u64,
+        mut hello: Hello,
+        key: Option<Arc<SigningKey>>,
+        clock: Arc<Clock>,
+    ) -> Arc<Self> {
         if let Some(key) = &key {
             hello.key = Some(key.public().to_string());
         }
         let class = Some(hello.class);
-        Self::begin(class, epoch, seq, hello, key)
+        Self::begin(class, epoch, seq, hello, key, clock)
     }
 
     /// Another gateway's stream, before anything of it is known: nobody is told anything of it until its `hello`
     /// has said who may.
-    pub fn relaying() -> Arc<Self> {
-        Self::begin(None, 0, 0, Hello::unknown(), None)
+    pub fn relaying(clock: Arc<Clock>) -> Arc<Self> {
+        Self::begin(None, 0, 0, Hello::unknown(), None, clock)
     }
 
     fn begin(
@@ -293,6 +301,7 @@ impl Hub {
         seq: u64,
         hello: Hello,
         key: Option<Arc<SigningKey>>,
+        clock: Arc<Clock>,
     ) -> Arc<Self> {
         Arc::new(Self {
             inner: RwLock::new(Inner {
@@ -307,6 +316,7 @@ impl Hub {
             }),
             news: watch::Sender::new(0),
             key,
+            clock,
         })
     }
 
@@ -345,7 +355,7 @@ impl Hub {
 
     /// Publishes bodies in order, now, and wakes the followers once.
     pub fn publish(&self, bodies: impl IntoIterator<Item = Body>) {
-        let now_ms = wall_ms();
+        let now_ms = self.clock.now_ms();
         self.write(|inner| {
             for mut body in bodies {
                 body.stamp(now_ms);
@@ -366,7 +376,7 @@ impl Hub {
     pub fn set_snapshot(&self, snapshot: Snapshot) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         let mut body = Body::Snapshot(Box::new(snapshot));
-        body.stamp(wall_ms());
+        body.stamp(self.clock.now_ms());
         // A snapshot follows nothing.
         let item = Item::new(inner.epoch, inner.seq, 0, body, self.key.clone());
         inner.snapshot = Some(Arc::new(item));
@@ -391,7 +401,7 @@ impl Hub {
     pub fn renew(&self) {
         let said_ms = self.read(|inner| published_ms(inner.snapshot.as_ref()?));
         // Whichever way the clock went.
-        if said_ms.is_none_or(|said_ms| (wall_ms() - said_ms).abs() < RENEW_MS) {
+        if said_ms.is_none_or(|said_ms| (self.clock.now_ms() - said_ms).abs() < RENEW_MS) {
             return;
         }
         if let Some(known) = self.known() {
@@ -585,7 +595,7 @@ impl Follower {
             return hello.message(self.wants.form, prev);
         }
         let mut hello = Body::Hello(Box::new(inner.hello.clone()));
-        hello.stamp(wall_ms());
+        hello.stamp(self.hub.clock.now_ms());
         Item::new(inner.epoch, seq, 0, hello, self.hub.key.clone()).message(self.wants.form, prev)
     }
 
@@ -822,7 +832,8 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::gateway::{Publisher, ScenarioSource, Source, load_catalogue};
+    use crate::gateway::clock::{Reading, mono_us};
+    use crate::gateway::{Publisher, ScenarioSource, Source, load_catalogue, wall_ms};
     use crate::wire::codec::split_bin;
     use crate::wire::{
         Cell, Frame, Heartbeat, Keyed, Mode, PublicKey, Sequencer, Totals, Verdict, open_bin, open_json,
@@ -842,7 +853,7 @@ mod tests {
             let start_ms = source.hello().day.start_ms + 60_000;
             let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap();
             let key = Arc::new(SigningKey::ephemeral().unwrap());
-            let hub = Hub::new(6, 0, publisher.hello(), Some(Arc::clone(&key)));
+            let hub = Hub::new(6, 0, publisher.hello(), Some(Arc::clone(&key)), Clock::system());
             hub.set_snapshot(*publisher.public_snapshot(0).into_inner());
             Self { publisher, hub, key }
         }
@@ -1044,7 +1055,7 @@ mod tests {
     #[test]
     fn a_relayed_frame_is_its_sources() {
         let mut stage = Stage::new();
-        let hubs: Vec<Arc<Hub>> = (0..2).map(|_| Hub::relaying()).collect();
+        let hubs: Vec<Arc<Hub>> = (0..2).map(|_| Hub::relaying(Clock::system())).collect();
         let relay_wants = Wants {
             form: Form::BinZstd,
             lights_per_s: None,
@@ -1125,7 +1136,7 @@ mod tests {
             lights_per_s: None,
             relay: false,
         };
-        let hub = Hub::relaying();
+        let hub = Hub::relaying(Clock::system());
         assert_eq!(hub.class(), None);
         let mut wall = hub.follow(DataClass::Public, wants);
         let mut chief = hub.follow(DataClass::Internal, wants);
@@ -1232,6 +1243,34 @@ mod tests {
         // Once.
         stage.hub.publish([Body::Heartbeat(beat)]);
         assert_eq!(passing.next().len(), 1);
+    }
+
+    /// A gateway's clock that leaps makes no recording of what it says: displays have clocks of their own.
+    #[test]
+    fn what_is_given_out_is_of_the_time_that_is_believed() {
+        let by_us = Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let leap = Arc::clone(&by_us);
+        let clock = Clock::with(move || Reading {
+            wall_us: wall_ms() * 1_000 + leap.load(std::sync::atomic::Ordering::Relaxed),
+            mono_us: mono_us(),
+        });
+        let mut stage = Stage::new();
+        stage.hub = Hub::new(6, 0, stage.publisher.hello(), Some(Arc::clone(&stage.key)), clock);
+        by_us.store(3_600_000_000, std::sync::atomic::Ordering::Relaxed);
+        stage.hub.set_snapshot(stage.truth());
+        let mut client = stage.client(Form::Bin);
+        let mut frames = client.begin(None);
+        stage.step();
+        frames.extend(client.next());
+        assert!(frames.len() > 2, "{}", frames.len());
+        for frame in frames {
+            let published = frame.body.published();
+            assert!(
+                matches!(published, Published::At(at_ms) if (wall_ms() - at_ms).abs() < 30_000),
+                "{:?}",
+                frame.body
+            );
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
         lights_per_s: None,
         ..upstream
     })?;
-    let hub = Hub::relaying();
+    let hub = Hub::relaying(Arc::clone(&config.clock));
     let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
     ground.run("meridian-relay", move |orders, house| {
         // What walls are told is told by the public stream alone.

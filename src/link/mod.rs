@@ -410,6 +410,10 @@ impl Follower {
             Ok(Err(Failed::Later(reason, wait))) => {
                 return End::Later(format!("{} {reason}", self.config.url), wait);
             }
+            Ok(Err(Failed::NotYet(reason, wait))) => {
+                let wait_ms = u64::try_from(socket::more_or_less(wait).as_millis()).ok();
+                return End::Bye(format!("{}: {reason}", self.config.url), wait_ms);
+            }
             Ok(Ok(connected)) => connected,
         };
         let binary = response

@@ -242,7 +242,7 @@ impl Work {
         let connected = tokio::time::timeout(IDLE, connect(&self.way, &[SUBPROTOCOL_ORDERS])).await;
         let mut socket = match connected {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(Failed::Lost(reason))) => return End::Lost(reason),
+            Ok(Err(Failed::Lost(reason) | Failed::NotYet(reason, _))) => return End::Lost(reason),
             Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason, RETRY_MAX),
             Ok(Err(Failed::Later(reason, wait))) => return End::Unwanted(reason, more_or_less(wait)),
             Err(_) => return End::Lost("it doesn't answer".to_owned()),

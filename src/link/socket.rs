@@ -45,6 +45,8 @@ pub enum Failed {
     Refused(String),
     /// The same, and it isn't to be asked again before this has passed.
     Later(String, Duration),
+    /// It would be let in, and what it came for isn't there yet; when to come again.
+    NotYet(String, Duration),
 }
 
 /// A token that isn't taken won't be the next second either: whoever asks on and on only looks like an attack.
@@ -62,6 +64,17 @@ fn retry_after(response: &HttpResponse<Option<Vec<u8>>>) -> Option<Duration> {
     match response.status() {
         StatusCode::UNAUTHORIZED => Some(said.unwrap_or(RETRY_LOGIN)),
         _ => said,
+    }
+}
+
+/// What a refusal means for whoever wants to come again.
+fn turned_away(response: &HttpResponse<Option<Vec<u8>>>, reason: String) -> Failed {
+    match retry_after(response) {
+        // A relay whose own feed hasn't come yet, above all.
+        Some(wait) if response.status().is_server_error() => Failed::NotYet(reason, wait),
+        Some(wait) => Failed::Later(reason, wait),
+        None if response.status().is_server_error() => Failed::Lost(reason),
+        None => Failed::Refused(reason),
     }
 }
 
@@ -174,17 +187,12 @@ pub async fn connect_within(
                 .as_deref()
                 .map(String::from_utf8_lossy)
                 .unwrap_or_default();
-            let said = format!(
+            let reason = format!(
                 "refused the connection: HTTP {} {}",
                 response.status(),
                 said.trim().chars().take(200).collect::<String>()
             );
-            // A relay whose own feed hasn't come yet, above all: it comes soon.
-            Err(match retry_after(&response) {
-                _ if response.status().is_server_error() => Failed::Lost(said),
-                Some(wait) => Failed::Later(said, wait),
-                None => Failed::Refused(said),
-            })
+            Err(turned_away(&response, reason))
         }
         Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
             Err(Failed::Refused(format!(
@@ -243,6 +251,30 @@ mod tests {
         for _ in 0..100 {
             let wait = more_or_less(Duration::from_secs(120)).as_secs_f64();
             assert!((90.0..150.0).contains(&wait), "{wait}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_yet_refuses_nobody() {
+        let seconds = Duration::from_secs;
+        for (status, header, failed) in [
+            (503, Some("1"), Failed::NotYet(String::new(), seconds(1))),
+            (503, None, Failed::Lost(String::new())),
+            (502, None, Failed::Lost(String::new())),
+            (429, Some("60"), Failed::Later(String::new(), seconds(60))),
+            (401, None, Failed::Later(String::new(), RETRY_LOGIN)),
+            (403, None, Failed::Refused(String::new())),
+        ] {
+            let mut response = HttpResponse::builder().status(status);
+            if let Some(header) = header {
+                response = response.header("retry-after", header);
+            }
+            let response = response.body(None).unwrap();
+            assert_eq!(
+                turned_away(&response, String::new()),
+                failed,
+                "{status} {header:?}"
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::super::access::Denied;
 use super::super::hub::{Follower, Form, Item, Wants};
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, token_ended, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, TOKEN_ENDED, broken, token_ended, write};
 use crate::wire::codec::{decode_subscribe_bin, decode_subscribe_json};
 use crate::wire::{Body, Bye, Compression, SUBPROTOCOL_BIN, Subscribe};
 
@@ -85,7 +85,7 @@ pub(super) async fn feed(
                 vec![Message::Ping(Default::default())]
             }
             _ = ends.changed() => {
-                goodbye(socket, house, form, "token_ended", "the token holds no longer").await?;
+                goodbye(socket, house, form, "token_ended", TOKEN_ENDED).await?;
                 return Err(token_ended(&ends));
             }
         };
