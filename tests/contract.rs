@@ -424,7 +424,7 @@ fn a_client_in_python_adds_up_the_same_total() {
 fn the_tests_that_threats_are_tested_by_exist() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.join("src"), root.join("tests")];
-    let mut functions = std::collections::BTreeSet::new();
+    let mut functions = BTreeSet::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
