@@ -192,7 +192,7 @@ fn audit_file_mib() -> u64 {
 pub struct AdminConfig {
     /// Where: a loopback address.
     pub listen: SocketAddr,
-    /// Hosts besides localhost, 127.0.0.1 and [::1] that it is asked of.
+    /// Hosts besides `localhost`, `127.0.0.1` and `[::1]` that it is asked of.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
