@@ -116,6 +116,27 @@ struct Dealt {
     to_ms: EventMs,
 }
 
+/// What is drawn later, so that it doesn't come in bunches.
+#[derive(Default)]
+struct Later {
+    lights: Vec<Dealt>,
+    /// Arcs: when, from where to where, and how many parcels.
+    arcs: Vec<(EventMs, (u8, u16), u32)>,
+    /// How many arcs there have been.
+    number: u32,
+}
+
+impl Later {
+    /// An arc at some instant of the span that follows.
+    fn arc(&mut self, now_ms: EventMs, span_ms: i64, between: (u8, u16), parcels: u32) {
+        // The golden ratio's multiples fill a span evenly, however many there are.
+        self.number = self.number.wrapping_add(0x9E37_79B9);
+        let into_ms = i128::from(span_ms) * i128::from(self.number) >> 32;
+        let at_ms = now_ms + i64::try_from(into_ms).unwrap_or(0);
+        self.arcs.push((at_ms, between, parcels));
+    }
+}
+
 /// What a step's releases are drawn as.
 #[derive(Default)]
 struct Drawn {
@@ -211,7 +232,7 @@ pub struct Guard {
     corrected: Numbers,
     figures: PublicFigures,
     drawn: Drawn,
-    dealt: Vec<Dealt>,
+    later: Later,
     warmth: Heat,
     at_ms: EventMs,
 }
@@ -264,7 +285,7 @@ impl Guard {
             ground,
             knobs: Knobs::ALL,
             drawn: Drawn::default(),
-            dealt: Vec::new(),
+            later: Later::default(),
             warmth: Heat::new(places, at_ms, warmth),
             at_ms,
             shape,
@@ -290,6 +311,7 @@ impl Guard {
         };
         if !batch.is_empty() {
             tree.first_ms = tree.first_ms.min(batch.from_ms);
+            tree.latest_ms = tree.latest_ms.max(batch.to_ms);
         }
         let items = items_of(batch, self.shape.products, carries);
         let mut items = items.as_slice();
@@ -343,15 +365,15 @@ impl Guard {
             &mut self.figures.payments,
             &mut self.figures.value,
         ] {
-            pace.spans.clear();
+            pace.clear();
         }
         for pace in &mut self.figures.product_orders {
-            pace.spans.clear();
+            pace.clear();
         }
         let second_ms = at_ms.div_euclid(1_000) * 1_000;
         self.figures.peaked_ms = (second_ms, second_ms);
         self.drawn = Drawn::default();
-        self.dealt.clear();
+        self.later = Later::default();
     }
 
     /// Everything before an instant was taken: releases what may be. `last`: nothing will come after it.
@@ -379,7 +401,7 @@ impl Guard {
             let now = Now { side, ahead, ..now };
             let (numbers, figures, drawn) = (&mut self.numbers, &mut self.figures, &mut self.drawn);
             tree.advance(shape, ground, now, closing, knobs, numbers, figures, drawn);
-            tree.show(shape, ground, now, &mut self.drawn, &mut self.dealt);
+            tree.show(shape, ground, now, &mut self.drawn, &mut self.later);
         }
         let (numbers, figures) = (&mut self.corrected, &mut self.figures);
         self.corrections.advance(
@@ -400,7 +422,7 @@ impl Guard {
     pub(super) fn lights(&mut self, from_ms: EventMs, to_ms: EventMs, step: u64) -> Option<Public<Body>> {
         let drawn = std::mem::take(&mut self.drawn);
         let mut groups = drawn.groups;
-        for dealt in &mut self.dealt {
+        for dealt in &mut self.later.lights {
             let span_ms = (dealt.to_ms - dealt.from_ms).max(1);
             let into_ms = (to_ms - dealt.from_ms).clamp(0, span_ms);
             let due = i128::from(dealt.count) * i128::from(into_ms) / i128::from(span_ms);
@@ -410,13 +432,22 @@ impl Guard {
                 dealt.given = due;
             }
         }
-        self.dealt.retain(|dealt| dealt.given < dealt.count);
+        self.later.lights.retain(|dealt| dealt.given < dealt.count);
+        let mut parcels = drawn.parcels;
+        self.later.arcs.retain(|(at_ms, between, count)| {
+            let due = *at_ms < to_ms;
+            if due {
+                let slot = parcels.entry(*between).or_default();
+                *slot = slot.saturating_add(*count);
+            }
+            !due
+        });
         let weight = self.warmth.weight(from_ms);
         for (place, _, count) in &groups {
             self.warmth.add(*place, weight * *count as f64);
         }
         let many: u64 = groups.iter().map(|(_, _, count)| count).sum();
-        if drawn.events == 0 && many == 0 {
+        if drawn.events == 0 && many == 0 && parcels.is_empty() {
             return None;
         }
         let mut stride = 1;
@@ -447,7 +478,7 @@ impl Guard {
             events: drawn.events,
             place,
             code,
-            arcs: arcs(&drawn.parcels, step),
+            arcs: arcs(&parcels, step),
             published_ms: None,
         })))
     }

@@ -1392,6 +1392,115 @@ fn the_public_lights_are_at_their_cities() {
     }
 }
 
+/// Batches that begin and end where the sender's clock has them, not where steps do.
+struct Drifting(Real, EventMs);
+
+impl Source for Drifting {
+    fn hello(&self) -> Hello {
+        self.0.hello()
+    }
+
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError> {
+        self.1 = to_ms;
+        self.0.seek(to_ms)
+    }
+
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
+        while self.1 + 101 <= to_ms {
+            self.1 += 101;
+            self.0.pull(self.1, out)?;
+        }
+        Ok(())
+    }
+
+    fn lag_ms(&self) -> i64 {
+        2_000
+    }
+
+    fn ended(&self) -> bool {
+        self.0.ended()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}
+
+/// Twice as many payments as orders, so that orders are ever further behind: they are told as they come all the same, with their
+/// lights and arcs, and neither kind's rate or peak is what it never was.
+#[test]
+fn a_kind_that_falls_behind_is_told_as_it_comes() {
+    let catalogue = load_catalogue().unwrap();
+    let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+    let start_ms = source.hello().day.start_ms + 15 * 3_600_000;
+    let mut publisher = Publisher::new(Box::new(Drifting(Real(source), 0)), catalogue, start_ms, 1.0)
+        .and_then(|publisher| publisher.with_privacy(Privacy::default().with_seed(5)))
+        .unwrap();
+    publisher.want_internal(true);
+    let look_ms = 720_000;
+    let (mut lights, mut parcels, mut arcs) = ([0_u64; 2], [0_u64; 2], [0_usize; 2]);
+    let mut look = |at: usize, body: &Body| {
+        if let Body::Lights(said) = body {
+            lights[at] +=
+                said.code.iter().filter(|code| **code < 8).count() as u64 * u64::from(said.per_light);
+            parcels[at] += said
+                .arcs
+                .parcels
+                .iter()
+                .map(|count| u64::from(*count))
+                .sum::<u64>();
+            arcs[at] += usize::from(!said.arcs.parcels.is_empty());
+        }
+    };
+    let mut worst = [0.0_f64; 3];
+    for at_ms in (100..=900_000).step_by(100) {
+        let step = publisher.step(start_ms + at_ms, 0);
+        if at_ms <= look_ms {
+            continue;
+        }
+        step.public.iter().for_each(|body| look(0, body.get()));
+        step.internal.iter().for_each(|body| look(1, body.get()));
+        if at_ms % 1_000 == 500 {
+            let (a, b) = (
+                *publisher.public_snapshot(0).into_inner(),
+                *publisher.internal_snapshot(0).into_inner(),
+            );
+            let orders = a.totals.counts.orders as f64 / b.totals.counts.orders as f64;
+            assert!(orders > 0.999, "{orders} of the orders are told at {at_ms}");
+            let waits = a.totals.unplaced.orders as f64 / a.totals.counts.orders as f64;
+            assert!(waits < 0.01, "{waits} of the orders aren't placed at {at_ms}");
+            let apart = |a: u64, b: u64| (a as f64 / b as f64 - 1.0).abs();
+            for (slot, (a, b)) in worst.iter_mut().zip([
+                (a.rates.orders_per_s, b.rates.orders_per_s),
+                (a.rates.payments_per_s, b.rates.payments_per_s),
+                (a.rates.gmv_minor_per_s as u64, b.rates.gmv_minor_per_s as u64),
+            ]) {
+                *slot = slot.max(apart(a, b));
+            }
+            assert!(
+                apart(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s) < 0.03,
+                "{:?} {:?}",
+                a.rates,
+                b.rates
+            );
+            assert!(
+                apart(a.rates.peak_payments_per_s, b.rates.peak_payments_per_s) < 0.03,
+                "{:?} {:?}",
+                a.rates,
+                b.rates
+            );
+        }
+    }
+    println!(
+        "rates are wrong by {worst:.4?} at most; order lights {lights:?}, parcels {parcels:?}, steps with arcs {arcs:?}"
+    );
+    assert!(worst.iter().all(|part| *part < 0.04), "{worst:?}");
+    let share = |of: [u64; 2]| of[0] as f64 / of[1] as f64;
+    assert!(share(lights) > 0.95, "{lights:?}");
+    assert!(share(parcels) > 0.8, "{parcels:?}");
+    assert!(arcs[0] * 10 > arcs[1] * 9, "{arcs:?}");
+}
+
 /// A shop of one order in two seconds, in many regions: how late its figures are.
 #[test]
 fn a_quiet_shop_is_seen_too() {

@@ -6,38 +6,61 @@ use super::split::Sum;
 use super::worth::Worth;
 use super::{Column, Public, Shape};
 use crate::gateway::publisher::Figures;
-use crate::sales::{Channel, EventMs};
+use crate::sales::{Channel, EventMs, Kind};
 use crate::tally::Mark;
 use crate::wire::{Counts, ProductCounts, Rates, Totals};
 
-/// So much of what was released is kept for rates: ten seconds, the longest lag of a live day, and as long again as releases
-/// may overlap.
+/// So much of what was released is kept for rates: the longest lag of a live day, as long as a rate is taken over, and as long again
+/// as releases may overlap.
 const KEPT_MS: i64 = 30_000;
+/// A rate is one second's where numbers are told so often that one of them is less than this part of it.
+const FINE: i64 = 20;
+/// Otherwise it is taken over so long.
+const COARSE_MS: i64 = 10_000;
+
+/// Over what time something is spread that was released.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) from_ms: EventMs,
+    pub(super) until_ms: EventMs,
+    /// How far apart the numbers are that can be told: by so much at most a sum is behind.
+    pub(super) grain: u64,
+}
 
 /// What was released over time, spread evenly over the spans that it covers.
 #[derive(Default)]
 pub(super) struct Pace {
-    pub(super) spans: VecDeque<(EventMs, EventMs, i64)>,
+    spans: VecDeque<(Span, i64)>,
 }
 
 impl Pace {
-    pub(super) fn add(&mut self, from_ms: EventMs, to_ms: EventMs, count: i64) {
-        self.spans.push_back((from_ms, to_ms.max(from_ms + 1), count));
+    pub(super) fn add(&mut self, mut span: Span, count: i64, now_ms: EventMs) {
+        span.until_ms = span.until_ms.max(span.from_ms + 1);
+        self.spans.push_back((span, count));
         while self.spans.len() > 1
             && self
                 .spans
                 .front()
-                .is_some_and(|(_, until_ms, _)| *until_ms < to_ms - KEPT_MS)
+                .is_some_and(|(span, _)| span.until_ms < now_ms - KEPT_MS)
         {
             self.spans.pop_front();
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+    }
+
     /// What falls into a span; where nothing is known yet, as much as last time for as long again.
     pub(super) fn within(&self, from_ms: EventMs, to_ms: EventMs) -> i64 {
         let mut sum = 0_i128;
-        for (start_ms, end_ms, count) in &self.spans {
-            let (a, b) = (from_ms.max(*start_ms), to_ms.min(*end_ms));
+        for (span, count) in &self.spans {
+            let (start_ms, end_ms) = (span.from_ms, span.until_ms);
+            let (a, b) = (from_ms.max(start_ms), to_ms.min(end_ms));
             if a < b {
                 let part = |until: i64| {
                     i128::from(*count) * i128::from(until - start_ms) / i128::from(end_ms - start_ms)
@@ -45,14 +68,32 @@ impl Pace {
                 sum += part(b) - part(a);
             }
         }
-        if let Some((start_ms, end_ms, count)) = self.spans.back() {
-            let known_ms = from_ms.max(*end_ms);
-            let span_ms = end_ms - start_ms;
-            if to_ms > known_ms && to_ms - end_ms <= span_ms {
+        if let Some((span, count)) = self.spans.back() {
+            let known_ms = from_ms.max(span.until_ms);
+            let span_ms = span.until_ms - span.from_ms;
+            if to_ms > known_ms && to_ms - span.until_ms <= span_ms {
                 sum += i128::from(*count) * i128::from(to_ms - known_ms) / i128::from(span_ms);
             }
         }
         i64::try_from(sum).unwrap_or(i64::MAX)
+    }
+
+    /// How long before an instant a rate is taken over, so that the numbers' distance doesn't show in it.
+    fn over_ms(&self, to_ms: EventMs) -> i64 {
+        let from_ms = to_ms - 1_000;
+        let near = |span: &Span| span.from_ms < to_ms && span.until_ms > from_ms;
+        let spans = self.spans.iter().filter(|(span, _)| near(span));
+        let grain = spans.map(|(span, _)| span.grain).max().unwrap_or(0);
+        if i64::try_from(grain).unwrap_or(i64::MAX).saturating_mul(FINE) <= self.within(from_ms, to_ms) {
+            1_000
+        } else {
+            COARSE_MS
+        }
+    }
+
+    /// How much there was in a second, taken over so long.
+    fn per_s(&self, to_ms: EventMs, over_ms: i64) -> i64 {
+        self.within(to_ms - over_ms, to_ms) * 1_000 / over_ms.max(1)
     }
 }
 
@@ -78,6 +119,8 @@ pub struct PublicFigures {
     /// How long after they happened orders come.
     pub(super) lag_ms: i64,
     pub(super) opened: bool,
+    /// Whether orders carry the value.
+    value_of_orders: bool,
     /// Whether values are told coarser than counts; only a test says no.
     pub(super) coarse: bool,
     k: u64,
@@ -137,6 +180,7 @@ impl PublicFigures {
             peaked_ms: (peaked_ms, peaked_ms),
             lag_ms: 0,
             opened: false,
+            value_of_orders: shape.gmv_counts == Kind::Order,
             coarse: true,
             k: shape.k,
             worth: Worths {
@@ -180,7 +224,7 @@ impl PublicFigures {
         put(Some(&mut self.totals.unplaced), Column::Corrections, more);
     }
 
-    pub(super) fn total(&mut self, column: Column, sum: Sum, from_ms: EventMs, to_ms: EventMs) {
+    pub(super) fn total(&mut self, column: Column, sum: Sum, span: Span, now_ms: EventMs) {
         let exact = sum;
         let mut worth = self.worth.total;
         let sum = self.told(sum, |k| worth.add(k, exact, true));
@@ -203,7 +247,7 @@ impl PublicFigures {
             return;
         }
         let count = i64::try_from(sum.count).unwrap_or(i64::MAX);
-        self.value.add(from_ms, to_ms, sum.value_minor);
+        self.value.add(span, sum.value_minor, now_ms);
         let (pace, from, peak, peak_at) = match column {
             Column::Orders => (
                 &mut self.orders,
@@ -219,9 +263,10 @@ impl PublicFigures {
             ),
             Column::Corrections => return,
         };
-        pace.add(from_ms, to_ms, count);
-        while *from + 1_000 + self.lag_ms <= to_ms {
-            let rate = u64::try_from(pace.within(*from, *from + 1_000)).unwrap_or(0);
+        pace.add(span, count, now_ms);
+        while *from + 1_000 + self.lag_ms <= now_ms {
+            let to_ms = *from + 1_000;
+            let rate = u64::try_from(pace.per_s(to_ms, pace.over_ms(to_ms))).unwrap_or(0);
             if rate > *peak {
                 (*peak, *peak_at) = (rate, *from);
             }
@@ -311,7 +356,12 @@ impl PublicFigures {
             && !self.opened
             && let Some(pace) = self.product_orders.get_mut(at)
         {
-            pace.add(from_ms, to_ms, i64::try_from(sum.count).unwrap_or(i64::MAX));
+            let span = Span {
+                from_ms,
+                until_ms: to_ms,
+                grain: 0,
+            };
+            pace.add(span, i64::try_from(sum.count).unwrap_or(i64::MAX), to_ms);
         }
     }
 
@@ -319,13 +369,19 @@ impl PublicFigures {
     pub(super) fn advance(&mut self, at_ms: EventMs) {
         let at_ms = at_ms - self.lag_ms;
         let to_ms = at_ms - at_ms.rem_euclid(1_000);
-        let rate = |pace: &Pace| pace.within(to_ms - 1_000, to_ms);
-        if self.orders.spans.is_empty() && self.payments.spans.is_empty() {
+        if self.orders.is_empty() && self.payments.is_empty() {
             return;
         }
-        self.rates.orders_per_s = u64::try_from(rate(&self.orders)).unwrap_or(0);
-        self.rates.payments_per_s = u64::try_from(rate(&self.payments)).unwrap_or(0);
-        self.rates.gmv_minor_per_s = rate(&self.value);
+        let (orders_ms, payments_ms) = (self.orders.over_ms(to_ms), self.payments.over_ms(to_ms));
+        self.rates.orders_per_s = u64::try_from(self.orders.per_s(to_ms, orders_ms)).unwrap_or(0);
+        self.rates.payments_per_s = u64::try_from(self.payments.per_s(to_ms, payments_ms)).unwrap_or(0);
+        // As long as the kind is that carries it.
+        let over_ms = if self.value_of_orders {
+            orders_ms
+        } else {
+            payments_ms
+        };
+        self.rates.gmv_minor_per_s = self.value.per_s(to_ms, over_ms);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dealt, Drawn, LONGEST_MS, Row, parcels};
+use super::{Dealt, Drawn, LONGEST_MS, Later, Row, parcels};
 use crate::sales::{Batch, Catalogue, EventMs};
 
 /// Buckets of amounts.
@@ -258,7 +258,7 @@ impl Places {
         first: &[u16],
         (now_ms, step_ms): (EventMs, i64),
         drawn: &mut Drawn,
-        dealt: &mut Vec<Dealt>,
+        later: &mut Later,
     ) {
         for at in std::mem::take(&mut self.ripe) {
             let Some(spot) = self.spots.get(at) else {
@@ -287,7 +287,7 @@ impl Places {
                 if now_ms - since_ms <= step_ms {
                     drawn.groups.push((place, code, count));
                 } else {
-                    dealt.push(Dealt {
+                    later.lights.push(Dealt {
                         place,
                         code,
                         count,
@@ -297,12 +297,30 @@ impl Places {
                     });
                 }
             }
-            self.send(place, u64::from(now - shown), regions, first, drawn);
+            let span_ms = if now_ms - since_ms <= step_ms {
+                0
+            } else {
+                now_ms - since_ms
+            };
+            self.send(
+                (place, u64::from(now - shown)),
+                (regions, first),
+                (now_ms, span_ms),
+                drawn,
+                later,
+            );
         }
     }
 
     /// The parcels of a group that is shown.
-    fn send(&mut self, place: u16, many: u64, regions: &[u8], first: &[u16], drawn: &mut Drawn) {
+    fn send(
+        &mut self,
+        (place, many): (u16, u64),
+        (regions, first): (&[u8], &[u16]),
+        (now_ms, span_ms): (EventMs, i64),
+        drawn: &mut Drawn,
+        later: &mut Later,
+    ) {
         let waiting: BTreeMap<u8, u64> = self
             .parcels
             .range((place, 0)..=(place, u8::MAX))
@@ -312,8 +330,13 @@ impl Places {
             return;
         }
         let mut draw = |from: u8, to: u16, count: u64| {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            if span_ms > 0 {
+                later.arc(now_ms, span_ms, (from, to), count);
+                return;
+            }
             let slot = drawn.parcels.entry((from, to)).or_default();
-            *slot = slot.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            *slot = slot.saturating_add(count);
         };
         let shown = parcels(waiting.clone(), many, self.k);
         let region = regions
@@ -407,8 +430,8 @@ mod tests {
                 let row = Row { place: 1, region: 0, category: 0, channel: 0, bucket: 2, ships_from: Batch::DOMESTIC, amount_minor: 5, items: None };
                 let rows = vec![row; many];
                 places.take(0, &rows, true, at as i64);
-                let (mut drawn, mut dealt) = (Drawn::default(), Vec::new());
-                places.show(&regions, &[0], (at as i64, 100), &mut drawn, &mut dealt);
+                let (mut drawn, mut later) = (Drawn::default(), Later::default());
+                places.show(&regions, &[0], (at as i64, 100), &mut drawn, &mut later);
                 shown.push(places.spots[1].shown);
             }
             shown.sort_unstable();

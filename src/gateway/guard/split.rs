@@ -184,9 +184,19 @@ pub(super) struct Split<K> {
     pub(super) waiting: i64,
     pub(super) inflow: u64,
     pub(super) start_ms: EventMs,
+    /// What a child's numbers begin as.
+    pub(super) fresh: fn() -> Told,
 }
 
 impl<K: Ord + Copy> Split<K> {
+    /// Of the total, by channel or by region.
+    pub(super) fn of_margin(start_ms: EventMs) -> Self {
+        Self {
+            fresh: Told::of_margin,
+            ..Self::new(start_ms)
+        }
+    }
+
     pub(super) fn new(start_ms: EventMs) -> Self {
         let first = Starts {
             children: 0,
@@ -200,6 +210,7 @@ impl<K: Ord + Copy> Split<K> {
             waiting: 0,
             inflow: 0,
             start_ms,
+            fresh: Told::default,
         }
     }
 
@@ -244,7 +255,7 @@ impl<K: Ord + Copy> Split<K> {
             };
             let enough = if now.last { dice.k } else { child.threshold };
             let (count, window_ms) = (child.pending.count, child.window_ms);
-            let told = numbers.entry(*key).or_default();
+            let told = numbers.entry(*key).or_insert_with(self.fresh);
             let Some(next) = now.next(told, count, enough) else {
                 continue;
             };
@@ -330,7 +341,7 @@ impl<K: Ord + Copy> Split<K> {
             if child.pending.count < dice.k {
                 self.ripe.remove(key);
             }
-            let told = numbers.entry(*key).or_default();
+            let told = numbers.entry(*key).or_insert_with(self.fresh);
             told.tell(
                 now.side,
                 told.of(now.side) + count,

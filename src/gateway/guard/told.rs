@@ -6,11 +6,13 @@
 
 use std::collections::VecDeque;
 
-/// Most numbers of a part that are kept for the kind that is behind. When there are more, every other one is forgotten: what is
-/// behind is told more rarely then.
+/// Most numbers of a part that are kept for the kind that is behind. When there are more, they are made half as many, as far apart
+/// from each other everywhere: what is behind is told more rarely then, but always as rarely.
 const MOST: usize = 512;
-/// Of the total.
-const MOST_OF_TOTAL: usize = 16_384;
+/// Of regions and channels, whose lights and arcs go out as they are told.
+const MOST_OF_MARGINS: usize = 8_192;
+/// Of the total: at the end of 2016's day payments are 400 million ahead, and orders are told twice a second still.
+const MOST_OF_TOTAL: usize = 262_144;
 /// Where much comes at once, so many numbers are kept of it for the other kind, which has less or more.
 pub(super) const PIECES: u64 = 8;
 /// Of the total more: rates are made of it.
@@ -51,13 +53,19 @@ struct Number {
 }
 
 /// The numbers of one part of the day.
-#[derive(Default)]
 pub(super) struct Told {
     numbers: VecDeque<Number>,
     /// The highest.
     top: u64,
     told: [u64; 2],
-    total: bool,
+    /// So many are kept.
+    most: usize,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self::keeping(MOST)
+    }
 }
 
 /// What may be told next.
@@ -69,12 +77,23 @@ pub(super) struct Next {
 }
 
 impl Told {
+    fn keeping(most: usize) -> Self {
+        Self {
+            numbers: VecDeque::new(),
+            top: 0,
+            told: [0; 2],
+            most,
+        }
+    }
+
     /// Those of the total.
     pub(super) fn of_total() -> Self {
-        Self {
-            total: true,
-            ..Self::default()
-        }
+        Self::keeping(MOST_OF_TOTAL)
+    }
+
+    /// Those of a region or channel.
+    pub(super) fn of_margin() -> Self {
+        Self::keeping(MOST_OF_MARGINS)
     }
 
     /// What was told of a kind.
@@ -93,24 +112,33 @@ impl Told {
                 leads: true,
             });
         }
-        let reached = self.numbers.partition_point(|number| number.value <= count);
-        let value = self
+        // The greater the value, the later the position.
+        let reached = self
             .numbers
-            .range(..reached)
-            .rev()
-            .find(|number| number.position <= position)?
-            .value;
+            .partition_point(|number| number.value <= count && number.position <= position);
+        let value = self.numbers.get(reached.checked_sub(1)?)?.value;
         (value > self.of(side)).then_some(Next { value, leads: false })
     }
 
     /// Numbers at which everything had been told of the kind ahead, above what was told of this one and below another.
     pub(super) fn whole_below(&self, side: Side, value: u64) -> Vec<u64> {
         let told = self.of(side);
-        self.numbers
-            .iter()
-            .filter(|number| number.whole && number.value > told && number.value < value)
-            .map(|number| number.value)
-            .collect()
+        let from = self.numbers.partition_point(|number| number.value <= told);
+        let to = self.numbers.partition_point(|number| number.value < value);
+        let between = self.numbers.range(from..to.max(from));
+        let whole = between.filter(|number| number.whole);
+        whole.map(|number| number.value).collect()
+    }
+
+    /// How far apart the numbers are about one that is told, where a kind that chooses them leaves so much between them.
+    pub(super) fn grain(&self, value: u64, enough: u64) -> u64 {
+        let at = self.numbers.partition_point(|number| number.value < value);
+        let between = |a: Option<usize>, b: usize| {
+            let (a, b) = (self.numbers.get(a?)?, self.numbers.get(b)?);
+            Some(b.value - a.value)
+        };
+        let (before, after) = (between(at.checked_sub(1), at), between(Some(at), at + 1));
+        before.max(after).unwrap_or(0).max(enough)
     }
 
     /// A number is told of a kind. Numbers between it and the one before are kept for the other kind, `apart` from each
@@ -135,12 +163,16 @@ impl Told {
         while self.numbers.front().is_some_and(|number| number.value <= least) {
             self.numbers.pop_front();
         }
-        if self.numbers.len() > if self.total { MOST_OF_TOTAL } else { MOST } {
-            let last = self.numbers.len() - 1;
-            let mut at = 0;
-            self.numbers.retain(|_| {
-                at += 1;
-                (at - 1) % 2 == last % 2
+        if self.numbers.len() > self.most {
+            let first = self.numbers.front().map_or(0, |number| number.value);
+            let apart = (self.top - first).div_ceil(self.most as u64 / 2);
+            let (top, mut next) = (self.top, 0);
+            self.numbers.retain(|number| {
+                let keep = number.value >= next || number.value == top;
+                if keep {
+                    next = number.value + apart;
+                }
+                keep
             });
         }
     }
@@ -186,6 +218,10 @@ mod tests {
             told.tell(Side::First, number * 20, 0, (10, PIECES));
         }
         assert!(told.numbers.len() <= MOST);
+        // No part of it is forgotten more than another.
+        let values: Vec<u64> = told.numbers.iter().map(|number| number.value).collect();
+        let widest = values.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+        assert!(widest <= 6 * 9_999 * 20 / MOST as u64, "{widest}");
         // Who comes after all is told in what is left, up to the newest.
         let next = told.next(Side::Second, 9_999 * 20, u64::MAX, Some(10)).unwrap();
         assert_eq!((next.value, next.leads), (9_999 * 20, false));

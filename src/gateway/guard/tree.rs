@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::PublicFigures;
+use super::figures::{PublicFigures, Span};
 use super::places::{Ground, Places};
 use super::split::{Dice, Now, Split, Sum};
 use super::told::{PIECES_OF_TOTAL, Told};
-use super::{Column, Dealt, Drawn, Knobs, NONE, QUANTUM_MS, Row, Shape};
+use super::{Column, Drawn, Knobs, Later, NONE, QUANTUM_MS, Row, Shape};
 use crate::sales::{Channel, EventMs, Kind};
 
 /// Most flows in a step in which one that is behind catches up.
@@ -87,9 +87,12 @@ pub(super) struct Tree {
     pending: Vec<Row>,
     released: u64,
     threshold: u64,
+    /// Until when what was released happened.
     since_ms: EventMs,
     /// When the earliest of what waits happened.
     pub(super) first_ms: EventMs,
+    /// When the latest of what came happened.
+    pub(super) latest_ms: EventMs,
     channels: Split<u8>,
     regions: Split<u16>,
     region: Vec<Region>,
@@ -138,8 +141,9 @@ impl Tree {
             threshold: dice.threshold(),
             since_ms: start_ms,
             first_ms: EventMs::MAX,
-            channels: Split::new(start_ms),
-            regions: Split::new(start_ms),
+            latest_ms: start_ms,
+            channels: Split::of_margin(start_ms),
+            regions: Split::of_margin(start_ms),
             region: vec![Region::default(); shape.regions + 1],
             nodes: std::iter::repeat_with(|| None).take(shape.regions).collect(),
             pool: Node::new(start_ms, shape.categories),
@@ -215,11 +219,27 @@ impl Tree {
             } else {
                 self.since_ms
             };
+            // Steps and batches begin and end at instants of their own: what is told happened when its batches say.
+            let until_ms = self.latest_ms.clamp(late_ms, now.at_ms.max(late_ms));
             let many = (next.value - self.released) as usize;
+            let grain = if now.together {
+                numbers.total.grain(next.value, enough)
+            } else {
+                enough
+            };
             let mut rows = first_of(&mut self.pending, many);
             let whole = self.sum_of(&rows);
             // First, since what has no region yet is what regions haven't released of it.
-            figures.total(self.column, whole, late_ms, now.at_ms);
+            figures.total(
+                self.column,
+                whole,
+                Span {
+                    from_ms: late_ms,
+                    until_ms,
+                    grain,
+                },
+                now.at_ms,
+            );
             for stop in stops {
                 numbers.total.tell(now.side, stop, 0, (shape.k, PIECES_OF_TOTAL));
                 let part = first_of(&mut rows, (stop - self.released) as usize);
@@ -231,7 +251,7 @@ impl Tree {
                 };
                 self.flow(part, shape, ground, now, late_ms, knobs, numbers, figures);
             }
-            self.since_ms = now.at_ms;
+            self.since_ms = self.since_ms.max(until_ms);
             if self.column != Column::Corrections {
                 drawn.events += whole.count;
             }
@@ -495,12 +515,12 @@ impl Tree {
         ground: &Ground,
         now: Now,
         drawn: &mut Drawn,
-        dealt: &mut Vec<Dealt>,
+        later: &mut Later,
     ) {
         self.places.sweep(ground, now.at_ms);
         let when = (now.at_ms, now.step_ms);
         self.places
-            .show(&shape.region_of_place, &shape.first_place, when, drawn, dealt);
+            .show(&shape.region_of_place, &shape.first_place, when, drawn, later);
     }
 }
 
