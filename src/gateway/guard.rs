@@ -314,6 +314,10 @@ impl Guard {
             tree.latest_ms = tree.latest_ms.max(batch.to_ms);
         }
         let items = items_of(batch, self.shape.products, carries);
+        for (_, piece) in items.iter().filter(|_| carries) {
+            self.figures
+                .price(piece.product, piece.sum.value_minor, piece.sum.units);
+        }
         let mut items = items.as_slice();
         let shape = &self.shape;
         let rows = batch
@@ -514,6 +518,7 @@ fn items_of(batch: &Batch, products: usize, carries: bool) -> Vec<(u32, Piece)> 
         };
         if carries {
             (sum.value_minor, sum.units) = (*amount, i64::from(*units));
+            sum.most_minor = amount.unsigned_abs();
         }
         let piece = Piece {
             product: *product,

@@ -1453,6 +1453,7 @@ fn a_kind_that_falls_behind_is_told_as_it_comes() {
         }
     };
     let mut worst = [0.0_f64; 3];
+    let (mut ticks, mut to_the_cent, mut before) = (0, 0, 0);
     for at_ms in (100..=900_000).step_by(100) {
         let step = publisher.step(start_ms + at_ms, 0);
         if at_ms <= look_ms {
@@ -1460,6 +1461,12 @@ fn a_kind_that_falls_behind_is_told_as_it_comes() {
         }
         step.public.iter().for_each(|body| look(0, body.get()));
         step.internal.iter().for_each(|body| look(1, body.get()));
+        if let Some(Body::Tick(said)) = step.public.first().map(Public::get) {
+            ticks += 1;
+            let value = said.totals.counts.gmv_minor;
+            to_the_cent += usize::from(value != before && value % 10_000 != 0);
+            before = value;
+        }
         if at_ms % 1_000 == 500 {
             let (a, b) = (
                 *publisher.public_snapshot(0).into_inner(),
@@ -1492,13 +1499,14 @@ fn a_kind_that_falls_behind_is_told_as_it_comes() {
         }
     }
     println!(
-        "rates are wrong by {worst:.4?} at most; order lights {lights:?}, parcels {parcels:?}, steps with arcs {arcs:?}"
+        "rates are wrong by {worst:.4?} at most; order lights {lights:?}, parcels {parcels:?}, steps with arcs {arcs:?}; to the cent in {to_the_cent} of {ticks} ticks"
     );
     assert!(worst.iter().all(|part| *part < 0.04), "{worst:?}");
     let share = |of: [u64; 2]| of[0] as f64 / of[1] as f64;
     assert!(share(lights) > 0.95, "{lights:?}");
     assert!(share(parcels) > 0.8, "{parcels:?}");
     assert!(arcs[0] * 10 > arcs[1] * 9, "{arcs:?}");
+    assert!(to_the_cent * 2 > ticks, "{to_the_cent} of {ticks}");
 }
 
 /// A shop of one order in two seconds, in many regions: how late its figures are.
@@ -1608,6 +1616,50 @@ fn k_below_two_has_to_be_meant() {
     assert!(Privacy::new(1_001).is_err());
     assert_eq!(Privacy::default().k(), 10);
     assert!(!Privacy::off().is_on());
+}
+
+/// A product that costs less in the app: what it came to would count who bought it there. Its value is told in steps then.
+#[test]
+fn a_price_by_channel_counts_no_channel() {
+    for odd in [0, 3] {
+        let mut day = small_day(1, 6);
+        let hello = &mut day.source.hello;
+        hello.gmv_counts = Kind::Order;
+        hello.products.truncate(1);
+        assert_eq!(hello.products.len(), 1);
+        let start_ms = hello.day.start_ms;
+        let mut batches = Vec::new();
+        for at in 0..600_i64 {
+            let mut batch = Batch::new(Kind::Order, start_ms + at * 100, start_ms + at * 100 + 100);
+            for row in 0..4 {
+                let app = odd > 0 && at * 4 + row == 700;
+                let amount = if app { 1_999 - odd } else { 1_999 };
+                batch.push(0, 0, u8::from(app), amount, Batch::DOMESTIC);
+                batch.items.push(row as u32, 0, 1, amount);
+            }
+            batches.push(batch);
+        }
+        day.source.batches = batches;
+        day.steps = (1..=600).map(|at| start_ms + at * 100).collect();
+        day.joined = false;
+        let mut publisher = day.publisher();
+        let (mut exact, mut steps) = (0, 0);
+        for at_ms in &day.steps {
+            publisher.step(*at_ms, 0);
+            let snapshot = *publisher.public_snapshot(0).into_inner();
+            if let Some(row) = snapshot.products.products.first() {
+                let counts = row.counts.counts;
+                if counts.gmv_minor == counts.orders as i64 * 1_999 {
+                    exact += 1;
+                } else {
+                    steps += 1;
+                    assert_eq!(counts.gmv_minor % 1_000, 0, "{counts:?}");
+                }
+            }
+        }
+        assert!(exact > 100, "{exact}");
+        assert_eq!(steps > 100, odd > 0, "{steps}");
+    }
 }
 
 /// Prints how long a tick's public figures take at the peak.

@@ -28,7 +28,7 @@ const HEAD_BYTES: usize = 9;
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
 /// The guard's rules. Another version would release other groups of the same orders, and the difference would tell
 /// of single ones.
-pub const GUARD_VERSION: u32 = 2;
+pub const GUARD_VERSION: u32 = 3;
 
 const DAY: u8 = 0;
 const BATCH: u8 = 1;

@@ -65,6 +65,45 @@ impl Items {
         self.row.is_empty()
     }
 
+    /// Adds up what names a product twice in a row: an order counts once for each product, however its lines are written.
+    pub fn merge(&mut self) {
+        let mut keys: Vec<(u32, u16)> = self
+            .row
+            .iter()
+            .copied()
+            .zip(self.product.iter().copied())
+            .collect();
+        if keys.is_sorted_by(|a, b| a < b) {
+            return;
+        }
+        keys.sort_unstable();
+        if keys.is_sorted_by(|a, b| a < b) {
+            return;
+        }
+        let mut merged = Self::default();
+        let mut at = std::collections::HashMap::<(u32, u16), usize>::new();
+        let columns = self
+            .row
+            .iter()
+            .zip(&self.product)
+            .zip(&self.units)
+            .zip(&self.amount_minor);
+        for (((row, product), units), amount) in columns {
+            let known = at.get(&(*row, *product)).copied();
+            if let Some(slot) = known
+                && let (Some(sum), Some(value)) =
+                    (merged.units.get_mut(slot), merged.amount_minor.get_mut(slot))
+                && let (Some(more), Some(worth)) = (sum.checked_add(*units), value.checked_add(*amount))
+            {
+                (*sum, *value) = (more, worth);
+                continue;
+            }
+            at.insert((*row, *product), merged.len());
+            merged.push(*row, *product, *units, *amount);
+        }
+        *self = merged;
+    }
+
     /// Adds one item.
     pub fn push(&mut self, row: u32, product: u16, units: i32, amount_minor: i64) {
         self.row.push(row);

@@ -263,6 +263,7 @@ impl<'a> Columns<'a> {
             .iter()
             .map(|amount| i64::from_le_bytes(*amount))
             .collect();
+        batch.items.merge();
         batch
     }
 }
@@ -453,6 +454,29 @@ mod tests {
             }
             prop_assert!(Columns::read(&bytes).is_err());
         }
+    }
+
+    /// A basket may name a product in several lines; it is one order of it all the same.
+    #[test]
+    fn lines_of_one_product_are_added_up() {
+        let mut batch = Batch::new(Kind::Order, 0, 100);
+        batch.push(1, 0, 0, 900, Batch::DOMESTIC);
+        batch.push(1, 0, 0, 900, Batch::DOMESTIC);
+        for (row, product, units, amount) in [
+            (1, 3, 1, 100),
+            (0, 3, 2, 200),
+            (1, 3, 4, 400),
+            (1, 2, 1, 7),
+            (1, 3, i32::MAX, 1),
+        ] {
+            batch.items.push(row, product, units, amount);
+        }
+        let bytes = encode(&batch, 0, 0).unwrap();
+        let items = Columns::read(&bytes).unwrap().0.to_batch().items;
+        assert_eq!(items.row, [1, 0, 1, 1]);
+        assert_eq!(items.product, [3, 3, 2, 3]);
+        assert_eq!(items.units, [5, 2, 1, i32::MAX]);
+        assert_eq!(items.amount_minor, [500, 200, 7, 1]);
     }
 
     #[test]

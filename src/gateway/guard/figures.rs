@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::split::Sum;
-use super::worth::Worth;
+use super::worth::{Crowd, Worth};
 use super::{Column, Public, Shape};
 use crate::gateway::publisher::Figures;
 use crate::sales::{Channel, EventMs, Kind};
@@ -125,19 +125,35 @@ pub struct PublicFigures {
     pub(super) coarse: bool,
     k: u64,
     worth: Worths,
+    /// By product.
+    prices: Vec<Price>,
     /// product × region: the larger of its last two releases. So much may be late at once.
     bunch: Vec<[u64; 2]>,
+}
+
+/// For how much each piece of a product was sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Price {
+    Unknown,
+    One(i64),
+    /// By channel, by basket or by hour: then a value says more than a count.
+    Several,
 }
 
 /// What may be told of each value.
 struct Worths {
     total: Worth,
+    /// What came since it was told to the minor unit.
+    crowd: Crowd,
     corrected: Worth,
     region: Vec<Worth>,
     channel: Vec<Worth>,
     /// By category, of what is pooled.
     pooled: Vec<Worth>,
     cell: Vec<Worth>,
+    product: Vec<Worth>,
+    /// product × region
+    product_region: Vec<Worth>,
 }
 
 pub(super) fn put(slot: Option<&mut Counts>, column: Column, sum: Sum) {
@@ -185,14 +201,69 @@ impl PublicFigures {
             k: shape.k,
             worth: Worths {
                 total: Worth::default(),
+                crowd: Crowd::new(shape.k),
                 corrected: Worth::default(),
                 region: vec![Worth::default(); shape.regions],
                 channel: vec![Worth::default(); Channel::COUNT],
                 pooled: vec![Worth::default(); categories],
                 cell: vec![Worth::default(); shape.regions * categories],
+                product: vec![Worth::default(); shape.products],
+                product_region: vec![Worth::default(); shape.products * shape.regions],
             },
+            prices: vec![Price::Unknown; shape.products],
             bunch: vec![[0; 2]; shape.products * shape.regions],
         }
+    }
+
+    /// An order of the total, before it is told.
+    pub(super) fn join(&mut self, amount_minor: i64, hides: bool) {
+        self.worth.crowd.join(amount_minor, hides);
+    }
+
+    /// For how much so many pieces of a product were sold.
+    pub(super) fn price(&mut self, product: u16, amount_minor: i64, units: i64) {
+        if let Some(price) = self.prices.get_mut(usize::from(product)) {
+            let one = (units != 0 && amount_minor % units == 0).then(|| amount_minor / units);
+            *price = match (*price, one) {
+                (Price::Unknown, Some(one)) => Price::One(one),
+                (Price::One(known), Some(one)) if known == one => Price::One(known),
+                _ => Price::Several,
+            };
+        }
+    }
+
+    /// Whether the total may be told to the minor unit for all that is known of its parts: less the others' values, which are known
+    /// but for a step, no part's is known better than it is told itself. A part that is most of the total is hidden as that is.
+    fn parts_hide(&self) -> bool {
+        let count = |counts: &Counts| {
+            if self.value_of_orders {
+                counts.orders
+            } else {
+                counts.payments
+            }
+        };
+        let most = count(&self.totals.counts) / 2;
+        let balanced = |parts: &mut dyn Iterator<Item = (i64, u64)>| {
+            let (mut sum, mut largest) = (0_i128, 0_i128);
+            for (step, count) in parts {
+                sum += i128::from(step);
+                if count <= most {
+                    largest = largest.max(i128::from(step));
+                }
+            }
+            largest * 2 <= sum
+        };
+        let regions = self.worth.region.iter().map(Worth::step_minor);
+        let channels = self.worth.channel.iter().map(Worth::step_minor);
+        let mut categories: Vec<i64> = self.worth.pooled.iter().map(Worth::step_minor).collect();
+        for row in self.worth.cell.chunks(self.categories.max(1)) {
+            for (sum, cell) in categories.iter_mut().zip(row) {
+                *sum = sum.saturating_add(cell.step_minor());
+            }
+        }
+        balanced(&mut regions.zip(self.region.iter().map(count)))
+            && balanced(&mut channels.zip(self.channel.iter().map(count)))
+            && balanced(&mut categories.into_iter().zip(self.category.iter().map(count)))
     }
 
     /// What is told of a sum: its count, and as much of its value as may be.
@@ -227,8 +298,12 @@ impl PublicFigures {
     pub(super) fn total(&mut self, column: Column, sum: Sum, span: Span, now_ms: EventMs) {
         let exact = sum;
         let mut worth = self.worth.total;
-        let sum = self.told(sum, |k| worth.add(k, exact, true));
+        let whole = self.coarse && sum.value_minor > 0 && self.worth.crowd.hides() && self.parts_hide();
+        let sum = self.told(sum, |k| worth.add(k, exact, 0, whole));
         self.worth.total = worth;
+        if whole {
+            self.worth.crowd.leave();
+        }
         put(Some(&mut self.totals.counts), column, sum);
         // What has no region yet is what a region hasn't released.
         put(Some(&mut self.totals.unplaced), column, sum);
@@ -239,7 +314,7 @@ impl PublicFigures {
                 ..exact
             };
             let mut worth = self.worth.corrected;
-            let less = self.told(less, |k| worth.add(k, less, true));
+            let less = self.told(less, |k| worth.add(k, less, 0, false));
             self.worth.corrected = worth;
             self.totals.corrected_minor = self.totals.corrected_minor.saturating_add(less.value_minor);
         }
@@ -276,7 +351,7 @@ impl PublicFigures {
 
     pub(super) fn region(&mut self, column: Column, region: usize, sum: Sum) {
         let mut worth = self.worth.region.get(region).copied().unwrap_or_default();
-        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        let sum = self.told(sum, |k| worth.add(k, sum, 0, false));
         let (Some(slot), Some(kept)) = (self.region.get_mut(region), self.worth.region.get_mut(region))
         else {
             return;
@@ -295,7 +370,9 @@ impl PublicFigures {
     pub(super) fn channel(&mut self, column: Column, channel: u8, sum: Sum) {
         let at = usize::from(channel);
         let mut worth = self.worth.channel.get(at).copied().unwrap_or_default();
-        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        // They are few: each leaves as much open as the dearest does.
+        let least = self.worth.total.most_minor();
+        let sum = self.told(sum, |k| worth.add(k, sum, least, false));
         if let Some(kept) = self.worth.channel.get_mut(at) {
             *kept = worth;
         }
@@ -314,7 +391,12 @@ impl PublicFigures {
             None => worth.pooled.get(at).copied(),
         };
         let mut worth = of(&self.worth).unwrap_or_default();
-        let sum = self.told(sum, |k| worth.add(k, sum, false));
+        // Five of them leave as much open as the dearest.
+        let least = match region {
+            Some(_) => 0,
+            None => self.worth.total.most_minor() / 4,
+        };
+        let sum = self.told(sum, |k| worth.add(k, sum, least, false));
         let kept = match region {
             Some(_) => self.worth.cell.get_mut(at),
             None => self.worth.pooled.get_mut(at),
@@ -338,17 +420,28 @@ impl PublicFigures {
         to_ms: EventMs,
     ) {
         let at = usize::from(product);
-        let mut slots = vec![self.product.get_mut(at)];
+        // With one price a value is a count.
+        let exact = !self.coarse || !matches!(self.prices.get(at), Some(Price::Several));
+        let k = self.k;
+        let told = |worth: Option<&mut Worth>| Sum {
+            value_minor: worth.map_or(0, |worth| worth.add(k, sum, 0, exact)),
+            ..sum
+        };
+        let mut slots = vec![(self.product.get_mut(at), told(self.worth.product.get_mut(at)))];
         if let Some(region) = region {
             let cell = at * self.regions + usize::from(region);
-            slots.push(self.product_region.get_mut(cell));
+            let worth = self.worth.product_region.get_mut(cell);
+            slots.push((self.product_region.get_mut(cell), told(worth)));
             if let Some(bunch) = self.bunch.get_mut(cell)
                 && column == Column::Orders
             {
                 *bunch = [bunch[1], sum.count];
             }
         }
-        for slot in slots.into_iter().flatten() {
+        for (slot, sum) in slots {
+            let Some(slot) = slot else {
+                continue;
+            };
             put(Some(&mut slot.counts), column, sum);
             slot.units = slot.units.saturating_add(sum.units);
         }

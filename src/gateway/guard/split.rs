@@ -15,7 +15,7 @@ const SEVERAL: u64 = 3;
 /// So many times the threshold don't wait for the window's end.
 const PLENTY: u64 = 8;
 
-/// How many, their value and pieces, and what says how well the value hides them.
+/// How many, their value and pieces, and the dearest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub(super) count: u64,
@@ -23,20 +23,16 @@ pub(super) struct Sum {
     pub(super) units: i64,
     /// The largest amount in it, whatever its sign.
     pub(super) most_minor: u64,
-    /// A bit for each amount in it, chosen by its hash: at most as many as there are different amounts.
-    pub(super) amounts: u64,
 }
 
 impl Sum {
     /// One order, payment or correction.
     pub(super) fn one(value_minor: i64) -> Self {
-        let hash = (value_minor as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self {
             count: 1,
             value_minor,
             units: 0,
             most_minor: value_minor.unsigned_abs(),
-            amounts: 1 << (hash >> 58),
         }
     }
 
@@ -75,14 +71,11 @@ impl std::ops::SubAssign for Sum {
 }
 
 impl std::ops::AddAssign for Sum {
-    // A union of amounts.
-    #[allow(clippy::suspicious_op_assign_impl)]
     fn add_assign(&mut self, more: Self) {
         self.count = self.count.saturating_add(more.count);
         self.value_minor = self.value_minor.saturating_add(more.value_minor);
         self.units = self.units.saturating_add(more.units);
         self.most_minor = self.most_minor.max(more.most_minor);
-        self.amounts |= more.amounts;
     }
 }
 

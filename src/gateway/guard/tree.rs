@@ -229,6 +229,13 @@ impl Tree {
             };
             let mut rows = first_of(&mut self.pending, many);
             let whole = self.sum_of(&rows);
+            if self.carries {
+                for row in &rows {
+                    // What products tell of, and what came back, is hidden by the others.
+                    let hides = row.items.is_none() && self.column != Column::Corrections;
+                    figures.join(row.amount_minor, hides);
+                }
+            }
             // First, since what has no region yet is what regions haven't released of it.
             figures.total(
                 self.column,

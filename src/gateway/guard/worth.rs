@@ -3,12 +3,15 @@
 //! A count and a sum to the cent are an equation in the numbers of each product. Where prices are few, or one order is
 //! most of the value, it has one solution.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::split::Sum;
 
-/// A sum is told as it is where so many sets of orders come to it, as a power of two.
+/// A total is told as it is where so many sets of orders come to it, as a power of two.
 const HIDDEN_BITS: f64 = 40.0;
-/// … and where no order is more than one part in so many of it.
-const DOMINANCE: u64 = 4;
+/// Amounts are dealt into so many hands by their hash; each has to reach every residue that all of them reach.
+const HANDS: usize = 16;
 
 /// A value: as it is, and as it is told.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,23 +20,25 @@ pub(super) struct Worth {
     told_minor: i64,
     /// The largest amount so far.
     most_minor: u64,
-    /// What came since it was told as it is.
-    since: Sum,
+    /// The distance of the values that are told.
+    step_minor: i64,
 }
 
 impl Worth {
-    /// More of it; gives what is told more (or less, of a correction). `whole`: it may be told as it is where the orders hide
-    /// in it.
-    pub(super) fn add(&mut self, k: u64, more: Sum, whole: bool) -> i64 {
+    /// More of it, in steps for amounts of so much at least; gives what is told more (or less, of a correction). `exact`: it may be
+    /// told as it is.
+    pub(super) fn add(&mut self, k: u64, more: Sum, least_minor: u64, exact: bool) -> i64 {
         self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
-        self.most_minor = self.most_minor.max(more.most_minor);
-        self.since += more;
+        let most = more.most_minor.max(least_minor);
+        if most > self.most_minor || self.step_minor == 0 {
+            self.most_minor = self.most_minor.max(most);
+            self.step_minor = step(k, self.most_minor);
+        }
         let corrects = more.value_minor < 0;
-        let told = if whole && hides(&self.since) {
-            self.since = Sum::default();
+        let told = if exact {
             self.exact_minor
         } else {
-            let coarse = floor(self.exact_minor, step(k, self.most_minor));
+            let coarse = floor(self.exact_minor, self.step_minor);
             // A larger order makes the step larger, not the value smaller.
             if corrects {
                 coarse
@@ -50,10 +55,162 @@ impl Worth {
     /// All of it is told, with what nothing else tells.
     pub(super) fn finish(&mut self, more: Sum) -> i64 {
         self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
-        self.since = Sum::default();
         let delta = self.exact_minor.saturating_sub(self.told_minor);
         self.told_minor = self.exact_minor;
         delta
+    }
+
+    /// Within how much of it what is told leaves it open.
+    pub(super) fn step_minor(&self) -> i64 {
+        self.step_minor
+    }
+
+    /// The largest amount so far.
+    pub(super) fn most_minor(&self) -> u64 {
+        self.most_minor
+    }
+}
+
+/// Amounts that differ by multiples of a number: one of them, and the number; 0 where there is one alone.
+#[derive(Debug, Clone, Copy)]
+struct Lattice {
+    base: u64,
+    apart: u64,
+}
+
+impl Lattice {
+    fn join(slot: &mut Option<Self>, amount: u64) {
+        match slot {
+            None => {
+                *slot = Some(Self {
+                    base: amount,
+                    apart: 0,
+                });
+            }
+            Some(it) if it.apart != 1 => it.apart = gcd(it.apart, amount.abs_diff(it.base)),
+            Some(_) => {}
+        }
+    }
+}
+
+fn gcd(mut a: u64, mut b: u64) -> u64 {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// The orders since a total was told to the minor unit: whether they hide each other in their sum.
+#[derive(Debug, Default)]
+pub(super) struct Crowd {
+    k: usize,
+    /// Of those that hide: of no product that is told by itself.
+    count: u64,
+    value_minor: u64,
+    amounts: u64,
+    hands: [Option<Lattice>; HANDS],
+    /// The k largest of them and the k smallest.
+    largest: BinaryHeap<Reverse<u64>>,
+    smallest: BinaryHeap<u64>,
+    /// The others, which are to be hidden only.
+    others: Option<Lattice>,
+    /// The largest amount of all.
+    most_minor: u64,
+}
+
+impl Crowd {
+    pub(super) fn new(k: u64) -> Self {
+        Self {
+            k: k.max(1) as usize,
+            ..Self::default()
+        }
+    }
+
+    /// One order more. `hides`: nothing else tells of its amount.
+    pub(super) fn join(&mut self, amount_minor: i64, hides: bool) {
+        let amount = amount_minor.unsigned_abs();
+        self.most_minor = self.most_minor.max(amount);
+        if !hides {
+            Lattice::join(&mut self.others, amount);
+            return;
+        }
+        self.count += 1;
+        self.value_minor = self.value_minor.saturating_add(amount);
+        let hash = amount.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.amounts |= 1 << (hash >> 58);
+        if let Some(hand) = self.hands.get_mut((hash >> 54) as usize % HANDS) {
+            Lattice::join(hand, amount);
+        }
+        if self.largest.len() < self.k {
+            self.largest.push(Reverse(amount));
+        } else if self.largest.peek().is_some_and(|least| amount > least.0) {
+            self.largest.pop();
+            self.largest.push(Reverse(amount));
+        }
+        if self.smallest.len() < self.k {
+            self.smallest.push(amount);
+        } else if self.smallest.peek().is_some_and(|most| amount < *most) {
+            self.smallest.pop();
+            self.smallest.push(amount);
+        }
+    }
+
+    /// They are forgotten: their total was told.
+    pub(super) fn leave(&mut self) {
+        *self = Self::new(self.k as u64);
+    }
+
+    /// Whether their sum tells of no few of them.
+    pub(super) fn hides(&self) -> bool {
+        self.has_many_ways() && self.leaves_open_how_dear() && self.leaves_no_residue()
+    }
+
+    /// Whether so many sets of orders come to the same sum: a bound by counting. So many orders of so many different amounts can be put
+    /// together in more ways than (1 + orders ÷ amounts) ^ (amounts − 1); the sums that they can come to are fewer than orders × the
+    /// largest. Where the ways are 2⁴⁰ times the sums, a sum has as many solutions on average. Of each amount no more than k count, since
+    /// the rest may be known.
+    fn has_many_ways(&self) -> bool {
+        let others = f64::from(self.amounts.count_ones().saturating_sub(1));
+        if others < 1.0 || self.most_minor == 0 {
+            return false;
+        }
+        let each = (self.count as f64 / others).min(self.k as f64);
+        let ways = others * (1.0 + each).log2();
+        let sums = (self.count as f64 * self.most_minor as f64).log2();
+        ways - sums >= HIDDEN_BITS
+    }
+
+    /// Whether they could come to the sum without any that is dearer than k of them, and without any that is cheaper; k of the dearest
+    /// more or less.
+    fn leaves_open_how_dear(&self) -> bool {
+        let (Some(Reverse(dear)), Some(cheap)) = (self.largest.peek(), self.smallest.peek()) else {
+            return false;
+        };
+        let (count, value) = (u128::from(self.count), u128::from(self.value_minor));
+        let margin = self.k as u128 * u128::from(self.most_minor);
+        count * u128::from(*dear) >= value + margin && value >= count * u128::from(*cheap) + margin
+    }
+
+    /// Whether the sum's remainder by no number tells of a few: where all prices are round but one's, the cents count that one. So
+    /// whatever residues the amounts come to, each hand of them, dealt by amount, has to come to.
+    fn leaves_no_residue(&self) -> bool {
+        let mut all: Option<Lattice> = None;
+        for hand in &self.hands {
+            let Some(hand) = hand else {
+                return false;
+            };
+            let it = all.get_or_insert(*hand);
+            it.apart = gcd(gcd(it.apart, hand.apart), it.base.abs_diff(hand.base));
+        }
+        let Some(all) = all else {
+            return false;
+        };
+        let within = |other: &Lattice| {
+            all.apart == 1 || gcd(gcd(all.apart, other.apart), all.base.abs_diff(other.base)) == all.apart
+        };
+        all.apart > 0
+            && self.hands.iter().flatten().all(|hand| hand.apart == all.apart)
+            && self.others.as_ref().is_none_or(within)
     }
 }
 
@@ -79,20 +236,6 @@ fn floor(value_minor: i64, step: i64) -> i64 {
     value_minor - value_minor.rem_euclid(step)
 }
 
-/// Whether so many sets of orders come to the same sum that it says nothing of any of them: a bound by counting. So many orders
-/// of so many different amounts can be put together in more ways than (1 + orders ÷ amounts) ^ (amounts − 1); the sums that they can
-/// come to are fewer than orders × the largest. Where the ways are 2⁴⁰ times the sums, a sum has as many solutions on average.
-fn hides(since: &Sum) -> bool {
-    let others = f64::from(since.amounts.count_ones().saturating_sub(1));
-    if others < 1.0 || since.most_minor == 0 {
-        return false;
-    }
-    let ways = others * (1.0 + since.count as f64 / others).log2();
-    let sums = (since.count as f64 * since.most_minor as f64).log2();
-    let dominated = since.most_minor.saturating_mul(DOMINANCE) > since.value_minor.unsigned_abs();
-    !dominated && ways - sums >= HIDDEN_BITS
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -107,17 +250,56 @@ mod tests {
         sum
     }
 
+    fn crowd(amounts: impl IntoIterator<Item = i64>) -> Crowd {
+        let mut crowd = Crowd::new(10);
+        for amount in amounts {
+            crowd.join(amount, true);
+        }
+        crowd
+    }
+
+    fn many(count: i64) -> impl Iterator<Item = i64> {
+        (0..count).map(|at| 1_000 + at * at * 7_919 % 9_973)
+    }
+
     #[test]
     fn few_prices_never_hide_and_many_soon_do() {
         let five = [899, 1_990, 4_950, 7_999, 89_900];
-        assert!(!hides(&orders((0..100_000).map(|at| five[at % 5]))));
-        let many = |count: i64| orders((0..count).map(|at| 1_000 + at * at * 7_919 % 9_973));
-        assert!(!hides(&many(16)));
-        assert!(hides(&many(96)));
-        // One order that is most of it would be seen.
-        let mut large = many(96);
-        large += Sum::one(10_000_000);
-        assert!(!hides(&large));
+        assert!(!crowd((0..100_000).map(|at| five[at % 5])).hides());
+        assert!(!crowd(many(16)).hides());
+        assert!(crowd(many(200)).hides());
+        // One order that is most of it would be seen; so would three cars among books.
+        assert!(!crowd(many(200).chain([10_000_000])).hides());
+        assert!(!crowd(many(2_000).chain([3_000_000, 3_100_000, 3_200_000])).hides());
+    }
+
+    #[test]
+    fn the_cents_of_round_prices_tell_nothing() {
+        // Whole units, and then one thing for 9.99.
+        let round = |count: i64| many(count).map(|amount| amount / 10 * 100);
+        assert!(crowd(round(2_000)).hides());
+        for odd in [1, 3, 50] {
+            assert!(
+                !crowd(round(2_000).chain(std::iter::repeat_n(999, odd))).hides(),
+                "{odd}"
+            );
+        }
+        // Also where it is told of by itself, and where it only came back.
+        let mut told = crowd(round(2_000));
+        told.join(999, false);
+        assert!(!told.hides());
+        let mut back = crowd(round(2_000));
+        back.join(-999, false);
+        assert!(!back.hides());
+        back.leave();
+        for amount in round(2_000) {
+            back.join(amount, true);
+        }
+        back.join(-1_200, false);
+        assert!(back.hides());
+        // Not every number is divided by a hundred.
+        assert!(crowd(many(2_000).map(|amount| amount * 7).chain([1_001])).hides());
+        assert!(!crowd(many(2_000).map(|amount| amount * 7).chain([1_003])).hides());
     }
 
     #[test]
@@ -129,16 +311,16 @@ mod tests {
         let mut worth = Worth::default();
         let mut told = 0;
         for _ in 0..100 {
-            told += worth.add(10, orders([899, 89_900]), true);
+            told += worth.add(10, orders([899, 89_900]), 0, false);
             assert_eq!(told % 1_000_000, 0);
             assert!(worth.exact_minor - told < 1_000_000);
         }
         // A dearer one changes the step, and nothing falls.
         let before = told;
-        told += worth.add(10, orders([900_000]), true);
+        told += worth.add(10, orders([900_000]), 0, false);
         assert_eq!(told, before);
         // A correction lowers it, in steps too.
-        told += worth.add(10, Sum::one(-6_000_000), true);
+        told += worth.add(10, Sum::one(-6_000_000), 0, false);
         assert_eq!(told, 0);
         told += worth.finish(orders([1]));
         assert_eq!(told, 100 * 90_799 + 900_000 - 6_000_000 + 1);
