@@ -94,7 +94,11 @@ struct Row {
 
 /// The products of an order.
 #[derive(Debug, Clone)]
-struct Pieces(Vec<Piece>);
+struct Pieces {
+    first: Piece,
+    /// Most orders have one.
+    more: Vec<Piece>,
+}
 
 impl Row {
     fn sum(&self, carries: bool) -> Sum {
@@ -131,7 +135,7 @@ impl Later {
     fn arc(&mut self, now_ms: EventMs, span_ms: i64, between: (u8, u16), parcels: u32) {
         // The golden ratio's multiples fill a span evenly, however many there are.
         self.number = self.number.wrapping_add(0x9E37_79B9);
-        let into_ms = i128::from(span_ms) * i128::from(self.number) >> 32;
+        let into_ms = (i128::from(span_ms) * i128::from(self.number)) >> 32;
         let at_ms = now_ms + i64::try_from(into_ms).unwrap_or(0);
         self.arcs.push((at_ms, between, parcels));
     }
@@ -335,8 +339,12 @@ impl Guard {
             if corrects && !carries {
                 continue;
             }
-            let own =
-                (!own.is_empty()).then(|| Box::new(Pieces(own.iter().map(|(_, piece)| *piece).collect())));
+            let own = own.split_first().map(|((_, first), more)| {
+                Box::new(Pieces {
+                    first: *first,
+                    more: more.iter().map(|(_, piece)| *piece).collect(),
+                })
+            });
             let row = Row {
                 place: *place,
                 region: shape.region(*place) as u8,

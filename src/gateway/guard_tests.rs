@@ -1485,13 +1485,13 @@ fn a_kind_that_falls_behind_is_told_as_it_comes() {
                 *slot = slot.max(apart(a, b));
             }
             assert!(
-                apart(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s) < 0.03,
+                apart(a.rates.peak_orders_per_s, b.rates.peak_orders_per_s) < 0.02,
                 "{:?} {:?}",
                 a.rates,
                 b.rates
             );
             assert!(
-                apart(a.rates.peak_payments_per_s, b.rates.peak_payments_per_s) < 0.03,
+                apart(a.rates.peak_payments_per_s, b.rates.peak_payments_per_s) < 0.02,
                 "{:?} {:?}",
                 a.rates,
                 b.rates
@@ -1501,7 +1501,7 @@ fn a_kind_that_falls_behind_is_told_as_it_comes() {
     println!(
         "rates are wrong by {worst:.4?} at most; order lights {lights:?}, parcels {parcels:?}, steps with arcs {arcs:?}; to the cent in {to_the_cent} of {ticks} ticks"
     );
-    assert!(worst.iter().all(|part| *part < 0.04), "{worst:?}");
+    assert!(worst.iter().all(|part| *part < 0.02), "{worst:?}");
     let share = |of: [u64; 2]| of[0] as f64 / of[1] as f64;
     assert!(share(lights) > 0.95, "{lights:?}");
     assert!(share(parcels) > 0.8, "{parcels:?}");

@@ -86,8 +86,8 @@ pub(super) struct Places {
     spots: Vec<Spot>,
     /// Those that have reached their number.
     ripe: Vec<usize>,
-    /// (city, from where) → parcels that wait.
-    parcels: BTreeMap<(u16, u8), u64>,
+    /// By city: from where parcels wait, and how many.
+    parcels: Vec<Vec<(u8, u64)>>,
     /// (region, from where) → parcels that are few at each city.
     loose: BTreeMap<(usize, u8), u64>,
     /// By region: whether something waits.
@@ -103,7 +103,7 @@ impl Places {
             code,
             spots: Vec::with_capacity(places),
             ripe: Vec::new(),
-            parcels: BTreeMap::new(),
+            parcels: vec![Vec::new(); places],
             loose: BTreeMap::new(),
             waits: vec![false; regions],
             swept_ms: at_ms,
@@ -150,8 +150,11 @@ impl Places {
             if spot.count == spot.next {
                 self.ripe.push(at);
             }
-            if orders && row.ships_from != Batch::DOMESTIC {
-                *self.parcels.entry((row.place, row.ships_from)).or_default() += 1;
+            if orders
+                && row.ships_from != Batch::DOMESTIC
+                && let Some(waiting) = self.parcels.get_mut(at)
+            {
+                parcel(waiting, row.ships_from, 1);
             }
         }
         if let Some(waits) = self.waits.get_mut(region) {
@@ -237,17 +240,11 @@ impl Places {
         if !ripe && spot.count >= spot.next {
             self.ripe.push(to);
         }
-        let (Ok(from), Ok(to)) = (u16::try_from(from), u16::try_from(to)) else {
-            return;
-        };
-        let moved: Vec<(u8, u64)> = self
-            .parcels
-            .range((from, 0)..=(from, u8::MAX))
-            .map(|((_, origin), count)| (*origin, *count))
-            .collect();
-        for (origin, count) in moved {
-            self.parcels.remove(&(from, origin));
-            *self.parcels.entry((to, origin)).or_default() += count;
+        let moved = self.parcels.get_mut(from).map(std::mem::take).unwrap_or_default();
+        if let Some(waiting) = self.parcels.get_mut(to) {
+            for (origin, count) in moved {
+                parcel(waiting, origin, count);
+            }
         }
     }
 
@@ -321,11 +318,8 @@ impl Places {
         drawn: &mut Drawn,
         later: &mut Later,
     ) {
-        let waiting: BTreeMap<u8, u64> = self
-            .parcels
-            .range((place, 0)..=(place, u8::MAX))
-            .map(|((_, origin), count)| (*origin, *count))
-            .collect();
+        let waiting = self.parcels.get_mut(usize::from(place));
+        let waiting: BTreeMap<u8, u64> = waiting.map(|all| all.drain(..).collect()).unwrap_or_default();
         if waiting.is_empty() {
             return;
         }
@@ -343,7 +337,6 @@ impl Places {
             .get(usize::from(place))
             .map_or(0, |region| usize::from(*region));
         for (origin, count) in waiting {
-            self.parcels.remove(&(place, origin));
             if shown.iter().any(|(of, _)| *of == origin) {
                 draw(origin, place, count);
                 continue;
@@ -356,6 +349,14 @@ impl Places {
                 draw(origin, to, std::mem::take(loose));
             }
         }
+    }
+}
+
+/// So many more from an origin.
+fn parcel(waiting: &mut Vec<(u8, u64)>, origin: u8, more: u64) {
+    match waiting.iter_mut().find(|(from, _)| *from == origin) {
+        Some((_, count)) => *count += more,
+        None => waiting.push((origin, more)),
     }
 }
 

@@ -499,7 +499,7 @@ impl Tree {
                     match &row.items {
                         None => without += 1,
                         Some(items) => {
-                            for item in &items.0 {
+                            for item in std::iter::once(&items.first).chain(&items.more) {
                                 *sums.entry(item.product).or_default() += item.sum;
                                 *inflow += item.sum.count;
                             }
