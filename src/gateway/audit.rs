@@ -236,6 +236,8 @@ pub struct AuditLog {
     /// A file that is longer is followed by another.
     most_bytes: u64,
     displaced: Option<Displaced>,
+    /// What was done to the file and has no line yet.
+    unsaid: Option<Displaced>,
 }
 
 /// What the end of a file is.
@@ -387,6 +389,7 @@ impl AuditLog {
             head,
             most_bytes: u64::MAX,
             displaced: None,
+            unsaid: None,
         };
         if torn > 0 {
             let hash = hex(&Sha256::digest(&tail.rest));
@@ -442,9 +445,9 @@ impl AuditLog {
                 file: self.path.display().to_string(),
                 source,
             })?;
-            self.displaced = Some(how);
+            self.unsaid = Some(how);
         }
-        let said = displaced.map(|how| Event {
+        let said = self.unsaid.map(|how| Event {
             kind: Kind::Displaced,
             subject: "audit".to_owned(),
             details: Details {
@@ -454,6 +457,7 @@ impl AuditLog {
             at: events.first().map_or_else(Utc::now, |event| event.at),
         });
         self.write(said.iter().chain(events))?;
+        self.unsaid = None;
         if self.log.end() > self.most_bytes
             && let Err(error) = self.rotate()
         {
@@ -474,10 +478,11 @@ impl AuditLog {
                     .open(&self.path)?;
                 let kept = tail_of(&mut file)?.kept;
                 file.set_len(kept)?;
+                self.displaced = self.log.displaced();
                 self.log = RecordLog::new(Disk::new(&self.path, file, false), kept);
                 Ok(())
             }
-            _ => self.log.put_back(),
+            how => self.log.put_back(how),
         }
     }
 
@@ -580,7 +585,7 @@ impl AuditLog {
 
     /// What was done to the file since this was asked last.
     pub fn displaced(&mut self) -> Option<Displaced> {
-        self.displaced.take()
+        self.displaced.take().or(self.log.displaced())
     }
 
     /// Lets the disk fail as a test wants it to.

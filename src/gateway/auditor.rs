@@ -280,6 +280,13 @@ impl Writer {
                 at: since,
             }
         });
+        if self.waiting.is_empty() && first.is_none() {
+            // Somebody may have taken the file away meanwhile.
+            match self.log.record_all(&[]) {
+                Ok(()) => self.wrote(),
+                Err(error) => self.refused(&error),
+            }
+        }
         while !self.waiting.is_empty() || first.is_some() {
             let lost = self.metrics.audit_lost.get();
             let many = self.waiting.len().min(MOST_AT_ONCE);
@@ -316,20 +323,26 @@ impl Writer {
             tracing::info!("the audit log is written again");
             self.metrics.set_storage(Store::Audit, None);
         }
+        self.look();
+        self.metrics.set_audit(self.log.head(), self.log.entries());
+    }
+
+    /// What somebody did to the file.
+    fn look(&mut self) {
         if let Some(how) = self.log.displaced() {
             tracing::error!(%how, "somebody changed the audit log's file");
             self.metrics.displaced(Store::Audit);
         }
-        self.metrics.set_audit(self.log.head(), self.log.entries());
     }
 
     fn refused(&mut self, error: &AuditError) {
+        self.look();
         // Said once, not every second.
         if self.failing.is_none() {
             tracing::error!(%error, "the audit log can't be written");
             self.failing = Some((Utc::now(), error.to_string()));
-            self.metrics.set_storage(Store::Audit, Some(error.to_string()));
         }
+        self.metrics.set_storage(Store::Audit, Some(error.to_string()));
     }
 
     /// While the disk refuses, strangers don't fill the memory either.
@@ -438,6 +451,39 @@ mod tests {
             (SINGLY as usize + 1, 1)
         );
         assert!(std::fs::metadata(&path).unwrap().len() < 500_000);
+    }
+
+    /// A log that nothing is written to is looked after too.
+    #[test]
+    fn an_idle_log_that_is_deleted_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let (auditor, thread, faults, metrics) = started(&path);
+        auditor.record(Kind::Desk, "desk", Details::default());
+        let until = |what: &dyn Fn() -> bool| {
+            let began = Instant::now();
+            while !what() {
+                assert!(began.elapsed() < Duration::from_secs(30));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        until(&|| std::fs::metadata(&path).unwrap().len() > 0);
+        faults.full_at(1);
+        std::fs::remove_file(&path).unwrap();
+        until(&|| metrics.storage(Store::Audit).is_some());
+        let problem = metrics.ill(0).unwrap();
+        assert!(problem.contains("the file was deleted"), "{problem}");
+        let counted = "meridian_gateway_storage_displaced_total{what=\"audit\"} 1";
+        assert!(metrics.text().contains(counted));
+        faults.none();
+        until(&|| path.exists() && metrics.storage(Store::Audit).is_none());
+        drop(auditor);
+        thread.join().unwrap();
+        let found = verify(std::slice::from_ref(&path), None).unwrap();
+        assert_eq!(
+            (found.entries, lines(&path, "meridian.audit.displaced").len()),
+            (3, 1)
+        );
     }
 
     /// While the disk refuses acts wait, and the log says so when it goes on; the metrics say so at once.

@@ -35,7 +35,6 @@ pub struct JournalError {
 pub struct Journal<T> {
     path: PathBuf,
     log: RecordLog,
-    displaced: Option<Displaced>,
     states: PhantomData<fn(T)>,
 }
 
@@ -203,7 +202,6 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         let it = Self {
             path: path.to_owned(),
             log,
-            displaced: None,
             states: PhantomData,
         };
         let found = Found {
@@ -237,14 +235,16 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         // One state is as good as all of them: a file that somebody took away is begun anew.
         let displaced = self.log.look().map_err(disk)?;
         let gone = displaced.filter(|how| !matches!(how, Displaced::Lengthened { .. }));
-        self.displaced = displaced.or(self.displaced);
         let long = self.log.end() + record.len() as u64 > COMPACT_BYTES;
         if (long || gone.is_some())
             && let Err(error) = self.log.begin_anew(&[MAGIC, &record].concat())
             // There may be space for one more where there is none for another file.
             && (gone.is_some() || self.log.commit(&record).is_err())
         {
-            return Err(disk(error));
+            return Err(wrong(match gone {
+                Some(how) => format!("{how}, and can't be begun anew yet: {error}"),
+                None => error.to_string(),
+            }));
         }
         if !long && gone.is_none() {
             self.log.commit(&record).map_err(disk)?;
@@ -254,7 +254,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
 
     /// What was done to the file since this was asked last.
     pub fn displaced(&mut self) -> Option<Displaced> {
-        self.displaced.take()
+        self.log.displaced()
     }
 
     /// Lets the disk fail as a test wants it to.

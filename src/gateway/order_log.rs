@@ -397,7 +397,6 @@ impl Records {
             path: self.path,
             log: RecordLog::new(disk, self.at),
             first: self.first,
-            displaced: None,
             lost_bytes: 0,
         })
     }
@@ -410,7 +409,6 @@ pub struct OrderLog {
     log: RecordLog,
     /// Its head and its first record.
     first: Vec<u8>,
-    displaced: Option<Displaced>,
     lost_bytes: u64,
 }
 
@@ -571,16 +569,14 @@ impl OrderLog {
                 let _ = std::fs::copy(&self.path, rest);
                 self.log.begin_anew(&self.first).map(|()| self.lost_bytes += lost)
             }
-            _ => self.log.put_back(),
+            how => self.log.put_back(how),
         };
-        made_good.map_err(|error| self.disk(&error))?;
-        self.displaced = Some(displaced);
-        Ok(())
+        made_good.map_err(|error| self.disk(&error))
     }
 
-    /// What was done to the file since this was asked last.
+    /// What was done to the file since this was asked last, whether or not it is made good.
     pub fn displaced(&mut self) -> Option<Displaced> {
-        self.displaced.take()
+        self.log.displaced()
     }
 
     /// How many bytes were counted that a restart can't count again, since somebody took them off the file.

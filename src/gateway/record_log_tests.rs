@@ -2,6 +2,8 @@
 
 //! Disks that are full, that fail and that come back, for whoever writes a log.
 
+use std::cell::Cell;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,6 +60,23 @@ impl Faults {
             faults: self.clone(),
         })
     }
+}
+
+thread_local! {
+    /// How many bytes fit on the disk of files that are moved, all in all.
+    static SPACE: Cell<u64> = const { Cell::new(u64::MAX) };
+}
+
+/// Whether so many bytes more do.
+pub(super) fn fits(into: &File, from: &File, more: u64) -> io::Result<()> {
+    let used = |file: &File| {
+        let blocks = std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap());
+        blocks * 512
+    };
+    if used(into) + used(from) + more.next_multiple_of(4_096) > SPACE.get() {
+        return Err(full());
+    }
+    Ok(())
 }
 
 #[derive(Debug)]
@@ -191,9 +210,9 @@ fn what_is_done_to_a_file_is_noticed_and_made_good() {
     assert_eq!(log.look().unwrap(), Some(Displaced::Deleted));
     // Not while the disk is full; then with all that was in it.
     faults.full_at(3);
-    assert!(log.put_back().is_err() && !folder.path().join("log.new").exists());
+    assert!(log.put_back(Displaced::Deleted).is_err() && !folder.path().join("log.new").exists());
     faults.none();
-    log.put_back().unwrap();
+    log.put_back(Displaced::Deleted).unwrap();
     log.commit(b"third").unwrap();
     assert_eq!(
         (log.look().unwrap(), std::fs::read(&path).unwrap()),
@@ -221,6 +240,94 @@ fn what_is_done_to_a_file_is_noticed_and_made_good() {
     );
     std::fs::write(&path, b"hea").unwrap();
     assert_eq!(log.look().unwrap(), Some(Displaced::Shortened { to: 3 }));
+}
+
+/// A deleted file that fits on its disk only once is moved: whatever is deleted meanwhile, and however often there is no
+/// space. What stands in place is always the beginning of it, for whoever kills the gateway.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_fits_only_once_is_moved_in_pieces() {
+    const BYTES: usize = 3_000_001;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let whole: Vec<u8> = (0..BYTES as u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    std::fs::write(&path, &whole).unwrap();
+    let file = private().open(&path).unwrap();
+    let mut disk = Disk::new(&path, file, true);
+    std::fs::remove_file(&path).unwrap();
+    // Three blocks more than it takes: the pieces get as small as that.
+    let few = BYTES.next_multiple_of(4_096) as u64 + 3 * 4_096;
+    SPACE.set(few);
+    if !disk.can_be_moved() {
+        println!(
+            "the disk of {} takes no part of a file back",
+            folder.path().display()
+        );
+        return;
+    }
+    disk.move_over(BYTES as u64, b"and more").unwrap();
+    let more = [&whole[..], b"and more"].concat();
+    assert!(std::fs::read(&path).unwrap() == more);
+    assert_eq!(disk.stands().unwrap(), Stands::Here(more.len() as u64));
+    assert!(File::open(&path).unwrap().try_lock().is_err());
+
+    // There is less and less space, then as much as before; and what is back is deleted, replaced and moved.
+    std::fs::remove_file(&path).unwrap();
+    let away = folder.path().join("away");
+    for round in 0..40_u64 {
+        SPACE.set(if round % 2 == 0 { 4_096 } else { few });
+        let moves = disk.move_over(more.len() as u64, &[round as u8]);
+        if moves.is_ok() {
+            break;
+        }
+        assert_eq!(disk.stands().unwrap(), Stands::Gone(Displaced::Deleted));
+        let back = std::fs::read(&path).unwrap();
+        assert!(more.starts_with(&back), "round {round}");
+        match round {
+            2 => std::fs::remove_file(&path).unwrap(),
+            6 => std::fs::rename(&path, &away).unwrap(),
+            8 => {
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(&path, "my diary").unwrap();
+            }
+            _ => {}
+        }
+    }
+    SPACE.set(u64::MAX);
+    let found = std::fs::read(&path).unwrap();
+    assert!(found.starts_with(&more) && found.len() == more.len() + 1);
+    assert_eq!(disk.stands().unwrap(), Stands::Here(found.len() as u64));
+}
+
+/// What is the matter with a file that can't be put back, how much room it takes and what helps is said.
+#[test]
+fn a_file_that_cannot_be_put_back_says_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (mut log, faults) = open(&path);
+    log.commit(b"record").unwrap();
+    std::fs::remove_file(&path).unwrap();
+    faults.full_at(3);
+    for _ in 0..3 {
+        assert_eq!(log.look().unwrap(), Some(Displaced::Deleted));
+        let said = log.put_back(Displaced::Deleted).unwrap_err().to_string();
+        for part in ["the file was deleted", "6 bytes", "a restart would lose"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    // It is counted at once, and once.
+    assert_eq!(
+        (log.displaced(), log.displaced()),
+        (Some(Displaced::Deleted), None)
+    );
+    faults.none();
+    log.put_back(Displaced::Deleted).unwrap();
+    assert_eq!((log.look().unwrap(), log.displaced()), (None, None));
+    std::fs::remove_file(&path).unwrap();
+    log.look().unwrap();
+    assert_eq!(log.displaced(), Some(Displaced::Deleted));
 }
 
 proptest! {

@@ -106,10 +106,14 @@ fn is_written_again(store: Store) -> Notice {
     )
 }
 
-fn was_displaced(store: Store, how: Displaced, lost: bool) -> Notice {
+fn was_displaced(store: Store, how: Displaced, failing: bool, lost: bool) -> Notice {
     let (en, zh) = store.names();
-    let (more_en, more_zh) = match (store, lost) {
-        (Store::Orders, true) => (
+    let (more_en, more_zh) = match (store, failing, lost) {
+        (_, true, _) => (
+            "it can't be put back yet: make room for it, and don't stop the gateway before",
+            "暂时无法恢复：请腾出磁盘空间，在此之前请勿停止网关",
+        ),
+        (Store::Orders, _, true) => (
             "a restart can't count again what was in it: stop it as late as you can",
             "重启后将无法重新统计其中的订单，请尽量推迟重启",
         ),
@@ -143,6 +147,7 @@ impl Watch {
         let mut out = Vec::new();
         let kept = intake.map(Intake::kept).unwrap_or_default();
         let orders = kept.failing.or_else(|| stalled.map(str::to_owned));
+        let failing = orders.is_some();
         metrics.orders_refused.set(i64::from(orders.is_some()));
         metrics.set_storage(Store::Orders, orders);
         metrics.set_damaged(Store::Orders, kept.damaged_bytes + kept.lost_bytes);
@@ -151,7 +156,7 @@ impl Watch {
             tracing::error!(%how, lost_bytes = kept.lost_bytes, "somebody changed the order log's file");
             out.push((
                 To::Directors,
-                was_displaced(Store::Orders, how, kept.lost_bytes > 0),
+                was_displaced(Store::Orders, how, failing, kept.lost_bytes > 0),
             ));
         }
         if let Some(state) = state {
@@ -159,8 +164,9 @@ impl Watch {
             metrics.set_damaged(Store::State, state.damaged_bytes());
             if let Some(how) = state.displaced() {
                 metrics.displaced(Store::State);
-                tracing::error!(%how, "somebody changed the state's file; it was begun anew");
-                out.push((To::Directors, was_displaced(Store::State, how, false)));
+                let failing = state.failing().is_some();
+                tracing::error!(%how, failing, "somebody changed the state's file; it is begun anew");
+                out.push((To::Directors, was_displaced(Store::State, how, failing, false)));
             }
             if state.damaged_bytes() > 0 && !self.damage_said {
                 self.damage_said = true;
