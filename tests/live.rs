@@ -302,6 +302,120 @@ fn only_sources_may_send_and_they_see_nothing() {
     assert!(refused.unwrap().contains("403"));
 }
 
+/// What is asked of the gateway's own machine.
+fn asked(admin: SocketAddr, path: &str) -> String {
+    use std::io::Read as _;
+    let mut socket = std::net::TcpStream::connect(admin).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// A display that comes while no orders do is told so, behind a relay too; metrics and health say it, and it is no failure.
+#[test]
+fn a_display_that_comes_later_is_told_of_the_silence() {
+    let mut house = House::new(false, true);
+    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let file = |name: &str| house.folder.path().join(name);
+    let day = std::fs::read_to_string(file("day.toml")).unwrap();
+    std::fs::write(file("day.toml"), day.replace("[day]\n", "[day]\nsilent_s = 1\n")).unwrap();
+    let config = std::fs::read_to_string(file("gateway.toml")).unwrap();
+    std::fs::write(
+        file("gateway.toml"),
+        format!("{config}[admin]\nlisten = '{admin}'\n"),
+    )
+    .unwrap();
+    std::fs::remove_dir_all(file("orders")).ok();
+    house.kill_and_restart();
+    let upstream = format!("ws://{}", house.address);
+    let code_of = |link: &Link, wanted: &str| {
+        let deadline = Instant::now() + WAIT;
+        let mut snapshot_codes = None;
+        while let Ok(event) = link.events().recv_deadline(deadline) {
+            let LinkEvent::Frame(frame, _) = event else {
+                continue;
+            };
+            match frame.body {
+                Body::Snapshot(snapshot) => {
+                    let codes = snapshot.notices.into_iter().map(|notice| notice.code);
+                    snapshot_codes = Some(codes.collect::<Vec<_>>());
+                }
+                Body::Notice(notice) if notice.code == wanted => return snapshot_codes,
+                _ => {}
+            }
+        }
+        panic!("no {wanted}");
+    };
+    let first = house.link(None);
+    code_of(&first, "source_silent");
+    let health_says = |words: &str| {
+        let deadline = Instant::now() + WAIT;
+        loop {
+            let text = asked(admin, "/health");
+            if text.contains(words) {
+                assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+                return;
+            }
+            assert!(Instant::now() < deadline, "{text}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    health_says("well; source: no orders come");
+    let silent = |text: String| text.contains("meridian_gateway_source_silent 1");
+    assert!(silent(asked(admin, "/metrics")));
+    // It is in the snapshot within a second.
+    std::thread::sleep(Duration::from_millis(1_500));
+    let later = house.link(None);
+    let expected = Some(vec!["source_silent".to_owned()]);
+    assert_eq!(code_of(&later, "source_silent"), expected);
+    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut relay = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .args(["--upstream", &upstream, "--listen", &at.to_string()])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let behind = Link::start(LinkConfig {
+        retry_min: Duration::from_millis(50),
+        retry_max: Duration::from_millis(200),
+        ..LinkConfig::new(format!("ws://{at}"))
+    })
+    .unwrap();
+    let codes = code_of(&behind, "source_silent");
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+    assert_eq!(codes, expected);
+
+    // Orders come for longer than it takes to be told so.
+    let sender = house.sender(None);
+    let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(1);
+    sender
+        .send(encode(&batch(&mut random, Kind::Order), 1, 1).unwrap())
+        .unwrap();
+    code_of(&later, "source_back");
+    for sequence in 2..12 {
+        sender
+            .send(encode(&batch(&mut random, Kind::Order), 1, sequence).unwrap())
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(150));
+    }
+    let last = house.link(None);
+    let deadline = Instant::now() + WAIT;
+    let told = std::iter::from_fn(|| last.events().recv_deadline(deadline).ok());
+    let snapshot = told.into_iter().find_map(|event| match event {
+        LinkEvent::Frame(frame, _) => match frame.body {
+            Body::Snapshot(snapshot) => Some(snapshot),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(snapshot.unwrap().notices, []);
+    sender
+        .send(encode(&batch(&mut random, Kind::Order), 1, 12).unwrap())
+        .unwrap();
+    assert!(!silent(asked(admin, "/metrics")));
+}
+
 /// On a machine without tokens its own programs may send: the example in Python, and a scenario played now.
 #[test]
 fn the_python_example_and_a_played_day_are_counted() {

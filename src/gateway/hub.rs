@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use super::clock::Clock;
 use crate::wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, frame_json, seal_json};
 use crate::wire::sign::Signature;
-use crate::wire::{Body, DataClass, Hello, Lights, Position, Published, SigningKey, Snapshot, Tick};
+use crate::wire::{Body, DataClass, Hello, Lights, Notice, Position, Published, SigningKey, Snapshot, Tick};
 
 /// How many frames are kept for clients that come back or fall behind: about ten seconds.
 pub const RING_FRAMES: usize = 210;
@@ -261,7 +261,23 @@ struct Inner {
     ring: VecDeque<Arc<Item>>,
     /// Everything that was known at one of the ring's frames, or just before its oldest.
     snapshot: Option<Arc<Item>>,
+    /// Notices that hold until something takes them back, in order: whoever comes is told them with the snapshot.
+    standing: Vec<Notice>,
 }
+
+/// The codes of notices that hold until another takes them back, and which do.
+const STANDING: [(&str, &[&str]); 7] = [
+    ("source_silent", &["source_back"]),
+    ("source_failed", &[]),
+    ("storage_failing", &["storage_back"]),
+    ("clock_jumped", &["clock_right", "clock_set"]),
+    ("closed_early", &[]),
+    // Also by a `direct` that says that nothing is held.
+    (HELD, &["released"]),
+    (IMPLAUSIBLE, &["released"]),
+];
+const HELD: &str = "held";
+const IMPLAUSIBLE: &str = "implausible";
 
 /// One stream and its followers.
 pub struct Hub {
@@ -313,6 +329,7 @@ impl Hub {
                 relayed_hello: None,
                 ring: VecDeque::with_capacity(RING_FRAMES + 8),
                 snapshot: None,
+                standing: Vec::new(),
             }),
             news: watch::Sender::new(0),
             key,
@@ -334,6 +351,12 @@ impl Hub {
         {
             let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
             (inner.epoch, inner.seq, inner.base) = (epoch, seq, seq);
+            // Figures that were held before the gateway was started again still are, for the same reason.
+            if snapshot.direct.as_ref().is_some_and(|direct| direct.held) {
+                let kept = snapshot.notices.iter();
+                let kept = kept.filter(|notice| [HELD, IMPLAUSIBLE].contains(&notice.code.as_str()));
+                inner.standing = kept.cloned().collect();
+            }
         }
         self.set_snapshot(snapshot);
         self.news.send_modify(|news| *news += 1);
@@ -358,6 +381,10 @@ impl Hub {
         let now_ms = self.clock.now_ms();
         self.write(|inner| {
             for mut body in bodies {
+                inner.heed(&body, now_ms);
+                if let Body::Snapshot(snapshot) = &mut body {
+                    snapshot.notices.clone_from(&inner.standing);
+                }
                 body.stamp(now_ms);
                 inner.seq += 1;
                 let item = Arc::new(Item::new(
@@ -373,8 +400,9 @@ impl Hub {
     }
 
     /// Everything that is known now, for those who come.
-    pub fn set_snapshot(&self, snapshot: Snapshot) {
+    pub fn set_snapshot(&self, mut snapshot: Snapshot) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        snapshot.notices.clone_from(&inner.standing);
         let mut body = Body::Snapshot(Box::new(snapshot));
         body.stamp(self.clock.now_ms());
         // A snapshot follows nothing.
@@ -395,6 +423,11 @@ impl Hub {
             }
             Some(known)
         })
+    }
+
+    /// Whether a notice with this code was published and not taken back.
+    pub fn stands(&self, code: &str) -> bool {
+        self.read(|inner| inner.standing.iter().any(|notice| notice.code == code))
     }
 
     /// Says anew what is known, where that was said a while ago: figures that stand still don't become a recording.
@@ -479,6 +512,29 @@ impl Hub {
 }
 
 impl Inner {
+    /// Keeps in mind what holds until it is taken back.
+    fn heed(&mut self, body: &Body, now_ms: i64) {
+        match body {
+            Body::Notice(notice) => {
+                let code = notice.code.as_str();
+                self.standing.retain(|known| {
+                    let back = STANDING.iter().find(|(code, _)| *code == known.code);
+                    let is_back = back.is_some_and(|(_, by)| by.contains(&code));
+                    !is_back && (known.code != code || known.text != notice.text)
+                });
+                if STANDING.iter().any(|(standing, _)| *standing == code) {
+                    let mut notice = notice.clone();
+                    notice.published_ms = now_ms;
+                    self.standing.push(notice);
+                }
+            }
+            Body::Direct(direct) if !direct.held => self
+                .standing
+                .retain(|known| ![HELD, IMPLAUSIBLE].contains(&known.code.as_str())),
+            _ => {}
+        }
+    }
+
     fn push(&mut self, item: Arc<Item>) {
         if !item.is_lights() {
             self.base = item.seq;
@@ -952,6 +1008,65 @@ mod tests {
         while stage.publisher.event_ms() % 100 != 0 {
             stage.step();
         }
+    }
+
+    fn notice(code: &str) -> Body {
+        Body::Notice(Notice {
+            level: crate::wire::Level::Warning,
+            code: code.to_owned(),
+            text: crate::wire::Names::default(),
+            published_ms: 0,
+        })
+    }
+
+    /// What holds is told with the snapshot until it is taken back, in every form; what only happened isn't.
+    #[test]
+    fn what_still_holds_is_told_to_whoever_comes() {
+        let mut stage = Stage::new();
+        let told = |stage: &Stage| {
+            let seen = [Form::Json, Form::Bin, Form::BinZstd].map(|form| {
+                let mut client = stage.client(form);
+                client.begin(None);
+                let notices = client.known.unwrap().notices.into_iter();
+                notices.map(|notice| notice.code).collect::<Vec<_>>()
+            });
+            assert!(seen[0] == seen[1] && seen[1] == seen[2], "{seen:?}");
+            seen[0].join(" ")
+        };
+        let direct = |held| {
+            Body::Direct(crate::wire::Direct {
+                held,
+                ..crate::wire::Direct::default()
+            })
+        };
+        for (body, expected) in [
+            (notice("directed"), ""),
+            (notice("source_silent"), "source_silent"),
+            (notice("source_silent"), "source_silent"),
+            (notice("storage_failing"), "source_silent storage_failing"),
+            (direct(true), "source_silent storage_failing"),
+            (notice("held"), "source_silent storage_failing held"),
+            (notice("source_back"), "storage_failing held"),
+            (notice("storage_back"), "held"),
+            (direct(false), ""),
+            (notice("clock_jumped"), "clock_jumped"),
+            (notice("clock_set"), ""),
+            (notice("implausible"), "implausible"),
+        ] {
+            stage.step();
+            stage.hub.publish([body]);
+            stage.hub.set_snapshot(stage.truth());
+            assert_eq!(told(&stage), expected);
+        }
+        // Held figures are what they were after a restart, and why; all else is looked at anew.
+        stage.hub.publish([notice("source_silent"), direct(true)]);
+        let kept = stage.hub.known().unwrap();
+        stage.hub.set_snapshot(kept);
+        let kept = stage.hub.known().unwrap();
+        let again = Stage::new();
+        again.hub.open(8, 5, kept);
+        assert_eq!(told(&again), "implausible");
+        assert!(again.hub.stands("implausible") && !again.hub.stands("source_silent"));
     }
 
     #[test]

@@ -314,6 +314,7 @@ impl Desk {
             warmth,
             products: self.products.everything(at.event_ms, figures),
             direct: None,
+            notices: Vec::new(),
         }
     }
 

@@ -812,6 +812,14 @@ impl Stream {
             metrics.set_source_failed();
         }
         metrics.held.set(i64::from(self.mode() == Mode::Held));
+        let [public, _] = &self.house.hubs;
+        let silent = i64::from(public.stands("source_silent"));
+        if metrics.source_silent.set(silent) != silent {
+            match silent {
+                1 => tracing::warn!("no orders come: the figures stand where they were"),
+                _ => tracing::info!("orders come again"),
+            }
+        }
         if notices.is_empty() {
             return;
         }

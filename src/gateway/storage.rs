@@ -181,14 +181,19 @@ impl Watch {
                 ));
             }
         }
+        let is_back =
+            |(said, store): (&Option<String>, Store)| said.is_some() && metrics.storage(store).is_none();
+        let some_back = self.said.iter().zip(Store::ALL).any(is_back);
+        // What still fails is said after what doesn't any more: that takes back all that was said of failing.
+        let mut failing = Vec::new();
         for (said, store) in self.said.iter_mut().zip(Store::ALL) {
             let now = metrics.storage(store);
             match (said.is_some(), &now) {
-                (false, Some(problem)) => {
-                    if store == Store::Orders {
-                        out.push((To::Everybody, orders_wait()));
+                (before, Some(problem)) if !before || some_back => {
+                    if store == Store::Orders && !before {
+                        failing.push((To::Everybody, orders_wait()));
                     }
-                    out.push((To::Directors, cannot_be_written(store, problem)));
+                    failing.push((To::Directors, cannot_be_written(store, problem)));
                 }
                 (true, None) if store == Store::Orders => out.push((To::Everybody, orders_come_again())),
                 (true, None) => out.push((To::Directors, is_written_again(store))),
@@ -196,6 +201,7 @@ impl Watch {
             }
             *said = now;
         }
+        out.extend(failing);
         out
     }
 }

@@ -26,8 +26,8 @@ use self::socket::{Failed, Way, connect};
 use self::tls::Trust;
 use crate::wire::codec::{Relayed, split_bin};
 use crate::wire::{
-    Body, CodecError, Compression, Frame, PublicKey, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer, Subscribe,
-    VERSION, Verdict, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
+    Body, CodecError, Compression, Frame, Notice, PublicKey, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer,
+    Subscribe, VERSION, Verdict, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 
 /// How to follow a feed.
@@ -259,6 +259,8 @@ enum End {
 
 /// Distance at which a waiting thread looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
+/// So many notices of a snapshot are told.
+const MOST_STANDING: usize = 16;
 
 struct Follower {
     config: LinkConfig,
@@ -513,6 +515,20 @@ impl Follower {
                 Verdict::Refuse(refusal) => return End::Garbage(refusal.to_string()),
             }
             let lives = frame.body.is_alive();
+            // What still holds is told after the snapshot, as if it were told now.
+            let standing: Vec<Frame> = match &frame.body {
+                Body::Snapshot(snapshot) if !self.config.relay => {
+                    let notices = snapshot.notices.iter().take(MOST_STANDING);
+                    let told = |notice: &Notice| Frame {
+                        epoch: frame.epoch,
+                        seq: frame.seq,
+                        prev: frame.prev,
+                        body: Body::Notice(notice.clone()),
+                    };
+                    notices.map(told).collect()
+                }
+                _ => Vec::new(),
+            };
             let bye = match &frame.body {
                 Body::Bye(bye) => Some(End::Bye(
                     format!("the gateway said goodbye: {}", bye.text),
@@ -530,6 +546,11 @@ impl Follower {
             let told = Instant::now();
             if !self.tell(event).await {
                 return End::Stopped;
+            }
+            for notice in standing {
+                if !self.tell(LinkEvent::Frame(Box::new(notice), received_ms)).await {
+                    return End::Stopped;
+                }
             }
             // The time that a slow reader took is not the gateway's silence; and whatever else it may say, a gateway
             // that has neither ticks nor heartbeats is silent.

@@ -794,20 +794,7 @@ fn to_proto(body: &Body) -> Result<(u32, Vec<u8>)> {
             }
             .encode_to_vec(),
         ),
-        Body::Notice(notice) => (
-            6,
-            proto::Notice {
-                level: match notice.level {
-                    Level::Info => 1,
-                    Level::Warning => 2,
-                    Level::Alert => 3,
-                },
-                code: notice.code.clone(),
-                text: Some(put_names(&notice.text)),
-                published_ms: notice.published_ms,
-            }
-            .encode_to_vec(),
-        ),
+        Body::Notice(notice) => (6, put_notice(notice).encode_to_vec()),
         Body::Bye(bye) => (
             7,
             proto::Bye {
@@ -846,20 +833,7 @@ fn from_proto(kind: u32, bytes: &[u8]) -> Result<Body> {
                 paused: beat.paused,
             })
         }
-        6 => {
-            let notice: proto::Notice = read(bytes)?;
-            Body::Notice(Notice {
-                level: match notice.level {
-                    1 => Level::Info,
-                    2 => Level::Warning,
-                    3 => Level::Alert,
-                    other => return Err(unknown("notice.level", other)),
-                },
-                code: notice.code,
-                text: get_names(notice.text),
-                published_ms: notice.published_ms,
-            })
-        }
+        6 => Body::Notice(get_notice(read(bytes)?)?),
         7 => {
             let bye: proto::Bye = read(bytes)?;
             Body::Bye(Bye {
@@ -871,6 +845,33 @@ fn from_proto(kind: u32, bytes: &[u8]) -> Result<Body> {
         8 => Body::Products(Box::new(get_products(read(bytes)?)?)),
         9 => Body::Direct(get_direct(read(bytes)?)),
         other => Body::Unknown(other.to_string()),
+    })
+}
+
+fn put_notice(notice: &Notice) -> proto::Notice {
+    proto::Notice {
+        level: match notice.level {
+            Level::Info => 1,
+            Level::Warning => 2,
+            Level::Alert => 3,
+        },
+        code: notice.code.clone(),
+        text: Some(put_names(&notice.text)),
+        published_ms: notice.published_ms,
+    }
+}
+
+fn get_notice(notice: proto::Notice) -> Result<Notice> {
+    Ok(Notice {
+        level: match notice.level {
+            1 => Level::Info,
+            2 => Level::Warning,
+            3 => Level::Alert,
+            other => return Err(unknown("notice.level", other)),
+        },
+        code: notice.code,
+        text: get_names(notice.text),
+        published_ms: notice.published_ms,
     })
 }
 
@@ -1237,6 +1238,7 @@ fn put_snapshot(snapshot: &Snapshot) -> proto::Snapshot {
         }),
         products: (!snapshot.products.is_absent()).then(|| put_products(&snapshot.products)),
         direct: snapshot.direct.as_ref().map(put_direct),
+        notices: snapshot.notices.iter().map(put_notice).collect(),
     }
 }
 
@@ -1276,6 +1278,11 @@ fn get_snapshot(snapshot: proto::Snapshot) -> Result<Snapshot> {
         },
         products: get_products(snapshot.products.unwrap_or_default())?,
         direct: snapshot.direct.map(get_direct),
+        notices: snapshot
+            .notices
+            .into_iter()
+            .map(get_notice)
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -1621,6 +1628,17 @@ mod tests {
             )
     }
 
+    fn notice() -> impl Strategy<Value = Notice> {
+        (0..3_u8, any::<String>(), names(), any::<i64>()).prop_map(|(level, code, text, published_ms)| {
+            Notice {
+                level: [Level::Info, Level::Warning, Level::Alert][usize::from(level)],
+                code,
+                text,
+                published_ms,
+            }
+        })
+    }
+
     fn direct() -> impl Strategy<Value = Direct> {
         (
             any::<(i64, bool, bool)>(),
@@ -1690,9 +1708,9 @@ mod tests {
                     .map(|(region, gmv_minor)| RegionHistory { region, gmv_minor })
                     .collect(),
             });
-        let desk = proptest::option::of(direct());
+        let desk = (proptest::option::of(direct()), vec(notice(), 0..3));
         let snapshot = (tick(), history, vec(any::<(u16, u8)>(), 0..6), products(), desk).prop_map(
-            |(tick, history, warmth, products, direct)| {
+            |(tick, history, warmth, products, (direct, notices))| {
                 let (place, level) = warmth.into_iter().unzip();
                 // A feed without products says nothing of them.
                 let products = if products.is_empty() {
@@ -1715,6 +1733,7 @@ mod tests {
                     warmth: Warmth { place, level },
                     products,
                     direct,
+                    notices,
                 }))
             },
         );
@@ -1816,16 +1835,7 @@ mod tests {
                 mode,
                 paused: a.2,
             })),
-            (0..3_u8, any::<String>(), names(), any::<i64>()).prop_map(
-                |(level, code, text, published_ms)| {
-                    Body::Notice(Notice {
-                        level: [Level::Info, Level::Warning, Level::Alert][usize::from(level)],
-                        code,
-                        text,
-                        published_ms,
-                    })
-                }
-            ),
+            notice().prop_map(Body::Notice),
             (any::<String>(), any::<String>(), any::<Option<u64>>()).prop_map(
                 |(code, text, retry_after_ms)| {
                     Body::Bye(Bye {

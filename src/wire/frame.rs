@@ -378,6 +378,9 @@ pub struct Snapshot {
     /// What the directors decided; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub direct: Option<Direct>,
+    /// What was told before and still holds, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
 }
 
 /// Most points of one product's curve, from its start.

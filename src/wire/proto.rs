@@ -294,6 +294,8 @@ pub(super) struct Snapshot {
     pub products: Option<Products>,
     #[prost(message, optional, tag = "14")]
     pub direct: Option<Direct>,
+    #[prost(message, repeated, tag = "15")]
+    pub notices: Vec<Notice>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -249,6 +249,7 @@ mod tests {
             warmth: Warmth::default(),
             products: Products::default(),
             direct: None,
+            notices: Vec::new(),
         }))
     }
 

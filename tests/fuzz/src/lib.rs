@@ -130,6 +130,7 @@ fn sealed() -> &'static (PublicKey, Vec<Sealed>) {
             warmth: Warmth::default(),
             products: Products::default(),
             direct: None,
+            notices: Vec::new(),
         };
         let bodies = [
             Body::Direct(Direct {
