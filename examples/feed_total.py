@@ -6,7 +6,7 @@
 At the end it prints one line of JSON. `regions_gmv_minor` is added up here, region by region, plus
 what has no place: it must equal `gmv_minor`, the feed's own total.
 """
-import argparse, base64, json, os, socket, ssl, struct, time
+import argparse, base64, json, os, socket, ssl, struct, sys, time
 from urllib.parse import urlsplit
 
 
@@ -15,10 +15,13 @@ class Feed:
 
     def __init__(self, url, token, protocol="meridian.v1+json"):
         at = urlsplit(url)
-        self.socket = socket.create_connection((at.hostname, at.port or 80), timeout=10)
+        if at.scheme not in ("ws", "wss") or not at.hostname:
+            raise SystemExit(f"{url} is no address of a gateway: one such as ws://127.0.0.1:9016 or wss://host/path/ is needed")
+        self.socket = socket.create_connection((at.hostname, at.port or (443 if at.scheme == "wss" else 80)), timeout=10)
         if at.scheme == "wss":
             self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=at.hostname)
-        lines = [f"GET / HTTP/1.1\r\nHost: {at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade",
+        target = (at.path or "/") + (f"?{at.query}" if at.query else "")
+        lines = [f"GET {target} HTTP/1.1\r\nHost: {at.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade",
                  f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13",
                  f"Sec-WebSocket-Protocol: {protocol}"]
         lines += [f"Authorization: Bearer {token}"] if token else []
@@ -29,6 +32,8 @@ class Feed:
             pass
         if status.startswith("4"):
             raise SystemExit(f"{url} refused the connection: {status}")
+        if status[:1] in ("2", "3"):
+            raise SystemExit(f"{url} is no gateway: it answers {status} where one begins a WebSocket; is the address right, with its path?")
         if not status.startswith("101"):
             raise ConnectionError(f"{url} answers {status or 'nothing'}")
 
@@ -42,7 +47,10 @@ class Feed:
     def __iter__(self):
         parts = b""
         while True:
-            first, length = self.reader.read(2)
+            head = self.reader.read(2)
+            if len(head) < 2:
+                raise ConnectionError("the gateway closed the connection")
+            first, length = head
             if length > 125:
                 length = int.from_bytes(self.reader.read(2 if length == 126 else 8), "big")
             payload, opcode = self.reader.read(length), first & 15
@@ -79,14 +87,19 @@ def follow(url, seconds):
             regions.update((row["id"], row["gmv_minor"]) for row in frame.get("regions", []))
             totals = frame["totals"]
             clock = time.strftime("%H:%M:%S", time.gmtime(frame["event_ms"] / 1000))
-            print(f"\r{title}  {clock} UTC  {totals['gmv_minor'] / 10**digits:,.{digits}f}", end="", flush=True)
+            if sys.stdout.isatty():
+                print(f"\r{title}  {clock} UTC  {totals['gmv_minor'] / 10**digits:,.{digits}f}", end="", flush=True)
         elif kind == "lights":
             lights += frame["events"]
         if kind == "bye" or until and time.monotonic() > until:
             break
+    if totals is None:
+        raise SystemExit(f"{url} ended before it said any figures")
     added = sum(regions.values()) + totals["unplaced"]["gmv_minor"]
-    print("\n" + json.dumps({"gmv_minor": totals["gmv_minor"], "regions_gmv_minor": added, "orders": totals["orders"],
-                             "payments": totals["payments"], "lights_events": lights}))
+    if sys.stdout.isatty():
+        print()
+    print(json.dumps({"gmv_minor": totals["gmv_minor"], "regions_gmv_minor": added, "orders": totals["orders"],
+                      "payments": totals["payments"], "lights_events": lights}))
 
 
 if __name__ == "__main__":

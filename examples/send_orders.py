@@ -5,9 +5,11 @@
 
 A line is {"kind": "order", "country": "DE", "city": "Berlin", "category": "Garden", "channel": "mobile", "amount": 1999}, where
 kind is order or payment, city may be left out, amount is a whole number of minor units, and "at" (milliseconds since 1970) may
-be given. Lines that can't be sent are named and left out. Lines of a tenth of a second become a batch; a batch is kept until the
+be given. docs/orders.md says more. N is the number that the token was made with (`token make --number N`). Lines that can't be sent are named and left out. Lines of a tenth of a second become a batch; a batch is kept until the
 gateway says that it is counted, and sent again after a loss. What is kept is in memory: whoever starts it again has to begin with
-the first line that wasn't counted. At the end it prints a line of JSON; it fails if anything was left out or refused.
+the first line that wasn't counted. At the end it prints a line of JSON: rows that were sent and refused, lines that were left out,
+batches, and how often the gateway said of one that it is taken, came before or is to be sent again later. It fails if anything was
+left out or refused.
 
 Over wss, SSL_CERT_FILE=certificate.pem has Python believe a certificate of the gateway's own.
 """
@@ -15,6 +17,7 @@ import argparse, collections, csv, json, os, queue, ssl, struct, sys, threading,
 from feed_total import Feed
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "assets", "data")
+LINE = '{"kind": "order", "country": "DE", "city": "Berlin", "category": "Garden", "channel": "mobile", "amount": 1999}'
 KINDS, CHANNELS = ("order", "payment"), ("mobile", "desktop", "store")
 
 
@@ -46,9 +49,12 @@ def encode(kind, number, sequence, rows):
 
 def row_of(line, day, numbers):
     """A line's kind and row; ValueError says what is wrong with it."""
-    order = json.loads(line)
+    try:
+        order = json.loads(line)
+    except ValueError:
+        raise ValueError(f"{line.strip()[:60]!r} is no JSON: a line such as {LINE} is needed") from None
     if not isinstance(order, dict):
-        raise ValueError("an object is needed")
+        raise ValueError(f"an object is needed, such as {LINE}")
     for key, known in (("kind", KINDS), ("category", day["categories"]), ("channel", CHANNELS)):
         if order.get(key) not in known:
             raise ValueError(f"{key} is {order.get(key)!r}: one of {', '.join(known)} is needed")
@@ -69,8 +75,8 @@ def read(lines, day, out, said):
         try:
             out.put(row_of(line, day, numbers))
         except (ValueError, TypeError) as error:
-            said["left_out"] += 1
-            print(f"line {number} is left out: {error}", file=sys.stderr)
+            said["lines_left_out"] += 1
+            print(f"standard input, line {number} is left out: {error}", file=sys.stderr)
     out.put(None)
 
 
@@ -91,6 +97,14 @@ def gather(given):
     return [(kind, rows) for (kind, _), rows in batches.items()] or [(0, [])], False
 
 
+def heard(answers):
+    """The gateway's next message."""
+    message = next(answers, None)
+    if message is None:
+        raise ConnectionError("the gateway said goodbye")
+    return json.loads(message)
+
+
 def send(url, number):
     open_batches, said = collections.OrderedDict(), collections.Counter()
     given, sequence, started, ended = queue.Queue(100_000), time.time_ns() // 1000, False, False
@@ -98,7 +112,7 @@ def send(url, number):
         try:
             feed = Feed(url, os.environ.get("MERIDIAN_TOKEN"), "meridian.v1.orders")
             answers = iter(feed)
-            day = json.loads(next(answers))
+            day = heard(answers)
             if not started:
                 threading.Thread(target=read, args=(sys.stdin, day, given, said), daemon=True).start()
                 started = True
@@ -106,8 +120,9 @@ def send(url, number):
                 feed.send(batch, 2)
             while not ended or open_batches:
                 while open_batches:
-                    answer = json.loads(next(answers))
-                    said[answer["type"]] += 1
+                    answer = heard(answers)
+                    if answer["type"] != "refused":
+                        said[f"batches_{answer['type']}"] += 1
                     batch = open_batches.get(answer["sequence"])
                     if answer["type"] == "later" and batch:
                         time.sleep(1)
@@ -115,29 +130,31 @@ def send(url, number):
                         continue
                     if answer["type"] == "refused":
                         said["rows_refused"] += answer["rows"]
-                        print(f"{answer['rows']} rows are refused: {answer['problem']}", file=sys.stderr)
+                        said["batches_refused"] += 1
+                        print(f"rows refused: {answer['rows']}: {answer['problem']}", file=sys.stderr)
                     open_batches.pop(answer["sequence"], None)
                 batches, ended = ([], True) if ended else gather(given)
                 for kind, rows in batches:
                     sequence += 1
                     said["rows"] += len(rows)
+                    said["batches"] += 1
                     open_batches[sequence] = encode(kind, number, sequence, rows)
                     feed.send(open_batches[sequence], 2)
         except ssl.SSLCertVerificationError as error:
             raise SystemExit(f"{url} shows a certificate that isn't believed ({error.verify_message}): "
                              "SSL_CERT_FILE=certificate.pem has Python believe the gateway's own")
-        except (OSError, ValueError, IndexError, StopIteration) as error:
-            print(f"{url}: {error!r}; {len(open_batches)} batches wait; trying again", file=sys.stderr)
+        except (OSError, ValueError, IndexError) as error:
+            print(f"{url}: {error or type(error).__name__}; batches that wait: {len(open_batches)}; trying again in 5 s", file=sys.stderr)
             time.sleep(5)
     feed.send(b"\x03\xe8", 8)  # goodbye
     print(json.dumps(said))
-    if said["rows_refused"] or said["left_out"]:
+    if said["rows_refused"] or said["batches_refused"] or said["lines_left_out"]:
         raise SystemExit(1)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("url", nargs="?", default="ws://127.0.0.1:9016")
-    parser.add_argument("--number", type=int, default=1, help="this source's number: each needs its own")
+    parser.add_argument("--number", type=int, default=1, help="this source's number, the one that its token was made with: each needs its own")
     args = parser.parse_args()
     send(args.url, args.number)

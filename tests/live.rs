@@ -302,6 +302,37 @@ fn only_sources_may_send_and_they_see_nothing() {
     assert!(refused.unwrap().contains("403"));
 }
 
+/// Behind a proxy a gateway may have a path; what isn't a gateway is said to be none, and isn't asked again.
+#[test]
+fn the_python_examples_keep_the_path_and_know_a_gateway() {
+    use std::io::{BufRead as _, BufReader};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/meridian/?hall=3", listener.local_addr().unwrap());
+    for example in ["send_orders.py", "feed_total.py"] {
+        let python = Command::new("python3")
+            .arg(format!("{}/examples/{example}", env!("CARGO_MANIFEST_DIR")))
+            .arg(&url)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs the example");
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut asked = String::new();
+        BufReader::new(&socket).read_line(&mut asked).unwrap();
+        assert_eq!(asked, "GET /meridian/?hall=3 HTTP/1.1\r\n");
+        socket
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+        let output = python.wait_with_output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && errors.contains("is no gateway: it answers 200 OK"),
+            "{errors}"
+        );
+    }
+}
+
 /// What is asked of the gateway's own machine.
 fn asked(admin: SocketAddr, path: &str) -> String {
     use std::io::Read as _;
@@ -446,6 +477,7 @@ fn the_python_example_and_a_played_day_are_counted() {
         "5",
         r#"{"kind": "order", "country": "DE", "category": "Garden", "channel": "store", "amount": 19.99}"#,
         r#"{"kind": "order", "country": "DE", "category": "Garden", "channel": "store", "amount": 1, "at": 1}"#,
+        "garbage",
     ] {
         writeln!(lines, "{bad}").unwrap();
     }
@@ -461,15 +493,20 @@ fn the_python_example_and_a_played_day_are_counted() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     for words in [
-        "line 1001 is left out: category is 'Car': one of Garden, Kitchen is needed",
+        "standard input, line 1001 is left out: category is 'Car': one of Garden, Kitchen is needed",
         "line 1002 is left out: an object is needed",
         "line 1003 is left out: amount is 19.99: a whole number",
         "line 1004 is left out: at is 1: the day is from",
+        r#"line 1005 is left out: 'garbage' is no JSON: a line such as {"kind": "order""#,
     ] {
         assert!(errors.contains(words), "{errors}");
     }
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(said["rows"], 1_000);
+    assert_eq!(
+        (&said["rows"], &said["lines_left_out"]),
+        (&1_000.into(), &5.into())
+    );
+    assert_eq!(said["batches_taken"], said["batches"]);
 
     let mut sent = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
         .args([

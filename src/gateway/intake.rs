@@ -290,9 +290,10 @@ impl Intake {
                     } else {
                         let own: Vec<String> = numbers.iter().map(ToString::to_string).collect();
                         Outcome::Refused(format!(
-                            "the token is for source {}, not for {}",
+                            "the token is for source {}, not for {}: send with --number {}",
                             own.join(", "),
-                            columns.source
+                            columns.source,
+                            own.join(" or ")
                         ))
                     };
                     receipts.push(Receipt {

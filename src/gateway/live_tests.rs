@@ -481,7 +481,10 @@ fn nobody_takes_another_sources_place() {
     let Outcome::Refused(problem) = outcomes[0] else {
         panic!("{outcomes:?}")
     };
-    assert_eq!(problem, "the token is for source 3, 4, not for 2");
+    assert_eq!(
+        problem,
+        "the token is for source 3, 4, not for 2: send with --number 3 or 4"
+    );
     assert!(!matches!(outcomes[1], Outcome::Refused(_)), "{outcomes:?}");
     assert_eq!(intake.busiest(), Some((3, 100)));
     // The place is free for whose it is.
