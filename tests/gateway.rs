@@ -200,6 +200,20 @@ impl Director {
     }
 }
 
+/// It says which program it is.
+#[test]
+fn the_gateway_says_its_own_name() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        said,
+        concat!("meridian-gateway ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
 #[test]
 fn a_display_over_tls_with_a_token_and_pinned_keys_has_the_totals() {
     let house = House::new();

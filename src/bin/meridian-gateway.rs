@@ -34,7 +34,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// Meridian's gateway: serves a day of orders and payments over WebSocket.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(name = "meridian-gateway", version, args_conflicts_with_subcommands = true)]
 struct Args {
     #[command(subcommand)]
     task: Option<Task>,
@@ -975,11 +975,11 @@ fn direct(gateway: &str, token_file: Option<&Path>, trust: &Trust, what: &Direct
     match answer["outcome"].as_str() {
         Some("refused") => bail!("{text}"),
         Some(outcome) => say!(
-            "{}; {held}, delay {} ms{}{}",
-            if outcome == "unchanged" {
-                "unchanged".to_owned()
-            } else {
-                text.to_owned()
+            "{}{held}, delay {} ms{}{}",
+            match (what, outcome) {
+                (DirectTask::Status, _) => String::new(),
+                (_, "unchanged") => "unchanged; ".to_owned(),
+                _ => format!("{text}; "),
             },
             desk["delay_ms"].as_u64().unwrap_or(0),
             if desk["rehearsal"].as_bool() == Some(true) {
