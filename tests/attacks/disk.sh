@@ -31,7 +31,7 @@ P
 }
 metric() { get /metrics | sed -n "s/^meridian_gateway_$1 //p"; }
 until_so() { local end=$((SECONDS + 30)); while [ $SECONDS -lt $end ]; do eval "$1" && return 0; sleep 0.2; done; return 1; }
-well() { until_so '[ "$(get /health)" = well ]'; }
+well() { until_so '[[ "$(get /health)" == well* ]]'; }
 fill() { dd if=/dev/zero of="$1/other" bs=1k 2>/dev/null; }
 count() { timeout 60 "$MG" count --live day.toml orders/*.orders | head -1; }
 cat > day.toml <<'T'
