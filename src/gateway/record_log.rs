@@ -20,6 +20,8 @@ const MOST_MOVED: usize = 4 << 20;
 const BLOCK: usize = 4_096;
 /// How long it is moved at a time; then others have their turn.
 const MOVES_FOR: Duration = Duration::from_millis(300);
+/// The kind of error of a file that is being moved, and isn't all there yet.
+const NOT_ALL_YET: io::ErrorKind = io::ErrorKind::WouldBlock;
 
 /// What a file was found to be, other than what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -240,7 +242,7 @@ impl Disk {
             }
             if began.elapsed() > MOVES_FOR && self.moved < kept {
                 let problem = format!("{} of {kept} bytes are back", self.moved);
-                return Err(io::Error::other(problem));
+                return Err(io::Error::new(NOT_ALL_YET, problem));
             }
         }
         self.file.set_len(kept)?;
@@ -529,6 +531,10 @@ impl RecordLog {
                 Displaced::Moved => ", or move it back,",
                 _ => "",
             };
+            if error.kind() == NOT_ALL_YET {
+                let problem = format!("{how}, and is being put back: {error}; don't stop the gateway before all are");
+                return io::Error::new(error.kind(), problem);
+            }
             let problem = format!(
                 "{how}, and can't be put back yet ({error}): make room for its {} bytes{also} and don't stop the gateway before, a restart would lose what was in it",
                 self.end

@@ -21,7 +21,7 @@ trap finish EXIT
 trap 'echo "NOT SO  it is done in ${LIMIT:-300} seconds"; said; exit 1' TERM
 bad=0
 is() { if eval "$2"; then echo "ok      $1"; else echo "NOT SO  $1"; bad=1; echo "        health: $(get /health | head -c 400)"; fi; }
-said() { echo "--- the gateway said last:"; tail -8 gateway.log | cut -c -400; }
+said() { echo "--- the gateway said last, and the sender:"; tail -qn 8 gateway.log sender.log | cut -c -400; }
 get() { python3 - "$1" 2> /dev/null <<'P'
 import sys, urllib.request, urllib.error
 try: print(urllib.request.urlopen("http://127.0.0.1:21301" + sys.argv[1], timeout=5).read().decode())
@@ -109,7 +109,7 @@ while (not stop.is_set() or open_batches) and time.time() - began < 240:
 print(taken, later, len(open_batches))
 P
 is "it serves" begin
-python3 sender.py > sent & S=$!
+python3 sender.py > sent 2> sender.log & S=$!
 is "a first megabyte is sent" 'until_so "[ -e sent.large ]"'
 
 fill state
