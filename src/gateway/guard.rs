@@ -158,7 +158,6 @@ struct Shape {
     products: usize,
     products_of_category: Vec<u64>,
     region_of_place: Vec<u8>,
-    first_place: Vec<u16>,
     minor_per_unit: i64,
     gmv_counts: Kind,
     /// From when on something is kept back.
@@ -186,8 +185,9 @@ impl Shape {
 
 /// Of a region's parcels, those by origin that are `k` at least, so that the others and what needed no parcel are
 /// none or `k` at least too.
-fn parcels(all: BTreeMap<u8, u64>, orders: u64, k: u64) -> Vec<(u8, u64)> {
-    let mut out: Vec<(u8, u64)> = all.into_iter().filter(|(_, count)| *count >= k.max(1)).collect();
+fn groups(all: &[(u8, u64)], orders: u64, k: u64) -> Vec<(u8, u64)> {
+    let enough = all.iter().copied().filter(|(_, count)| *count >= k.max(1));
+    let mut out: Vec<(u8, u64)> = enough.collect();
     let sum: u64 = out.iter().map(|(_, count)| count).sum();
     if (1..k).contains(&orders.saturating_sub(sum))
         && let Some(smallest) = (0..out.len()).min_by_key(|at| out.get(*at).map(|(_, count)| *count))
@@ -265,7 +265,6 @@ impl Guard {
             products: hello.products.len(),
             products_of_category,
             region_of_place: catalogue.region_of_place(),
-            first_place: ground.of_region.iter().map(|(first, _)| *first as u16).collect(),
             minor_per_unit: hello.currency.minor_per_unit(),
             gmv_counts: hello.gmv_counts,
             closing_ms: hello.day.end_ms - CLOSING_MS.min((hello.day.end_ms - hello.day.start_ms) / 16),

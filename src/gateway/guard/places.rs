@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dealt, Drawn, LONGEST_MS, Later, Row, parcels};
+use super::{Dealt, Drawn, LONGEST_MS, Later, Row, groups};
 use crate::sales::{Batch, Catalogue, EventMs};
 
 /// Buckets of amounts.
@@ -86,10 +86,12 @@ pub(super) struct Places {
     spots: Vec<Spot>,
     /// Those that have reached their number.
     ripe: Vec<usize>,
-    /// By city: from where parcels wait, and how many.
-    parcels: Vec<Vec<(u8, u64)>>,
+    /// By city.
+    parcels: Vec<Parcels>,
     /// (region, from where) → parcels that are few at each city.
     loose: BTreeMap<(usize, u8), u64>,
+    /// How many groups of them there were.
+    loosened: u32,
     /// By region: whether something waits.
     waits: Vec<bool>,
     swept_ms: EventMs,
@@ -103,8 +105,9 @@ impl Places {
             code,
             spots: Vec::with_capacity(places),
             ripe: Vec::new(),
-            parcels: vec![Vec::new(); places],
+            parcels: vec![Parcels::default(); places],
             loose: BTreeMap::new(),
+            loosened: 0,
             waits: vec![false; regions],
             swept_ms: at_ms,
         };
@@ -154,7 +157,7 @@ impl Places {
                 && row.ships_from != Batch::DOMESTIC
                 && let Some(waiting) = self.parcels.get_mut(at)
             {
-                parcel(waiting, row.ships_from, 1);
+                waiting.add(row.ships_from, 1, since_ms);
             }
         }
         if let Some(waits) = self.waits.get_mut(region) {
@@ -240,10 +243,13 @@ impl Places {
         if !ripe && spot.count >= spot.next {
             self.ripe.push(to);
         }
-        let moved = self.parcels.get_mut(from).map(std::mem::take).unwrap_or_default();
-        if let Some(waiting) = self.parcels.get_mut(to) {
-            for (origin, count) in moved {
-                parcel(waiting, origin, count);
+        let moved = self
+            .parcels
+            .get_mut(from)
+            .map(|parcels| std::mem::take(&mut parcels.waiting));
+        if let Some(parcels) = self.parcels.get_mut(to) {
+            for (origin, count) in moved.unwrap_or_default() {
+                parcels.add(origin, count, since_ms);
             }
         }
     }
@@ -252,7 +258,7 @@ impl Places {
     pub(super) fn show(
         &mut self,
         regions: &[u8],
-        first: &[u16],
+        ground: &Ground,
         (now_ms, step_ms): (EventMs, i64),
         drawn: &mut Drawn,
         later: &mut Later,
@@ -261,8 +267,8 @@ impl Places {
             let Some(spot) = self.spots.get(at) else {
                 continue;
             };
-            let (count, shown) = (spot.count, spot.shown);
-            let (mut now, mut next) = (shown, spot.next);
+            let count = spot.count;
+            let (mut now, mut next) = (spot.shown, spot.next);
             while next <= count && next > now {
                 (now, next) = (next, self.after(at, next));
             }
@@ -294,69 +300,112 @@ impl Places {
                     });
                 }
             }
-            let span_ms = if now_ms - since_ms <= step_ms {
-                0
-            } else {
-                now_ms - since_ms
-            };
             self.send(
-                (place, u64::from(now - shown)),
-                (regions, first),
-                (now_ms, span_ms),
+                (place, u64::from(now)),
+                (regions, ground),
+                (now_ms, step_ms),
                 drawn,
                 later,
             );
         }
     }
 
-    /// The parcels of a group that is shown.
+    /// The parcels to a city that has shown so many orders.
     fn send(
         &mut self,
-        (place, many): (u16, u64),
-        (regions, first): (&[u8], &[u16]),
-        (now_ms, span_ms): (EventMs, i64),
+        (place, shown): (u16, u64),
+        (regions, ground): (&[u8], &Ground),
+        (now_ms, step_ms): (EventMs, i64),
         drawn: &mut Drawn,
         later: &mut Later,
     ) {
-        let waiting = self.parcels.get_mut(usize::from(place));
-        let waiting: BTreeMap<u8, u64> = waiting.map(|all| all.drain(..).collect()).unwrap_or_default();
-        if waiting.is_empty() {
+        let Some(parcels) = self.parcels.get_mut(usize::from(place)) else {
+            return;
+        };
+        if parcels.waiting.is_empty() {
             return;
         }
+        let span_ms = (now_ms - parcels.since_ms).min(LONGEST_MS);
         let mut draw = |from: u8, to: u16, count: u64| {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            if span_ms > 0 {
+            if span_ms > step_ms {
                 later.arc(now_ms, span_ms, (from, to), count);
                 return;
             }
             let slot = drawn.parcels.entry((from, to)).or_default();
             *slot = slot.saturating_add(count);
         };
-        let shown = parcels(waiting.clone(), many, self.k);
+        let go = groups(&parcels.waiting, shown.saturating_sub(parcels.drawn), self.k);
+        for (origin, count) in &go {
+            parcels.drawn += count;
+            draw(*origin, place, *count);
+        }
+        parcels
+            .waiting
+            .retain(|(from, _)| !go.iter().any(|(origin, _)| origin == from));
+        if now_ms - parcels.since_ms < PATIENCE_MS {
+            if !go.is_empty() {
+                parcels.since_ms = now_ms;
+            }
+            return;
+        }
+        // Few from there to this city: with others to the region they are enough some time.
         let region = regions
             .get(usize::from(place))
             .map_or(0, |region| usize::from(*region));
-        for (origin, count) in waiting {
-            if shown.iter().any(|(of, _)| *of == origin) {
-                draw(origin, place, count);
-                continue;
-            }
-            // Few from there to this city: with others to the region they are enough some time.
+        for (origin, count) in std::mem::take(&mut parcels.waiting) {
             let loose = self.loose.entry((region, origin)).or_default();
             *loose += count;
             if *loose > self.k {
-                let to = first.get(region).copied().unwrap_or(place);
+                let lit = |at: &usize| {
+                    let spot = self.spots.get(*at);
+                    spot.is_some_and(|spot| spot.lit_ms != NEVER && now_ms - spot.lit_ms <= LONGEST_MS)
+                };
+                // To any city that shows something: which, says nothing of who sent it there.
+                let shown: Vec<usize> = ground.span(region).filter(lit).collect();
+                let number = (self.loosened as usize).wrapping_mul(0x9E37_79B9) % shown.len().max(1);
+                self.loosened = self.loosened.wrapping_add(1);
+                let to = shown
+                    .get(number)
+                    .and_then(|at| u16::try_from(*at).ok())
+                    .unwrap_or(place);
                 draw(origin, to, std::mem::take(loose));
             }
         }
     }
 }
 
-/// So many more from an origin.
-fn parcel(waiting: &mut Vec<(u8, u64)>, origin: u8, more: u64) {
-    match waiting.iter_mut().find(|(from, _)| *from == origin) {
-        Some((_, count)) => *count += more,
-        None => waiting.push((origin, more)),
+/// The parcels to a city.
+#[derive(Clone)]
+struct Parcels {
+    /// From where they wait, and how many.
+    waiting: Vec<(u8, u64)>,
+    /// Since when.
+    since_ms: EventMs,
+    /// How many were drawn.
+    drawn: u64,
+}
+
+impl Default for Parcels {
+    fn default() -> Self {
+        Self {
+            waiting: Vec::new(),
+            since_ms: NEVER,
+            drawn: 0,
+        }
+    }
+}
+
+impl Parcels {
+    /// So many more from an origin.
+    fn add(&mut self, origin: u8, more: u64, since_ms: EventMs) {
+        if self.waiting.is_empty() {
+            self.since_ms = self.since_ms.max(since_ms);
+        }
+        match self.waiting.iter_mut().find(|(from, _)| *from == origin) {
+            Some((_, count)) => *count += more,
+            None => self.waiting.push((origin, more)),
+        }
     }
 }
 
@@ -424,6 +473,7 @@ mod tests {
         ) {
             let catalogue = crate::gateway::load_catalogue().unwrap();
             let regions = catalogue.region_of_place();
+            let ground = Ground::new(&catalogue);
             let mut kinds = [0, 8].map(|code| Places::new(k, seed, code, 3, 1, 0));
             let mut shown = vec![0];
             for (at, (second, many)) in steps.into_iter().enumerate() {
@@ -432,7 +482,7 @@ mod tests {
                 let rows = vec![row; many];
                 places.take(0, &rows, true, at as i64);
                 let (mut drawn, mut later) = (Drawn::default(), Later::default());
-                places.show(&regions, &[0], (at as i64, 100), &mut drawn, &mut later);
+                places.show(&regions, &ground, (at as i64, 100), &mut drawn, &mut later);
                 shown.push(places.spots[1].shown);
             }
             shown.sort_unstable();

@@ -9,6 +9,8 @@ use super::told::{PIECES_OF_TOTAL, Told};
 use super::{Column, Drawn, Knobs, Later, NONE, QUANTUM_MS, Row, Shape};
 use crate::sales::{Channel, EventMs, Kind};
 
+/// So long after a step's instant what came with it may have happened: a step may be late.
+const AHEAD_MS: i64 = 2_000;
 /// Most flows in a step in which one that is behind catches up.
 const MOST_FLOWS: usize = 64;
 
@@ -220,7 +222,7 @@ impl Tree {
                 self.since_ms
             };
             // Steps and batches begin and end at instants of their own: what is told happened when its batches say.
-            let until_ms = self.latest_ms.clamp(late_ms, now.at_ms.max(late_ms));
+            let until_ms = self.latest_ms.clamp(late_ms, late_ms.max(now.at_ms + AHEAD_MS));
             let many = (next.value - self.released) as usize;
             let grain = if now.together {
                 numbers.total.grain(next.value, enough)
@@ -527,7 +529,7 @@ impl Tree {
         self.places.sweep(ground, now.at_ms);
         let when = (now.at_ms, now.step_ms);
         self.places
-            .show(&shape.region_of_place, &shape.first_place, when, drawn, later);
+            .show(&shape.region_of_place, ground, when, drawn, later);
     }
 }
 
