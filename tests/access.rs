@@ -358,6 +358,56 @@ fn a_token_file_that_can_not_be_read_is_said_and_read_once_it_can() {
     gateway.stop();
 }
 
+#[cfg(unix)]
+fn put_pipe(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let _ = std::fs::remove_file(path);
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// Nobody writes into the pipe: whoever read it would wait for ever.
+#[cfg(unix)]
+#[test]
+fn a_token_file_that_becomes_a_pipe_stops_nothing() {
+    let tokens = Tokens::new();
+    let wall = tokens.make("Hall 3", None, Role::Viewer);
+    let config = GatewayConfig {
+        admin: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        ..tokens.config()
+    };
+    let gateway = serve(config, publisher()).unwrap();
+    let admin = gateway.admin().unwrap();
+    let display = Link::start(link(gateway.url(), &wall)).unwrap();
+    until(&display, figures);
+    let kept = std::fs::read(tokens.path()).unwrap();
+    put_pipe(&tokens.path());
+    let wait_for = |path: &str, words: &str| {
+        let begun = Instant::now();
+        while !get(admin, path).contains(words) {
+            assert!(begun.elapsed() < WAIT);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    wait_for("/health", "it is a pipe or a device: a file is needed");
+    wait_for("/metrics", "meridian_gateway_tokens_unread 1");
+    // Figures go on, and whoever has a token comes in as before.
+    let begun = Instant::now();
+    until(&display, figures);
+    until(&Link::start(link(gateway.url(), &wall)).unwrap(), figures);
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // Another file in its place is read, and what is revoked in it holds.
+    std::fs::remove_file(tokens.path()).unwrap();
+    meridian::files::private::write(&tokens.path(), &kept).unwrap();
+    wait_for("/health", "well\n");
+    let mut store = TokenStore::open(&tokens.path()).unwrap();
+    let id = store.list()[0].id.clone();
+    store.revoke(&id, Utc::now()).unwrap();
+    until(&display, refused_after_frames);
+    gateway.stop();
+}
+
 fn refused_after_frames(event: LinkEvent) -> Option<String> {
     match event {
         LinkEvent::Refused { reason } => Some(reason),
@@ -451,5 +501,15 @@ fn secrets_that_others_may_read_are_refused_by_check() {
             assert!(!good && said.contains(&wanted), "{name} {wrong:o}: {said}");
         }
         mode(name, 0o600);
+    }
+    // A pipe is no file, and nobody waits for what may come out of it.
+    for name in secrets.into_iter().chain(["certificate.pem"]) {
+        let kept = std::fs::read(path(name)).unwrap();
+        put_pipe(&path(name));
+        let (good, said) = check(folder.path(), config);
+        let wanted = format!("{}: it is a pipe or a device", path(name).display());
+        assert!(!good && said.contains(&wanted), "{name}: {said}");
+        std::fs::remove_file(path(name)).unwrap();
+        meridian::files::private::write(&path(name), &kept).unwrap();
     }
 }

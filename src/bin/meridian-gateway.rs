@@ -653,7 +653,8 @@ fn check(path: &Path) -> anyhow::Result<()> {
 fn certificate_pin(path: &Path) -> anyhow::Result<Pin> {
     use rustls::pki_types::CertificateDer;
     use rustls::pki_types::pem::PemObject as _;
-    let certificate = CertificateDer::from_pem_file(path)
+    let pem = private::read_shown(path).with_context(|| path.display().to_string())?;
+    let certificate = CertificateDer::from_pem_slice(&pem)
         .map_err(|error| anyhow::anyhow!("{}: no certificate in PEM form: {error}", path.display()))?;
     Pin::of(&certificate).with_context(|| format!("{}: the certificate can't be read", path.display()))
 }

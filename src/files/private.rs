@@ -81,12 +81,38 @@ impl Stamp {
 /// # Errors
 /// When it can't be read, or others can read or change it; then the text says what is to be done.
 pub fn read(path: &Path) -> Result<(Vec<u8>, Stamp)> {
-    let mut file = File::open(path)?;
-    let data = file.metadata()?;
+    let (mut file, data) = open(path)?;
     check(path, &data)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok((bytes, Stamp::new(&data)))
+}
+
+/// Reads a file that lies beside secrets and that others may read, such as a certificate.
+///
+/// # Errors
+/// When it can't be read, or is no file.
+pub fn read_shown(path: &Path) -> Result<Vec<u8>> {
+    let (mut file, _) = open(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens what is a file and nothing else: who reads a pipe waits for whoever writes into it, for ever if nobody does.
+fn open(path: &Path) -> Result<(File, Metadata)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path)?;
+    let data = file.metadata()?;
+    if data.is_file() {
+        return Ok((file, data));
+    }
+    let what = if data.is_dir() { "a folder" } else { "a pipe or a device" };
+    let problem = format!("it is {what}: a file is needed");
+    Err(Error::new(ErrorKind::InvalidInput, problem))
 }
 
 /// Reads a secret that is text.
@@ -222,7 +248,7 @@ impl Lock {
     pub fn take(path: &Path) -> Result<Self> {
         let beside = named(path, ".lock");
         make_if_absent(&beside)?;
-        let file = File::open(&beside)?;
+        let (file, _) = open(&beside)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {
@@ -275,6 +301,24 @@ mod tests {
             0o400
         );
         assert_eq!(read(&path).unwrap().0, b"another");
+    }
+
+    /// Whoever reads it isn't kept waiting.
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for problem in [read(&path).unwrap_err(), read_shown(&path).unwrap_err()] {
+            assert!(problem.to_string().contains("a pipe"), "{problem}");
+        }
+        let problem = read(folder.path()).unwrap_err().to_string();
+        assert!(problem.contains("a folder"), "{problem}");
+        std::fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        assert!(read(&path).is_err());
     }
 
     #[test]

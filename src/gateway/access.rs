@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -238,13 +239,64 @@ struct TokenFile {
     token: Vec<TokenRecord>,
 }
 
+/// Tokens as they were read.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    list: Vec<TokenRecord>,
+    /// Where each stands, by id.
+    by_id: HashMap<String, usize>,
+}
+
+impl Tokens {
+    fn new(list: Vec<TokenRecord>) -> Self {
+        let by_id = list.iter().enumerate();
+        let by_id = by_id.map(|(at, record)| (record.id.clone(), at)).collect();
+        Self { list, by_id }
+    }
+
+    fn find(&self, id: &str) -> Option<&TokenRecord> {
+        self.by_id.get(id).and_then(|at| self.list.get(*at))
+    }
+
+    /// Whether all that was granted still holds.
+    ///
+    /// # Errors
+    /// [`Denied`]; also when the token allows something else now, more as well as less.
+    pub fn still_holds(&self, grant: &Grant, now: DateTime<Utc>) -> Result<(), Denied> {
+        let record = self.find(&grant.id).ok_or(Denied::Unknown)?;
+        match record.denied(now) {
+            Some(denied) => Err(denied),
+            None if record.grant() != *grant => Err(Denied::Changed),
+            None => Ok(()),
+        }
+    }
+
+    /// What the bearer of a token may do.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Grant, Denied> {
+        let (id, secret) = split(token).ok_or(Denied::Malformed)?;
+        let hashed = hash(secret);
+        let record = self.find(id);
+        let same = record.is_some_and(|record| {
+            subtle::ConstantTimeEq::ct_eq(record.sha256.as_bytes(), hashed.as_bytes()).into()
+        });
+        match record {
+            Some(record) if same => match record.denied(now) {
+                Some(denied) => Err(denied),
+                None => Ok(record.grant()),
+            },
+            _ => Err(Denied::Unknown),
+        }
+    }
+}
+
 /// The tokens of a file.
 #[derive(Debug)]
 pub struct TokenStore {
     path: PathBuf,
-    tokens: Vec<TokenRecord>,
-    /// Where each stands, by id.
-    by_id: HashMap<String, usize>,
+    tokens: Arc<Tokens>,
     /// What the file was when it was read; absent: it wasn't there.
     seen: Option<Stamp>,
     /// Whether the file had been left alone for a while then.
@@ -263,8 +315,7 @@ impl TokenStore {
     pub fn open(path: &Path) -> Result<Self, AccessError> {
         let mut it = Self {
             path: path.to_owned(),
-            tokens: Vec::new(),
-            by_id: HashMap::new(),
+            tokens: Arc::default(),
             seen: None,
             settled: false,
             problem: None,
@@ -303,24 +354,13 @@ impl TokenStore {
             Err(error) => return Err(self.wrong(error.to_string())),
         };
         let tokens = parse(&text).map_err(|problem| self.wrong(problem))?;
-        let is_other = seen != self.seen || tokens != self.tokens;
+        let is_other = seen != self.seen || tokens != self.tokens.list;
         self.seen = seen;
         self.settled = seen.is_none_or(|stamp| stamp.is_settled(SystemTime::now()));
-        self.take(tokens);
-        Ok(is_other)
-    }
-
-    fn take(&mut self, tokens: Vec<TokenRecord>) {
-        self.by_id.clear();
-        for (at, record) in tokens.iter().enumerate() {
-            // Of two with one id the first counts.
-            self.by_id.entry(record.id.clone()).or_insert(at);
+        if is_other {
+            self.tokens = Arc::new(Tokens::new(tokens));
         }
-        self.tokens = tokens;
-    }
-
-    fn find(&self, id: &str) -> Option<&TokenRecord> {
-        self.by_id.get(id).and_then(|at| self.tokens.get(*at))
+        Ok(is_other)
     }
 
     /// Reads the file again if it isn't what it was, or couldn't be read; says whether anything is new.
@@ -450,12 +490,12 @@ impl TokenStore {
             None => Some(Lock::take(&self.path).map_err(|error| self.wrong(error.to_string()))?),
         };
         self.read()?;
-        let mut tokens = self.tokens.clone();
+        let mut tokens = self.tokens.list.clone();
         let changed = change(&mut tokens).map_err(|problem| self.wrong(problem))?;
         let file = TokenFile { token: tokens };
         let text = toml::to_string(&file).map_err(|error| self.wrong(error.to_string()))?;
         private::write(&self.path, text.as_bytes()).map_err(|error| self.wrong(error.to_string()))?;
-        self.take(file.token);
+        self.tokens = Arc::new(Tokens::new(file.token));
         self.seen = Stamp::at(&self.path).ok().flatten();
         self.settled = false;
         Ok(changed)
@@ -463,40 +503,28 @@ impl TokenStore {
 
     /// All tokens, oldest first.
     pub fn list(&self) -> &[TokenRecord] {
-        &self.tokens
+        &self.tokens.list
     }
 
-    /// Whether all that was granted still holds.
+    /// The tokens as they were read last.
+    pub fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
+    }
+
+    /// [`Tokens::still_holds`].
     ///
     /// # Errors
-    /// [`Denied`]; also when the token allows something else now, more as well as less.
+    /// [`Denied`].
     pub fn still_holds(&self, grant: &Grant, now: DateTime<Utc>) -> Result<(), Denied> {
-        let record = self.find(&grant.id).ok_or(Denied::Unknown)?;
-        match record.denied(now) {
-            Some(denied) => Err(denied),
-            None if record.grant() != *grant => Err(Denied::Changed),
-            None => Ok(()),
-        }
+        self.tokens.still_holds(grant, now)
     }
 
-    /// What the bearer of a token may do.
+    /// [`Tokens::check`].
     ///
     /// # Errors
     /// [`Denied`].
     pub fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Grant, Denied> {
-        let (id, secret) = split(token).ok_or(Denied::Malformed)?;
-        let hashed = hash(secret);
-        let record = self.find(id);
-        let same = record.is_some_and(|record| {
-            subtle::ConstantTimeEq::ct_eq(record.sha256.as_bytes(), hashed.as_bytes()).into()
-        });
-        match record {
-            Some(record) if same => match record.denied(now) {
-                Some(denied) => Err(denied),
-                None => Ok(record.grant()),
-            },
-            _ => Err(Denied::Unknown),
-        }
+        self.tokens.check(token, now)
     }
 }
 
@@ -509,7 +537,12 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
     if file.token.len() > MAX_TOKENS {
         return Err(format!("more than {MAX_TOKENS} tokens"));
     }
-    for record in &file.token {
+    let mut known = HashMap::new();
+    for (number, record) in (1_usize..).zip(&file.token) {
+        // One of them would be believed, and the other could neither be used nor taken back.
+        if let Some(first) = known.insert(record.id.as_str(), number) {
+            return Err(twice(text, &record.id, [first, number]));
+        }
         if record.sha256.len() != 64 || !record.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(format!(
                 "token {:?}: sha256 has to be 64 hexadecimal digits",
@@ -521,6 +554,18 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
         }
     }
     Ok(file.token)
+}
+
+/// Says where the two tokens of one id stand.
+fn twice(text: &str, id: &str, numbers: [usize; 2]) -> String {
+    let says_id = |line: &str| line.trim_start().strip_prefix("id").is_some_and(|rest| rest.contains(id));
+    let lines = (1_usize..).zip(text.lines());
+    let lines: Vec<usize> = lines.filter(|(_, line)| says_id(line)).map(|(at, _)| at).collect();
+    let [first, second] = match lines.as_slice() {
+        [first, second, ..] => [first, second].map(|at| format!("line {at}")),
+        _ => numbers.map(|number| format!("token number {number}")),
+    };
+    format!("two tokens have the id {id:?} ({first} and {second}): take one of them out")
 }
 
 /// A token's id and secret, if it has the form of one.

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use chrono::Utc;
 use crossbeam_channel::Sender;
 use futures_util::{SinkExt, StreamExt};
@@ -33,7 +34,7 @@ pub(super) use self::incoming::Budget;
 use self::incoming::{A_FOLLOWER, A_SOURCE, Incoming, TooMuch};
 use self::judge::{Chosen, Refused};
 use self::orders::orders;
-use super::access::{Denied, Grant, Role, TokenStore};
+use super::access::{Denied, Grant, Role, Tokens};
 use super::audit::{Details, Kind as AuditKind};
 use super::hub::{Hub, Wants};
 use super::intake::{Intake, MAX_MESSAGE_BYTES};
@@ -41,7 +42,6 @@ use super::limits::{Entry, Failure, Gatekeeper, Limited};
 use super::metrics::{Class, Metrics, Why};
 use super::proxy::Proxies;
 use super::server::{Auditor, Order};
-use super::tls::Certificate;
 use crate::link::socket::Stream;
 use crate::wire::codec::MAX_SUBSCRIBE_BYTES;
 use crate::wire::{DataClass, MAX_FRAME_BYTES};
@@ -57,9 +57,9 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// The closing handshake takes no longer.
 const PART_LIMIT: Duration = Duration::from_secs(1);
-/// Distance at which it is looked whether files changed, and whether what was granted still holds: together within
+/// Distance at which it is looked whether files changed (`keeper`), and whether what was granted still holds: together within
 /// three seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
 /// What somebody is told then.
@@ -70,7 +70,8 @@ pub(super) struct House {
     /// The streams, public and internal.
     pub hubs: [Arc<Hub>; 2],
     pub gatekeeper: Mutex<Gatekeeper>,
-    pub tokens: Option<Mutex<TokenStore>>,
+    /// As they were read last.
+    pub tokens: Option<ArcSwap<Tokens>>,
     pub anonymous: Option<Role>,
     pub origins: Vec<String>,
     pub orders: Sender<Order>,
@@ -241,43 +242,6 @@ pub(super) async fn accept(listener: TcpListener, house: Arc<House>) {
             class: None,
         };
         tokio::spawn(admit(socket, peer, inside));
-    }
-}
-
-/// Reads tokens and certificate again when they change.
-pub(super) async fn housekeeping(mut certificate: Option<Certificate>, house: Arc<House>) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    loop {
-        look.tick().await;
-        let mut results = Vec::new();
-        if let Some(tokens) = &house.tokens {
-            let mut tokens = lock(tokens);
-            let result = tokens.reload_if_changed().map_err(|error| error.to_string());
-            house.metrics.set_tokens_problem(tokens.problem());
-            results.push(("tokens", result));
-        }
-        if let Some(certificate) = &mut certificate {
-            let result = certificate.reload_if_changed().map_err(|error| error.to_string());
-            results.push(("certificate", result));
-        }
-        for (subject, result) in results {
-            let reason = match result {
-                Ok(false) => continue,
-                Ok(true) => {
-                    tracing::info!(file = subject, "read again");
-                    "read again".to_owned()
-                }
-                Err(error) => {
-                    tracing::error!(file = subject, error, "can't be read again; what was known stays");
-                    error
-                }
-            };
-            let details = Details {
-                reason: Some(reason),
-                ..Details::default()
-            };
-            house.auditor.record(AuditKind::Reloaded, subject, details);
-        }
     }
 }
 
@@ -563,7 +527,7 @@ async fn while_granted(house: &House, grant: &Grant, told: &watch::Sender<Option
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         look.tick().await;
-        let holds = lock(tokens).still_holds(grant, Utc::now());
+        let holds = tokens.load().still_holds(grant, Utc::now());
         if let Err(denied) = holds {
             told.send_replace(Some(denied));
             tokio::time::sleep(GOODBYE_LIMIT).await;

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod hub;
 pub mod intake;
 pub mod journal;
+mod keeper;
 mod keeping;
 pub mod limits;
 pub mod live;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::net::TcpListener;
@@ -23,11 +24,12 @@ use super::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
 pub(super) use super::auditor::Auditor;
 use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
-use super::connection::{Budget, House, accept, housekeeping};
+use super::connection::{Budget, House, accept};
 use super::desk::{Command, Desk, DeskError, Director, Outcome};
 use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
 use super::intake::Intake;
+use super::keeper::housekeeping;
 use super::limits::{Gatekeeper, Limits, Sign};
 use super::metrics::{self, Metrics};
 use super::proxy::ProxyConfig;
@@ -417,7 +419,7 @@ impl Ground {
         let house = Arc::new(House {
             hubs,
             gatekeeper: Mutex::new(Gatekeeper::new(config.limits)),
-            tokens: tokens.map(Mutex::new),
+            tokens: tokens.as_ref().map(|store| ArcSwap::new(store.tokens())),
             anonymous,
             origins: config.origins.clone(),
             orders: orders_in,
@@ -441,7 +443,7 @@ impl Ground {
             network.spawn(metrics::serve(listener, metrics, asker, mono_ms));
         }
         network.spawn(accept(listener, Arc::clone(&house)));
-        network.spawn(housekeeping(certificate, Arc::clone(&house)));
+        network.spawn(housekeeping(tokens, certificate, Arc::clone(&house)));
         house
             .auditor
             .record(AuditKind::Started, "gateway", Details::default());

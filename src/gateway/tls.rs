@@ -41,8 +41,10 @@ fn read(files: &TlsConfig) -> Result<CertifiedKey, ConfigError> {
         file: path.display().to_string(),
         problem,
     };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect)
+    let pem = private::read_shown(&files.certificate)
+        .map_err(|error| wrong(&files.certificate, error.to_string()))?;
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
         .map_err(|error| {
             wrong(
                 &files.certificate,

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use super::super::access::{Denied, Grant};
 use super::super::desk::{Command, Desk, Director, Outcome};
 use super::super::server::{DeskOrder, Order};
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, lock, token_ended, write};
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, token_ended, write};
 
 /// Commands that one desk may give a minute.
 const DESK_PER_MINUTE: u32 = 120;
@@ -65,7 +65,7 @@ pub(super) async fn desk(
         let holds = house
             .tokens
             .as_ref()
-            .map_or(Ok(()), |tokens| lock(tokens).still_holds(grant, Utc::now()));
+            .map_or(Ok(()), |tokens| tokens.load().still_holds(grant, Utc::now()));
         if !grant.id.is_empty()
             && let Err(denied) = holds
         {

@@ -11,7 +11,7 @@ use super::super::hub::Form;
 use super::super::limits::origin_allowed;
 use super::super::metrics::Sees;
 use super::super::proxy::sign_of_a_proxy;
-use super::{House, SUBPROTOCOL_DESK, lock};
+use super::{House, SUBPROTOCOL_DESK};
 use crate::wire::{DataClass, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, SUBPROTOCOL_ORDERS};
 
 /// What a client chose in its handshake.
@@ -146,7 +146,7 @@ pub(super) fn judge(
         .map(|value| value.to_str().unwrap_or(""));
     let granted = match (token, &house.tokens) {
         (Some(header), Some(tokens)) => match bearer(header) {
-            Some(token) => lock(tokens).check(token, Utc::now()),
+            Some(token) => tokens.load().check(token, Utc::now()),
             None => Err(Denied::Malformed),
         },
         // Where there are no tokens, one that is shown anyway opens nothing more.
@@ -214,7 +214,7 @@ impl House {
         let (Some(header), Some(tokens)) = (header, &self.tokens) else {
             return Sees::Released;
         };
-        let granted = bearer(header).map(|token| lock(tokens).check(token, Utc::now()));
+        let granted = bearer(header).map(|token| tokens.load().check(token, Utc::now()));
         match granted {
             Some(Ok(grant)) if grant.role.class() == DataClass::Internal || grant.role == Role::Auditor => {
                 Sees::Everything
