@@ -313,6 +313,33 @@ fn nobody_releases_figures_with_two_tokens_of_their_own() {
     gateway.stop();
 }
 
+/// Anna asks for the release, and her token is taken back, or made another person's: Bo alone doesn't release.
+#[test]
+fn a_release_asked_for_with_a_token_that_ended_counts_for_nothing() {
+    let tokens = Tokens::new();
+    let [anna, bo, cy] = ["Anna", "Bo", "Cy"].map(|name| tokens.make(name, None, Role::Director));
+    let gateway = serve(tokens.config(), publisher()).unwrap();
+    let release = |token: &str| say(&mut desk(&gateway, token), &Command::Release);
+    say(&mut desk(&gateway, &bo), &Command::Hold);
+    assert_eq!(release(&anna)["outcome"], "needs_second");
+    let mut idle = desk(&gateway, &anna);
+    let mut store = TokenStore::open(&tokens.path()).unwrap();
+    let id = store.list()[0].id.clone();
+    store.revoke(&id, Utc::now()).unwrap();
+    // Until her own desk has ended.
+    while let Ok(message) = idle.read() {
+        if let Message::Close(_) = message {
+            break;
+        }
+    }
+    assert_eq!(release(&bo)["outcome"], "needs_second");
+    tokens.edit("Bo", "\nrole", "\nperson = \"Cy\"\nrole");
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(release(&cy)["outcome"], "needs_second");
+    assert_eq!(release(&bo)["outcome"], "refused");
+    gateway.stop();
+}
+
 /// What is revoked in a file that can't be read doesn't arrive; that is said where somebody watches, until it does.
 #[cfg(unix)]
 #[test]

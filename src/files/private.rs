@@ -110,7 +110,11 @@ fn open(path: &Path) -> Result<(File, Metadata)> {
     if data.is_file() {
         return Ok((file, data));
     }
-    let what = if data.is_dir() { "a folder" } else { "a pipe or a device" };
+    let what = if data.is_dir() {
+        "a folder"
+    } else {
+        "a pipe or a device"
+    };
     let problem = format!("it is {what}: a file is needed");
     Err(Error::new(ErrorKind::InvalidInput, problem))
 }

@@ -230,6 +230,23 @@ impl Grant {
             sha256: String::new(),
         }
     }
+
+    /// What two grants have in common where nothing about them differs, and nothing can be learnt from.
+    pub fn mark(&self) -> String {
+        let numbers: Vec<String> = self.numbers.iter().map(ToString::to_string).collect();
+        let numbers = numbers.join(",");
+        let person = self.person.as_deref().unwrap_or_default();
+        let all = [
+            &self.id,
+            &self.name,
+            person,
+            self.role.name(),
+            &numbers,
+            &self.sha256,
+        ];
+        // No part has a control character in it.
+        hash(&all.join("\n"))
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -269,6 +286,13 @@ impl Tokens {
             None if record.grant() != *grant => Err(Denied::Changed),
             None => Ok(()),
         }
+    }
+
+    /// What a token allows now, by its id, if it allows anything.
+    pub fn granted(&self, id: &str, now: DateTime<Utc>) -> Option<Grant> {
+        self.find(id)
+            .filter(|record| record.denied(now).is_none())
+            .map(TokenRecord::grant)
     }
 
     /// What the bearer of a token may do.
@@ -558,9 +582,16 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
 
 /// Says where the two tokens of one id stand.
 fn twice(text: &str, id: &str, numbers: [usize; 2]) -> String {
-    let says_id = |line: &str| line.trim_start().strip_prefix("id").is_some_and(|rest| rest.contains(id));
+    let says_id = |line: &str| {
+        line.trim_start()
+            .strip_prefix("id")
+            .is_some_and(|rest| rest.contains(id))
+    };
     let lines = (1_usize..).zip(text.lines());
-    let lines: Vec<usize> = lines.filter(|(_, line)| says_id(line)).map(|(at, _)| at).collect();
+    let lines: Vec<usize> = lines
+        .filter(|(_, line)| says_id(line))
+        .map(|(at, _)| at)
+        .collect();
     let [first, second] = match lines.as_slice() {
         [first, second, ..] => [first, second].map(|at| format!("line {at}")),
         _ => numbers.map(|number| format!("token number {number}")),

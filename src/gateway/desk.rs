@@ -91,6 +91,8 @@ pub struct Director {
     pub name: String,
     /// Who bears it, where the token says so.
     pub person: Option<String>,
+    /// The mark of what the token allows.
+    pub grant: String,
 }
 
 /// A name's letters and digits alone, small: `Anna Li`, `anna  li` and `ANNA-LI` are one person.
@@ -133,6 +135,9 @@ pub struct Desk {
     /// The person that the token says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked_person: Option<String>,
+    /// The mark of what the token allowed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_grant: Option<String>,
 }
 
 impl Desk {
@@ -188,6 +193,23 @@ impl Desk {
     fn forget_request(&mut self) {
         self.asked = None;
         self.asked_person = None;
+        self.asked_grant = None;
+    }
+
+    /// Forgets a release that somebody asked for whose token ended since, or allows something else. Says who that was.
+    pub fn forget_request_unless(&mut self, holds: impl FnOnce(&str, &str) -> bool) -> Option<String> {
+        let (token, name, _) = self.asked.as_ref()?;
+        // One that an older gateway kept says nothing of that.
+        if self
+            .asked_grant
+            .as_deref()
+            .is_some_and(|grant| holds(token, grant))
+        {
+            return None;
+        }
+        let name = name.clone();
+        self.forget_request();
+        Some(name)
     }
 
     /// Who asked for a release that still waits for a second director.
@@ -199,6 +221,7 @@ impl Desk {
                 token: token.clone(),
                 name: name.clone(),
                 person: self.asked_person.clone(),
+                grant: self.asked_grant.clone().unwrap_or_default(),
             })
     }
 
@@ -243,6 +266,7 @@ impl Desk {
                     None => {
                         self.asked = Some((by.token.clone(), by.name.clone(), now_ms));
                         self.asked_person.clone_from(&by.person);
+                        self.asked_grant = Some(by.grant.clone());
                         Outcome::NeedsSecond
                     }
                 }
@@ -302,6 +326,7 @@ mod tests {
             token: name.to_owned(),
             name: name.to_owned(),
             person: None,
+            grant: String::new(),
         }
     }
 
@@ -311,6 +336,7 @@ mod tests {
             token: token.to_owned(),
             name: name.to_owned(),
             person: person.map(str::to_owned),
+            grant: String::new(),
         };
         let release = |first: &Director, second: &Director| {
             let mut desk = Desk::default();
@@ -355,6 +381,40 @@ mod tests {
         };
         assert!(desk.carry_out(&Command::Release, &again, 6).is_err());
         assert!(desk.carry_out(&Command::Release, &named("bo"), 7).is_ok() && !desk.is_held());
+    }
+
+    #[test]
+    fn who_asked_and_may_not_direct_any_more_is_no_first_of_two() {
+        let (anna, bo) = (named("anna"), named("bo"));
+        let asked = || {
+            let mut desk = Desk::default();
+            desk.hold_for("orders fell");
+            let first = Director {
+                grant: "then".to_owned(),
+                ..anna.clone()
+            };
+            desk.carry_out(&Command::Release, &first, 0).unwrap();
+            // A restart in between changes nothing.
+            serde_json::from_str::<Desk>(&serde_json::to_string(&desk).unwrap()).unwrap()
+        };
+        let mut desk = asked();
+        let holds = |token: &str, grant: &str| (token, grant) == ("anna", "then");
+        assert_eq!(desk.forget_request_unless(holds), None);
+        assert!(matches!(
+            desk.carry_out(&Command::Release, &bo, 1),
+            Ok(Outcome::Done(_))
+        ));
+        let mut desk = asked();
+        assert_eq!(
+            desk.forget_request_unless(|_, grant| grant == "now").as_deref(),
+            Some("anna")
+        );
+        assert_eq!(
+            desk.carry_out(&Command::Release, &bo, 1),
+            Ok(Outcome::NeedsSecond)
+        );
+        assert!(desk.is_held());
+        assert_eq!(Desk::default().forget_request_unless(|_, _| false), None);
     }
 
     #[test]

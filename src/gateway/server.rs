@@ -953,6 +953,15 @@ impl Stream {
         {
             return Err(DeskError::NoRegion(iso2.clone()));
         }
+        let still_directs = |token: &str, mark: &str| self.house.still_directs(token, mark);
+        if order.command == Command::Release
+            && let Some(first) = self.desk.forget_request_unless(still_directs)
+        {
+            tracing::info!(
+                by = first,
+                "a release that was asked for is forgotten: the token holds no longer"
+            );
+        }
         let outcome = self.desk.carry_out(&order.command, &order.by, self.now_ms())?;
         Ok(match (outcome, &order.command) {
             // Displays may have models of products that the feed doesn't sell.

@@ -96,6 +96,7 @@ async fn order(house: &House, grant: &Grant, command: Command) -> Result<String,
             token: grant.id.clone(),
             name: grant.name.clone(),
             person: grant.person.clone(),
+            grant: grant.mark(),
         },
         reply,
     };

@@ -209,6 +209,16 @@ pub(super) fn judge(
 }
 
 impl House {
+    /// Whether somebody who directed with a token, or without one, still may, and as the same.
+    pub fn still_directs(&self, token: &str, mark: &str) -> bool {
+        let grant = match &self.tokens {
+            _ if token.is_empty() => self.anonymous.map(Grant::anonymous),
+            Some(tokens) => tokens.load().granted(token, Utc::now()),
+            None => None,
+        };
+        grant.is_some_and(|grant| grant.role.directs() && grant.mark() == mark)
+    }
+
     /// What of the metrics somebody may see. Exact figures are for those who have them in their feed, and for auditors.
     pub fn sees(&self, header: Option<&str>) -> Sees {
         let (Some(header), Some(tokens)) = (header, &self.tokens) else {

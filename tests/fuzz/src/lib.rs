@@ -880,6 +880,7 @@ pub fn desk(bytes: &[u8]) {
             token: name.to_owned(),
             name: name.to_owned(),
             person: None,
+            grant: String::new(),
         };
         let before = desk.clone();
         let outcome = desk.carry_out(&command, &by, now_ms);
