@@ -1,6 +1,6 @@
 //! What one source may ask of a day, so that none can use up what is there for all. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::sales::Currency;
 
@@ -12,12 +12,16 @@ pub const BURST: u32 = 20_000;
 const BATCHES_A_STEP: u32 = 200;
 /// Batches of one message; those beyond are to be sent again.
 pub const MOST_IN_MESSAGE: usize = 4_096;
-/// Sources of a day.
+/// Sources of a day that nobody's token names.
 pub const MOST_SOURCES: usize = 65_536;
+/// Of these, with one token.
+pub const MOST_SOURCES_OF_TOKEN: usize = 1_024;
 /// A source's numbers may have so many gaps: each is remembered for the day.
 pub const MOST_GAPS: usize = 1 << 20;
 /// And those of all sources together.
 pub const MOST_GAPS_IN_ALL: usize = 1 << 22;
+/// Once there are so many, more are remembered of those alone who are bound to a number.
+pub const MOST_GAPS_OF_ANYBODY: usize = 1 << 21;
 /// Greatest sum of all amounts of a day that carry value, whatever their sign: every sum fits in 64 bits.
 pub const MOST_VOLUME_MINOR: u64 = 1 << 61;
 /// Of these, one source's: a day of 2016 is a six-thousandth of it.
@@ -54,6 +58,14 @@ pub enum Beyond {
     /// More sources than there can be.
     #[error("batches came from {MOST_SOURCES} sources today, and no more can be told apart")]
     Sources,
+    /// More sources than one token has that names none.
+    #[error(
+        "a token without a number sends under {MOST_SOURCES_OF_TOKEN} source numbers a day at most, and source {source_number} would be one more: give it its own (`token make --number`)"
+    )]
+    SourcesOfToken {
+        /// The source.
+        source_number: u32,
+    },
     /// More gaps than are remembered.
     #[error(
         "the numbers of source {source_number} have more gaps than can be remembered: number batches one after the other"
@@ -100,17 +112,28 @@ pub struct Budgets {
     value_minor: u64,
     anybody_minor: u64,
     gaps: usize,
+    /// Sources that came first with each token that names none.
+    with_token: HashMap<String, usize>,
+}
+
+/// Who sends a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By<'a> {
+    /// Somebody who sends under numbers that their token names.
+    Bound,
+    /// Somebody who sends under any, with this token; none has no name.
+    Anybody(&'a str),
 }
 
 /// A batch that is to be taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked {
+pub struct Asked<'a> {
     /// Its source.
     pub source: u32,
     /// The sum of its amounts that carry value, whatever their sign.
     pub value_minor: u128,
-    /// Whether whoever sends it is bound to its number.
-    pub bound: bool,
+    /// Who sends it.
+    pub by: By<'a>,
     /// Whether its number makes a gap.
     pub gap: bool,
 }
@@ -120,17 +143,28 @@ impl Budgets {
     ///
     /// # Errors
     /// [`Beyond`] saying what there is too much of.
-    pub fn allow(&self, asked: Asked) -> Result<(), Beyond> {
+    pub fn allow(&self, asked: Asked<'_>) -> Result<(), Beyond> {
         let source_number = asked.source;
         let used = self.used.get(&source_number);
-        if used.is_none() && self.used.len() >= MOST_SOURCES {
-            return Err(Beyond::Sources);
+        // Numbers that tokens name are as many as there are in the token file, and are always had.
+        if let (None, By::Anybody(token)) = (used, asked.by) {
+            let theirs = self.with_token.get(token).copied().unwrap_or_default();
+            if theirs >= MOST_SOURCES_OF_TOKEN {
+                return Err(Beyond::SourcesOfToken { source_number });
+            }
+            if self.used.len() >= MOST_SOURCES {
+                return Err(Beyond::Sources);
+            }
         }
         let used = used.copied().unwrap_or_default();
         if used.batches >= BURST {
             return Err(Beyond::Batches { source_number });
         }
-        if asked.gap && (used.gaps >= MOST_GAPS || self.gaps >= MOST_GAPS_IN_ALL) {
+        let most_gaps = match asked.by {
+            By::Bound => MOST_GAPS_IN_ALL,
+            By::Anybody(_) => MOST_GAPS_OF_ANYBODY,
+        };
+        if asked.gap && (used.gaps >= MOST_GAPS || self.gaps >= most_gaps) {
             return Err(Beyond::Gaps { source_number });
         }
         let fits = |used: u64, most: u64| u128::from(used) + asked.value_minor <= u128::from(most);
@@ -140,7 +174,7 @@ impl Budgets {
         if !fits(used.value_minor, MOST_OF_SOURCE_MINOR) {
             return Err(Beyond::Value { source_number });
         }
-        if !asked.bound && !fits(self.anybody_minor, MOST_OF_ANYBODY_MINOR) {
+        if asked.by != By::Bound && !fits(self.anybody_minor, MOST_OF_ANYBODY_MINOR) {
             return Err(Beyond::Anybody { source_number });
         }
         if !fits(self.value_minor, MOST_VOLUME_MINOR) {
@@ -150,13 +184,18 @@ impl Budgets {
     }
 
     /// Notes a batch that was taken.
-    pub fn take(&mut self, asked: Asked) {
+    pub fn take(&mut self, asked: Asked<'_>) {
         let value_minor = u64::try_from(asked.value_minor).unwrap_or(u64::MAX);
+        if let By::Anybody(token) = asked.by
+            && !self.used.contains_key(&asked.source)
+        {
+            *self.with_token.entry(token.to_owned()).or_default() += 1;
+        }
         let used = self.used.entry(asked.source).or_default();
         used.value_minor = used.value_minor.saturating_add(value_minor);
         used.batches = used.batches.saturating_add(1);
         self.value_minor = self.value_minor.saturating_add(value_minor);
-        if !asked.bound {
+        if asked.by != By::Bound {
             self.anybody_minor = self.anybody_minor.saturating_add(value_minor);
         }
     }
@@ -187,11 +226,11 @@ mod tests {
 
     use super::*;
 
-    fn asked(source: u32, value_minor: u128) -> Asked {
+    fn asked(source: u32, value_minor: u128) -> Asked<'static> {
         Asked {
             source,
             value_minor,
-            bound: true,
+            by: By::Bound,
             gap: false,
         }
     }
@@ -215,7 +254,7 @@ mod tests {
         let mut taken = 0_u32;
         for source in 100..1_000 {
             let any = Asked {
-                bound: false,
+                by: By::Anybody("1"),
                 ..asked(source, 1 << 56)
             };
             match budgets.allow(any) {
@@ -278,14 +317,44 @@ mod tests {
             budgets.set_gaps(source, MOST_GAPS - 1);
         }
         assert!(budgets.allow(gap(9)).is_err(), "all together");
-        for source in 8..MOST_SOURCES as u32 + 100 {
-            if budgets.allow(asked(source, 0)).is_ok() {
-                budgets.take(asked(source, 0));
+        let anybody = |source| Asked {
+            by: By::Anybody("1"),
+            ..gap(source)
+        };
+        budgets.set_gaps(2, 0);
+        assert!(budgets.allow(gap(9)).is_ok() && budgets.allow(anybody(9)).is_err());
+    }
+
+    /// Whoever sends under whatever number they like keeps nobody else from sending.
+    #[test]
+    fn no_token_uses_up_the_source_numbers_of_others() {
+        let mut budgets = Budgets::default();
+        let by = |token: &'static str, source| Asked {
+            by: By::Anybody(token),
+            ..asked(source, 0)
+        };
+        let mut sends = |asked: Asked<'_>| {
+            let allowed = budgets.allow(asked);
+            if allowed.is_ok() {
+                budgets.take(asked);
             }
+            allowed
+        };
+        for source in 0..66_000 {
+            let allowed = sends(by("1", source));
+            let most = MOST_SOURCES_OF_TOKEN as u32;
+            assert_eq!(allowed.is_ok(), source < most, "{source}: {allowed:?}");
         }
-        assert_eq!(budgets.used.len(), MOST_SOURCES);
-        assert_eq!(budgets.allow(asked(u32::MAX, 0)), Err(Beyond::Sources));
-        assert_eq!(budgets.allow(asked(2, 0)), Ok(()));
+        // Those that it has it keeps; others have theirs.
+        assert_eq!(sends(by("1", 5)), Ok(()));
+        assert_eq!(sends(by("2", 70_000)), Ok(()));
+        assert_eq!(sends(asked(80_000, 0)), Ok(()));
+        // However many come, those whose tokens have a number are had.
+        for source in 100_000..100_000 + MOST_SOURCES as u32 {
+            sends(asked(source, 0)).unwrap();
+        }
+        assert_eq!(sends(by("2", 90_000)), Err(Beyond::Sources));
+        assert_eq!(sends(asked(90_000, 0)), Ok(()));
     }
 
     #[test]

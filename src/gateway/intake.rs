@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 pub use super::budget::MOST_AMOUNT_MINOR;
-use super::budget::{Asked, Beyond, Budgets, LEAST_ROWS, MOST_IN_MESSAGE, most_amount_minor};
+use super::budget::{Asked, Beyond, Budgets, By, LEAST_ROWS, MOST_IN_MESSAGE, most_amount_minor};
 use super::class::Restricted;
 use super::clock::{Clock, Time};
 use super::journal::JournalError;
@@ -36,6 +36,15 @@ const MOST_ROWS_IN_STEP: usize = 2_000_000;
 const MOST_TOLD: usize = 100;
 
 const DISK_REFUSES: &str = "the gateway's disk refuses";
+
+/// Who sends: a token's id, and the source numbers that it names; none: any.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sender<'a> {
+    /// The token's id; empty without one.
+    pub token: &'a str,
+    /// The numbers.
+    pub numbers: &'a [u32],
+}
 
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +130,7 @@ struct Inner {
     /// What directors are to be told of sources, and of whom they were.
     beyond: Vec<Beyond>,
     told: BTreeSet<u32>,
+    told_tokens: BTreeSet<String>,
     /// The checksums of the newest batches, by source and number: two that share a name aren't taken for one.
     recent: HashMap<(u32, u64), u32>,
     recent_names: VecDeque<(u32, u64)>,
@@ -202,6 +212,7 @@ impl Intake {
                 budgets: Budgets::default(),
                 beyond: Vec::new(),
                 told: BTreeSet::new(),
+                told_tokens: BTreeSet::new(),
                 recent: HashMap::new(),
                 recent_names: VecDeque::new(),
                 rows_of: BTreeMap::new(),
@@ -260,23 +271,28 @@ impl Intake {
     /// # Errors
     /// [`ColumnsError`] for bytes that are no batch; those before them are answered beside it.
     pub fn offer(&self, bytes: &[u8], now_ms: i64) -> (Vec<Receipt>, Result<(), ColumnsError>) {
-        self.offer_as(bytes, &[], now_ms)
+        self.offer_as(bytes, Sender::default(), now_ms)
     }
 
-    /// The same from somebody who sends under these source numbers alone; none: any.
+    /// The same from somebody who is known.
     ///
     /// # Errors
     /// [`ColumnsError`] for bytes that are no batch; those before them are answered beside it.
     pub fn offer_as(
         &self,
         mut bytes: &[u8],
-        numbers: &[u32],
+        sender: Sender<'_>,
         now_ms: i64,
     ) -> (Vec<Receipt>, Result<(), ColumnsError>) {
         let time = self
             .clock
             .get()
             .map_or_else(|| Time::certain(now_ms), |clock| clock.time());
+        let Sender { token, numbers } = sender;
+        let by = match numbers {
+            [] => By::Anybody(token),
+            _ => By::Bound,
+        };
         let mut receipts = Vec::new();
         while !bytes.is_empty() {
             match Columns::read(bytes) {
@@ -286,7 +302,7 @@ impl Intake {
                     let outcome = if receipts.len() >= MOST_IN_MESSAGE {
                         Outcome::Later(format!("a message has {MOST_IN_MESSAGE} batches at most"))
                     } else if numbers.is_empty() || numbers.contains(&columns.source) {
-                        self.take(this, &columns, !numbers.is_empty(), time)
+                        self.take(this, &columns, by, time)
                     } else {
                         let own: Vec<String> = numbers.iter().map(ToString::to_string).collect();
                         Outcome::Refused(format!(
@@ -310,7 +326,7 @@ impl Intake {
         (receipts, Ok(()))
     }
 
-    fn take(&self, bytes: &[u8], columns: &Columns<'_>, bound: bool, time: Time) -> Outcome {
+    fn take(&self, bytes: &[u8], columns: &Columns<'_>, by: By<'_>, time: Time) -> Outcome {
         if self.daily && columns.from_ms >= self.end_ms {
             return Outcome::Later("the next day begins when this one is closed".to_owned());
         }
@@ -349,13 +365,20 @@ impl Intake {
         let asked = Asked {
             source: columns.source,
             value_minor,
-            bound,
+            by,
             gap: inner.makes_gap(columns),
         };
         if let Err(beyond) = inner.budgets.allow(asked) {
-            // Too many batches are answered, and that is all.
-            let tells = !matches!(beyond, Beyond::Batches { .. });
-            if tells && inner.told.len() < MOST_TOLD && inner.told.insert(columns.source) {
+            let tells = match (beyond, by) {
+                // Too many batches are answered, and that is all.
+                (Beyond::Batches { .. }, _) => false,
+                // A token with too many sources is told of once, and not as each of them.
+                (Beyond::SourcesOfToken { .. }, By::Anybody(token)) => {
+                    inner.told_tokens.len() < MOST_TOLD && inner.told_tokens.insert(token.to_owned())
+                }
+                _ => inner.told.len() < MOST_TOLD && inner.told.insert(columns.source),
+            };
+            if tells {
                 inner.beyond.push(beyond);
             }
             return Outcome::Later(beyond.to_string());
@@ -468,7 +491,7 @@ impl Intake {
         inner.budgets.take(Asked {
             source: columns.source,
             value_minor,
-            bound: true,
+            by: By::Bound,
             gap: false,
         });
         inner.put(&columns, batch);

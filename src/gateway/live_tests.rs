@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 
-use super::intake::{MOST_AMOUNT_MINOR, Outcome};
+use super::intake::{MOST_AMOUNT_MINOR, Outcome, Sender};
 use super::live::{LiveDay, LiveSource};
 use super::*;
 use crate::sales::columns::encode;
@@ -307,7 +307,7 @@ fn greatest_amounts_use_up_what_one_source_has_and_no_more() {
     assert_eq!(sent[..15], [9; 15]);
     assert_eq!(sent.last(), Some(&0), "all who send as anybody have a half");
     // Those who are bound to a number have theirs.
-    let (receipts, _) = intake.offer_as(&of(Kind::Order, 77, 1), &[77], now_ms);
+    let (receipts, _) = intake.offer_as(&of(Kind::Order, 77, 1), numbered(&[77]), now_ms);
     assert!(matches!(receipts[0].outcome, Outcome::Taken(_)), "{receipts:?}");
     let told = intake.beyond();
     assert_eq!(told.len(), 20, "each is told of once: {told:?}");
@@ -468,6 +468,39 @@ fn a_day_that_is_joined_late_has_no_peak_before_that() {
     assert!(rates.peak_orders_at_ms >= start_ms, "{rates:?}");
 }
 
+fn numbered(numbers: &[u32]) -> Sender<'_> {
+    Sender { token: "1", numbers }
+}
+
+/// A token without a number sends empty batches under all numbers that there are: over a restart, too, another's are taken.
+#[test]
+fn a_token_without_a_number_keeps_no_source_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = catalogue();
+    let empty = |source| encode(&Batch::new(Kind::Order, START_MS, START_MS + 100), source, 1).unwrap();
+    for run in 0..2_u32 {
+        let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
+        publisher.again().unwrap();
+        let first = run * 66_000;
+        let all: Vec<u8> = (first..first + 1_100).flat_map(empty).collect();
+        let anybody = Sender {
+            token: "1",
+            numbers: &[],
+        };
+        let (receipts, read) = intake.offer_as(&all, anybody, START_MS);
+        read.unwrap();
+        let taken = receipts
+            .iter()
+            .filter(|receipt| matches!(receipt.outcome, Outcome::Taken(_)));
+        assert_eq!(taken.count(), 1_024);
+        assert_eq!(intake.beyond().len(), 1, "it is told of once");
+        let other = 4_000_000 + run;
+        let (receipts, _) = intake.offer_as(&empty(other), numbered(&[other]), START_MS);
+        assert!(matches!(receipts[0].outcome, Outcome::Taken(_)), "{receipts:?}");
+        publisher.step(START_MS + 1_000, START_MS);
+    }
+}
+
 #[test]
 fn nobody_takes_another_sources_place() {
     let (mut publisher, intake) = open(None, &catalogue());
@@ -475,7 +508,7 @@ fn nobody_takes_another_sources_place() {
     let mut batch = Batch::new(Kind::Order, START_MS, START_MS + 100);
     batch.push(3, 1, 0, 500, Batch::DOMESTIC);
     let as_two = [encode(&batch, 2, 9).unwrap(), encode(&batch, 3, 9).unwrap()].concat();
-    let (receipts, read) = intake.offer_as(&as_two, &[3, 4], START_MS);
+    let (receipts, read) = intake.offer_as(&as_two, numbered(&[3, 4]), START_MS);
     read.unwrap();
     let outcomes: Vec<&Outcome> = receipts.iter().map(|receipt| &receipt.outcome).collect();
     let Outcome::Refused(problem) = outcomes[0] else {
@@ -488,7 +521,7 @@ fn nobody_takes_another_sources_place() {
     assert!(!matches!(outcomes[1], Outcome::Refused(_)), "{outcomes:?}");
     assert_eq!(intake.busiest(), Some((3, 100)));
     // The place is free for whose it is.
-    let (receipts, _) = intake.offer_as(&as_two, &[2], START_MS);
+    let (receipts, _) = intake.offer_as(&as_two, numbered(&[2]), START_MS);
     assert!(
         !matches!(receipts[0].outcome, Outcome::Refused(_) | Outcome::Duplicate(_)),
         "{receipts:?}"

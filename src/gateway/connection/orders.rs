@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::super::access::{Denied, Grant};
-use super::super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt};
+use super::super::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
 use super::super::metrics::Why;
 use super::super::server::wall_ms;
 use super::{End, House, IDLE_LIMIT, PING_EVERY, Socket, broken, token_ended, write};
@@ -118,7 +118,11 @@ pub(super) async fn orders(
                     }
                     Err(error) => return broken(error),
                 };
-                let offer = || intake.offer_as(&bytes, &grant.numbers, wall_ms());
+                let sender = Sender {
+                    token: &grant.id,
+                    numbers: &grant.numbers,
+                };
+                let offer = || intake.offer_as(&bytes, sender, wall_ms());
                 let (receipts, read) = if bytes.len() > LARGE_BYTES {
                     // Nobody else's frames wait for it.
                     tokio::task::block_in_place(offer)

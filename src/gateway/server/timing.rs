@@ -104,6 +104,9 @@ impl Stream {
             let zh = match beyond {
                 Beyond::Batches { source_number } => format!("来源 {source_number} 发送的批次过多"),
                 Beyond::Sources => "来源数量过多".to_owned(),
+                Beyond::SourcesOfToken { source_number } => {
+                    format!("一个无固定编号的令牌使用的来源编号过多，最后是来源 {source_number}")
+                }
                 Beyond::Gaps { source_number } => format!("来源 {source_number} 的批次编号间断过多"),
                 Beyond::Value { source_number } => format!("来源 {source_number} 的金额总和超过一天的上限"),
                 Beyond::Anybody { source_number } => {
