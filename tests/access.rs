@@ -12,10 +12,12 @@ use chrono::Utc;
 use meridian::gateway::access::{NewToken, Role, TokenStore};
 use meridian::gateway::desk::Command;
 use meridian::gateway::{
-    Gateway, GatewayConfig, GatewayError, Publisher, SUBPROTOCOL_DESK, ScenarioSource, Source,
-    check_anonymous, load_catalogue, relay, serve,
+    Gateway, GatewayConfig, GatewayError, LiveDay, LiveSource, Privacy, Publisher, SUBPROTOCOL_DESK,
+    ScenarioSource, Source, check_anonymous, load_catalogue, relay, serve, wall_ms,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
+use meridian::sales::columns::encode;
+use meridian::sales::{Batch, Kind};
 use meridian::wire::Body;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -382,6 +384,50 @@ fn a_token_file_that_can_not_be_read_is_said_and_read_once_it_can() {
     wait_for("/health", "well");
     wait_for("/metrics", "meridian_gateway_tokens_unread 0");
     until(&display, refused_after_frames);
+    gateway.stop();
+}
+
+/// A source is answered once for each batch; where a batch is an order, whoever counted answers would count orders.
+#[test]
+fn metrics_do_not_count_answers_to_sources() {
+    let catalogue = load_catalogue().unwrap();
+    let hour_ago = Utc::now() - chrono::Duration::hours(1);
+    let start = format!("start = \"{}\"", hour_ago.format("%Y-%m-%dT%H:%M:00Z"));
+    let text = include_str!("../config/live-day.toml").replace("zone = \"Europe/Berlin\"", &start);
+    let day = LiveDay::parse(&text, &catalogue, wall_ms()).unwrap();
+    let (source, privacy) = LiveSource::open(day, None, &catalogue, Privacy::default()).unwrap();
+    let (intake, start_ms) = (source.intake(), source.start_ms());
+    let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
+    let config = GatewayConfig {
+        intake: Some(intake),
+        admin: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        ..GatewayConfig::default()
+    };
+    let gateway = serve(config, publisher.with_privacy(privacy).unwrap()).unwrap();
+    let request = tungstenite::ClientRequestBuilder::new(gateway.url().parse().unwrap())
+        .with_sub_protocol("meridian.v1.orders");
+    let (mut socket, _) = tungstenite::connect(request).unwrap();
+    let now_ms = wall_ms();
+    for sequence in 1..=20 {
+        let mut batch = Batch::new(Kind::Order, now_ms - 1_000, now_ms - 900);
+        batch.push(3, 1, 0, 500, Batch::DOMESTIC);
+        socket
+            .send(Message::binary(encode(&batch, 1, sequence).unwrap()))
+            .unwrap();
+    }
+    let mut taken = 0;
+    while taken < 20 {
+        if let Message::Text(text) = socket.read().unwrap() {
+            taken += usize::from(text.contains("\"taken\""));
+        }
+    }
+    drop(socket);
+    std::thread::sleep(Duration::from_millis(300));
+    let told = get(gateway.admin().unwrap(), "/metrics");
+    for name in ["messages_sent", "bytes_sent", "frames_received"] {
+        let line = format!("meridian_gateway_{name}_total 0\n");
+        assert!(told.contains(&line), "{told}");
+    }
     gateway.stop();
 }
 

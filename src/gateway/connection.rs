@@ -471,7 +471,12 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
             Chosen::Feed(form) => {
                 let sees = grant.role.class();
                 let hub = house.hub(sees);
-                inside.follow(hub.class().unwrap_or(DataClass::Internal));
+                let class = hub.class().unwrap_or(DataClass::Internal);
+                // Not one who may be shown more, should the feed come to hold it.
+                if class == DataClass::Public && sees == DataClass::Public {
+                    socket.get_mut().set_public();
+                }
+                inside.follow(class);
                 let wants = Wants {
                     form,
                     lights_per_s: None,
@@ -498,7 +503,8 @@ async fn talk(guest: Guest, inside: &mut Inside) -> Result<(), End> {
         let told = ended.as_ref().err().map(End::told);
         part(&mut socket, code, &told.unwrap_or_default()).await;
     }
-    house.metrics.frames_in.inc_by(socket.get_ref().frames());
+    let incoming = socket.get_ref();
+    house.metrics.heard(incoming.is_public(), incoming.frames());
     ended
 }
 
@@ -573,8 +579,9 @@ impl Said {
 /// Writes messages; without progress for ten seconds the client is given up.
 async fn write(socket: &mut Socket, house: &House, messages: Vec<Message>) -> Result<(), End> {
     for message in messages {
-        house.metrics.messages.inc();
-        house.metrics.bytes.inc_by(message.len() as u64);
+        house
+            .metrics
+            .wrote(socket.get_ref().is_public(), message.len() as u64);
         match tokio::time::timeout(WRITE_LIMIT, socket.send(message)).await {
             Err(_) => return Err(End::Lost("too_slow", "it reads too slowly".to_owned())),
             Ok(Err(error)) => return Err(End::Lost("closed", error.to_string())),

@@ -64,14 +64,17 @@ pub struct Metrics {
     pub intrusions: Family<Why, Counter>,
     /// Order batches that came in, by what became of them.
     pub batches: Family<Why, Counter>,
-    /// Messages written.
-    pub messages: Counter,
-    /// Bytes written, before TLS.
-    pub bytes: Counter,
+    /// Messages written to those who follow the public stream.
+    messages: Counter,
+    /// Bytes written to them, before TLS.
+    bytes: Counter,
     /// Frames that slow clients were spared.
     pub left_out: Counter,
-    /// WebSocket frames that clients sent.
-    pub frames_in: Counter,
+    /// WebSocket frames that they sent.
+    frames_in: Counter,
+    /// The same of all others, for those who may see exact figures: a source is answered once for each batch, and what an
+    /// executive is sent grows with every light.
+    of_others: [AtomicU64; 3],
     /// Orders that walls are told of.
     orders: Gauge,
     /// Payments that walls are told of.
@@ -141,6 +144,7 @@ impl Metrics {
             bytes: Counter::default(),
             left_out: Counter::default(),
             frames_in: Counter::default(),
+            of_others: Default::default(),
             orders: Gauge::default(),
             payments: Gauge::default(),
             exact: Default::default(),
@@ -188,10 +192,14 @@ impl Metrics {
         );
         registry.register(
             "frames_received",
-            "WebSocket frames that clients sent until they left",
+            "WebSocket frames that clients sent until they left; without a token, those of the public stream alone",
             it.frames_in.clone(),
         );
-        registry.register("messages_sent", "WebSocket messages written", it.messages.clone());
+        registry.register(
+            "messages_sent",
+            "WebSocket messages written; without a token, to the public stream's clients alone",
+            it.messages.clone(),
+        );
         registry.register("bytes_sent", "Bytes of messages written", it.bytes.clone());
         registry.register(
             "frames_left_out",
@@ -425,6 +433,28 @@ impl Metrics {
         (!said.is_empty()).then(|| said.join("; "))
     }
 
+    /// A message of so many bytes was written, to somebody who follows the public stream or to somebody else.
+    pub fn wrote(&self, public: bool, bytes: u64) {
+        let [messages, all_bytes, _] = &self.of_others;
+        if public {
+            self.messages.inc();
+            self.bytes.inc_by(bytes);
+        } else {
+            messages.fetch_add(1, Ordering::Relaxed);
+            all_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// So many frames were read of somebody, who left.
+    pub fn heard(&self, public: bool, frames: u64) {
+        let [_, _, others] = &self.of_others;
+        if public {
+            self.frames_in.inc_by(frames);
+        } else {
+            others.fetch_add(frames, Ordering::Relaxed);
+        }
+    }
+
     /// So much was counted.
     pub fn counted(&self, counts: &Counts) {
         for (exact, count) in self.exact.iter().zip([counts.orders, counts.payments]) {
@@ -459,7 +489,18 @@ impl Metrics {
                 count.load(Ordering::Relaxed).to_string(),
             )
         };
-        let exact = [exact("orders", orders), exact("payments", payments)];
+        let [messages, bytes, frames] = &self.of_others;
+        let both = |name: &str, public: &Counter, others: &AtomicU64| {
+            let all = public.get().saturating_add(others.load(Ordering::Relaxed));
+            (format!("{PREFIX}_{name}_total "), all.to_string())
+        };
+        let exact = [
+            exact("orders", orders),
+            exact("payments", payments),
+            both("messages_sent", &self.messages, messages),
+            both("bytes_sent", &self.bytes, bytes),
+            both("frames_received", &self.frames_in, frames),
+        ];
         let mut text = String::new();
         for line in self.everything().lines() {
             match exact.iter().find(|(name, _)| line.starts_with(name)) {
@@ -725,6 +766,24 @@ mod tests {
             asked(&metrics, &["localhost"], Some("Bearer nobody"), "/metrics").0,
             401
         );
+        // Each batch is answered by a message: only those of the public stream are everybody's to count.
+        let totals = |token| {
+            let text = asked(&metrics, &["localhost"], token, "/metrics").1;
+            ["messages_sent", "bytes_sent", "frames_received"].map(|name| {
+                let name = format!("meridian_gateway_{name}_total ");
+                let mut values = text.lines().filter_map(|line| line.strip_prefix(&name));
+                values.next().unwrap().parse::<u64>().unwrap()
+            })
+        };
+        metrics.wrote(true, 500);
+        metrics.heard(true, 3);
+        let before = totals(None);
+        for _ in 0..7 {
+            metrics.wrote(false, 80);
+            metrics.heard(false, 1);
+        }
+        assert_eq!((before, totals(None)), ([1, 500, 3], [1, 500, 3]));
+        assert_eq!(totals(Some("Bearer chief")), [8, 1_060, 10]);
         for path in ["/metrics", "/health", "/"] {
             assert_eq!(asked(&metrics, &["evil.example:9017"], None, path).0, 403);
             assert_eq!(asked(&metrics, &[], None, path).0, 403);

@@ -262,6 +262,8 @@ pub(super) struct Incoming<S> {
     inner: S,
     watch: Watch,
     timer: Option<Pin<Box<Sleep>>>,
+    /// It follows the public stream.
+    public: bool,
 }
 
 impl<S> Incoming<S> {
@@ -277,7 +279,18 @@ impl<S> Incoming<S> {
             inner,
             watch,
             timer: None,
+            public: false,
         })
+    }
+
+    /// Whoever is on the other end follows the public stream.
+    pub fn set_public(&mut self) {
+        self.public = true;
+    }
+
+    /// Whether they do.
+    pub fn is_public(&self) -> bool {
+        self.public
     }
 
     /// It wasn't read for a while, and not for want of bytes: the message that is open has its time from now on.
