@@ -179,11 +179,87 @@ fn fill(file: &mut File, bytes: &[u8], path: &Path) -> Result<()> {
 /// # Errors
 /// When the disk refuses.
 pub fn make_if_absent(path: &Path) -> Result<()> {
+    make_folder_of(path)?;
     match create(path) {
         Ok(file) => keep_owner(&file, path),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Makes the folder that a file is to lie in, and those above it that aren't there: its owner's alone, whatever the umask
+/// says. Where root makes it, it is the owner's of the folder above.
+///
+/// # Errors
+/// When the disk refuses; the text names the folder.
+pub fn make_folder_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) => make_folder(folder),
+        None => Ok(()),
+    }
+}
+
+/// The same for a folder.
+///
+/// # Errors
+/// When the disk refuses; the text names the folder.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    make_folder_of(folder)?;
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Ok(()) => keep_folders_owner(folder),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) => {
+            let problem = format!("the folder {} can't be made: {error}", folder.display());
+            return Err(Error::new(error.kind(), problem));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn keep_folders_owner(folder: &Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty());
+    if let (Ok(ours), Ok(above)) = (
+        std::fs::metadata(folder),
+        std::fs::metadata(above.unwrap_or(Path::new("."))),
+    ) && ours.uid() != above.uid()
+    {
+        // Others than root can't, and it is theirs then.
+        let _ = std::os::unix::fs::lchown(folder, Some(above.uid()), Some(above.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_folders_owner(_: &Path) {}
+
+/// What others may do in a folder that is there, if anything: how large a file is tells them what grows in it.
+#[cfg(unix)]
+pub fn open_to_others(folder: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(folder).ok()?.permissions().mode() & 0o777;
+    let may = match (mode & 0o022, mode & 0o055) {
+        (0, 0) => return None,
+        (0, _) => "others see what is in it, and how large",
+        _ => "others can put files in the place of those in it",
+    };
+    Some(format!(
+        "the folder {} has the mode {mode:o}: {may}; `chmod 700 {}` is needed",
+        folder.display(),
+        folder.display()
+    ))
+}
+
+/// What others may do in a folder that is there, if anything.
+#[cfg(not(unix))]
+pub fn open_to_others(_: &Path) -> Option<String> {
+    None
 }
 
 fn named(path: &Path, end: &str) -> PathBuf {
@@ -355,6 +431,34 @@ mod tests {
         let stamp = Stamp::at(&path).unwrap().unwrap();
         assert!(!stamp.is_settled(SystemTime::now()));
         assert!(stamp.is_settled(SystemTime::now() + Duration::from_secs(60)));
+    }
+
+    #[test]
+    fn folders_that_are_made_are_their_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        make_folder_of(&inner.join("state.journal")).unwrap();
+        make_folder(&inner).unwrap();
+        for made in [inner.clone(), folder.path().join("a")] {
+            let mode = std::fs::metadata(&made).unwrap().permissions().mode();
+            assert_eq!((mode & 0o777, open_to_others(&made)), (0o700, None));
+        }
+        for (mode, words) in [
+            (0o755, "how large"),
+            (0o777, "in the place"),
+            (0o710, "how large"),
+        ] {
+            std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(mode)).unwrap();
+            let said = open_to_others(&inner).unwrap();
+            assert!(said.contains(words) && said.contains("chmod 700"), "{said}");
+        }
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let problem = make_folder(&folder.path().join("file/c/d"))
+            .unwrap_err()
+            .to_string();
+        assert!(problem.contains("file can't be made"), "{problem}");
+        // What has no folder lies here.
+        make_folder_of(Path::new("state.journal")).unwrap();
     }
 
     /// Only root can give files away.

@@ -430,7 +430,7 @@ impl LiveSource {
         let now = day.begun(catalogue, privacy);
         let (begun, log) = match folder {
             Some(folder) => {
-                std::fs::create_dir_all(folder).map_err(|error| JournalError {
+                crate::files::private::make_folder(folder).map_err(|error| JournalError {
                     file: folder.display().to_string(),
                     problem: error.to_string(),
                 })?;

@@ -102,6 +102,10 @@ impl State {
     /// # Errors
     /// [`JournalError`] naming the file and what is wrong with it.
     pub fn open(path: &Path, source: &str) -> Result<Self, JournalError> {
+        crate::files::private::make_folder_of(path).map_err(|error| JournalError {
+            file: path.display().to_string(),
+            problem: error.to_string(),
+        })?;
         let (journal, found) = Journal::<SavedState>::open(path)?;
         if found.torn_bytes > 0 {
             tracing::warn!(

@@ -217,9 +217,7 @@ impl Recall {
         let written = serde_json::to_vec(&self.kept)
             .map_err(std::io::Error::from)
             .and_then(|bytes| {
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder)?;
-                }
+                private::make_folder_of(path)?;
                 private::write(path, &bytes)
             });
         match written {

@@ -135,7 +135,9 @@ impl SigningKey {
                 }
                 pem.push_str(PEM_END);
                 pem.push('\n');
-                crate::files::private::write(path, pem.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+                crate::files::private::make_folder_of(path)
+                    .and_then(|()| crate::files::private::write(path, pem.as_bytes()))
+                    .map_err(|error| wrong(error.to_string()))?;
                 Self::from_pem(&pem).ok_or_else(|| wrong("a key was made that can't be read".to_owned()))
             }
             Err(error) => Err(wrong(error.to_string())),
