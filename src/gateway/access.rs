@@ -455,6 +455,11 @@ impl TokenStore {
                     "{name:?} is no name for a token: 1 to 80 letters that say whose it is are needed"
                 )));
             }
+            if let Some(word) = super::names::mixed_word(name) {
+                return Err(self.wrong(format!(
+                    "{name:?} is no name for a token: {word:?} has letters of two alphabets that look alike, and could be taken for another's"
+                )));
+            }
             Ok(name.to_owned())
         };
         let (name, person) = (called(wanted.name)?, wanted.person.map(called).transpose()?);
@@ -831,6 +836,31 @@ mod tests {
         let store = TokenStore::open(&path).unwrap();
         let valid = store.list().iter().filter(|token| token.state(at(3)) == "valid");
         assert_eq!((store.list().len(), valid.count()), (16, 8));
+    }
+
+    #[test]
+    fn names_that_could_be_taken_for_anothers_and_ids_that_are_there_twice_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let mut store = TokenStore::open(&path).unwrap();
+        let problem = store
+            .make("Аnna", Role::Director, None, at(0))
+            .unwrap_err()
+            .to_string();
+        assert!(problem.contains("two alphabets"), "{problem}");
+        for name in ["Анна", "José", "Anna"] {
+            store.make(name, Role::Director, None, at(0)).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let [first, _, third] = [0, 1, 2].map(|at| store.list()[at].id.clone());
+        let twice = text.replace(&third, &first);
+        let line = |nth: usize| {
+            let mut lines = (1..).zip(twice.lines()).filter(|(_, line)| line.contains(&first));
+            lines.nth(nth).unwrap().0
+        };
+        let problem = parse(&twice).unwrap_err();
+        let wanted = format!("line {} and line {}", line(0), line(1));
+        assert!(problem.contains(&first) && problem.contains(&wanted), "{problem}");
     }
 
     #[cfg(unix)]

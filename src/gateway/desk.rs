@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::names::folded;
 use crate::wire::{Direct, Scene};
 
 /// How long a release waits for a second director.
@@ -93,14 +94,6 @@ pub struct Director {
     pub person: Option<String>,
     /// The mark of what the token allows.
     pub grant: String,
-}
-
-/// A name's letters and digits alone, small: `Anna Li`, `anna  li` and `ANNA-LI` are one person.
-fn folded(name: &str) -> String {
-    name.chars()
-        .filter(|letter| letter.is_alphanumeric())
-        .flat_map(char::to_lowercase)
-        .collect()
 }
 
 /// Whether two directors are two people: two tokens, and two persons. Where one of the tokens doesn't say whose it is,
@@ -358,6 +351,8 @@ mod tests {
             (director("2", "Anna Li", None), false),
             (director("2", "  anna\u{a0}LI ", None), false),
             (director("2", "AnnaLi", None), false),
+            (director("2", "Аnna Li", None), false),
+            (director("2", "Ａｎｎａ Ｌｉ", None), false),
             (director("2", "Desk 2", Some("anna li")), false),
             (director("2", "Anna Li", Some("Bo")), false),
             (director("2", "Desk 2", Some("Bo")), true),

@@ -22,6 +22,7 @@ pub mod live;
 #[cfg(test)]
 mod live_tests;
 pub mod metrics;
+mod names;
 pub mod order_log;
 pub mod orders;
 pub mod play;
