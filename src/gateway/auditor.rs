@@ -1,6 +1,7 @@
 //! What happens on its way into the audit log.
 //!
 //! What directors and the gateway itself do has a way of its own that is never full: while the disk refuses it waits.
+//! Of what directors ask for in vain (refused, or nothing changed) all beyond a few a minute with a token is summed up too.
 //! What strangers do is written one by one as long as it is little; of a flood the rest is summed up by address, and
 //! each minute a line says how much it was. So a flood fills neither the disk nor the way of what matters.
 
@@ -26,6 +27,8 @@ const SINGLY: u32 = 10;
 const SINGLY_IN_ALL: u32 = 300;
 /// So many are summed up apart; all others together, by kind.
 const MOST_SUMS: usize = 512;
+/// What is said of commands that are summed up.
+const IN_VAIN: &str = "commands that were refused or changed nothing";
 /// How long something is summed up.
 const SUMMED: Duration = Duration::from_secs(60);
 /// Distance at which a disk that refused is tried again, and sums are looked at.
@@ -47,6 +50,8 @@ struct Ways {
     /// All else: few, and never left out.
     acts: Sender<Event>,
     sums: Arc<Mutex<Sums>>,
+    /// Of what directors ask for in vain: apart, so that no stranger fills them.
+    vain: Arc<Mutex<Sums>>,
 }
 
 /// Whether strangers bring it about, as often as they like.
@@ -110,6 +115,9 @@ impl Sums {
         let (seen, count, _) = self.alike.entry(like).or_insert_with(|| {
             let mut told = event.clone();
             told.details.address = address;
+            if told.kind == Kind::Desk {
+                told.details.reason = Some(IN_VAIN.to_owned());
+            }
             (0, 0, told)
         });
         *seen += 1;
@@ -171,10 +179,12 @@ impl Auditor {
         let (strangers, from_strangers) = crossbeam_channel::bounded(BACKLOG);
         let (acts, from_acts) = crossbeam_channel::unbounded();
         let sums = Arc::new(Mutex::new(Sums::default()));
+        let vain = Arc::new(Mutex::new(Sums::default()));
         let mut writer = Writer {
             log,
             metrics: Arc::clone(metrics),
             sums: Arc::clone(&sums),
+            vain: Arc::clone(&vain),
             waiting: VecDeque::new(),
             failing: None,
             lost_told: 0,
@@ -186,12 +196,27 @@ impl Auditor {
             strangers,
             acts,
             sums,
+            vain,
         };
         let it = Self {
             ways: Some(Arc::new(ways)),
             metrics: Arc::clone(metrics),
         };
         Ok((it, thread))
+    }
+
+    /// A director asked for something in vain: it was refused, or changed nothing.
+    pub fn record_vain(&self, kind: Kind, subject: &'static str, details: Details) {
+        let Some(ways) = &self.ways else { return };
+        let event = Event {
+            kind,
+            subject: subject.to_owned(),
+            details,
+            at: Utc::now(),
+        };
+        if let Some(event) = lock(&ways.vain).take(event, Instant::now()) {
+            let _ = ways.acts.send(event);
+        }
     }
 
     /// Something happened.
@@ -222,6 +247,7 @@ struct Writer {
     log: AuditLog,
     metrics: Arc<Metrics>,
     sums: Arc<Mutex<Sums>>,
+    vain: Arc<Mutex<Sums>>,
     /// What isn't written yet, as it came.
     waiting: VecDeque<Event>,
     /// Since when the disk refuses, and why.
@@ -250,7 +276,9 @@ impl Writer {
             self.waiting.extend(acts.try_iter());
             self.waiting.extend(strangers.try_iter().take(MOST_AT_ONCE));
             let (now, at) = (Instant::now(), Utc::now());
-            self.waiting.extend(lock(&self.sums).due(now, at, ended));
+            for sums in [&self.vain, &self.sums] {
+                self.waiting.extend(lock(sums).due(now, at, ended));
+            }
             if self.failing.is_none() || ended || now - tried >= LOOK {
                 tried = now;
                 self.write_all();
@@ -484,6 +512,43 @@ mod tests {
             (found.entries, lines(&path, "meridian.audit.displaced").len()),
             (3, 1)
         );
+    }
+
+    /// A director who asks in vain over and over: a few lines and a sum, and what is done stands apart, of this one and of others.
+    #[test]
+    fn what_directors_ask_for_in_vain_is_summed_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let (auditor, thread, _, _) = started(&path);
+        let by = |token: &str, reason: &str| Details {
+            token: Some(token.to_owned()),
+            reason: Some(reason.to_owned()),
+            ..Details::default()
+        };
+        for number in 0..5_000 {
+            auditor.record_vain(Kind::Desk, "desk", by("a", "Hold: nothing changed"));
+            if number % 1_000 == 0 {
+                auditor.record(Kind::Desk, "desk", by("a", "Scene: done"));
+                auditor.record_vain(Kind::Desk, "desk", by("b", "Release: refused"));
+            }
+        }
+        drop(auditor);
+        thread.join().unwrap();
+        let acts = lines(&path, "meridian.desk.command");
+        let of = |token: &str, reason: &str| {
+            let mut counts = Vec::new();
+            for line in &acts {
+                if line["data"]["token"] == token && line["data"]["reason"] == reason {
+                    counts.push(line["data"]["count"].as_u64().unwrap_or(1));
+                }
+            }
+            (counts.len(), counts.iter().sum::<u64>())
+        };
+        assert_eq!(of("a", "Hold: nothing changed"), (10, 10));
+        assert_eq!(of("a", IN_VAIN), (1, 4_990));
+        assert_eq!(of("a", "Scene: done"), (5, 5));
+        assert_eq!(of("b", "Release: refused"), (5, 5));
+        assert_eq!(acts.len(), 21);
     }
 
     /// While the disk refuses acts wait, and the log says so when it goes on; the metrics say so at once.

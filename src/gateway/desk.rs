@@ -3,6 +3,8 @@
 //! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
 //! within [`AGREE_WITHIN_MS`]. Two are two tokens of two people: who has two tokens is one all the same.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::names::folded;
@@ -12,6 +14,31 @@ use crate::wire::{Direct, Scene};
 pub const AGREE_WITHIN_MS: i64 = 300_000;
 /// The longest delay that can be asked for.
 pub const MAX_DELAY_MS: u64 = 600_000;
+
+/// Commands with one token in a minute, however many desks it has: each is told to all displays, and a line of the audit log.
+pub const MOST_A_MINUTE: u32 = 120;
+
+/// How much each token asked for within a minute.
+#[derive(Debug, Default)]
+pub struct Pace {
+    since_ms: i64,
+    counts: HashMap<String, u32>,
+}
+
+impl Pace {
+    /// Whether one more is possible, at an instant of a clock that nobody sets. To hold and to ask how things stand always is.
+    pub fn allows(&mut self, command: &Command, token: &str, mono_ms: i64) -> bool {
+        if matches!(command, Command::Hold | Command::Status) {
+            return true;
+        }
+        if mono_ms - self.since_ms >= 60_000 {
+            (self.since_ms, self.counts) = (mono_ms, HashMap::new());
+        }
+        let count = self.counts.entry(token.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        *count <= MOST_A_MINUTE
+    }
+}
 
 /// What a director asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +105,9 @@ pub enum DeskError {
         "{0} asked for the release: another director has to agree, another person with a token of their own"
     )]
     SamePerson(String),
+    /// More than one director can mean.
+    #[error("too many commands with this token: {MOST_A_MINUTE} a minute are possible, a hold always is")]
+    TooMany,
     /// A gateway that passes a feed on has no desk.
     #[error("this gateway passes another one's feed on: directing is done at that one")]
     Relay,
@@ -410,6 +440,18 @@ mod tests {
         );
         assert!(desk.is_held());
         assert_eq!(Desk::default().forget_request_unless(|_, _| false), None);
+    }
+
+    #[test]
+    fn one_token_asks_for_so_much_a_minute_and_may_always_hold() {
+        let mut pace = Pace::default();
+        let scene = Command::Scene { scene: Scene::Globe };
+        for number in 0..500 {
+            assert_eq!(pace.allows(&scene, "a", 70_000 + number), number < 120);
+        }
+        assert!(pace.allows(&Command::Hold, "a", 70_600) && pace.allows(&Command::Status, "a", 70_600));
+        assert!(!pace.allows(&Command::Release, "a", 70_600) && pace.allows(&scene, "b", 70_600));
+        assert!(pace.allows(&scene, "a", 130_100));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) use super::auditor::Auditor;
 use super::clock::{Clock, Course, LEAP_MS, Time, Turn, mono_ms};
 use super::config::{ConfigError, TlsConfig};
 use super::connection::{Budget, House, accept};
-use super::desk::{Command, Desk, DeskError, Director, Outcome};
+use super::desk::{Command, Desk, DeskError, Director, Outcome, Pace};
 use super::gate::{Bounds, Figures, Gate, Implausible};
 use super::hub::Hub;
 use super::intake::Intake;
@@ -645,6 +645,7 @@ impl Start {
             clock,
             closed_early: false,
             storage: Watch::default(),
+            pace: Pace::default(),
         }))
     }
 }
@@ -726,6 +727,7 @@ struct Stream {
     /// It was said that the day is closed before its end.
     closed_early: bool,
     storage: Watch,
+    pace: Pace,
 }
 
 impl Stream {
@@ -953,6 +955,9 @@ impl Stream {
         {
             return Err(DeskError::NoRegion(iso2.clone()));
         }
+        if !self.pace.allows(&order.command, &order.by.token, mono_ms()) {
+            return Err(DeskError::TooMany);
+        }
         let still_directs = |token: &str, mark: &str| self.house.still_directs(token, mark);
         if order.command == Command::Release
             && let Some(first) = self.desk.forget_request_unless(still_directs)
@@ -1002,7 +1007,14 @@ impl Stream {
                 reason: Some(format!("{:?}: {said}", order.command)),
                 ..Details::default()
             };
-            self.house.auditor.record(AuditKind::Desk, "desk", details);
+            match &result {
+                Ok(Outcome::Done(_) | Outcome::NeedsSecond) => {
+                    self.house.auditor.record(AuditKind::Desk, "desk", details);
+                }
+                Ok(Outcome::Unchanged) | Err(_) => {
+                    self.house.auditor.record_vain(AuditKind::Desk, "desk", details);
+                }
+            }
         }
         match &result {
             Ok(Outcome::Done(text)) => {
