@@ -586,3 +586,175 @@ fn secrets_that_others_may_read_are_refused_by_check() {
         meridian::files::private::write(&path(name), &kept).unwrap();
     }
 }
+
+#[cfg(unix)]
+fn mode_of(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Runs a gateway until it ends by itself, and gives what it said.
+fn start(folder: &Path) -> String {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .arg("--config")
+        .arg(folder.join("gateway.toml"))
+        .output()
+        .unwrap();
+    assert!(!done.status.success());
+    String::from_utf8_lossy(&done.stderr).into_owned()
+}
+
+/// What is dangerous is said, what isn't there yet is named, and whoever only checks makes nothing.
+#[cfg(unix)]
+#[test]
+fn check_says_what_others_see_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("day.toml"), include_str!("../config/live-day.toml")).unwrap();
+    let config = |k: u32, more: &str| {
+        format!(
+            "listen = \"127.0.0.1:0\"\nstate = \"kept/state.journal\"\n{more}[privacy]\nk = {k}\n[source]\nlive = \"day.toml\"\norder_log = \"orders\"\n[audit]\nfile = \"audit/audit.jsonl\"\n[signing]\nkey = \"keys/feed.pem\"\n"
+        )
+    };
+    let (good, said) = check(folder.path(), &config(10, ""));
+    assert!(good && !said.contains("WARNING"), "{said}");
+    for words in [
+        "fewer than 10 orders",
+        "audit/audit.jsonl, made at the first start",
+        "state.journal, made at the first start",
+        "metrics         none",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    for name in ["kept", "orders", "audit", "keys"] {
+        assert!(!path(name).exists(), "{name}");
+        std::fs::create_dir(path(name)).unwrap();
+        mode_of(&path(name), 0o755);
+    }
+    // Without privacy, and in folders that others look into, it is as good, and said.
+    let (good, said) = check(folder.path(), &config(1, ""));
+    assert!(
+        good && said.contains("privacy         OFF: privacy.k is 1"),
+        "{said}"
+    );
+    for (name, key) in [
+        ("kept", "state"),
+        ("orders", "source.order_log"),
+        ("audit", "audit.file"),
+        ("keys", "signing.key"),
+    ] {
+        let wanted = format!(
+            "WARNING: {key}: the folder {} has the mode 755",
+            path(name).display()
+        );
+        assert!(said.contains(&wanted), "{wanted}: {said}");
+    }
+    let strangers = "[access]\nanonymous = \"executive\"\n";
+    for (listen, warned) in [("127.0.0.1:0", false), ("0.0.0.0:0", true)] {
+        let (good, said) = check(
+            folder.path(),
+            &format!("listen = \"{listen}\"\nallow_plain = true\n{strangers}"),
+        );
+        assert!(
+            good && said.contains("WARNING: access.anonymous") == warned,
+            "{said}"
+        );
+    }
+    // A folder that can't be made is refused, by check and by a start, with file and field.
+    std::fs::remove_dir(path("audit")).unwrap();
+    std::fs::write(path("audit"), "").unwrap();
+    let (good, said) = check(folder.path(), &config(10, ""));
+    let wanted = format!(
+        "{}: audit.file: {} is no folder",
+        path("gateway.toml").display(),
+        path("audit").display()
+    );
+    assert!(!good && said.contains(&wanted), "{said}");
+    let said = start(folder.path());
+    let wanted = format!("{}: audit.file: ", path("gateway.toml").display());
+    assert!(said.contains(&wanted), "{said}");
+}
+
+/// Folders that aren't there are made at a start, for their owner alone; what can't be had is named by file and field.
+#[cfg(unix)]
+#[test]
+fn a_start_makes_its_folders_and_names_what_it_can_not_have() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = taken.local_addr().unwrap();
+    let write = |listen: &str, admin: &str, more: &str| {
+        let text = format!(
+            "listen = \"{listen}\"\nstate = \"a/b/state.journal\"\n[admin]\nlisten = \"{admin}\"\n[audit]\nfile = \"c/d/audit.jsonl\"\n[signing]\nkey = \"e/feed.pem\"\n{more}"
+        );
+        std::fs::write(path("gateway.toml"), text).unwrap();
+    };
+    let file = path("gateway.toml").display().to_string();
+    write("127.0.0.1:0", &busy.to_string(), "");
+    let said = start(folder.path());
+    let wanted = format!("{file}: [admin] listen: can't listen on {busy} ([admin] listen)");
+    assert!(said.contains(&wanted), "{said}");
+    for made in ["a", "a/b", "c", "c/d", "e"] {
+        let mode = std::fs::metadata(path(made)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{made}");
+    }
+    write(&busy.to_string(), "127.0.0.1:0", "");
+    assert!(start(folder.path()).contains(&format!("{file}: listen: can't listen on {busy}")));
+    write("127.0.0.1:0", "127.0.0.1:0", "[source]\nlive = \"dya.toml\"\n");
+    let (said, checked) = (
+        start(folder.path()),
+        check(
+            folder.path(),
+            &std::fs::read_to_string(path("gateway.toml")).unwrap(),
+        )
+        .1,
+    );
+    for said in [said, checked] {
+        assert!(
+            said.contains(&format!("{file}: source.live: ")) && !said.contains("--live"),
+            "{said}"
+        );
+    }
+    // It would follow itself.
+    let own = free();
+    write(
+        &own.to_string(),
+        "127.0.0.1:0",
+        &format!("[source]\nupstream = \"ws://{own}\"\n"),
+    );
+    let said = start(folder.path());
+    assert!(
+        said.contains("source.upstream") && said.contains("this gateway itself"),
+        "{said}"
+    );
+    write("0.0.0.0:0", "127.0.0.1:0", "");
+    assert!(start(folder.path()).contains("allow_plain = true"));
+}
+
+/// What somebody wrote is what they are told.
+#[test]
+fn another_k_is_said_as_it_is_written() {
+    let catalogue = load_catalogue().unwrap();
+    let day = |k: Privacy, folder: &Path| {
+        let day = LiveDay::parse(include_str!("../config/live-day.toml"), &catalogue, wall_ms()).unwrap();
+        LiveSource::open(day, Some(folder), &catalogue, k).map(|_| ())
+    };
+    for (then, now, words) in [
+        (
+            Privacy::default(),
+            Privacy::off(),
+            "with privacy.k 10, and now it is 1 (off)",
+        ),
+        (
+            Privacy::off(),
+            Privacy::default(),
+            "with privacy.k 1 (off), and now it is 10",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        day(then, folder.path()).unwrap();
+        let problem = day(now, folder.path()).unwrap_err().to_string();
+        assert!(problem.contains(words), "{problem}");
+    }
+}

@@ -18,8 +18,9 @@ use meridian::gateway::config::{Config, LogFormat};
 use meridian::gateway::desk::{Command, Desk, DeskMode};
 use meridian::gateway::play::Play;
 use meridian::gateway::{
-    Clock, Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record, Retraced,
-    SUBPROTOCOL_DESK, SavedState, ServeArgs, SourceArgs, State, load_catalogue, relay, serve, wall_ms,
+    Clock, Gateway, GatewayConfig, GatewayError, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record,
+    Retraced, SUBPROTOCOL_DESK, SavedState, ServeArgs, SourceArgs, State, load_catalogue, relay, serve,
+    wall_ms,
 };
 use meridian::link::LinkConfig;
 use meridian::link::orders::{OrderSender, SenderConfig, SenderEvent};
@@ -176,10 +177,10 @@ enum AuditTask {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// The hash that the first line follows, where older files aren't at hand: the last one of those.
-        #[arg(long, value_name = "HASH")]
+        #[arg(long, value_name = "HASH", value_parser = head_of_a_log)]
         after: Option<String>,
         /// The newest hash, as the gateway's metrics show it: then a cut end is noticed too.
-        #[arg(long, value_name = "HASH")]
+        #[arg(long, value_name = "HASH", value_parser = head_of_a_log)]
         head: Option<String>,
     },
 }
@@ -211,6 +212,15 @@ enum DirectTask {
     Status,
 }
 
+fn head_of_a_log(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| text.to_ascii_lowercase()).ok_or_else(|| {
+        format!(
+            "{text:?} is no hash of a line: all 64 hexadecimal digits are needed, as the metrics show them"
+        )
+    })
+}
+
 fn delay(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no delay: 5s, 500ms, 2m or 0s is needed, 10 minutes at most");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -236,6 +246,47 @@ fn read_config(path: Option<&Path>) -> anyhow::Result<Config> {
     })
 }
 
+impl Run {
+    /// Where something is said: on the command line, or in the configuration's file.
+    fn place(&self, key: &str, flag: Option<&str>) -> String {
+        match (flag, &self.config) {
+            (Some(flag), _) => flag.to_owned(),
+            (None, Some(path)) => format!("{}: {key}", path.display()),
+            (None, None) => key.to_owned(),
+        }
+    }
+
+    /// The same for what a gateway that can't serve names.
+    fn place_of(&self, error: &GatewayError) -> Option<String> {
+        let listen = self.serve.listen.map(|_| "--listen");
+        Some(match error {
+            GatewayError::Access(_) => self.place("access.tokens", None),
+            GatewayError::Audit(_) => self.place("audit.file", None),
+            GatewayError::Bind { key: "listen", .. } | GatewayError::Remote(_) => {
+                self.place("listen", listen)
+            }
+            GatewayError::Bind { key, .. } => self.place(key, None),
+            // These say their key themselves.
+            GatewayError::Config(error) if matches!(error.file.as_str(), "proxy" | "admin.listen") => {
+                self.config.as_ref()?.display().to_string()
+            }
+            GatewayError::Config(_) => self.place("tls", None),
+            GatewayError::Upstream(_) => self.place(
+                "source.upstream",
+                self.serve.upstream.as_ref().map(|_| "--upstream"),
+            ),
+            _ => return None,
+        })
+    }
+
+    fn placed(&self, error: GatewayError) -> anyhow::Error {
+        match self.place_of(&error) {
+            Some(place) => anyhow::Error::from(error).context(place),
+            None => error.into(),
+        }
+    }
+}
+
 /// The gateway's own configuration, and what it serves.
 fn gateway_config(
     run: &Run,
@@ -252,14 +303,18 @@ fn gateway_config(
     // Whoever only checks makes no key: it would be theirs and not the gateway's.
     let signing = match &config.signing {
         Some(signing) if serves || signing.key.exists() => {
-            Some(Arc::new(SigningKey::open_or_make(&signing.key)?))
+            let key = SigningKey::open_or_make(&signing.key);
+            Some(Arc::new(key.with_context(|| run.place("signing.key", None))?))
         }
         _ => None,
     };
     let state = run.serve.state.as_deref().or(config.state.as_deref());
     let name = live.map_or_else(|| source.name(), LiveDay::name);
     let state = match state.filter(|_| serves) {
-        Some(path) => Some(State::open(path, &name)?),
+        Some(path) => {
+            let flag = run.serve.state.as_ref().map(|_| "--state");
+            Some(State::open(path, &name).with_context(|| run.place("state", flag))?)
+        }
         None => None,
     };
     let gateway = GatewayConfig {
@@ -316,9 +371,18 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
     let Some(url) = run.serve.upstream.clone().or(from_config) else {
         return Ok(None);
     };
+    let listen = run.serve.listen.or(config.listen);
+    let listen = listen.unwrap_or(meridian::gateway::config::LISTEN);
+    let flag = run.serve.upstream.as_ref().map(|_| "--upstream");
+    if meridian::gateway::config::is_itself(&url, listen) {
+        bail!(
+            "{}: {url} is this gateway itself, which listens on {listen}: the address of the one whose feed is to be passed on is needed",
+            run.place("source.upstream", flag)
+        );
+    }
     let source = &config.source;
     let token = match &source.upstream_token {
-        Some(path) => Some(read_token(path)?),
+        Some(path) => Some(read_token(path).with_context(|| run.place("source.upstream_token", None))?),
         None => std::env::var("MERIDIAN_UPSTREAM_TOKEN")
             .ok()
             .filter(|token| !token.is_empty()),
@@ -343,6 +407,17 @@ fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
         backlog: 4_096,
         ..LinkConfig::new(url)
     }))
+}
+
+/// What real orders are told like with `privacy.k = 1`.
+const PRIVACY_OFF: &str =
+    "OFF: privacy.k is 1, and walls are told every count and value as it is, down to single orders";
+/// What nobody without a token should see where others can come.
+const EXACT_FOR_ALL: &str = "whoever comes sees exact figures by product and region, without a token";
+
+/// Whether strangers from other machines are shown what executives see.
+fn shows_all_to_strangers(gateway: &GatewayConfig) -> bool {
+    gateway.anonymous == Some(Role::Executive) && !gateway.listen.ip().is_loopback()
 }
 
 fn privacy_of(config: &Config) -> anyhow::Result<Privacy> {
@@ -386,7 +461,9 @@ fn live_day(
     let Some(path) = run.serve.live.as_deref().or(from_config) else {
         return Ok(None);
     };
-    Ok(Some(LiveDay::read(path, catalogue, now_ms)?))
+    let flag = run.serve.live.as_ref().map(|_| "--live");
+    let day = LiveDay::read(path, catalogue, now_ms);
+    Ok(Some(day.with_context(|| run.place("source.live", flag))?))
 }
 
 /// Starts a gateway; gives its day where the next one follows it. What the directors had decided the day before holds.
@@ -398,12 +475,16 @@ fn start(
 ) -> anyhow::Result<(Gateway, Option<LiveDay>)> {
     if let Some(upstream) = upstream(run, config)? {
         let (gateway, _) = gateway_config(run, config, None, clock, false)?;
-        return Ok((relay(gateway, upstream)?, None));
+        let gateway = relay(gateway, upstream).map_err(|error| run.placed(error))?;
+        return Ok((gateway, None));
     }
     let catalogue = load_catalogue()?;
     // By the time that is believed: a clock that leapt begins no day.
     let live = live_day(run, config, &catalogue, clock.now_ms())?;
     let (mut gateway, source) = gateway_config(run, config, live.as_ref(), clock, true)?;
+    if shows_all_to_strangers(&gateway) {
+        tracing::warn!(listen = %gateway.listen, "access.anonymous is \"executive\": {EXACT_FOR_ALL}");
+    }
     let privacy = privacy_of(config)?;
     let Some(live) = live else {
         let saved = gateway.state.as_ref().and_then(State::saved);
@@ -412,7 +493,8 @@ fn start(
             Some(state) => retraced(&source, state, saved, &catalogue, privacy)?,
             None => source.publisher(&catalogue, saved)?.with_privacy(privacy)?,
         };
-        return Ok((serve(gateway, publisher)?, None));
+        let gateway = serve(gateway, publisher).map_err(|error| run.placed(error))?;
+        return Ok((gateway, None));
     };
     let daily = Some(live.clone()).filter(LiveDay::is_daily);
     if daily.is_some() {
@@ -429,12 +511,18 @@ fn start(
     if log.is_none() {
         tracing::warn!("no --order-log: a restart forgets what was counted");
     }
-    let (source, privacy) = LiveSource::open(live, log, &catalogue, privacy)?;
+    if !privacy.is_on() {
+        tracing::warn!("{PRIVACY_OFF}");
+    }
+    let flag = run.serve.order_log.as_ref().map(|_| "--order-log");
+    let (source, privacy) = LiveSource::open(live, log, &catalogue, privacy)
+        .with_context(|| run.place("source.order_log", flag))?;
     gateway.intake = Some(source.intake());
     let start_ms = source.start_ms();
     // It listens at once, and goes through its log then.
     let publisher = Publisher::new(Box::new(source), catalogue, start_ms, 1.0)?.with_privacy(privacy)?;
-    Ok((serve(gateway, publisher)?, daily))
+    let gateway = serve(gateway, publisher).map_err(|error| run.placed(error))?;
+    Ok((gateway, daily))
 }
 
 fn run(run: &Run) -> anyhow::Result<()> {
@@ -556,7 +644,7 @@ fn log(format: LogFormat) {
 fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::read(path)?;
     let run = Run {
-        config: None,
+        config: Some(path.to_owned()),
         source: SourceArgs::default(),
         serve: ServeArgs::default(),
     };
@@ -591,14 +679,32 @@ fn check(path: &Path) -> anyhow::Result<()> {
         ),
         (None, None) => {}
     }
-    if let Some(audit) = &gateway.audit
-        && audit.exists()
-    {
+    let kept = [
+        ("audit.file", gateway.audit.as_deref()),
+        ("state", config.state.as_deref()),
+        (
+            "signing.key",
+            config.signing.as_ref().map(|signing| signing.key.as_path()),
+        ),
+    ];
+    let kept = kept.map(|(key, file)| (key, file.and_then(Path::parent)));
+    check_folders(&run, &kept)?;
+    match &gateway.audit {
         // A log that was altered is told and no reason not to start: that would be one more way to stop the show.
-        match audit::verify_file(audit) {
+        Some(audit) if audit.exists() => match audit::verify_file(audit) {
             Ok(found) => say!("audit log       {} entries", found.entries),
             Err(error) => say!("audit log       DAMAGED: {error}"),
-        }
+        },
+        Some(audit) => say!("audit log       {}, made at the first start", audit.display()),
+        None => say!("audit log       none"),
+    }
+    if config.state.is_none() {
+        say!("state           none: a restart begins anew, and forgets what directors decided");
+    }
+    if let Some(state) = &config.state
+        && !state.exists()
+    {
+        say!("state           {}, made at the first start", state.display());
     }
     if let Some(state) = &config.state
         && state.exists()
@@ -623,8 +729,10 @@ fn check(path: &Path) -> anyhow::Result<()> {
         (Some(link), _) => say!("passes on       {}", link.url),
         (None, Some(live)) => {
             say!("live day        {}", live.title().en);
+            say_privacy(privacy_of(&config)?);
             match &config.source.order_log {
                 Some(folder) => {
+                    check_folders(&run, &[("source.order_log", Some(folder.as_path()))])?;
                     let log = live.log_in(folder);
                     live.fits(&log, &catalogue, privacy_of(&config)?)?;
                     say!("order log       {}", log.display());
@@ -639,14 +747,59 @@ fn check(path: &Path) -> anyhow::Result<()> {
                 hello.title.en,
                 hello.products.len()
             );
+            if config.source.orders.is_some() {
+                say_privacy(privacy_of(&config)?);
+            }
         }
     }
     if !gateway.listen.ip().is_loopback() && gateway.tls.is_none() && !gateway.allow_remote {
-        bail!("{}", meridian::gateway::GatewayError::Remote(gateway.listen));
+        bail!("{}", GatewayError::Remote(gateway.listen));
     }
     meridian::gateway::check_anonymous(gateway.anonymous, gateway.listen)?;
+    if shows_all_to_strangers(&gateway) {
+        say!("anonymous       WARNING: access.anonymous is \"executive\": {EXACT_FOR_ALL}");
+    }
+    match gateway.admin {
+        Some(admin) => say!("metrics         {admin}"),
+        None => say!("metrics         none: [admin] listen is needed for them"),
+    }
     say!("listens         {}", gateway.listen);
     say!("{} is good", path.display());
+    Ok(())
+}
+
+fn say_privacy(privacy: Privacy) {
+    if privacy.is_on() {
+        say!(
+            "privacy         walls are told of no group of fewer than {} orders",
+            privacy.k()
+        );
+    } else {
+        say!("privacy         {PRIVACY_OFF}");
+    }
+}
+
+/// Folders that are made at the first start, or are there: whether they can be, and who sees what is in them.
+fn check_folders(run: &Run, folders: &[(&str, Option<&Path>)]) -> anyhow::Result<()> {
+    let mut said = Vec::new();
+    for (key, folder) in folders {
+        let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else {
+            continue;
+        };
+        let known = folder.ancestors().find(|above| above.exists());
+        if let Some(known) = known.filter(|known| !known.is_dir()) {
+            bail!(
+                "{}: {} is no folder, and one is needed there",
+                run.place(key, None),
+                known.display()
+            );
+        }
+        let wide = private::open_to_others(folder).filter(|_| !said.contains(&folder));
+        if let Some(wide) = wide {
+            said.push(folder);
+            say!("folder          WARNING: {key}: {wide}");
+        }
+    }
     Ok(())
 }
 

@@ -148,7 +148,7 @@ impl SourceArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeArgs {
     /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = super::config::parse_listen)]
     pub listen: Option<std::net::SocketAddr>,
     /// Serve other machines without TLS, when --listen is no loopback address.
     #[arg(long)]

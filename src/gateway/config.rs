@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
+
+use tokio_tungstenite::tungstenite::http::Uri;
 
 use super::access::Role;
 use super::class::MAX_K;
@@ -31,6 +34,7 @@ pub struct ConfigError {
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where to listen.
+    #[serde(deserialize_with = "some_address")]
     pub listen: Option<SocketAddr>,
     /// Whether other machines may connect without TLS.
     pub allow_plain: bool,
@@ -60,6 +64,38 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// The log.
     pub log: LogConfig,
+}
+
+/// Reads an address to listen on.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    text.trim().parse().map_err(|_| {
+        format!(
+            "{text:?} is no address to listen on: an IP address and a port are needed, as in \"127.0.0.1:9016\" (for this machine alone) or \"0.0.0.0:9016\""
+        )
+    })
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    struct Address;
+    impl Visitor<'_> for Address {
+        type Value = SocketAddr;
+
+        fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            out.write_str("an IP address and a port, as in \"127.0.0.1:9016\"")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<SocketAddr, E> {
+            parse_listen(text).map_err(E::custom)
+        }
+    }
+    from.deserialize_str(Address)
+}
+
+fn some_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    address(from).map(Some)
 }
 
 /// Where the figures come from: at most one of a scenario, an order file, a live day or another gateway.
@@ -94,7 +130,7 @@ pub struct SourceConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrivacyConfig {
-    /// No group of fewer orders or payments is told apart; 1 turns it off.
+    /// No group of fewer orders or payments is told apart; with 1 exact figures are told.
     pub k: u32,
 }
 
@@ -191,6 +227,7 @@ fn audit_file_mib() -> u64 {
 #[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// Where: a loopback address.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// Hosts besides `localhost`, `127.0.0.1` and `[::1]` that it is asked of.
     #[serde(default)]
@@ -248,7 +285,72 @@ impl Config {
             tls.certificate = folder.join(&tls.certificate);
             tls.key = folder.join(&tls.key);
         }
-        Ok(config)
+        match config.shared(path) {
+            Some(problem) => Err(wrong(problem)),
+            None => Ok(config),
+        }
+    }
+
+    /// Where one file is meant to be two. What the gateway writes is nothing else; what it only reads may be, as a certificate
+    /// with its key in one file.
+    fn shared(&self, own: &Path) -> Option<String> {
+        let source = &self.source;
+        let (tls, tokens) = (self.tls.as_ref(), self.access.tokens.as_deref());
+        let beside = tokens.map(|tokens| tokens.with_extension("audit.jsonl"));
+        let feed = source.upstream.as_ref().and(self.state.as_ref()).map(|state| {
+            let mut path = state.as_os_str().to_owned();
+            path.push(".feed.json");
+            PathBuf::from(path)
+        });
+        let written = [
+            ("state", self.state.as_deref()),
+            (
+                "what is remembered of the upstream (beside state)",
+                feed.as_deref(),
+            ),
+            (
+                "audit.file",
+                self.audit.as_ref().map(|audit| audit.file.as_path()),
+            ),
+            ("access.tokens", tokens),
+            (
+                "the audit log of `token` (beside access.tokens)",
+                beside.as_deref(),
+            ),
+            (
+                "signing.key",
+                self.signing.as_ref().map(|signing| signing.key.as_path()),
+            ),
+            ("source.order_log", source.order_log.as_deref()),
+        ];
+        let read = [
+            ("tls.certificate", tls.map(|tls| tls.certificate.as_path())),
+            ("tls.key", tls.map(|tls| tls.key.as_path())),
+            ("source.upstream_token", source.upstream_token.as_deref()),
+            ("source.upstream_ca", source.upstream_ca.as_deref()),
+            ("source.live", source.live.as_deref()),
+            ("source.orders", source.orders.as_deref()),
+            ("this file", Some(own)),
+        ];
+        let all: Vec<(&str, &Path)> = written
+            .iter()
+            .chain(&read)
+            .filter_map(|(name, path)| path.map(|path| (*name, path)))
+            .collect();
+        let many = written.iter().filter(|(_, path)| path.is_some()).count();
+        for (at, (first, path)) in all.iter().enumerate().take(many) {
+            let same = all
+                .iter()
+                .skip(at + 1)
+                .find(|(_, other)| is_one_file(path, other));
+            if let Some((second, _)) = same {
+                return Some(format!(
+                    "{first} and {second} are one file, {}: each needs its own",
+                    path.display()
+                ));
+            }
+        }
+        None
     }
 
     /// Reads a file's text.
@@ -326,7 +428,7 @@ impl Config {
         }
         if self.privacy.k == 0 || self.privacy.k > MAX_K {
             return Err(format!(
-                "privacy.k is {}: 1 (nothing is withheld) to {MAX_K} is needed",
+                "privacy.k is {}: 2 to {MAX_K} is needed, 10 is usual; 1 tells walls exact figures, down to single orders",
                 self.privacy.k
             ));
         }
@@ -371,6 +473,62 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Whether two paths lead to one file, whether it is there or not.
+fn is_one_file(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or_else(|| Path::new("."));
+        let known = std::fs::canonicalize(path).or_else(|_| {
+            let folder = std::fs::canonicalize(folder).or_else(|_| std::path::absolute(folder));
+            folder.map(|folder| folder.join(path.file_name().unwrap_or_default()))
+        });
+        known.unwrap_or_else(|_| path.to_owned())
+    };
+    if whole(one) == whole(other) {
+        return true;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        // A file with two names.
+        let place = |path: &Path| {
+            let data = std::fs::metadata(path).ok()?;
+            Some((data.dev(), data.ino()))
+        };
+        place(one).is_some_and(|one| Some(one) == place(other))
+    }
+    #[cfg(not(unix))]
+    false
+}
+
+/// Whether an upstream is the gateway itself, which listens there: it would pass on what it gets from itself.
+pub fn is_itself(upstream: &str, listen: SocketAddr) -> bool {
+    let Ok(uri) = upstream.parse::<Uri>() else {
+        return false;
+    };
+    let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
+        Some("wss") => 443,
+        _ => 80,
+    });
+    let host = uri.host().unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let named = host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    let address = match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical(),
+        Err(_) if named => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        Err(_) => return false,
+    };
+    if port != listen.port() {
+        return false;
+    }
+    let (ours, any) = (listen.ip().to_canonical(), listen.ip().is_unspecified());
+    // An address of this machine's is one that can be listened on.
+    address == ours
+        || address.is_unspecified() && (any || ours.is_loopback())
+        || named && ours.is_loopback()
+        || any && std::net::UdpSocket::bind((address, 0)).is_ok()
 }
 
 #[cfg(test)]
@@ -458,6 +616,77 @@ mod tests {
     }
 
     #[test]
+    fn one_file_is_not_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Config::read(&path).map_err(|error| error.to_string())
+        };
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("a", folder.path().join("b")).unwrap();
+        for (text, words) in [
+            ("state = 'x'\n[audit]\nfile = 'x'", ["state", "audit.file"]),
+            ("state = 'x'\n[signing]\nkey = './x'", ["state", "signing.key"]),
+            (
+                "[audit]\nfile = 'a/../x'\n[access]\ntokens = 'x'",
+                ["audit.file", "access.tokens"],
+            ),
+            (
+                "[audit]\nfile = 'tokens.audit.jsonl'\n[access]\ntokens = 'tokens.toml'",
+                ["audit.file", "beside access.tokens"],
+            ),
+            (
+                "[signing]\nkey = 'a/x'\n[tls]\ncertificate = 'c'\nkey = 'b/x'",
+                ["signing.key", "tls.key"],
+            ),
+            (
+                "[access]\ntokens = 'gateway.toml'",
+                ["access.tokens", "this file"],
+            ),
+            (
+                "state = 'x'\n[source]\nlive = 'd'\norder_log = 'x'",
+                ["state", "source.order_log"],
+            ),
+            (
+                "[access]\ntokens = 't'\n[source]\nupstream = 'ws://h:1'\nupstream_token = 't'",
+                ["access.tokens", "source.upstream_token"],
+            ),
+        ] {
+            let problem = read(text).unwrap_err();
+            let said = words.iter().all(|word| problem.contains(word)) && problem.contains("one file");
+            assert!(said, "{problem}");
+        }
+        // What is only read may be one, and what isn't one is two.
+        read("[tls]\ncertificate = 'both.pem'\nkey = 'both.pem'").unwrap();
+        read("state = 'a/x'\n[audit]\nfile = 'x'\n[signing]\nkey = 'y'\n[access]\ntokens = 'tokens.toml'")
+            .unwrap();
+    }
+
+    #[test]
+    fn a_gateway_is_known_by_its_own_address() {
+        for (upstream, listen, itself) in [
+            ("ws://127.0.0.1:9016", "127.0.0.1:9016", true),
+            ("ws://localhost:9016/", "127.0.0.1:9016", true),
+            ("wss://[::1]:9016", "[::1]:9016", true),
+            ("ws://localhost:9016", "[::1]:9016", true),
+            ("ws://127.0.0.1:9016", "0.0.0.0:9016", true),
+            ("ws://127.0.0.1:9016", "[::]:9016", true),
+            ("wss://127.0.0.1", "0.0.0.0:443", true),
+            ("ws://127.0.0.1:9018", "127.0.0.1:9016", false),
+            ("ws://192.0.2.7:9016", "0.0.0.0:9016", false),
+            ("ws://gateway.example:9016", "0.0.0.0:9016", false),
+        ] {
+            assert_eq!(
+                is_itself(upstream, listen.parse().unwrap()),
+                itself,
+                "{upstream} {listen}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (text, words) in [
             ("lisen = '127.0.0.1:1'", "unknown field `lisen`"),
@@ -472,7 +701,10 @@ mod tests {
             ("[source]\nspeed = 0.5", "source.speed is 0.5"),
             ("[source]\nstart = '25:00'", "source.start"),
             ("[source]\nupstream_key = 'x'", "there is none"),
-            ("[privacy]\nk = 0", "privacy.k is 0"),
+            ("[privacy]\nk = 0", "privacy.k is 0: 2 to"),
+            ("listen = 'localhost'", "as in \"127.0.0.1:9016\""),
+            ("listen = 9016", "as in \"127.0.0.1:9016\""),
+            ("[admin]\nlisten = '9017'", "as in \"127.0.0.1:9016\""),
             ("delay_s = 601", "delay_s is 601"),
             ("[admin]\nlisten = '0.0.0.0:9017'", "loopback address only"),
             (

@@ -124,7 +124,7 @@ impl LiveDay {
         };
         let text = std::fs::read_to_string(path).map_err(|error| {
             wrong(format!(
-                "can't be read: {error}; --live needs the file of a live day"
+                "can't be read: {error}; the file of a live day is needed, as config/live-day.toml explains it"
             ))
         })?;
         Self::parse(&text, catalogue, now_ms).map_err(wrong)
@@ -248,7 +248,9 @@ impl LiveDay {
             return Ok(());
         }
         let now = self.begun(catalogue, privacy);
-        OrderLog::look_with(log, Some(&now)).map(|_| ())
+        OrderLog::look_with(log, Some(&now))
+            .map(|_| ())
+            .map_err(as_written)
     }
 
     fn begun(&self, catalogue: &Catalogue, privacy: Privacy) -> Begun {
@@ -434,7 +436,7 @@ impl LiveSource {
                     file: folder.display().to_string(),
                     problem: error.to_string(),
                 })?;
-                let (begun, log) = OrderLog::open(&day.log_in(folder), &now)?;
+                let (begun, log) = OrderLog::open(&day.log_in(folder), &now).map_err(as_written)?;
                 (begun, Some(log))
             }
             None => {
@@ -506,6 +508,15 @@ impl LiveSource {
             published_ms: 0,
         });
     }
+}
+
+/// A log has no privacy as k = 0, and configurations write 1.
+fn as_written(error: JournalError) -> JournalError {
+    let problem = error
+        .problem
+        .replace("with privacy.k 0, and", "with privacy.k 1 (off), and")
+        .replace("now it is 0:", "now it is 1 (off):");
+    JournalError { problem, ..error }
 }
 
 pub(super) fn broken(error: &JournalError) -> SourceError {

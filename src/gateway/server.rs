@@ -125,8 +125,10 @@ impl Default for GatewayConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The address can't be had.
-    #[error("can't listen on {address}: {source}")]
+    #[error("can't listen on {address} ({key}): {source}")]
     Bind {
+        /// What of the configuration says so.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// Why not.
@@ -134,7 +136,7 @@ pub enum GatewayError {
     },
     /// The address is open to other machines and nobody said that this is meant.
     #[error(
-        "{0} can be reached from other machines: it needs TLS ([tls] in the configuration), or --allow-remote to serve it unencrypted; 127.0.0.1:9016 is for this machine alone"
+        "{0} can be reached from other machines: it needs TLS ([tls] in the configuration), or allow_plain = true (--allow-remote) to serve it unencrypted; 127.0.0.1:9016 is for this machine alone"
     )]
     Remote(SocketAddr),
     /// Strangers would direct, or send orders.
@@ -385,14 +387,14 @@ impl Ground {
             .enable_all()
             .build()
             .map_err(GatewayError::Start)?;
-        let bind = |address: SocketAddr| {
-            let failed = move |source| GatewayError::Bind { address, source };
+        let bind = |key, address: SocketAddr| {
+            let failed = move |source| GatewayError::Bind { key, address, source };
             // Tokio's own bind sets SO_REUSEADDR, so that a restart finds its port free at once.
             let listener = network.block_on(TcpListener::bind(address)).map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
             Ok::<_, GatewayError>((listener, address))
         };
-        let (listener, address) = bind(config.listen)?;
+        let (listener, address) = bind("listen", config.listen)?;
         let wrong = |key: &str, problem| ConfigError {
             file: key.to_owned(),
             problem,
@@ -400,7 +402,7 @@ impl Ground {
         let mut watched = None;
         if let Some(wanted) = config.admin {
             metrics::check_address(wanted).map_err(|problem| wrong("admin.listen", problem))?;
-            watched = Some(bind(wanted)?);
+            watched = Some(bind("[admin] listen", wanted)?);
         }
         let admin = watched.as_ref().map(|(_, address)| *address);
         let proxies = config
