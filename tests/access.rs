@@ -758,3 +758,145 @@ fn another_k_is_said_as_it_is_written() {
         assert!(problem.contains(words), "{problem}");
     }
 }
+
+/// A balancer looks in every second: by HTTP, and by a connection that it resets. No line says that somebody was refused.
+#[test]
+fn looks_of_balancers_are_no_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free();
+    let tokens = folder.path().join("tokens.toml");
+    TokenStore::open(&tokens)
+        .unwrap()
+        .make("Hall 3", Role::Viewer, None, Utc::now())
+        .unwrap();
+    let config = format!("listen = \"{address}\"\n[access]\ntokens = \"tokens.toml\"\n");
+    std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+        .arg("--config")
+        .arg(folder.path().join("gateway.toml"))
+        .env_remove("RUST_LOG")
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(begun.elapsed() < WAIT);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        assert!(get(address, "/health").starts_with("HTTP/1.1 "));
+        runtime.block_on(async {
+            let socket = tokio::net::TcpStream::connect(address).await.unwrap();
+            socket.set_zero_linger().unwrap();
+        });
+    }
+    // Whoever is refused for something is a line, in words.
+    let request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    drop(socket);
+    let said = || std::fs::read_to_string(folder.path().join("log")).unwrap();
+    while !said().contains("a client is refused") {
+        assert!(begun.elapsed() < WAIT, "{}", said());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(
+        !log.contains("plain HTTP") && !log.contains("reset by peer"),
+        "{log}"
+    );
+    assert_eq!(log.matches("a client is refused").count(), 1, "{log}");
+    assert!(
+        log.contains("no token") && !log.contains("a client is gone"),
+        "{log}"
+    );
+}
+
+/// As `openssl req -x509` makes it, and as docs/gateway.md does.
+#[test]
+fn a_certificate_that_is_an_authoritys_is_said_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    meridian::files::private::write(&path("certificate.key"), key.serialize_pem().as_bytes()).unwrap();
+    for (is_ca, words) in [
+        (
+            rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
+            Some("basicConstraints=critical,CA:FALSE"),
+        ),
+        (rcgen::IsCa::ExplicitNoCa, None),
+    ] {
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let certificate = params.self_signed(&key).unwrap();
+        std::fs::write(path("certificate.pem"), certificate.pem()).unwrap();
+        let config = GatewayConfig {
+            tls: Some(meridian::gateway::config::TlsConfig {
+                certificate: path("certificate.pem"),
+                key: path("certificate.key"),
+            }),
+            ..GatewayConfig::default()
+        };
+        let gateway = serve(config, publisher()).unwrap();
+        let display = |host: &str| {
+            let url = format!("wss://{host}:{}", gateway.address().port());
+            let trust = meridian::link::tls::Trust {
+                ca: Some(path("certificate.pem")),
+                pin: None,
+            };
+            Link::start(LinkConfig {
+                trust,
+                token: None,
+                ..link(url, "")
+            })
+            .unwrap()
+        };
+        match words {
+            None => {
+                until(&display("localhost"), figures);
+                let reason = until(&display("127.0.0.1"), refused);
+                assert!(reason.contains("it isn't for 127.0.0.1"), "{reason}");
+            }
+            Some(words) => {
+                let reason = until(&display("localhost"), refused);
+                assert!(
+                    reason.contains(words) && !reason.contains("OtherError"),
+                    "{reason}"
+                );
+            }
+        }
+        gateway.stop();
+    }
+}
+
+/// A hash that is cut short would say that the log's end was taken off.
+#[test]
+fn a_hash_has_all_its_digits() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.jsonl");
+    std::fs::write(&file, "").unwrap();
+    let verify = |head: &str| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
+            .args(["audit", "verify", "--head", head])
+            .arg(&file)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    assert!(
+        verify("abc").contains("all 64 hexadecimal digits"),
+        "{}",
+        verify("abc")
+    );
+    assert!(verify(&"a".repeat(64)).contains("its end was taken off"));
+}

@@ -328,7 +328,10 @@ async fn admit(socket: TcpStream, peer: SocketAddr, mut inside: Inside) {
         Ok(Met::Guest(guest)) => talk(guest, &mut inside).await,
         Ok(Met::Refusal(refusal)) => {
             let end = refusal.give(&house, address, inside.is_proxy(peer)).await;
-            tracing::info!(%address, reason = end.reason(), "a client is refused");
+            match end.is_a_look() {
+                true => tracing::debug!(%address, reason = end.reason(), "somebody looked in"),
+                false => tracing::info!(%address, reason = end.reason(), "a client is refused"),
+            }
             return;
         }
         Err(end) => Err(end),
@@ -337,7 +340,10 @@ async fn admit(socket: TcpStream, peer: SocketAddr, mut inside: Inside) {
         Ok(()) => tracing::debug!(%address, "a client left"),
         Err(end) => {
             house.count(address, &end);
-            tracing::info!(%address, reason = end.reason(), "a client is gone");
+            match end.is_a_look() {
+                true => tracing::debug!(%address, reason = end.reason(), "somebody looked in"),
+                false => tracing::info!(%address, reason = end.reason(), "a client is gone"),
+            }
         }
     }
 }
@@ -363,6 +369,11 @@ enum End {
 }
 
 impl End {
+    /// Whether somebody only looked whether there is anybody, as balancers do every second: no line of the log.
+    fn is_a_look(&self) -> bool {
+        matches!(self, Self::Probe(_) | Self::Plain)
+    }
+
     /// Why, for people and logs.
     fn reason(&self) -> String {
         match self {
@@ -372,7 +383,7 @@ impl End {
             | Self::Lost(_, reason) => reason.clone(),
             Self::Slow(what) | Self::Probe(what) => (*what).to_owned(),
             Self::Plain => "plain HTTP".to_owned(),
-            Self::Refused(refused, _) => refused.name().to_owned(),
+            Self::Refused(refused, _) => refused.words(),
             Self::Limited(limited) => limited.to_string(),
         }
     }

@@ -148,6 +148,18 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Login,
+        Self::EndedToken,
+        Self::Handshake,
+        Self::Slow,
+        Self::Origin,
+        Self::Role,
+        Self::Message,
+        Self::Flood,
+    ];
+
     /// A stable name.
     pub fn name(self) -> &'static str {
         match self {

@@ -19,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use super::limits::Failure;
 use super::storage::Store;
 use crate::tally::Counts;
 
@@ -26,6 +27,21 @@ use crate::tally::Counts;
 const PREFIX: &str = "meridian_gateway";
 /// Without a step for so long the gateway isn't well.
 const WELL_MS: i64 = 5_000;
+
+/// Why clients are lost.
+const LOST: [&str; 11] = [
+    "class",
+    "closed",
+    "handshake",
+    "idle",
+    "memory",
+    "message",
+    "slow_handshake",
+    "stops",
+    "token",
+    "too_slow",
+    "unwritable",
+];
 
 /// The label `why`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -270,6 +286,16 @@ impl Metrics {
             "Bytes of what is kept that can't be read",
             it.storage_damaged.clone(),
         );
+        // What is watched is there before it happens: nought isn't nothing.
+        for class in ["public", "internal"] {
+            drop(it.clients.get_or_create(&Class { class }));
+        }
+        for why in LOST {
+            drop(it.lost.get_or_create(&Why { why }));
+        }
+        for why in Failure::ALL.map(Failure::name) {
+            drop(it.intrusions.get_or_create(&Why { why }));
+        }
         for what in Store::ALL.map(Store::name) {
             it.storage_failing.get_or_create(&What { what }).set(0);
             it.storage_displaced.get_or_create(&What { what }).inc_by(0);
@@ -732,6 +758,26 @@ mod tests {
             status,
             String::from_utf8(body.unwrap().to_bytes().to_vec()).unwrap(),
         )
+    }
+
+    /// An alert on "no walls" needs the nought.
+    #[test]
+    fn what_is_watched_is_there_before_it_happens() {
+        let text = Metrics::new().public_text();
+        for line in [
+            "clients{class=\"public\"} 0",
+            "clients{class=\"internal\"} 0",
+            "clients_lost_total{why=\"too_slow\"} 0",
+            "clients_lost_total{why=\"token\"} 0",
+            "intrusion_signs_total{why=\"failed_logins\"} 0",
+            "intrusion_signs_total{why=\"flood\"} 0",
+            "storage_failing{what=\"orders\"} 0",
+        ] {
+            assert!(
+                text.contains(&format!("meridian_gateway_{line}\n")),
+                "{line}: {text}"
+            );
+        }
     }
 
     #[test]

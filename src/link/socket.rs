@@ -131,6 +131,30 @@ pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response)
     connect_within(way, protocols, client_limits()).await
 }
 
+/// What is wrong with a certificate, and what would be right.
+fn in_words(problem: &rustls::CertificateError, host: &str) -> String {
+    use rustls::CertificateError as Wrong;
+    let other = |other: &rustls::OtherError| other.0.downcast_ref::<webpki::Error>().cloned();
+    match problem {
+        Wrong::UnknownIssuer => {
+            "nobody who is believed signed it; its authority's certificate has to be given, or its own pin".to_owned()
+        }
+        Wrong::Expired | Wrong::ExpiredContext { .. } => "its time is over".to_owned(),
+        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
+            "its time hasn't begun: are the clocks right?".to_owned()
+        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
+            format!("it isn't for {host}: its subjectAltName has to name that, or its pin has to be given")
+        }
+        Wrong::Revoked => "it was revoked".to_owned(),
+        Wrong::Other(problem) if matches!(other(problem), Some(webpki::Error::CaUsedAsEndEntity)) => {
+            "it is an authority's, and a gateway's own has to say that it is none: `openssl req … -addext basicConstraints=critical,CA:FALSE` makes one; or its pin has to be given".to_owned()
+        }
+        _ => "it can't be checked; its authority's certificate has to be given, or its own pin"
+            .to_owned(),
+    }
+}
+
 /// Connects within other limits than a feed needs.
 ///
 /// # Errors
@@ -155,11 +179,10 @@ pub async fn connect_within(
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
                 {
-                    Some(rustls::Error::InvalidCertificate(problem)) => {
-                        Failed::Refused(format!(
-                            "shows a certificate that isn't believed ({problem:?}): its authority's certificate has to be given, or its own pin"
-                        ))
-                    }
+                    Some(rustls::Error::InvalidCertificate(problem)) => Failed::Refused(format!(
+                        "shows a certificate that isn't believed: {}",
+                        in_words(problem, &way.host)
+                    )),
                     Some(rustls::Error::General(problem)) => {
                         Failed::Refused(format!("isn't believed: {problem}"))
                     }

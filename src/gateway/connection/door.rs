@@ -88,8 +88,13 @@ pub(super) async fn meet(mut socket: TcpStream, peer: SocketAddr, inside: &mut I
         return answer_to(socket, heard, peer, inside).await;
     };
     let mut first = [0; 1];
-    if socket.peek(&mut first).await.map_err(lost)? == 0 {
-        return Err(End::Probe("it said nothing"));
+    match socket.peek(&mut first).await {
+        Ok(0) => return Err(End::Probe("it said nothing")),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {
+            return Err(End::Probe("it said nothing"));
+        }
+        Err(error) => return Err(lost(error)),
+        Ok(_) => {}
     }
     if first[0].is_ascii_uppercase() {
         // http:// to a port that speaks https://: no attack, and no use either.
@@ -118,7 +123,13 @@ fn no_tls(error: &std::io::Error) -> End {
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match rustls {
         Some(rustls::Error::AlertReceived(_)) => End::Probe("it doesn't believe the certificate"),
-        _ if error.kind() == std::io::ErrorKind::UnexpectedEof => End::Probe("it left before TLS stood"),
+        _ if matches!(
+            error.kind(),
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset
+        ) =>
+        {
+            End::Probe("it left before TLS stood")
+        }
         _ => End::Handshake(error.to_string()),
     }
 }

@@ -130,7 +130,13 @@ pub(super) async fn hear<S: AsyncRead + Unpin>(socket: &mut S) -> std::io::Resul
     loop {
         let before = head.len();
         let mut chunk = [0; 4_096];
-        let read = socket.read(&mut chunk).await?;
+        let read = match socket.read(&mut chunk).await {
+            // A balancer that looks whether the port is open ends so, as a rule.
+            Err(error) if head.is_empty() && error.kind() == std::io::ErrorKind::ConnectionReset => {
+                return Ok(Heard::Probe("it said nothing"));
+            }
+            read => read?,
+        };
         head.extend_from_slice(chunk.get(..read).unwrap_or_default());
         if read == 0 {
             return Ok(match head.as_slice() {

@@ -78,6 +78,21 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// Why, for people.
+    pub fn words(self) -> String {
+        match self {
+            Self::Login(denied) => denied.to_string(),
+            Self::Origin => "a page of an origin that isn't allowed".to_owned(),
+            Self::Role => "the role doesn't allow that".to_owned(),
+            Self::Proxy => "through a proxy that [proxy] doesn't name".to_owned(),
+            Self::Subprotocol => "no subprotocol that is known".to_owned(),
+            Self::LockedOut => "locked out".to_owned(),
+            Self::Unready => "the feed that is passed on hasn't come yet".to_owned(),
+        }
+    }
+}
+
 /// Why a handshake was refused, and what is answered.
 pub(super) struct Judged {
     pub why: Refused,
