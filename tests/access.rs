@@ -660,6 +660,22 @@ fn check_says_what_others_see_and_makes_nothing() {
             "{said}"
         );
     }
+    // Nobody waits for what comes out of a pipe.
+    for (name, key) in [
+        ("kept/state.journal", "state"),
+        ("audit/audit.jsonl", "audit.file"),
+    ] {
+        put_pipe(&path(name));
+        let (good, said) = check(folder.path(), &config(10, ""));
+        let started = start(folder.path());
+        std::fs::remove_file(path(name)).unwrap();
+        for said in [said, started] {
+            assert!(
+                !good && said.contains(key) && said.contains("it is a pipe"),
+                "{name}: {said}"
+            );
+        }
+    }
     // A folder that can't be made is refused, by check and by a start, with file and field.
     std::fs::remove_dir(path("audit")).unwrap();
     std::fs::write(path("audit"), "").unwrap();

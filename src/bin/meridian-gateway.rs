@@ -687,6 +687,12 @@ fn check(path: &Path) -> anyhow::Result<()> {
             config.signing.as_ref().map(|signing| signing.key.as_path()),
         ),
     ];
+    for (key, file) in kept {
+        if let Some(file) = file {
+            let file = private::refuse_pipe(file).with_context(|| file.display().to_string());
+            file.with_context(|| run.place(key, None))?;
+        }
+    }
     let kept = kept.map(|(key, file)| (key, file.and_then(Path::parent)));
     check_folders(&run, &kept)?;
     match &gateway.audit {

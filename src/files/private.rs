@@ -199,7 +199,24 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
     }
 }
 
-/// The same for a folder.
+/// Refuses a pipe in the place of a file that is kept: whoever read it would wait for ever.
+///
+/// # Errors
+/// When there is one.
+pub fn refuse_pipe(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    if let Ok(data) = std::fs::metadata(path)
+        && std::os::unix::fs::FileTypeExt::is_fifo(&data.file_type())
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "it is a pipe: a file is needed",
+        ));
+    }
+    Ok(())
+}
+
+/// The same as [`make_folder_of`] for a folder.
 ///
 /// # Errors
 /// When the disk refuses; the text names the folder.

@@ -353,6 +353,7 @@ impl AuditLog {
             file: path.display().to_string(),
             source,
         };
+        crate::files::private::refuse_pipe(path).map_err(disk)?;
         crate::files::private::make_folder_of(path).map_err(disk)?;
         let mut file = private().open(path).map_err(disk)?;
         let mut tail = tail_of(&mut file).map_err(disk)?;

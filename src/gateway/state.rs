@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::journal::{Journal, JournalError};
+use crate::files::private;
 use crate::sales::EventMs;
 use crate::wire::{Snapshot, Totals};
 
@@ -102,7 +103,8 @@ impl State {
     /// # Errors
     /// [`JournalError`] naming the file and what is wrong with it.
     pub fn open(path: &Path, source: &str) -> Result<Self, JournalError> {
-        crate::files::private::make_folder_of(path).map_err(|error| JournalError {
+        let ready = private::refuse_pipe(path).and_then(|()| private::make_folder_of(path));
+        ready.map_err(|error| JournalError {
             file: path.display().to_string(),
             problem: error.to_string(),
         })?;
