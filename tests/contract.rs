@@ -419,6 +419,26 @@ fn a_client_in_python_adds_up_the_same_total() {
     );
 }
 
+/// Behind a proxy the gateway lies at a path.
+#[test]
+fn the_examples_ask_for_the_path_that_they_are_given() {
+    use std::io::BufRead as _;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/meridian/?hall=3", listener.local_addr().unwrap());
+    let mut child = Command::new("python3")
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/feed_total.py"))
+        .args([&url, "--seconds", "3"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("python3 runs the example client");
+    let (socket, _) = listener.accept().unwrap();
+    let mut asked = String::new();
+    std::io::BufReader::new(socket).read_line(&mut asked).unwrap();
+    assert_eq!(asked, "GET /meridian/?hall=3 HTTP/1.1\r\n");
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
 /// What docs/threats.md says is tested by a test of that name is.
 #[test]
 fn the_tests_that_threats_are_tested_by_exist() {
