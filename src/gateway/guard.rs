@@ -401,6 +401,7 @@ impl Guard {
             ahead: true,
         };
         self.figures.coarse = self.knobs.values;
+        self.figures.closing = at_ms >= self.shape.closing_ms;
         let closing = at_ms >= self.shape.closing_ms && !last;
         let (shape, ground, knobs) = (&self.shape, &self.ground, self.knobs);
         // Whoever has more leads: where it was, the other comes later.
@@ -425,6 +426,9 @@ impl Guard {
             figures,
             &mut self.drawn,
         );
+        if last {
+            self.figures.finish();
+        }
         self.at_ms = at_ms;
         self.figures.advance(at_ms);
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::split::Sum;
-use super::worth::{Crowd, Worth};
+use super::worth::{Odometer, Tell, Worth};
 use super::{Column, Public, Shape};
 use crate::gateway::publisher::Figures;
 use crate::sales::{Channel, EventMs, Kind};
@@ -119,6 +119,8 @@ pub struct PublicFigures {
     /// How long after they happened orders come.
     pub(super) lag_ms: i64,
     pub(super) opened: bool,
+    /// Whether the day's end is near.
+    pub(super) closing: bool,
     /// Whether orders carry the value.
     value_of_orders: bool,
     /// Whether values are told coarser than counts; only a test says no.
@@ -143,8 +145,8 @@ enum Price {
 /// What may be told of each value.
 struct Worths {
     total: Worth,
-    /// What came since it was told to the minor unit.
-    crowd: Crowd,
+    /// When it is told to the minor unit.
+    odometer: Odometer,
     corrected: Worth,
     region: Vec<Worth>,
     channel: Vec<Worth>,
@@ -196,12 +198,13 @@ impl PublicFigures {
             peaked_ms: (peaked_ms, peaked_ms),
             lag_ms: 0,
             opened: false,
+            closing: false,
             value_of_orders: shape.gmv_counts == Kind::Order,
             coarse: true,
             k: shape.k,
             worth: Worths {
                 total: Worth::default(),
-                crowd: Crowd::new(shape.k),
+                odometer: Odometer::new(shape.k),
                 corrected: Worth::default(),
                 region: vec![Worth::default(); shape.regions],
                 channel: vec![Worth::default(); Channel::COUNT],
@@ -217,7 +220,7 @@ impl PublicFigures {
 
     /// An order of the total, before it is told.
     pub(super) fn join(&mut self, amount_minor: i64, hides: bool) {
-        self.worth.crowd.join(amount_minor, hides);
+        self.worth.odometer.join(amount_minor, hides, self.closing);
     }
 
     /// For how much so many pieces of a product were sold.
@@ -276,21 +279,16 @@ impl PublicFigures {
         Sum { value_minor, ..sum }
     }
 
-    /// At the day's end the total's value is told as it is.
-    pub(super) fn finish(&mut self, column: Column, rest: Sum) {
+    /// At the day's end the total's value is told as it is, where it hides.
+    pub(super) fn finish(&mut self) {
         if !self.coarse {
             return;
         }
-        let mut more = rest;
-        more.value_minor = self.worth.total.finish(rest);
-        if column == Column::Corrections {
-            let less = Sum {
-                value_minor: rest.value_minor.saturating_neg(),
-                ..rest
-            };
-            let said = self.worth.corrected.finish(less);
-            self.totals.corrected_minor = self.totals.corrected_minor.saturating_add(said);
-        }
+        let tell = self.worth.odometer.finish();
+        let more = Sum {
+            value_minor: self.worth.total.finish(tell),
+            ..Sum::default()
+        };
         put(Some(&mut self.totals.counts), Column::Corrections, more);
         put(Some(&mut self.totals.unplaced), Column::Corrections, more);
     }
@@ -298,12 +296,17 @@ impl PublicFigures {
     pub(super) fn total(&mut self, column: Column, sum: Sum, span: Span, now_ms: EventMs) {
         let exact = sum;
         let mut worth = self.worth.total;
-        let whole = self.coarse && sum.value_minor > 0 && self.worth.crowd.hides() && self.parts_hide();
-        let sum = self.told(sum, |k| worth.add(k, exact, 0, whole));
+        let tell = if self.coarse && sum.value_minor > 0 {
+            let mut odometer = std::mem::take(&mut self.worth.odometer);
+            let value_minor = worth.exact_minor().saturating_add(sum.value_minor);
+            let tell = odometer.tell(value_minor, self.closing, || self.parts_hide());
+            self.worth.odometer = odometer;
+            tell
+        } else {
+            Tell::Steps
+        };
+        let sum = self.told(sum, |k| worth.add(k, exact, 0, tell));
         self.worth.total = worth;
-        if whole {
-            self.worth.crowd.leave();
-        }
         put(Some(&mut self.totals.counts), column, sum);
         // What has no region yet is what a region hasn't released.
         put(Some(&mut self.totals.unplaced), column, sum);
@@ -314,7 +317,7 @@ impl PublicFigures {
                 ..exact
             };
             let mut worth = self.worth.corrected;
-            let less = self.told(less, |k| worth.add(k, less, 0, false));
+            let less = self.told(less, |k| worth.add(k, less, 0, Tell::Steps));
             self.worth.corrected = worth;
             self.totals.corrected_minor = self.totals.corrected_minor.saturating_add(less.value_minor);
         }
@@ -351,7 +354,7 @@ impl PublicFigures {
 
     pub(super) fn region(&mut self, column: Column, region: usize, sum: Sum) {
         let mut worth = self.worth.region.get(region).copied().unwrap_or_default();
-        let sum = self.told(sum, |k| worth.add(k, sum, 0, false));
+        let sum = self.told(sum, |k| worth.add(k, sum, 0, Tell::Steps));
         let (Some(slot), Some(kept)) = (self.region.get_mut(region), self.worth.region.get_mut(region))
         else {
             return;
@@ -372,7 +375,7 @@ impl PublicFigures {
         let mut worth = self.worth.channel.get(at).copied().unwrap_or_default();
         // They are few: each leaves as much open as the dearest does.
         let least = self.worth.total.most_minor();
-        let sum = self.told(sum, |k| worth.add(k, sum, least, false));
+        let sum = self.told(sum, |k| worth.add(k, sum, least, Tell::Steps));
         if let Some(kept) = self.worth.channel.get_mut(at) {
             *kept = worth;
         }
@@ -396,7 +399,7 @@ impl PublicFigures {
             Some(_) => 0,
             None => self.worth.total.most_minor() / 4,
         };
-        let sum = self.told(sum, |k| worth.add(k, sum, least, false));
+        let sum = self.told(sum, |k| worth.add(k, sum, least, Tell::Steps));
         let kept = match region {
             Some(_) => self.worth.cell.get_mut(at),
             None => self.worth.pooled.get_mut(at),
@@ -421,10 +424,14 @@ impl PublicFigures {
     ) {
         let at = usize::from(product);
         // With one price a value is a count.
-        let exact = !self.coarse || !matches!(self.prices.get(at), Some(Price::Several));
+        let tell = if self.coarse && matches!(self.prices.get(at), Some(Price::Several)) {
+            Tell::Steps
+        } else {
+            Tell::Exact
+        };
         let k = self.k;
         let told = |worth: Option<&mut Worth>| Sum {
-            value_minor: worth.map_or(0, |worth| worth.add(k, sum, 0, exact)),
+            value_minor: worth.map_or(0, |worth| worth.add(k, sum, 0, tell)),
             ..sum
         };
         let mut slots = vec![(self.product.get_mut(at), told(self.worth.product.get_mut(at)))];

@@ -265,18 +265,6 @@ impl Tree {
                 drawn.events += whole.count;
             }
         }
-        if now.last {
-            self.finish(shape.k, figures);
-        }
-    }
-
-    /// The day's last value is told to the minor unit, if what is left isn't a few.
-    fn finish(&mut self, k: u64, figures: &mut PublicFigures) {
-        let mut rest = self.sum_of(&self.pending);
-        if rest.count == 0 || rest.count >= k {
-            rest.count = 0;
-            figures.finish(self.column, rest);
-        }
     }
 
     /// So many of the total go on to regions, channels and their parts.

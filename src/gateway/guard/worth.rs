@@ -13,6 +13,17 @@ const HIDDEN_BITS: f64 = 40.0;
 /// Amounts are dealt into so many hands by their hash; each has to reach every residue that all of them reach.
 const HANDS: usize = 16;
 
+/// How much of a value is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tell {
+    /// All of it, to the minor unit.
+    Exact,
+    /// What it was.
+    Was(i64),
+    /// The highest step.
+    Steps,
+}
+
 /// A value: as it is, and as it is told.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Worth {
@@ -25,9 +36,8 @@ pub(super) struct Worth {
 }
 
 impl Worth {
-    /// More of it, in steps for amounts of so much at least; gives what is told more (or less, of a correction). `exact`: it may be
-    /// told as it is.
-    pub(super) fn add(&mut self, k: u64, more: Sum, least_minor: u64, exact: bool) -> i64 {
+    /// More of it, in steps for amounts of so much at least; gives what is told more (or less, of a correction).
+    pub(super) fn add(&mut self, k: u64, more: Sum, least_minor: u64, tell: Tell) -> i64 {
         self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
         let most = more.most_minor.max(least_minor);
         if most > self.most_minor || self.step_minor == 0 {
@@ -35,16 +45,13 @@ impl Worth {
             self.step_minor = step(k, self.most_minor);
         }
         let corrects = more.value_minor < 0;
-        let told = if exact {
-            self.exact_minor
-        } else {
-            let coarse = floor(self.exact_minor, self.step_minor);
+        let coarse = floor(self.exact_minor, self.step_minor);
+        let told = match tell {
+            Tell::Exact => self.exact_minor,
+            Tell::Was(value_minor) => value_minor.max(coarse).max(self.told_minor),
+            Tell::Steps if corrects => coarse,
             // A larger order makes the step larger, not the value smaller.
-            if corrects {
-                coarse
-            } else {
-                coarse.max(self.told_minor)
-            }
+            Tell::Steps => coarse.max(self.told_minor),
         };
         let told = if corrects { told.min(self.told_minor) } else { told };
         let delta = told.saturating_sub(self.told_minor);
@@ -52,12 +59,21 @@ impl Worth {
         delta
     }
 
-    /// All of it is told, with what nothing else tells.
-    pub(super) fn finish(&mut self, more: Sum) -> i64 {
-        self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
-        let delta = self.exact_minor.saturating_sub(self.told_minor);
-        self.told_minor = self.exact_minor;
+    /// Nothing comes any more: what is told more of it, as it is or was.
+    pub(super) fn finish(&mut self, tell: Tell) -> i64 {
+        let told = match tell {
+            Tell::Exact => self.exact_minor,
+            Tell::Was(value_minor) => value_minor.max(self.told_minor),
+            Tell::Steps => self.told_minor,
+        };
+        let delta = told.saturating_sub(self.told_minor);
+        self.told_minor = told;
         delta
+    }
+
+    /// As it is.
+    pub(super) fn exact_minor(&self) -> i64 {
+        self.exact_minor
     }
 
     /// Within how much of it what is told leaves it open.
@@ -100,8 +116,8 @@ fn gcd(mut a: u64, mut b: u64) -> u64 {
     a
 }
 
-/// The orders since a total was told to the minor unit: whether they hide each other in their sum.
-#[derive(Debug, Default)]
+/// Some orders: whether they hide each other in their sum.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Crowd {
     k: usize,
     /// Of those that hide: of no product that is told by itself.
@@ -155,7 +171,7 @@ impl Crowd {
         }
     }
 
-    /// They are forgotten: their total was told.
+    /// They are forgotten.
     pub(super) fn leave(&mut self) {
         *self = Self::new(self.k as u64);
     }
@@ -236,6 +252,68 @@ fn floor(value_minor: i64, step: i64) -> i64 {
     value_minor - value_minor.rem_euclid(step)
 }
 
+/// When a total is told to the minor unit. At the day's end it is to be, if it can: so towards it what was told last is always so long
+/// ago that what came since hides itself.
+#[derive(Debug, Default)]
+pub(super) struct Odometer {
+    /// Since it was told so.
+    since: Crowd,
+    /// Towards the end: since `was_minor`.
+    newest: Crowd,
+    /// Towards the end: what it was when so many had come that they hide each other. It is told when as many have come again.
+    was_minor: Option<i64>,
+}
+
+impl Odometer {
+    pub(super) fn new(k: u64) -> Self {
+        Self {
+            since: Crowd::new(k),
+            newest: Crowd::new(k),
+            was_minor: None,
+        }
+    }
+
+    /// One order more. `hides`: nothing else tells of its amount.
+    pub(super) fn join(&mut self, amount_minor: i64, hides: bool, closing: bool) {
+        self.since.join(amount_minor, hides);
+        if closing {
+            self.newest.join(amount_minor, hides);
+        }
+    }
+
+    /// What may be told, if the parts allow it.
+    pub(super) fn tell(
+        &mut self,
+        exact_minor: i64,
+        closing: bool,
+        parts_hide: impl FnOnce() -> bool,
+    ) -> Tell {
+        if !closing {
+            if self.since.hides() && parts_hide() {
+                self.since.leave();
+                return Tell::Exact;
+            }
+        } else if self.newest.hides() && parts_hide() {
+            let was = self.was_minor.replace(exact_minor);
+            if let Some(was_minor) = was {
+                self.since = self.newest.clone();
+                self.newest.leave();
+                return Tell::Was(was_minor);
+            }
+            self.newest.leave();
+        }
+        Tell::Steps
+    }
+
+    /// What may be told at the end.
+    pub(super) fn finish(&mut self) -> Tell {
+        if self.since.hides() {
+            return Tell::Exact;
+        }
+        self.was_minor.map_or(Tell::Steps, Tell::Was)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -311,18 +389,54 @@ mod tests {
         let mut worth = Worth::default();
         let mut told = 0;
         for _ in 0..100 {
-            told += worth.add(10, orders([899, 89_900]), 0, false);
+            told += worth.add(10, orders([899, 89_900]), 0, Tell::Steps);
             assert_eq!(told % 1_000_000, 0);
             assert!(worth.exact_minor - told < 1_000_000);
         }
         // A dearer one changes the step, and nothing falls.
         let before = told;
-        told += worth.add(10, orders([900_000]), 0, false);
+        told += worth.add(10, orders([900_000]), 0, Tell::Steps);
         assert_eq!(told, before);
         // A correction lowers it, in steps too.
-        told += worth.add(10, Sum::one(-6_000_000), 0, false);
+        told += worth.add(10, Sum::one(-6_000_000), 0, Tell::Steps);
         assert_eq!(told, 0);
-        told += worth.finish(orders([1]));
-        assert_eq!(told, 100 * 90_799 + 900_000 - 6_000_000 + 1);
+        assert_eq!(worth.finish(Tell::Steps), 0);
+        told += worth.finish(Tell::Exact);
+        assert_eq!(told, 100 * 90_799 + 900_000 - 6_000_000);
+    }
+
+    /// Towards the end the total is told later, and at the end it is what it is.
+    #[test]
+    fn at_the_end_what_is_left_hides_itself() {
+        let mut odometer = Odometer::new(10);
+        let mut exact = 0;
+        let mut tells = Vec::new();
+        for (at, amount) in many(3_000).enumerate() {
+            let closing = at >= 1_500;
+            exact += amount;
+            odometer.join(amount, true, closing);
+            match odometer.tell(exact, closing, || true) {
+                Tell::Exact => tells.push((at, exact)),
+                Tell::Was(was) => tells.push((at, was)),
+                Tell::Steps => {}
+            }
+        }
+        let early = tells.iter().filter(|(at, _)| *at < 1_500).count();
+        assert!(early > 3 && tells.len() > early + 3, "{tells:?}");
+        let last = tells.last().unwrap().1;
+        assert!(last < exact && exact - last > 50 * 1_000, "{last} of {exact}");
+        assert_eq!(odometer.finish(), Tell::Exact);
+        // One that shows is not told.
+        odometer.join(90_000_000, true, true);
+        assert!(
+            matches!(odometer.finish(), Tell::Was(was) if was > last),
+            "{last}"
+        );
+        // With five prices nothing is.
+        let mut odometer = Odometer::new(10);
+        for at in 0..71 {
+            odometer.join([1_295, 3_490, 5_999, 18_950, 79_900][at % 5], true, at > 30);
+        }
+        assert_eq!(odometer.finish(), Tell::Steps);
     }
 }
