@@ -326,12 +326,19 @@ impl Places {
             return;
         }
         let span_ms = (now_ms - parcels.since_ms).min(LONGEST_MS);
+        let k = self.k.max(1);
         let mut draw = |from: u8, to: u16, count: u64| {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
             if span_ms > step_ms {
-                later.arc(now_ms, span_ms, (from, to), count);
+                // As many arcs as there are groups in it.
+                let arcs = (count / k).max(1);
+                for arc in 0..arcs {
+                    let part = (arc + 1) * count / arcs - arc * count / arcs;
+                    let part = u32::try_from(part).unwrap_or(u32::MAX);
+                    later.arc(now_ms, span_ms, (from, to), part);
+                }
                 return;
             }
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
             let slot = drawn.parcels.entry((from, to)).or_default();
             *slot = slot.saturating_add(count);
         };
