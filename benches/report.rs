@@ -148,13 +148,18 @@ fn main() {
     }
     let peers = peers();
     let (mut header, mut wrong) = (false, 0);
-    for (row, _, peer) in ROWS.iter().filter(|(name, ..)| is_wanted(name)) {
+    let screen = setting("DISPLAY").or(setting("WAYLAND_DISPLAY")).is_some();
+    for (row, load, peer) in ROWS.iter().filter(|(name, ..)| is_wanted(name)) {
         if !header {
             println!(
                 "\n{:<12} {:>8} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9} {:>8}  beside",
                 "frames", "per s", "median ms", "p99 ms", "main ms", "alive", "instances", "orders/s", "MiB"
             );
             header = true;
+        }
+        if matches!(load, Load::Empty) && !screen {
+            println!("{row:<12} left out: it needs a screen (Xvfb counts)");
+            continue;
         }
         let output = Command::new(std::env::current_exe().unwrap())
             .env(CHILD, row)
