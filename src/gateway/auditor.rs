@@ -208,12 +208,7 @@ impl Auditor {
     /// A director asked for something in vain: it was refused, or changed nothing.
     pub fn record_vain(&self, kind: Kind, subject: &'static str, details: Details) {
         let Some(ways) = &self.ways else { return };
-        let event = Event {
-            kind,
-            subject: subject.to_owned(),
-            details,
-            at: Utc::now(),
-        };
+        let event = event(kind, subject, details);
         if let Some(event) = lock(&ways.vain).take(event, Instant::now()) {
             let _ = ways.acts.send(event);
         }
@@ -222,12 +217,7 @@ impl Auditor {
     /// Something happened.
     pub fn record(&self, kind: Kind, subject: &'static str, details: Details) {
         let Some(ways) = &self.ways else { return };
-        let event = Event {
-            kind,
-            subject: subject.to_owned(),
-            details,
-            at: Utc::now(),
-        };
+        let event = event(kind, subject, details);
         if !is_strangers(kind) {
             let _ = ways.acts.send(event);
             return;
@@ -403,6 +393,16 @@ impl Writer {
             tracing::error!(kind = ?event.kind, subject = event.subject, details = ?event.details, at = %event.at,
                 "the audit log couldn't be written, and lacks this");
         }
+    }
+}
+
+/// What happens now.
+fn event(kind: Kind, subject: &str, details: Details) -> Event {
+    Event {
+        kind,
+        subject: subject.to_owned(),
+        details,
+        at: Utc::now(),
     }
 }
 

@@ -67,17 +67,8 @@ impl Items {
 
     /// Adds up what names a product twice in a row: an order counts once for each product, however its lines are written.
     pub fn merge(&mut self) {
-        let mut keys: Vec<(u32, u16)> = self
-            .row
-            .iter()
-            .copied()
-            .zip(self.product.iter().copied())
-            .collect();
-        if keys.is_sorted_by(|a, b| a < b) {
-            return;
-        }
-        keys.sort_unstable();
-        if keys.is_sorted_by(|a, b| a < b) {
+        // As a rule they stand in order, and there is nothing to do.
+        if self.row.iter().zip(&self.product).is_sorted_by(|a, b| a < b) {
             return;
         }
         let mut merged = Self::default();
