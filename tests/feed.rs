@@ -5,13 +5,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use meridian::gateway::{
-    Gateway, GatewayConfig, GatewayError, Privacy, Publisher, SavedState, ScenarioSource, Source, State,
-    desk::Desk, load_catalogue, serve,
+    Gateway, GatewayConfig, GatewayError, OrdersSource, Privacy, Publisher, SavedState, ScenarioSource,
+    Source, State, desk::Desk, load_catalogue, serve,
 };
 use meridian::link::{Link, LinkConfig, LinkEvent};
 use meridian::wire::{
-    Body, Frame, Heartbeat, Mode, Products, Sequencer, Totals, Verdict, decode_json, encode_json,
+    Body, DataClass, Frame, Heartbeat, Mode, Products, Sequencer, Totals, Verdict, decode_json, encode_bin,
+    encode_json,
 };
+use sha2::{Digest, Sha256};
 use tokio_tungstenite::tungstenite;
 use tungstenite::Message;
 
@@ -554,4 +556,83 @@ fn the_program_killed_and_started_again_goes_on_with_every_order_counted() {
     assert_eq!(after.counts, truth(after_ms).counts);
     second.kill().unwrap();
     second.wait().unwrap();
+}
+
+/// Ten seconds of a feed, both classes, both encodings: what comes out is known by its hash.
+fn ten_seconds(mut publisher: Publisher) -> String {
+    let mut hash = Sha256::new();
+    publisher.want_internal(true);
+    let mut seq = 0;
+    let mut say = |body: Body| {
+        let body = match body {
+            Body::Hello(mut hello) => {
+                hello.server = String::new();
+                Body::Hello(hello)
+            }
+            body => body,
+        };
+        seq += 1;
+        let frame = Frame {
+            epoch: 1,
+            seq,
+            prev: seq - 1,
+            body,
+        };
+        hash.update(encode_bin(&frame).unwrap());
+        hash.update(encode_json(&frame).unwrap());
+    };
+    for class in [DataClass::Public, DataClass::Internal] {
+        say(Body::Hello(Box::new(publisher.hello_to(class))));
+    }
+    let start_ms = publisher.event_ms();
+    for tick in 0..=100 {
+        let at_ms = start_ms + tick * 100;
+        let step = publisher.step(at_ms, at_ms);
+        step.public.into_iter().for_each(|body| say(body.into_inner()));
+        step.internal.into_iter().for_each(|body| say(body.into_inner()));
+    }
+    say(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
+    say(Body::Snapshot(publisher.internal_snapshot(0).into_inner()));
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Who changes what is counted, guarded or told on purpose puts the new value here, and says in the commit what changed.
+#[test]
+fn the_feed_is_what_it_was_byte_for_byte() {
+    let [midnight, afternoon] =
+        [30_000, (15 * 60 + 19) * 60_000].map(|into_ms| ten_seconds(publisher(into_ms)));
+    // A shop's orders, through the guard: one each second, of three countries and seven prices.
+    let mut rows =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n".to_owned();
+    for order in 0..3_600_u32 {
+        let (minute, price) = (
+            order / 60,
+            [255, 339, 125, 495, 85, 195, 1000][(order * order % 7) as usize],
+        );
+        let country = ["United Kingdom", "France", "EIRE"][(order % 17 % 3) as usize];
+        let (number, units) = (536_365 + order, 1 + order % 4);
+        let price = format!("{}.{:02}", price / 100, price % 100);
+        rows +=
+            &format!("{number},85123A,WHITE LANTERN,{units},12/1/2010 8:{minute:02},{price},,{country}\n");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("shop.csv");
+    std::fs::write(&file, rows).unwrap();
+    let catalogue = load_catalogue().unwrap();
+    let source = OrdersSource::open(&file, "uci-online-retail", catalogue.clone()).unwrap();
+    let start_ms = source.hello().day.start_ms + 8 * 3_600_000 + 20 * 60_000;
+    let shop = Publisher::new(Box::new(source), catalogue, start_ms, 1.0)
+        .unwrap()
+        .with_privacy(Privacy::default().with_seed(7))
+        .unwrap();
+    assert_eq!(shop.hello().k, Some(10));
+    assert!(shop.public_snapshot(0).get().totals.counts.gmv_minor > 0);
+    assert_eq!(
+        [midnight, afternoon, ten_seconds(shop)],
+        ["6cf180650fd81373", "", ""]
+    );
 }

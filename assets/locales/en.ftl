@@ -3,6 +3,7 @@
 countdown = to midnight
 synthetic = simulated data
 internal = internal figures
+groups = in groups of { $k } or more
 
 mode-live = LIVE
 mode-delayed = DELAYED
@@ -19,6 +20,7 @@ span-minutes = last { $amount } min
 span-hours = last { $amount } h
 mobile-share = Mobile, share of value
 regions-reached = Regions reached
+regions-with = Regions with { $k }+ orders
 leaderboard = Regions by value
 elsewhere = Elsewhere
 categories = Categories by value

@@ -2,6 +2,7 @@
 
 countdown = 距零点开场
 internal = 内部数据
+groups = 按至少 { $k } 笔合并展示
 synthetic = 模拟数据
 
 mode-live = 实时
@@ -19,6 +20,7 @@ span-minutes = 最近 { $amount } 分钟
 span-hours = 最近 { $amount } 小时
 mobile-share = 移动端成交占比
 regions-reached = 已覆盖国家和地区
+regions-with = 满 { $k } 单的国家和地区
 leaderboard = 国家和地区成交榜
 elsewhere = 其他
 categories = 品类成交占比

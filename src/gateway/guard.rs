@@ -295,6 +295,11 @@ impl Guard {
         }
     }
 
+    /// The fewest events of a published group.
+    pub(super) fn k(&self) -> u64 {
+        self.shape.k
+    }
+
     /// What has been released.
     pub(super) fn figures(&self) -> &PublicFigures {
         &self.figures

@@ -201,6 +201,7 @@ impl LiveDay {
             class: DataClass::Public,
             key: None,
             published_ms: None,
+            k: None,
         };
         Ok(Self {
             hello,

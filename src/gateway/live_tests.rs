@@ -443,6 +443,23 @@ fn a_backlog_makes_no_peak() {
 }
 
 #[test]
+fn walls_are_told_how_many_are_told_together() {
+    let catalogue = catalogue();
+    let (publisher, _) = open(None, &catalogue);
+    assert_eq!(publisher.hello().k, Some(Privacy::default().k()));
+    assert_eq!(publisher.hello_to(DataClass::Internal).k, None);
+    let publisher = publisher.with_privacy(Privacy::new(37).unwrap()).unwrap();
+    assert_eq!(publisher.hello().k, Some(37));
+    let publisher = publisher.with_privacy(Privacy::off()).unwrap();
+    assert_eq!(publisher.hello().k, None);
+    // A generated day's orders are nobody's.
+    let day = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
+    let start_ms = day.hello().day.start_ms;
+    let publisher = Publisher::new(Box::new(day), catalogue, start_ms, 1.0).unwrap();
+    assert_eq!(publisher.hello().k, None);
+}
+
+#[test]
 fn a_day_that_is_joined_late_has_no_peak_before_that() {
     let catalogue = catalogue();
     let joined_ms = START_MS + 50 * 60_000 + 300;

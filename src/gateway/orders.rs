@@ -483,6 +483,7 @@ impl OrdersSource {
             class: DataClass::Public,
             key: None,
             published_ms: None,
+            k: None,
         };
         let notices = notices(&report, plan.mapping.currency);
         Ok(Self {

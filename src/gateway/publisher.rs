@@ -11,8 +11,9 @@ use super::{Opening, ProductOpening, Pulled, Source, SourceError};
 use crate::sales::{Batch, Catalogue, Channel, EventMs, Kind};
 use crate::tally::{Mark, Meter, ProductMeter, Tally, TallyError};
 use crate::wire::{
-    Arcs, Body, Cell, Counts, Day, Hello, History, Keyed, Level, Lights, Mode, Names, Notice, ProductCounts,
-    Rates, Reached, RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth, magnitude_bucket,
+    Arcs, Body, Cell, Counts, DataClass, Day, Hello, History, Keyed, Level, Lights, Mode, Names, Notice,
+    ProductCounts, Rates, Reached, RegionHistory, Snapshot, Tick, Totals, WARMTH_HALF_LIFE_MS, Warmth,
+    magnitude_bucket,
 };
 
 /// Distance of the history's points.
@@ -553,7 +554,17 @@ impl Publisher {
 
     /// What this feed is, to the public.
     pub fn hello(&self) -> Hello {
-        self.hello.clone()
+        self.hello_to(DataClass::Public)
+    }
+
+    /// What this feed is, to those who may see this class.
+    pub fn hello_to(&self, class: DataClass) -> Hello {
+        let k = self.guard.as_ref().filter(|_| class == DataClass::Public);
+        Hello {
+            class,
+            k: k.and_then(|guard| u32::try_from(guard.k()).ok()),
+            ..self.hello.clone()
+        }
     }
 
     /// Where the day stands.

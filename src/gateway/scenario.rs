@@ -1412,6 +1412,7 @@ fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
         class: DataClass::Public,
         key: None,
         published_ms: None,
+        k: None,
     };
     let payment_minor: Vec<f64> = (0..blocks)
         .map(|block| {

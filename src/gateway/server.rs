@@ -532,9 +532,13 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         intake.set_clock(Arc::clone(&config.clock));
     }
     let hubs = [DataClass::Public, DataClass::Internal].map(|class| {
-        let mut hello = publisher.hello();
-        hello.class = class;
-        Hub::new(0, 0, hello, config.signing.clone(), Arc::clone(&config.clock))
+        Hub::new(
+            0,
+            0,
+            publisher.hello_to(class),
+            config.signing.clone(),
+            Arc::clone(&config.clock),
+        )
     });
     let (state, desk) = (config.state.take(), config.desk.take());
     let ground = Ground::lay(&config, hubs)?;

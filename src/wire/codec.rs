@@ -985,6 +985,7 @@ fn put_hello(hello: &Hello) -> proto::Hello {
         },
         key: hello.key.clone(),
         published_ms: hello.published_ms,
+        k: hello.k,
     }
 }
 
@@ -1045,6 +1046,7 @@ fn get_hello(hello: proto::Hello) -> Result<Hello> {
         },
         key: hello.key,
         published_ms: hello.published_ms,
+        k: hello.k,
     })
 }
 
@@ -1775,10 +1777,15 @@ mod tests {
             ),
             vec(any::<i64>(), 0..5),
             vec((any::<String>(), names(), any::<u8>()), 0..4),
-            (any::<bool>(), any::<Option<String>>(), any::<Option<i64>>()),
+            (
+                any::<bool>(),
+                any::<Option<String>>(),
+                any::<Option<i64>>(),
+                any::<Option<u32>>(),
+            ),
         )
             .prop_map(
-                |(a, b, c, milestones_minor, products, (internal, key, published_ms))| {
+                |(a, b, c, milestones_minor, products, (internal, key, published_ms, k))| {
                     Body::Hello(Box::new(Hello {
                         version: a.0,
                         server: a.1,
@@ -1819,6 +1826,7 @@ mod tests {
                         },
                         key,
                         published_ms,
+                        k,
                     }))
                 },
             );

@@ -216,6 +216,9 @@ pub struct Hello {
     /// The gateway's clock when it said this, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_ms: Option<i64>,
+    /// The fewest orders or payments that are told together; absent: each is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub k: Option<u32>,
 }
 
 impl Hello {
@@ -243,6 +246,7 @@ impl Hello {
             class: DataClass::Public,
             key: None,
             published_ms: None,
+            k: None,
         }
     }
 }

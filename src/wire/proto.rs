@@ -61,6 +61,8 @@ pub(super) struct Hello {
     pub key: Option<String>,
     #[prost(int64, optional, tag = "19")]
     pub published_ms: Option<i64>,
+    #[prost(uint32, optional, tag = "20")]
+    pub k: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -40,7 +40,7 @@ fn cut(value: u128, unit: u128, decimals: u32) -> String {
     }
 }
 
-/// An amount of whole units in a few figures: `120.69 bn`, `8.25 m`, `1,207.00 亿`, `3.50 万`.
+/// An amount of whole units in a few figures: `120.69 bn`, `8.25 m`, `16.6 m`, `1,207.00 亿`, `3.50 万`.
 pub fn compact(units: i128, lang: Lang) -> String {
     let value = units.unsigned_abs();
     let steps: &[(u128, &str)] = match lang {
@@ -50,10 +50,12 @@ pub fn compact(units: i128, lang: Lang) -> String {
     let sign = if units < 0 { MINUS } else { "" };
     match steps.iter().find(|(unit, _)| value >= *unit) {
         Some((unit, name)) => {
-            let decimals = if !["bn", "亿"].contains(name) && value / unit >= 100 {
-                1
-            } else {
-                2
+            // The total is told finer than the rest: its last digit moves. Of the rest three digits are enough.
+            let decimals = match value / unit {
+                _ if ["bn", "亿"].contains(name) => 2,
+                0..10 => 2,
+                10..100 => 1,
+                _ => 0,
             };
             format!("{sign}{} {name}", cut(value, *unit, decimals))
         }
@@ -139,9 +141,10 @@ mod tests {
     fn compacts_are_cut_never_rounded_up() {
         assert_eq!(compact(120_700_000_000, Lang::En), "120.70 bn");
         assert_eq!(compact(120_700_000_000, Lang::Zh), "1,207.00 亿");
-        assert_eq!(compact(999_999_999, Lang::En), "999.9 m");
+        assert_eq!(compact(999_999_999, Lang::En), "999 m");
+        assert_eq!(compact(16_600_000, Lang::En), "16.6 m");
         assert_eq!(compact(1_000_000_000, Lang::En), "1.00 bn");
-        assert_eq!(compact(99_999_999, Lang::Zh), "9,999.9 万");
+        assert_eq!(compact(99_999_999, Lang::Zh), "9,999 万");
         assert_eq!(compact(9_999, Lang::Zh), "9,999");
         assert_eq!(compact(10_000, Lang::Zh), "1.00 万");
         assert_eq!(compact(-8_250_000, Lang::En), "–8.25 m");

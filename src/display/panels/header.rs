@@ -288,8 +288,16 @@ fn under(scene: &Scene, counting_down: bool) {
     if hello.class == DataClass::Internal {
         words.push(scene.t("internal"));
     }
+    let room = frame.whole.right() - size::MARGIN * u * 0.5 - rect.right() - 12.0 * u;
+    // Said where there is room: the regions' panel says it anyway.
+    if let Some(k) = hello.k {
+        let groups = scene.tw("groups", &[("k", k.to_string())]);
+        let all = [words.as_slice(), &[groups]].concat();
+        if pen.width(&all.join(" · "), size::BODY * 1.15, Face::Text) <= room {
+            words = all;
+        }
+    }
     if !words.is_empty() {
-        let room = frame.whole.right() - size::MARGIN * u * 0.5 - rect.right() - 12.0 * u;
         let text = pen.fit(&words.join(" · "), size::BODY * 1.15, Face::Text, room);
         pen.text(
             pos2(rect.right() + 12.0 * u, y),

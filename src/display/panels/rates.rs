@@ -130,7 +130,7 @@ fn mobile(scene: &Scene) {
     slim(
         scene,
         rect,
-        "mobile-share",
+        &scene.t("mobile-share"),
         &text,
         "",
         share.unwrap_or(0.0) as f32,
@@ -141,10 +141,16 @@ fn reached(scene: &Scene) {
     let rect = scene.frame.reached;
     let count = scene.ledger.regions_reached();
     let all = scene.world.map_or(0, |world| world.regions().len());
+    // A region of which fewer are told than happened isn't told at all.
+    let k = scene.ledger.hello.as_ref().and_then(|hello| hello.k);
+    let label = match k {
+        Some(k) => scene.tw("regions-with", &[("k", k.to_string())]),
+        None => scene.t("regions-reached"),
+    };
     slim(
         scene,
         rect,
-        "regions-reached",
+        &label,
         &count.to_string(),
         &format!("/ {all}"),
         count as f32 / all.max(1) as f32,
@@ -152,14 +158,14 @@ fn reached(scene: &Scene) {
 }
 
 /// A label, its figure to the right, and a slim bar under them.
-fn slim(scene: &Scene, rect: Rect, key: &str, figure: &str, of: &str, share: f32) {
+fn slim(scene: &Scene, rect: Rect, label: &str, figure: &str, of: &str, share: f32) {
     // Where the region's panel slides in over it, it gives way.
     let covered = scene.frame.region.shrink(1.0).intersects(rect);
     let scene = &scene.faded(if covered { 1.0 - scene.state.slide } else { 1.0 });
     let pen = &scene.pen;
     let u = pen.u;
     let baseline = rect.top() + (rect.height() * 0.5).clamp(24.0 * u, 40.0 * u);
-    scene.label(pos2(rect.left(), baseline), Align::Min, &scene.t(key));
+    scene.label(pos2(rect.left(), baseline), Align::Min, label);
     let mut right = rect.right();
     if !of.is_empty() {
         let of_rect = pen.text(
