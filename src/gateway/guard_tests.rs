@@ -169,6 +169,7 @@ fn day_of(seed: u64, most_steps: usize, paid: Paid) -> Small {
         class: DataClass::Public,
         key: None,
         published_ms: None,
+        k: None,
     };
     // Each region, category and product as lively as it likes, some bursts, some silence.
     let mut lively = |from: f64, to: f64| (random.random_range(from.ln()..to.ln())).exp();

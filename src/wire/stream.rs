@@ -220,6 +220,7 @@ mod tests {
             class: DataClass::Public,
             key: None,
             published_ms: None,
+            k: None,
         }))
     }
 
