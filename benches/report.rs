@@ -23,20 +23,20 @@ use bevy::log::Level;
 use bevy::prelude::*;
 use bevy::window::{PresentMode, PrimaryWindow};
 use bevy::winit::WinitSettings;
-use meridian::display::globe::arcs::ArcStats;
-use meridian::display::globe::lights::{LightStats, Packer};
-use meridian::display::ledger::{FeedStatus, Ledger};
-use meridian::display::link::{Inbox, Subscription, drain_feed, drain_inbox};
-use meridian::display::showroom::Showroom;
-use meridian::display::showroom::ar::ArSetup;
-use meridian::display::stage::{Output, Setup, adapter, build, now_ms};
-use meridian::display::text::Lang;
-use meridian::display::view::{Quality, View, Worldview};
-use meridian::gateway::{GatewayConfig, Publisher, Pulled, ScenarioSource, Source, load_catalogue, serve};
-use meridian::link::{Link, LinkConfig};
-use meridian::sales::{Batch, Catalogue};
-use meridian::tally::Tally;
-use meridian::wire::{self, Arcs, Body, Frame, Heartbeat, Lights, Mode};
+use meridian::globe::arcs::ArcStats;
+use meridian::globe::lights::{LightStats, Packer};
+use meridian::ledger::{FeedStatus, Ledger};
+use meridian::link::{Inbox, Subscription, drain_feed, drain_inbox};
+use meridian::showroom::Showroom;
+use meridian::showroom::ar::ArSetup;
+use meridian::stage::{Output, Setup, adapter, build, now_ms};
+use meridian::text::Lang;
+use meridian::view::{Quality, View, Worldview};
+use meridian_client::{Link, LinkConfig};
+use meridian_core::sales::{Batch, Catalogue};
+use meridian_core::tally::Tally;
+use meridian_gateway::{GatewayConfig, Publisher, Pulled, ScenarioSource, Source, load_catalogue, serve};
+use meridian_wire::{Arcs, Body, Frame, Heartbeat, Lights, Mode};
 
 /// The row that a child process runs.
 const CHILD: &str = "MERIDIAN_BENCH_ROW";
@@ -329,11 +329,11 @@ fn count() {
     );
     let bin: Vec<Vec<u8>> = frames
         .iter()
-        .map(|frame| wire::encode_bin(frame).unwrap())
+        .map(|frame| meridian_wire::encode_bin(frame).unwrap())
         .collect();
     let json: Vec<String> = frames
         .iter()
-        .map(|frame| wire::encode_json(frame).unwrap())
+        .map(|frame| meridian_wire::encode_json(frame).unwrap())
         .collect();
     let apply = |ledger: &mut Ledger, frame: Frame| {
         black_box(ledger.apply(frame.body));
@@ -341,7 +341,7 @@ fn count() {
     let binary = median_secs(15, || {
         let mut ledger = Ledger::default();
         for bytes in &bin {
-            apply(&mut ledger, wire::decode_bin(black_box(bytes)).unwrap());
+            apply(&mut ledger, meridian_wire::decode_bin(black_box(bytes)).unwrap());
         }
     });
     let text = median_secs(5, || {
@@ -349,7 +349,7 @@ fn count() {
         for bytes in &json {
             apply(
                 &mut ledger,
-                wire::decode_json(black_box(bytes.as_bytes())).unwrap(),
+                meridian_wire::decode_json(black_box(bytes.as_bytes())).unwrap(),
             );
         }
     });

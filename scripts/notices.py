@@ -192,7 +192,7 @@ def write() -> None:
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
     whole = metadata("--all-features")
     packages = {package["id"]: package for package in whole["packages"]}
-    gateway = linked(metadata("--no-default-features"))
+    gateway = linked(metadata("--manifest-path", "crates/meridian-gateway/Cargo.toml"))
     texts_of, taken, bare = {}, {}, []
     for key in sorted(linked(whole), key=lambda key: (packages[key]["name"], packages[key]["version"])):
         package = packages[key]

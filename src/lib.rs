@@ -1,48 +1,53 @@
-//! Meridian, the live sales globe.
+//! Everything with a picture.
 //!
-//! One library, two binaries. A room may use only what stands above it:
-//!
-//! | room | what lives there |
-//! |---|---|
-//! | [`files`] | where shipped and user files are found |
-//! | [`sales`] | the vocabulary: money, regions, places, channels, categories, products, orders, payments |
-//! | [`tally`] | counting: columnar batches in; totals, rates, peaks and windows out |
-//! | [`insight`] | small models over tallies: what sells more than usual |
-//! | [`wire`] | the feed's frames and their encodings |
-//! | [`gateway`] | sources → tally → publish, served over WebSocket |
-//! | [`link`] | the subscriber: follows a feed on its own thread |
-//! | `product` | products and their models: what a retailer's folder says, glTF read without trust (feature `display`) |
-//! | `ar` | a camera's frames, the printed sheet in them, its pose (feature `display`) |
-//! | `display` | everything with Bevy (feature `display`) |
-//!
-//! See `ARCHITECTURE.md` for the data-flow picture.
+//! Data flows one way: [`link`] → [`ledger`] → [`globe`], [`panels`] and [`showroom`]. What people do flows back as
+//! one [`view::Command`], applied in one place.
 
-#[cfg(feature = "display")]
-pub mod ar;
-#[cfg(feature = "display")]
-pub mod display;
-pub mod files;
-pub mod gateway;
-pub mod insight;
+pub mod globe;
+pub mod ledger;
 pub mod link;
-#[cfg(feature = "display")]
-pub mod product;
-pub mod sales;
-pub mod tally;
-pub mod wire;
+pub mod panels;
+pub mod showroom;
+pub mod stage;
+pub mod text;
+pub mod theme;
+pub mod view;
 
-/// Prints a line, as `println!` does. Where nobody reads on (`| head`), the program ends instead of panicking.
-#[macro_export]
-macro_rules! say {
-    ($($line:tt)*) => {
-        $crate::print_line(::std::format_args!($($line)*))
-    };
+use bevy::prelude::*;
+
+/// The order of a frame, in `Update`.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DisplaySystems {
+    /// Frames of the feed go into the ledger; lights become messages.
+    Drain,
+    /// What people do becomes commands.
+    Input,
+    /// Commands change the view.
+    Apply,
+    /// Camera, lights, labels follow the ledger and the view.
+    Follow,
 }
 
-#[doc(hidden)]
-pub fn print_line(line: std::fmt::Arguments<'_>) {
-    use std::io::Write as _;
-    if writeln!(std::io::stdout(), "{line}").is_err() {
-        std::process::exit(0);
-    }
+/// Everything that every display has, windowed or offscreen, without the stage (windows, cameras' targets).
+pub fn plugin(app: &mut App) {
+    app.configure_sets(
+        Update,
+        (
+            DisplaySystems::Drain,
+            DisplaySystems::Input,
+            DisplaySystems::Apply,
+            DisplaySystems::Follow,
+        )
+            .chain(),
+    );
+    app.add_plugins((
+        ledger::plugin,
+        link::plugin,
+        view::plugin,
+        text::plugin,
+        theme::plugin,
+        globe::plugin,
+        panels::plugin,
+        showroom::plugin,
+    ));
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Some(Command::Track(track)) => program::ar::track(track).map(|()| ExitCode::SUCCESS),
         Some(Command::Calibrate(calibrate)) => program::ar::calibrate(calibrate).map(|()| ExitCode::SUCCESS),
         Some(Command::Licences) => {
-            meridian::say!("{}", meridian::files::NOTICES.trim_end());
+            meridian_core::say!("{}", meridian_core::files::NOTICES.trim_end());
             Ok(ExitCode::SUCCESS)
         }
         None => program::live::run(&cli.live),

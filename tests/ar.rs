@@ -1,6 +1,5 @@
 //! AR measured: the app's own sheet at 300 known poses, tracked by a process of its own; and what goes wrong with cameras.
 
-#![cfg(feature = "display")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::path::Path;
@@ -10,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use glam::{DQuat, DVec2, DVec3};
 use image::codecs::jpeg::JpegEncoder;
-use meridian::ar::board::{Paper, TAGS};
-use meridian::ar::geometry::Pose;
-use meridian::ar::intrinsics::Intrinsics;
-use meridian::ar::render::{Look, grey, viewpoint};
-use meridian::ar::sheet;
-use meridian::ar::source::SourceSpec;
-use meridian::ar::tracker::{Options, Tracker, Tracking};
+use meridian_ar::board::{Paper, TAGS};
+use meridian_ar::geometry::Pose;
+use meridian_ar::intrinsics::Intrinsics;
+use meridian_ar::render::{Look, grey, viewpoint};
+use meridian_ar::sheet;
+use meridian_ar::source::SourceSpec;
+use meridian_ar::tracker::{Options, Tracker, Tracking};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde_json::Value;

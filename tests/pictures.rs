@@ -2,14 +2,13 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test --release --test pictures` draws the golden pictures anew.
 
-#![cfg(feature = "display")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use meridian::display::stage::adapter;
-use meridian::gateway::{ScenarioSource, Source, load_catalogue};
+use meridian::stage::adapter;
+use meridian_gateway::{ScenarioSource, Source, load_catalogue};
 
 /// Least likeness to the golden picture, 0 to 1.
 const LIKENESS: f64 = 0.9;

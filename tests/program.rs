@@ -1,13 +1,12 @@
 //! What the program says and does when its files are wrong.
 
-#![cfg(feature = "display")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use meridian::display::stage::adapter;
-use meridian::gateway::{ScenarioSource, Source, load_catalogue};
+use meridian::stage::adapter;
+use meridian_gateway::{ScenarioSource, Source, load_catalogue};
 
 /// `meridian shot` of the opening, with these arguments, where the user's own files lie in `home`.
 fn shot(home: &Path, args: &[&str]) -> Output {

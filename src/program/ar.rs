@@ -1,18 +1,18 @@
 //! AR without a window: the sheet to print, the camera's lens, and tracking as lines of JSON.
 
-use meridian::say;
+use meridian_core::say;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use meridian::ar::board::Paper;
-use meridian::ar::calibrate::{Calibrator, Offer};
-use meridian::ar::detect::Detector;
-use meridian::ar::intrinsics::{GUESSED_VIEW, Intrinsics};
-use meridian::ar::source::{Frame, Pace, SourceSpec};
-use meridian::ar::{pose, sheet};
+use meridian_ar::board::Paper;
+use meridian_ar::calibrate::{Calibrator, Offer};
+use meridian_ar::detect::Detector;
+use meridian_ar::intrinsics::{GUESSED_VIEW, Intrinsics};
+use meridian_ar::source::{Frame, Pace, SourceSpec};
+use meridian_ar::{pose, sheet};
 use serde_json::{Value, json};
 
 /// The sheet to print.

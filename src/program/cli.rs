@@ -5,15 +5,15 @@ use std::str::FromStr;
 
 use bevy::math::DVec2;
 use clap::{Args, Parser, Subcommand};
-use meridian::ar::intrinsics::Intrinsics;
-use meridian::ar::source::SourceSpec;
-use meridian::display::showroom::Stereo;
-use meridian::display::showroom::ar::ArSetup;
-use meridian::display::text::Lang;
-use meridian::display::view::{Quality, Worldview};
-use meridian::link::tls::Pin;
-use meridian::product::studio::Name as StudioName;
-use meridian::wire::PublicKey;
+use meridian::showroom::Stereo;
+use meridian::showroom::ar::ArSetup;
+use meridian::text::Lang;
+use meridian::view::{Quality, Worldview};
+use meridian_ar::intrinsics::Intrinsics;
+use meridian_ar::source::SourceSpec;
+use meridian_client::tls::Pin;
+use meridian_product::studio::Name as StudioName;
+use meridian_wire::PublicKey;
 
 /// Meridian, the live sales globe: a sale as it happens, as light on a 3D Earth.
 #[derive(Debug, Parser)]

@@ -9,15 +9,15 @@ use bevy::app::AppExit;
 use bevy::log::Level;
 use bevy::math::UVec2;
 use bevy::prelude::World;
-use meridian::display::stage::picture::Studio;
-use meridian::display::stage::{Output, PauseControl, Setup, adapter, build, leave};
+use meridian::stage::picture::Studio;
+use meridian::stage::{Output, PauseControl, Setup, adapter, build, leave};
 
-use meridian::display::link::Subscription;
-use meridian::gateway::access::Role;
-use meridian::gateway::{GatewayConfig, Publisher, serve};
-use meridian::link::recall::file_for;
-use meridian::link::tls::Trust;
-use meridian::link::{Link, LinkConfig};
+use meridian::link::Subscription;
+use meridian_client::recall::file_for;
+use meridian_client::tls::Trust;
+use meridian_client::{Link, LinkConfig};
+use meridian_gateway::access::Role;
+use meridian_gateway::{GatewayConfig, Publisher, serve};
 
 use super::cli::Live;
 use super::{catalogue, offscreen, open_source};
@@ -80,7 +80,7 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         memory: live
             .feed_key
             .as_ref()
-            .and_then(|key| Some(file_for(&meridian::files::state_folder()?, key))),
+            .and_then(|key| Some(file_for(&meridian_core::files::state_folder()?, key))),
         ..LinkConfig::new(url.clone())
     };
     let subscription = Subscription::new(Link::start(link)?, url);

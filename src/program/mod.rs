@@ -11,9 +11,9 @@ pub mod product;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use meridian::files;
-use meridian::gateway::{OrdersSource, ScenarioSource, Source, SourceError};
-use meridian::sales::Catalogue;
+use meridian_core::files;
+use meridian_core::sales::Catalogue;
+use meridian_gateway::{OrdersSource, ScenarioSource, Source, SourceError};
 
 /// The shipped catalogue, or the user's own.
 ///

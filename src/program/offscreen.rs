@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use meridian::display::stage::picture::Studio;
+use meridian::stage::picture::Studio;
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_secs(10);

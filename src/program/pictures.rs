@@ -1,6 +1,6 @@
 //! `meridian shot` and `meridian film`: no socket, no clock on the wall, the same picture every time.
 
-use meridian::say;
+use meridian_core::say;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -11,14 +11,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use bevy::log::Level;
 use bevy::math::UVec2;
 use indicatif::{ProgressBar, ProgressStyle};
-use meridian::display::globe::camera::{Pose, Rig};
-use meridian::display::panels::Exact;
-use meridian::display::stage::picture::Studio;
-use meridian::display::stage::screenshot::{event_time, mode_word};
-use meridian::display::stage::{Output, Setup, adapter};
-use meridian::display::view::{Quality, View};
-use meridian::sales::Catalogue;
-use meridian::wire::Body;
+use meridian::globe::camera::{Pose, Rig};
+use meridian::panels::Exact;
+use meridian::stage::picture::Studio;
+use meridian::stage::screenshot::{event_time, mode_word};
+use meridian::stage::{Output, Setup, adapter};
+use meridian::view::{Quality, View};
+use meridian_core::sales::Catalogue;
+use meridian_wire::Body;
 use serde_json::json;
 
 use super::catalogue;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use meridian::gateway::publisher::Publisher;
-use meridian::sales::Catalogue;
-use meridian::wire::{self, Body, Frame};
+use meridian_core::sales::Catalogue;
+use meridian_gateway::publisher::Publisher;
+use meridian_wire::{Body, Frame};
 
 use super::cli::Sources;
 
@@ -72,8 +72,8 @@ impl Player {
                 prev,
                 body,
             };
-            let bytes = wire::encode_bin(&frame).context("a frame can't be encoded")?;
-            let frame = wire::decode_bin(&bytes).context("a frame can't be decoded")?;
+            let bytes = meridian_wire::encode_bin(&frame).context("a frame can't be encoded")?;
+            let frame = meridian_wire::decode_bin(&bytes).context("a frame can't be decoded")?;
             carried.push(frame.body);
         }
         Ok(carried)

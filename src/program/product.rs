@@ -1,6 +1,6 @@
 //! `meridian product`: folders of products looked through, and products drawn alone.
 
-use meridian::say;
+use meridian_core::say;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 use bevy::log::Level;
 use bevy::math::UVec2;
-use meridian::display::showroom::Showroom;
-use meridian::display::showroom::export::{self, Exports};
-use meridian::display::showroom::orbit::{FOV_DEG, Pose};
-use meridian::display::stage::picture::Studio;
-use meridian::display::stage::{Output, Setup, adapter};
-use meridian::display::view::Quality;
-use meridian::product::shelf::Place;
-use meridian::product::studio::{Lights, Name as StudioName};
-use meridian::product::{Product, Shelf};
+use meridian::showroom::Showroom;
+use meridian::showroom::export::{self, Exports};
+use meridian::showroom::orbit::{FOV_DEG, Pose};
+use meridian::stage::picture::Studio;
+use meridian::stage::{Output, Setup, adapter};
+use meridian::view::Quality;
+use meridian_product::shelf::Place;
+use meridian_product::studio::{Lights, Name as StudioName};
+use meridian_product::{Product, Shelf};
 use serde_json::json;
 
 use super::catalogue;

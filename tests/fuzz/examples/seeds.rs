@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use meridian::gateway::audit::{AuditLog, Details, Kind};
-use meridian::gateway::desk::Desk;
-use meridian::gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
-use meridian::sales::columns::{Columns, encode};
-use meridian::sales::{self, Batch};
-use meridian::tally::{Counted, Partial, Tally};
-use meridian::wire::codec::{Packed, frame_bin};
-use meridian::wire::{
+use meridian_gateway::audit::{AuditLog, Details, Kind};
+use meridian_gateway::desk::Desk;
+use meridian_gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
+use meridian_core::sales::columns::{Columns, encode};
+use meridian_core::sales::{self, Batch};
+use meridian_core::tally::{Counted, Partial, Tally};
+use meridian_wire::codec::{Packed, frame_bin};
+use meridian_wire::{
     Body, Compression, Direct, Frame, Heartbeat, Mode, Position, SigningKey, Subscribe, Totals, encode_json,
     encode_subscribe_bin, encode_subscribe_json,
 };
@@ -119,7 +119,7 @@ fn bodies() -> Vec<(&'static str, Body)> {
     // One of each that this moment has none of, from the specification.
     for block in file("docs/feed.md").split("```json\n").skip(1) {
         let json = block.split("```").next().unwrap_or_default();
-        let Ok(frame) = meridian::wire::decode_json(json.as_bytes()) else {
+        let Ok(frame) = meridian_wire::decode_json(json.as_bytes()) else {
             continue;
         };
         let name = match frame.body {

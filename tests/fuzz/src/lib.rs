@@ -7,24 +7,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use meridian::gateway::access::{self, TokenRecord};
-use meridian::gateway::audit::{self, AuditLog, Details, Kind as AuditKind, Verified};
-use meridian::gateway::config::Config;
-use meridian::gateway::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
-use meridian::gateway::intake::Outcome as Offered;
-use meridian::gateway::journal::{Journal, JournalError};
-use meridian::gateway::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
-use meridian::gateway::{
+use meridian_core::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
+use meridian_core::sales::{Batch, Catalogue, Kind};
+use meridian_core::tally::{Counted, Merged, Of, Partial, Taken, Tally, Window};
+use meridian_gateway::access::{self, TokenRecord};
+use meridian_gateway::audit::{self, AuditLog, Details, Kind as AuditKind, Verified};
+use meridian_gateway::config::Config;
+use meridian_gateway::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
+use meridian_gateway::intake::Outcome as Offered;
+use meridian_gateway::journal::{Journal, JournalError};
+use meridian_gateway::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
+use meridian_gateway::{
     Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, SavedState,
     ScenarioSource, Source, SourceError,
 };
-use meridian::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
-use meridian::sales::{Batch, Catalogue, Kind};
-use meridian::tally::{Counted, Merged, Of, Partial, Taken, Tally, Window};
-use meridian::wire::codec::{
+use meridian_wire::codec::{
     Packed, body_json, frame_bin as bin_of, frame_json as json_of, seal_json, split_bin,
 };
-use meridian::wire::{
+use meridian_wire::{
     Arcs, Body, Bye, CodecError, Direct, Frame, Heartbeat, Hello, History, Lights, Mode, Opened, Products,
     PublicKey, Scene, SigningKey, Snapshot, Tick, Warmth, decode_bin, decode_json, decode_subscribe_bin,
     decode_subscribe_json, encode_bin, encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin,
@@ -235,7 +235,7 @@ fn catalogue() -> Arc<Catalogue> {
     const CITIES: usize = 3;
     static CATALOGUE: OnceLock<Arc<Catalogue>> = OnceLock::new();
     let of = |name: &str, most: usize| -> String {
-        let text = String::from_utf8(meridian::files::read(name).unwrap().into_owned()).unwrap();
+        let text = String::from_utf8(meridian_core::files::read(name).unwrap().into_owned()).unwrap();
         let mut kept = HashMap::new();
         let mut keep = |line: &str| {
             let iso2 = line.split(',').next().unwrap_or_default().to_owned();

@@ -1,0 +1,168 @@
+//! From the command line to a publisher: the same for the gateway and for the display.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms};
+use meridian_core::sales::{Catalogue, EventMs};
+
+/// What is to be shown, and from when.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SourceArgs {
+    /// The day: a scenario's name or file; double11-2016 unless anything else is given.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
+    /// A real shop's orders (CSV or NDJSON), played instead of a scenario.
+    #[arg(long, value_name = "FILE", requires = "mapping")]
+    pub orders: Option<PathBuf>,
+    /// What the columns of --orders mean: a file, or a shipped mapping's name.
+    #[arg(long, value_name = "NAME|FILE", requires = "orders")]
+    pub mapping: Option<String>,
+    /// Time of the day to begin at, as in 00:06:58; without it, ten seconds before the day.
+    #[arg(long, value_name = "HH:MM:SS", value_parser = parse_time_of_day)]
+    pub start: Option<i64>,
+    /// How fast the day runs: 1 to 3600.
+    #[arg(long, value_name = "N", value_parser = parse_speed)]
+    pub speed: Option<f64>,
+}
+
+/// How long before the day's beginning it starts unless told otherwise.
+const COUNTDOWN_MS: i64 = 10_000;
+
+/// Milliseconds into the day, from a time of day.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_time_of_day(text: &str) -> Result<i64, String> {
+    let wrong = || format!("{text:?} is no time of day: 00:00:00 to 23:59:59 is needed, as in 00:06:58");
+    let parts: Vec<&str> = text.split(':').collect();
+    let number = |part: Option<&&str>, most: i64| -> Result<i64, String> {
+        part.filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|part| part.parse().ok())
+            .filter(|value| *value <= most)
+            .ok_or_else(wrong)
+    };
+    if !(2..=3).contains(&parts.len()) {
+        return Err(wrong());
+    }
+    let hours = number(parts.first(), 23)?;
+    let minutes = number(parts.get(1), 59)?;
+    let seconds = if parts.len() == 3 {
+        number(parts.get(2), 59)?
+    } else {
+        0
+    };
+    Ok(((hours * 60 + minutes) * 60 + seconds) * 1_000)
+}
+
+/// A speed.
+///
+/// # Errors
+/// What would be right.
+pub fn parse_speed(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|speed| (1.0..=3600.0).contains(speed))
+        .ok_or_else(|| format!("{text:?} is no speed: a number from 1 to 3600 is needed"))
+}
+
+impl SourceArgs {
+    /// Opens the source.
+    ///
+    /// # Errors
+    /// [`SourceError`] naming the file and what is wrong in it.
+    pub fn open(&self, catalogue: &Arc<Catalogue>) -> Result<Box<dyn Source>, SourceError> {
+        if let (Some(orders), Some(mapping)) = (&self.orders, &self.mapping) {
+            return Ok(Box::new(super::OrdersSource::open(
+                orders,
+                mapping,
+                Arc::clone(catalogue),
+            )?));
+        }
+        Ok(Box::new(ScenarioSource::load(
+            self.scenario(),
+            Arc::clone(catalogue),
+        )?))
+    }
+
+    /// What a state file calls this source.
+    pub fn name(&self) -> String {
+        match &self.orders {
+            Some(orders) => orders.display().to_string(),
+            None => self.scenario().to_owned(),
+        }
+    }
+
+    fn scenario(&self) -> &str {
+        self.scenario.as_deref().unwrap_or("double11-2016")
+    }
+
+    /// How fast the day runs.
+    pub fn speed(&self) -> f64 {
+        self.speed.unwrap_or(1.0)
+    }
+
+    /// What the command line leaves open, from a configuration.
+    ///
+    /// # Errors
+    /// What is wrong with a value.
+    pub fn or(self, config: &super::config::SourceConfig) -> Result<Self, String> {
+        let given = self.scenario.is_some() || self.orders.is_some();
+        let start = config.start.as_deref().map(parse_time_of_day).transpose()?;
+        Ok(Self {
+            scenario: self
+                .scenario
+                .or_else(|| config.scenario.clone().filter(|_| !given)),
+            orders: self.orders.or_else(|| config.orders.clone().filter(|_| !given)),
+            mapping: self.mapping.or_else(|| config.mapping.clone().filter(|_| !given)),
+            start: self.start.or(start),
+            speed: self.speed.or(config.speed),
+        })
+    }
+
+    /// The instant to begin at: where a gateway that was stopped would be now, or as asked.
+    pub fn start_ms(&self, source: &dyn Source, saved: Option<&SavedState>) -> EventMs {
+        let day = source.hello().day;
+        match saved {
+            Some(saved) if saved.source == self.name() => saved.event_ms_at(wall_ms()).min(day.end_ms),
+            _ => day.start_ms + self.start.unwrap_or(-COUNTDOWN_MS),
+        }
+    }
+
+    /// Opens the source and counts what happened before the start.
+    ///
+    /// # Errors
+    /// [`PublishError`] naming the file and what is wrong in it.
+    pub fn publisher(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        saved: Option<&SavedState>,
+    ) -> Result<Publisher, PublishError> {
+        let source = self.open(catalogue)?;
+        let start_ms = self.start_ms(source.as_ref(), saved);
+        Publisher::new(source, Arc::clone(catalogue), start_ms, self.speed())
+    }
+}
+
+/// Where a standalone gateway listens and what it keeps.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServeArgs {
+    /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
+    #[arg(long, value_name = "ADDRESS", value_parser = super::config::parse_listen)]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Serve other machines without TLS, when --listen is no loopback address.
+    #[arg(long)]
+    pub allow_remote: bool,
+    /// Keep the state here, so that a restart goes on where the day would be now.
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// A live day, whose orders are sent to the gateway: config/live-day.toml explains its file.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "orders", "mapping", "start", "speed", "upstream"])]
+    pub live: Option<PathBuf>,
+    /// Log the live day's orders in this folder, so that a restart counts them again.
+    #[arg(long, value_name = "FOLDER", requires = "live")]
+    pub order_log: Option<PathBuf>,
+    /// Pass on the feed of another gateway.
+    #[arg(long, value_name = "ws[s]://HOST:PORT", conflicts_with_all = ["scenario", "orders", "mapping", "start", "speed"])]
+    pub upstream: Option<String>,
+}

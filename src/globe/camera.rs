@@ -1,0 +1,758 @@
+//! The camera that looks at the planet: a tour by itself, hands, flights.
+
+use bevy::camera::visibility::RenderLayers;
+use bevy::camera::{Hdr, SubCameraView};
+use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
+use bevy::input::gestures::PinchGesture;
+use bevy::input::mouse::{AccumulatedMouseScroll, MouseScrollUnit};
+use bevy::input::touch::Touches;
+use bevy::post_process::bloom::Bloom;
+use bevy::prelude::*;
+use bevy::window::PrimaryWindow;
+use bevy_egui::PrimaryEguiContext;
+use bevy_egui::input::EguiWantsInput;
+
+use super::PLANET_LAYER;
+use super::geo::{lat_lon_from_world, world_from_lat_lon};
+use crate::DisplaySystems;
+use crate::ledger::{Ledger, World as Regions};
+use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
+use crate::view::{Budget, Command, Layout, Quality, View};
+use meridian_core::sales::RegionId;
+
+/// Vertical field of view.
+const FOV_DEG: f32 = 30.0;
+/// Where the tour starts: China in the middle.
+const HOME_LAT_DEG: f32 = 22.0;
+/// See [`HOME_LAT_DEG`].
+const HOME_LON_DEG: f32 = 105.0;
+/// How much slower the tour is over home than over the far side: 0 is not at all, 1 is standing still.
+const DWELL: f32 = 0.8;
+/// The camera tilts no further north or south.
+const MAX_LAT_DEG: f32 = 78.0;
+/// Nearest, as a factor of the altitude at rest.
+const MIN_ZOOM: f32 = 0.09;
+/// Farthest, as a factor of the altitude at rest.
+const MAX_ZOOM: f32 = 1.6;
+/// How near a flight to a region comes.
+const REGION_ZOOM: f32 = 0.42;
+/// How near a flight to a place comes.
+const PLACE_ZOOM: f32 = 0.25;
+/// The spin after a drag loses this much of itself per second (as a rate).
+const SPIN_DAMPING_PER_SEC: f32 = 2.8;
+/// How fast the camera follows what keys and wheel ask for (as a rate per second).
+const FOLLOW_PER_SEC: f32 = 9.0;
+/// A pointer that travels less than this between press and release was a click, in logical pixels.
+pub(super) const CLICK_SLOP_PX: f32 = 6.0;
+
+/// Marks the camera that looks at the planet. It exists from `PreStartup` on; the stage sets where it draws.
+#[derive(Component, Debug, Clone, Copy, Default)]
+pub struct GlobeCamera;
+
+/// From where the planet is looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pose {
+    /// Latitude of the point in the middle, in degrees.
+    pub lat_deg: f32,
+    /// Longitude of the point in the middle, in degrees.
+    pub lon_deg: f32,
+    /// Altitude as a factor of the altitude at rest.
+    pub zoom: f32,
+}
+
+impl Pose {
+    /// At rest, over the home region.
+    pub const HOME: Self = Self {
+        lat_deg: HOME_LAT_DEG,
+        lon_deg: HOME_LON_DEG,
+        zoom: 1.0,
+    };
+
+    fn limited(self) -> Self {
+        Self {
+            lat_deg: self.lat_deg.clamp(-MAX_LAT_DEG, MAX_LAT_DEG),
+            lon_deg: wrap_deg(self.lon_deg),
+            zoom: self.zoom.clamp(MIN_ZOOM, MAX_ZOOM),
+        }
+    }
+}
+
+/// An angle brought to −180..180.
+fn wrap_deg(deg: f32) -> f32 {
+    (deg + 180.0).rem_euclid(360.0) - 180.0
+}
+
+/// What is seen now: the camera's geometry, for labels, picking and tests. Pixels are logical.
+#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+pub struct Sight {
+    /// Where the eye is.
+    pub eye: Vec3,
+    /// Unit vectors of the picture's right and up, and from the planet to the eye.
+    pub right: Vec3,
+    /// See `right`.
+    pub up: Vec3,
+    /// See `right`.
+    pub back: Vec3,
+    /// Focal length.
+    pub focal_px: f32,
+    /// Where the planet's middle is in the picture.
+    pub centre_px: Vec2,
+    /// Distance from the planet's middle to the eye.
+    pub distance: f32,
+    /// The same at rest.
+    pub rest_distance: f32,
+}
+
+impl Default for Sight {
+    fn default() -> Self {
+        Self::new(Pose::HOME, &Layout::default())
+    }
+}
+
+impl Sight {
+    /// The geometry of a pose in a layout.
+    pub fn new(pose: Pose, layout: &Layout) -> Self {
+        let focal_px = layout.size.y * 0.5 / (FOV_DEG.to_radians() * 0.5).tan();
+        let rest_distance = (1.0 + (focal_px / layout.globe_radius.max(1.0)).powi(2)).sqrt();
+        let distance = 1.0 + (rest_distance - 1.0) * pose.zoom;
+        let back = world_from_lat_lon(pose.lat_deg, pose.lon_deg);
+        let right = Vec3::Y.cross(back).normalize_or(Vec3::X);
+        let up = back.cross(right);
+        Self {
+            eye: back * distance,
+            right,
+            up,
+            back,
+            focal_px,
+            centre_px: layout.globe_centre,
+            distance,
+            rest_distance,
+        }
+    }
+
+    /// Where a world point is in the picture, and the cosine between its normal and the way to the eye:
+    /// 1 in the middle, 0 at the limb, negative behind it.
+    pub fn project(&self, world: Vec3) -> (Vec2, f32) {
+        let from_eye = world - self.eye;
+        let depth = (-from_eye.dot(self.back)).max(1e-4);
+        let pixel = self.centre_px
+            + Vec2::new(from_eye.dot(self.right), -from_eye.dot(self.up)) * (self.focal_px / depth);
+        let facing = world.normalize_or_zero().dot((-from_eye).normalize_or_zero());
+        (pixel, facing)
+    }
+
+    fn ray(&self, pixel: Vec2) -> Vec3 {
+        let offset = (pixel - self.centre_px) / self.focal_px;
+        (self.right * offset.x - self.up * offset.y - self.back).normalize_or(-self.back)
+    }
+
+    /// The planet's point under a pixel.
+    pub fn hit(&self, pixel: Vec2) -> Option<Vec3> {
+        let ray = self.ray(pixel);
+        let half_b = self.eye.dot(ray);
+        let discriminant = half_b * half_b - (self.distance * self.distance - 1.0);
+        (discriminant >= 0.0).then(|| self.eye + ray * (-half_b - discriminant.sqrt()))
+    }
+
+    /// The planet's point under a pixel, or the one nearest to it a little inside the limb.
+    fn hit_or_limb(&self, pixel: Vec2) -> Vec3 {
+        let offset = pixel - self.centre_px;
+        let limit_px = self.radius_px() * 0.985;
+        let inside = if offset.length() > limit_px {
+            self.centre_px + offset.normalize_or_zero() * limit_px
+        } else {
+            pixel
+        };
+        self.hit(inside).unwrap_or(self.back)
+    }
+
+    /// Radius of the planet's disc in the picture.
+    pub fn radius_px(&self) -> f32 {
+        self.focal_px / (self.distance * self.distance - 1.0).max(1e-4).sqrt()
+    }
+}
+
+/// An eased flight along a great circle.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    from: Pose,
+    to: Pose,
+    duration_secs: f32,
+    elapsed_secs: f32,
+}
+
+impl Flight {
+    fn at(&self, share: f32) -> Pose {
+        let from = world_from_lat_lon(self.from.lat_deg, self.from.lon_deg);
+        let to = world_from_lat_lon(self.to.lat_deg, self.to.lon_deg);
+        let angle = from.dot(to).clamp(-1.0, 1.0).acos();
+        let along = |share: f32| -> (f32, f32) {
+            if !(1e-3..=3.1).contains(&angle) {
+                return self.straight(share);
+            }
+            let world = (from * ((1.0 - share) * angle).sin() + to * (share * angle).sin()) / angle.sin();
+            lat_lon_from_world(world)
+        };
+        // North stays up, so a way over a pole would whirl: then latitude and longitude go evenly instead.
+        let over_a_pole = [0.25, 0.5, 0.75]
+            .into_iter()
+            .any(|share| along(share).0.abs() > 62.0);
+        let (lat_deg, lon_deg) = if over_a_pole {
+            self.straight(share)
+        } else {
+            along(share)
+        };
+        let rise = 1.0 + 0.5 * (angle / std::f32::consts::PI) * (share * std::f32::consts::PI).sin();
+        Pose {
+            lat_deg,
+            lon_deg,
+            zoom: self.from.zoom.powf(1.0 - share) * self.to.zoom.powf(share) * rise,
+        }
+    }
+
+    fn straight(&self, share: f32) -> (f32, f32) {
+        let way_deg = wrap_deg(self.to.lon_deg - self.from.lon_deg);
+        (
+            self.from.lat_deg + (self.to.lat_deg - self.from.lat_deg) * share,
+            self.from.lon_deg + way_deg * share,
+        )
+    }
+}
+
+/// How the camera moves.
+#[derive(Resource, Debug, Clone)]
+pub struct Rig {
+    pose: Pose,
+    goal: Pose,
+    flight: Option<Flight>,
+    /// The grabbed point: latitude and longitude in degrees.
+    grabbed: Option<(f32, f32)>,
+    /// Degrees per second, north and east, left after a drag.
+    spin: Vec2,
+    /// Where and since when the pointer is down.
+    pressed: Option<(Vec2, bool)>,
+    /// The distance of two fingers.
+    pinch_px: Option<f32>,
+    touring: bool,
+    tour_lon_deg: f32,
+    tour_secs: f32,
+    /// Longitude of the region that sells most, where the tour dwells.
+    home_lon_deg: f32,
+    /// The home region was looked for, or somebody looks elsewhere.
+    settled: bool,
+}
+
+impl Default for Rig {
+    fn default() -> Self {
+        Self {
+            pose: Pose::HOME,
+            goal: Pose::HOME,
+            flight: None,
+            grabbed: None,
+            spin: Vec2::ZERO,
+            pressed: None,
+            pinch_px: None,
+            touring: false,
+            tour_lon_deg: HOME_LON_DEG,
+            tour_secs: 0.0,
+            home_lon_deg: HOME_LON_DEG,
+            settled: false,
+        }
+    }
+}
+
+impl Rig {
+    /// From where the planet is looked at now.
+    pub fn pose(&self) -> Pose {
+        self.pose
+    }
+
+    /// Puts the camera there at once (pictures and films of a fixed view).
+    pub fn put(&mut self, pose: Pose) {
+        let pose = pose.limited();
+        self.pose = pose;
+        self.goal = pose;
+        self.flight = None;
+        self.spin = Vec2::ZERO;
+        self.touring = true;
+        self.settled = true;
+        self.tour_lon_deg = pose.lon_deg;
+        self.tour_secs = 0.0;
+    }
+
+    /// Begins over the region that sells most, once that is known, where it wouldn't be seen otherwise.
+    fn settle(&mut self, lon_deg: f32, at_once: bool) {
+        self.settled = true;
+        if wrap_deg(lon_deg - HOME_LON_DEG).abs() > 50.0 {
+            self.home_lon_deg = lon_deg;
+            if !at_once {
+                let home = Pose {
+                    lon_deg,
+                    ..Pose::HOME
+                };
+                self.fly_to(home, false);
+                return;
+            }
+            self.pose.lon_deg = lon_deg;
+            self.goal = self.pose;
+            self.tour_lon_deg = lon_deg;
+            self.tour_secs = 0.0;
+        }
+    }
+
+    /// The pointer holds the planet.
+    pub fn dragging(&self) -> bool {
+        self.grabbed.is_some()
+    }
+
+    fn fly_to(&mut self, to: Pose, reduced_motion: bool) {
+        let to = to.limited();
+        let angle_deg = world_from_lat_lon(self.pose.lat_deg, self.pose.lon_deg)
+            .angle_between(world_from_lat_lon(to.lat_deg, to.lon_deg))
+            .to_degrees();
+        let duration_secs = if reduced_motion {
+            0.35
+        } else {
+            FLIGHT_SECS * (0.75 + angle_deg / 180.0)
+        };
+        self.spin = Vec2::ZERO;
+        self.flight = Some(Flight {
+            from: self.pose,
+            to,
+            duration_secs,
+            elapsed_secs: 0.0,
+        });
+    }
+
+    fn stop(&mut self) {
+        self.flight = None;
+        self.spin = Vec2::ZERO;
+        self.goal = self.pose;
+    }
+
+    /// Moves on by a frame.
+    fn advance(&mut self, delta_secs: f32, view: &View) {
+        if let Some(mut flight) = self.flight {
+            flight.elapsed_secs += delta_secs;
+            let share = (flight.elapsed_secs / flight.duration_secs.max(1e-3)).min(1.0);
+            let eased = share * share * share * (share * (share * 6.0 - 15.0) + 10.0);
+            self.pose = flight.at(eased).limited();
+            self.goal = self.pose;
+            self.flight = (share < 1.0).then_some(flight);
+            if share >= 1.0 {
+                self.tour_lon_deg = self.pose.lon_deg;
+                self.tour_secs = 0.0;
+            }
+            return;
+        }
+        if view.tour {
+            self.tour(delta_secs, view.reduced_motion);
+            return;
+        }
+        if self.grabbed.is_none() {
+            self.goal.lat_deg += self.spin.x * delta_secs;
+            self.goal.lon_deg += self.spin.y * delta_secs;
+            self.spin *= (-SPIN_DAMPING_PER_SEC * delta_secs).exp();
+            if self.spin.length() < 0.02 {
+                self.spin = Vec2::ZERO;
+            }
+        }
+        self.goal = self.goal.limited();
+        let share = 1.0 - (-FOLLOW_PER_SEC * delta_secs).exp();
+        self.pose.lat_deg += (self.goal.lat_deg - self.pose.lat_deg) * share;
+        self.pose.lon_deg += wrap_deg(self.goal.lon_deg - self.pose.lon_deg) * share;
+        self.pose.zoom *= (self.goal.zoom / self.pose.zoom).powf(share);
+        self.pose = self.pose.limited();
+    }
+
+    /// Follows the daylight westward, one turn in [`TURN_SECS`], slowly over the home region and quickly over the
+    /// far side; a quarter at a time where motion is unwanted.
+    fn tour(&mut self, delta_secs: f32, reduced_motion: bool) {
+        self.tour_secs += delta_secs;
+        let turned_deg = 360.0 * self.tour_secs / TURN_SECS;
+        if reduced_motion {
+            if turned_deg >= 90.0 {
+                let to = Pose {
+                    lon_deg: self.tour_lon_deg - 90.0,
+                    ..Pose::HOME
+                };
+                self.fly_to(to, true);
+            }
+            return;
+        }
+        let from_home = (self.pose.lon_deg - self.home_lon_deg).to_radians();
+        let haste = (1.0 - DWELL * from_home.cos()) / (1.0 - DWELL * DWELL).sqrt();
+        self.pose.lon_deg = wrap_deg(self.pose.lon_deg - 360.0 * delta_secs / TURN_SECS * haste);
+        self.goal = self.pose;
+    }
+}
+
+fn spawn_camera(mut commands: Commands) {
+    commands.spawn((
+        GlobeCamera,
+        // The panels are drawn on top of what this one draws.
+        PrimaryEguiContext,
+        Camera3d::default(),
+        Msaa::Off,
+        Tonemapping::None,
+        DebandDither::Disabled,
+        RenderLayers::from_layers(&[0, PLANET_LAYER]),
+        Projection::Perspective(PerspectiveProjection {
+            fov: FOV_DEG.to_radians(),
+            near: 0.01,
+            ..default()
+        }),
+        Transform::from_xyz(0.0, 0.0, 6.0).looking_at(Vec3::ZERO, Vec3::Y),
+    ));
+}
+
+/// From so many orders on, the region that sells most is taken for the home region.
+const SETTLE_ORDERS: u64 = 20;
+
+/// How much of the light is scattered in the preset that has it.
+const BLOOM: f32 = 0.12;
+
+/// High dynamic range where it can be paid, and bloom where there is power to spare.
+fn set_dynamic_range(
+    mut commands: Commands,
+    view: Res<View>,
+    budget: Res<Budget>,
+    mut cameras: Query<(Entity, Has<Hdr>, Has<Bloom>, &mut Tonemapping), With<GlobeCamera>>,
+) {
+    let wanted = view.quality >= Quality::High && budget.tone;
+    let blooms = wanted && view.quality == Quality::Ultra && budget.bloom;
+    for (entity, has, has_bloom, mut tonemapping) in &mut cameras {
+        if has_bloom && !blooms {
+            commands.entity(entity).remove::<Bloom>();
+        }
+        if has == wanted {
+            if blooms && !has_bloom {
+                commands.entity(entity).insert(Bloom {
+                    intensity: BLOOM,
+                    ..Bloom::NATURAL
+                });
+            }
+            continue;
+        }
+        if wanted {
+            commands.entity(entity).insert(Hdr);
+            // Linear where it is dark, so that the room looks the same in every preset.
+            *tonemapping = Tonemapping::SomewhatBoringDisplayTransform;
+        } else {
+            commands.entity(entity).remove::<Hdr>();
+            *tonemapping = Tonemapping::None;
+        }
+    }
+}
+
+/// Mouse, wheel and fingers. What they do to the camera they do here; that somebody took over is a command.
+fn steer(
+    time: Res<Time>,
+    windows: Query<&Window, With<PrimaryWindow>>,
+    buttons: Option<Res<ButtonInput<MouseButton>>>,
+    scroll: Option<Res<AccumulatedMouseScroll>>,
+    touches: Option<Res<Touches>>,
+    pinches: Option<MessageReader<PinchGesture>>,
+    egui_wants: Option<Res<EguiWantsInput>>,
+    layout: Res<Layout>,
+    view: Res<View>,
+    mut rig: ResMut<Rig>,
+    mut commands_out: MessageWriter<Command>,
+) {
+    if view.showroom {
+        rig.grabbed = None;
+        rig.pressed = None;
+        return;
+    }
+    let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
+    let mut zoom = 1.0_f32;
+    let mut pointer: Option<(Vec2, bool)> = None;
+    if let Ok(window) = windows.single()
+        && let (Some(position), Some(buttons)) = (window.cursor_position(), buttons.as_ref())
+    {
+        pointer = Some((position, buttons.pressed(MouseButton::Left)));
+    }
+    if let Some(scroll) = scroll.filter(|scroll| scroll.delta.y != 0.0) {
+        let lines = match scroll.unit {
+            MouseScrollUnit::Line => scroll.delta.y,
+            MouseScrollUnit::Pixel => scroll.delta.y / 60.0,
+        };
+        zoom *= (-0.14 * lines.clamp(-8.0, 8.0)).exp();
+    }
+    if let Some(mut pinches) = pinches {
+        for pinch in pinches.read() {
+            zoom *= (-1.4 * pinch.0).exp();
+        }
+    }
+    let mut pinch_px = None;
+    if let Some(touches) = touches.as_ref() {
+        let mut fingers: Vec<(u64, Vec2)> = touches
+            .iter()
+            .map(|touch| (touch.id(), touch.position()))
+            .collect();
+        fingers.sort_by_key(|(id, _)| *id);
+        match fingers.as_slice() {
+            [] => {}
+            [(_, position)] => pointer = Some((*position, true)),
+            [(_, one), (_, other), ..] => {
+                let now_px = one.distance(*other).max(1.0);
+                if let Some(before_px) = rig.pinch_px {
+                    zoom *= before_px / now_px;
+                }
+                pinch_px = Some(now_px);
+                pointer = None;
+            }
+        }
+    }
+    rig.pinch_px = pinch_px;
+
+    if zoom != 1.0 && !egui_has_it {
+        commands_out.write(Command::Nudge {
+            east: 0.0,
+            north: 0.0,
+            zoom,
+        });
+    }
+
+    let Some((position, down)) = pointer else {
+        rig.grabbed = None;
+        rig.pressed = None;
+        return;
+    };
+    if !down {
+        rig.grabbed = None;
+        rig.pressed = None;
+        return;
+    }
+    let sight = Sight::new(rig.pose, &layout);
+    match rig.pressed {
+        None => {
+            let near = position.distance(sight.centre_px) < sight.radius_px() * 1.15;
+            rig.pressed = Some((position, near && !egui_has_it));
+        }
+        Some((_, false)) => {}
+        Some((start, true)) => {
+            if rig.grabbed.is_none() && position.distance(start) > CLICK_SLOP_PX {
+                rig.stop();
+                rig.grabbed = Some(lat_lon_from_world(sight.hit_or_limb(start)));
+                if view.tour {
+                    commands_out.write(Command::Nudge {
+                        east: 0.0,
+                        north: 0.0,
+                        zoom: 1.0,
+                    });
+                }
+            }
+            if let Some((grab_lat, grab_lon)) = rig.grabbed {
+                let before = rig.pose;
+                // North stays up, so the point is brought under the pointer by approximation.
+                let mut pose = rig.pose;
+                for _ in 0..4 {
+                    let under = Sight::new(pose, &layout).hit_or_limb(position);
+                    let (lat, lon) = lat_lon_from_world(under);
+                    pose.lat_deg += (grab_lat - lat).clamp(-30.0, 30.0);
+                    pose.lon_deg += wrap_deg(grab_lon - lon).clamp(-60.0, 60.0);
+                    pose = pose.limited();
+                }
+                rig.pose = pose;
+                rig.goal = pose;
+                let delta_secs = time.delta_secs().max(1e-3);
+                let speed = Vec2::new(
+                    pose.lat_deg - before.lat_deg,
+                    wrap_deg(pose.lon_deg - before.lon_deg),
+                ) / delta_secs;
+                rig.spin = (rig.spin * 0.6 + speed * 0.4).clamp_length_max(240.0);
+            }
+        }
+    }
+}
+
+/// Commands that concern the camera, then its motion.
+fn move_camera(
+    time: Res<Time>,
+    layout: Res<Layout>,
+    view: Res<View>,
+    ledger: Res<Ledger>,
+    world: Option<Res<Regions>>,
+    mut commands_in: MessageReader<Command>,
+    mut rig: ResMut<Rig>,
+    mut sight: ResMut<Sight>,
+    mut cameras: Query<(&mut Camera, &mut Transform), With<GlobeCamera>>,
+) {
+    let rig = rig.as_mut();
+    if !rig.settled && !view.tour {
+        rig.settled = true;
+    }
+    if !rig.settled
+        && ledger.totals.counts.orders >= SETTLE_ORDERS
+        && let Some(leader) = ledger.leader()
+        && let Some(region) = world.as_ref().and_then(|world| world.0.region(RegionId(leader)))
+    {
+        rig.settle(region.label_lon as f32, time.elapsed_secs() < 2.0);
+    }
+    for command in commands_in.read() {
+        let catalogue = world.as_ref().map(|world| &world.0);
+        match command {
+            Command::FlyTo(region) | Command::Select(Some(region)) => {
+                if let Some(region) = catalogue.and_then(|catalogue| catalogue.region(*region)) {
+                    let near = matches!(command, Command::FlyTo(_));
+                    rig.fly_to(
+                        Pose {
+                            lat_deg: region.label_lat as f32,
+                            lon_deg: region.label_lon as f32,
+                            zoom: if near { REGION_ZOOM } else { rig.pose.zoom.min(1.0) },
+                        },
+                        view.reduced_motion,
+                    );
+                }
+            }
+            Command::FlyToPlace(place) => {
+                if let Some(place) = catalogue.and_then(|catalogue| catalogue.place(*place)) {
+                    rig.fly_to(
+                        Pose {
+                            lat_deg: place.lat,
+                            lon_deg: place.lon,
+                            zoom: PLACE_ZOOM,
+                        },
+                        view.reduced_motion,
+                    );
+                }
+            }
+            Command::Nudge { east, north, zoom } if !view.showroom => {
+                if rig.flight.is_some() {
+                    rig.stop();
+                }
+                rig.goal.lat_deg += north.to_degrees();
+                rig.goal.lon_deg += east.to_degrees();
+                rig.goal.zoom *= zoom.clamp(0.1, 10.0);
+                rig.goal = rig.goal.limited();
+            }
+            _ => {}
+        }
+    }
+    if view.tour && !rig.touring {
+        let home = Pose {
+            lon_deg: rig.pose.lon_deg,
+            ..Pose::HOME
+        };
+        rig.fly_to(home, view.reduced_motion);
+    }
+    rig.touring = view.tour;
+    rig.advance(time.delta_secs(), &view);
+
+    let seen = Sight::new(rig.pose, &layout);
+    if *sight != seen {
+        *sight = seen;
+    }
+    let size = layout.size.round().max(Vec2::ONE).as_uvec2();
+    let wanted = SubCameraView {
+        full_size: size,
+        offset: layout.size * 0.5 - layout.globe_centre,
+        size,
+    };
+    for (mut camera, mut transform) in &mut cameras {
+        let placed = Transform::from_translation(seen.eye).looking_at(Vec3::ZERO, Vec3::Y);
+        transform.set_if_neq(placed);
+        if camera.sub_camera_view != Some(wanted) {
+            camera.sub_camera_view = Some(wanted);
+        }
+    }
+}
+
+/// The camera.
+pub fn plugin(app: &mut App) {
+    app.insert_resource(Rig {
+        touring: true,
+        ..default()
+    })
+    .init_resource::<Sight>()
+    .add_systems(PreStartup, spawn_camera)
+    .add_systems(
+        Update,
+        (
+            steer.in_set(DisplaySystems::Input),
+            (set_dynamic_range, move_camera).in_set(DisplaySystems::Follow),
+        ),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planet_is_where_the_layout_says() {
+        let layout = Layout::for_size(Vec2::new(1280.0, 720.0));
+        let sight = Sight::new(Pose::HOME, &layout);
+        assert!((sight.radius_px() - layout.globe_radius).abs() < 0.01);
+        let (pixel, facing) = sight.project(sight.back);
+        assert!(pixel.distance(layout.globe_centre) < 0.01 && facing > 0.999);
+    }
+
+    #[test]
+    fn what_is_hit_projects_back() {
+        let layout = Layout::for_size(Vec2::new(3840.0, 860.0));
+        let sight = Sight::new(Pose::HOME, &layout);
+        let pixel = layout.globe_centre + Vec2::new(120.0, -200.0);
+        let world = sight.hit(pixel);
+        assert!(world.is_some_and(|world| sight.project(world).0.distance(pixel) < 0.05));
+        assert!(
+            sight
+                .hit(layout.globe_centre + Vec2::X * (layout.globe_radius + 2.0))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn the_tour_begins_where_most_is_sold() {
+        let mut rig = Rig::default();
+        rig.settle(-3.0, true);
+        assert_eq!(rig.pose().lon_deg, -3.0);
+        let mut near = Rig::default();
+        near.settle(90.0, true);
+        assert_eq!(near.pose().lon_deg, HOME_LON_DEG);
+    }
+
+    #[test]
+    fn tour_turns_once_and_goes_west() {
+        let view = View {
+            tour: true,
+            ..default()
+        };
+        let mut rig = Rig {
+            touring: true,
+            ..default()
+        };
+        let mut turn = |secs: u32| {
+            for _ in 0..secs * 20 {
+                rig.advance(0.05, &view);
+            }
+            rig.pose.lon_deg
+        };
+        // A minute over home is 41 degrees, and the whole turn is a turn.
+        let after_a_minute = turn(60);
+        assert!((50.0..75.0).contains(&after_a_minute), "{after_a_minute}");
+        let after_a_turn = turn(180);
+        assert!((after_a_turn - HOME_LON_DEG).abs() < 1.0, "{after_a_turn}");
+    }
+
+    #[test]
+    fn flights_arrive_and_never_whirl_over_a_pole() {
+        let view = View::default();
+        let mut rig = Rig::default();
+        rig.fly_to(
+            Pose {
+                lat_deg: 39.0,
+                lon_deg: -98.0,
+                zoom: 0.5,
+            },
+            false,
+        );
+        for _ in 0..400 {
+            rig.advance(1.0 / 60.0, &view);
+            assert!(rig.pose.lat_deg.abs() < 63.0);
+        }
+        assert!(rig.flight.is_none());
+        assert!((rig.pose.lat_deg - 39.0).abs() < 0.01 && (rig.pose.zoom - 0.5).abs() < 0.01);
+    }
+}

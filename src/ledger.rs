@@ -1,0 +1,495 @@
+//! What is known now. Views read it; only the link writes it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use meridian_core::sales::{Catalogue, Channel, EventMs};
+use meridian_wire::{
+    Body, Counts, Direct, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice, ProductCounts,
+    ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
+};
+
+/// The catalogue that region and place numbers refer to.
+#[derive(Resource, Clone, Deref)]
+pub struct World(pub Arc<Catalogue>);
+
+/// How the feed is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FeedStatus {
+    /// Not connected yet.
+    #[default]
+    Connecting,
+    /// Frames arrive.
+    Up,
+    /// Connected, and nothing arrives.
+    Stalled,
+    /// The connection is lost; it is tried again.
+    Lost,
+    /// The gateway or its protocol was refused.
+    Refused,
+}
+
+/// The feed's state, for the panel that shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Feed {
+    /// How it is.
+    pub status: FeedStatus,
+    /// The address, for people.
+    pub address: String,
+    /// App time of the last frame, in seconds.
+    pub last_frame_secs: f64,
+    /// Age of the figures: seconds since the last frame.
+    pub age_secs: f64,
+    /// Published → received, in milliseconds.
+    pub latency_ms: f64,
+    /// How often the connection was made again.
+    pub reconnects: u32,
+    /// Why it was lost or refused, for people.
+    pub problem: Option<String>,
+    /// Orders and payments in the lights frames so far.
+    pub lights_received: u64,
+    /// Orders and payments that were drawn so far (the globe counts).
+    pub lights_drawn: u64,
+    /// How many orders and payments one light stands for.
+    pub per_light: u32,
+    /// Event time stands still on purpose.
+    pub paused: bool,
+    /// Latest notices, newest last, with the app time at which they came.
+    pub notices: VecDeque<(f64, Notice)>,
+}
+
+/// One second of the rates' short history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RateSample {
+    /// Event time, full seconds.
+    pub at_ms: EventMs,
+    /// Orders in the second.
+    pub orders: u64,
+    /// Payments in the second.
+    pub payments: u64,
+}
+
+/// What is known of one product.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProductLedger {
+    /// What it is called in addresses and files (`earbuds`).
+    pub id: String,
+    /// Its name.
+    pub names: Names,
+    /// The number of its category.
+    pub category: u8,
+    /// Orders, payments, value and pieces since the day's start.
+    pub counts: ProductCounts,
+    /// Orders in the last full second.
+    pub orders_per_s: u64,
+    /// Orders in the last ten full seconds.
+    pub orders_10s: u64,
+    /// Its place by value among the products, from 1; 0 while nothing is known.
+    pub rank: u16,
+    /// The same counts by region number, rising; regions without any are absent. Empty for a product that
+    /// the feed gives no regions of.
+    pub regions: Vec<(u8, ProductCounts)>,
+    /// Distance of the curve's points, in milliseconds; 0 while there is none.
+    pub curve_step_ms: i64,
+    /// Cumulative value in minor units at the day's start, + `curve_step_ms`, … until now; empty for a
+    /// product that the feed gives no curve of.
+    pub curve: Vec<i64>,
+    /// Where it sells more than usual: at most three regions, the surest first.
+    pub trends: Vec<Trend>,
+}
+
+impl ProductLedger {
+    fn new(info: &ProductInfo) -> Self {
+        Self {
+            id: info.id.clone(),
+            names: info.names.clone(),
+            category: info.category,
+            ..Self::default()
+        }
+    }
+
+    /// Orders a second, the mean of the last ten.
+    pub fn mean_orders_per_s(&self) -> f64 {
+        self.orders_10s as f64 / 10.0
+    }
+
+    /// A region's counts; zeros where there are none.
+    pub fn region(&self, region: u8) -> ProductCounts {
+        self.regions
+            .binary_search_by_key(&region, |(known, _)| *known)
+            .ok()
+            .and_then(|at| self.regions.get(at))
+            .map_or_else(ProductCounts::default, |(_, counts)| *counts)
+    }
+}
+
+/// How many seconds of rates are kept.
+pub const RATE_SECONDS: usize = 120;
+
+/// What is known now.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct Ledger {
+    /// What this feed is, once it said so.
+    pub hello: Option<Arc<Hello>>,
+    /// How the feed is.
+    pub feed: Feed,
+    /// What the figures are.
+    pub mode: Mode,
+    /// Event time of the figures.
+    pub event_ms: EventMs,
+    /// Totals.
+    pub totals: Totals,
+    /// Rates.
+    pub rates: Rates,
+    /// By region number.
+    pub regions: Vec<Counts>,
+    /// By category number.
+    pub categories: Vec<Counts>,
+    /// By channel number.
+    pub channels: [Counts; Channel::COUNT],
+    /// By region number × number of categories + category number.
+    pub cells: Vec<Counts>,
+    /// Value over time.
+    pub history: History,
+    /// Rates of the last seconds, oldest first.
+    pub recent: VecDeque<RateSample>,
+    /// Milestones passed.
+    pub reached: Vec<Reached>,
+    /// By product number.
+    pub products: Vec<ProductLedger>,
+    /// What the directors decided, if anything.
+    pub direct: Option<Direct>,
+    /// Rises with every frame applied.
+    pub revision: u64,
+}
+
+impl Ledger {
+    /// Share of value from mobile, 0 to 1; `None` before any.
+    pub fn mobile_share(&self) -> Option<f64> {
+        let mobile = self.channels.get(usize::from(Channel::Mobile.index()))?;
+        (self.totals.counts.gmv_minor > 0)
+            .then(|| mobile.gmv_minor as f64 / self.totals.counts.gmv_minor as f64)
+    }
+
+    /// Regions with at least one order or payment.
+    pub fn regions_reached(&self) -> usize {
+        self.regions
+            .iter()
+            .filter(|counts| counts.orders + counts.payments > 0)
+            .count()
+    }
+
+    /// The region with the greatest value, if any has one.
+    pub fn leader(&self) -> Option<u8> {
+        let (id, counts) = self
+            .regions
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, counts)| counts.gmv_minor)?;
+        (counts.gmv_minor > 0).then_some(id as u8)
+    }
+
+    /// Regions by value, greatest first, those without any left out.
+    pub fn ranking(&self) -> Vec<(u8, Counts)> {
+        let mut ranked: Vec<(u8, Counts)> = self
+            .regions
+            .iter()
+            .enumerate()
+            .filter(|(_, counts)| counts.gmv_minor > 0)
+            .map(|(id, counts)| (id as u8, *counts))
+            .collect();
+        ranked.sort_by(|a, b| b.1.gmv_minor.cmp(&a.1.gmv_minor).then(a.0.cmp(&b.0)));
+        ranked
+    }
+
+    /// A product by its id; none for one that the feed doesn't follow.
+    pub fn product(&self, id: &str) -> Option<&ProductLedger> {
+        self.products.iter().find(|product| product.id == id)
+    }
+
+    /// Milliseconds from the day's start to the figures; negative during the countdown.
+    pub fn into_day_ms(&self) -> Option<i64> {
+        self.hello
+            .as_ref()
+            .map(|hello| self.event_ms - hello.day.start_ms)
+    }
+
+    /// Applies a frame's body. Lights and warmth are for the globe, and come back.
+    pub fn apply(&mut self, body: Body) -> Applied {
+        self.revision += 1;
+        match body {
+            Body::Hello(hello) => {
+                self.mode = hello.mode;
+                let same = |(known, info): (&ProductLedger, &ProductInfo)| {
+                    known.id == info.id && known.names == info.names && known.category == info.category
+                };
+                // The figures stay until a snapshot comes, but never those of other products.
+                if self.products.len() != hello.products.len()
+                    || !self.products.iter().zip(&hello.products).all(same)
+                {
+                    self.products = hello.products.iter().map(ProductLedger::new).collect();
+                }
+                self.hello = Some(Arc::new(*hello));
+                Applied::Nothing
+            }
+            Body::Snapshot(snapshot) => self.apply_snapshot(*snapshot),
+            Body::Tick(tick) => self.apply_tick(*tick),
+            Body::Lights(lights) => {
+                self.feed.lights_received += lights.events;
+                self.feed.per_light = lights.per_light;
+                Applied::Lights(lights)
+            }
+            Body::Heartbeat(beat) => {
+                self.feed.paused = beat.paused;
+                self.mode = beat.mode;
+                Applied::Nothing
+            }
+            Body::Notice(notice) => Applied::Notice(notice),
+            Body::Products(products) => {
+                self.apply_products(*products);
+                Applied::Nothing
+            }
+            Body::Direct(direct) => self.take_direct(Some(direct)),
+            Body::Unknown(_) => Applied::Nothing,
+            Body::Bye(bye) => {
+                self.feed.problem = Some(bye.text);
+                Applied::Nothing
+            }
+        }
+    }
+
+    fn apply_snapshot(&mut self, snapshot: Snapshot) -> Applied {
+        self.regions.clear();
+        self.categories.clear();
+        self.cells.clear();
+        self.channels = Default::default();
+        self.mode = snapshot.mode;
+        self.event_ms = snapshot.event_ms;
+        self.totals = snapshot.totals;
+        self.rates = snapshot.rates;
+        self.history = snapshot.history;
+        self.reached = snapshot.reached;
+        self.recent.retain(|sample| sample.at_ms <= snapshot.event_ms);
+        self.put(
+            &snapshot.regions,
+            &snapshot.categories,
+            &snapshot.channels,
+            &snapshot.cells,
+        );
+        let hello = self.hello.clone();
+        self.products = hello
+            .iter()
+            .flat_map(|hello| hello.products.iter().map(ProductLedger::new))
+            .collect();
+        self.apply_products(snapshot.products);
+        let scene = match self.take_direct(snapshot.direct) {
+            Applied::Scene(scene) => Some(scene),
+            _ => None,
+        };
+        Applied::Snapshot(snapshot.warmth, scene)
+    }
+
+    /// What the directors decided; a scene is gone to once.
+    fn take_direct(&mut self, direct: Option<Direct>) -> Applied {
+        let known = self.direct.as_ref().map_or(0, |direct| direct.scene_number);
+        self.direct = direct;
+        let asked = self.direct.iter().find(|direct| direct.scene_number > known);
+        match asked.and_then(|direct| direct.scene.as_deref()).map(str::parse) {
+            Some(Ok(scene)) => Applied::Scene(scene),
+            // A scene of tomorrow.
+            Some(Err(_)) | None => Applied::Nothing,
+        }
+    }
+
+    /// Rows of products that `hello` doesn't have are passed over.
+    fn apply_products(&mut self, products: Products) {
+        for row in products.products {
+            if let Some(known) = self.products.get_mut(usize::from(row.id)) {
+                known.counts = row.counts;
+                known.orders_per_s = row.orders_per_s;
+                known.orders_10s = row.orders_10s;
+                known.rank = row.rank;
+            }
+        }
+        for cell in products.regions {
+            let Some(known) = self.products.get_mut(usize::from(cell.product)) else {
+                continue;
+            };
+            match known
+                .regions
+                .binary_search_by_key(&cell.region, |(region, _)| *region)
+            {
+                Ok(at) => {
+                    if let Some(slot) = known.regions.get_mut(at) {
+                        slot.1 = cell.counts;
+                    }
+                }
+                Err(at) => known.regions.insert(at, (cell.region, cell.counts)),
+            }
+        }
+        for curve in products.curves {
+            let Some(known) = self.products.get_mut(usize::from(curve.product)) else {
+                continue;
+            };
+            known.curve_step_ms = products.step_ms;
+            let from = curve.from as usize;
+            // Points that are missing before these can't be guessed: the level before them stands in.
+            let level = known.curve.last().copied().unwrap_or(0);
+            known.curve.resize(from.min(MAX_CURVE_POINTS), level);
+            known.curve.extend(curve.gmv_minor);
+            known.curve.truncate(MAX_CURVE_POINTS);
+        }
+        if let Some(trends) = products.trends {
+            for known in &mut self.products {
+                known.trends.clear();
+            }
+            for trend in trends {
+                if let Some(known) = self.products.get_mut(usize::from(trend.product)) {
+                    known.trends.push(trend);
+                }
+            }
+        }
+    }
+
+    fn apply_tick(&mut self, tick: Tick) -> Applied {
+        self.mode = tick.mode;
+        self.event_ms = tick.event_ms;
+        self.totals = tick.totals;
+        self.rates = tick.rates;
+        self.put(&tick.regions, &tick.categories, &tick.channels, &tick.cells);
+        let second_ms = tick.event_ms.div_euclid(1000) * 1000;
+        let sample = RateSample {
+            at_ms: second_ms,
+            orders: tick.rates.orders_per_s,
+            payments: tick.rates.payments_per_s,
+        };
+        match self.recent.back_mut() {
+            Some(last) if last.at_ms == second_ms => *last = sample,
+            _ => self.recent.push_back(sample),
+        }
+        while self.recent.len() > RATE_SECONDS {
+            self.recent.pop_front();
+        }
+        self.extend_history();
+        self.reached.extend(&tick.reached);
+        Applied::Tick(tick.reached)
+    }
+
+    fn put(
+        &mut self,
+        regions: &[meridian_wire::Keyed],
+        categories: &[meridian_wire::Keyed],
+        channels: &[meridian_wire::Keyed],
+        cells: &[meridian_wire::Cell],
+    ) {
+        fn set(list: &mut Vec<Counts>, at: usize, counts: Counts) {
+            if list.len() <= at {
+                list.resize(at + 1, Counts::default());
+            }
+            if let Some(slot) = list.get_mut(at) {
+                *slot = counts;
+            }
+        }
+        for keyed in regions {
+            set(&mut self.regions, usize::from(keyed.id), keyed.counts);
+        }
+        for keyed in categories {
+            set(&mut self.categories, usize::from(keyed.id), keyed.counts);
+        }
+        for keyed in channels {
+            if let Some(slot) = self.channels.get_mut(usize::from(keyed.id)) {
+                *slot = keyed.counts;
+            }
+        }
+        let width = self.hello.as_ref().map_or(0, |hello| hello.categories.len());
+        for cell in cells.iter().filter(|cell| usize::from(cell.category) < width) {
+            set(
+                &mut self.cells,
+                usize::from(cell.region) * width + usize::from(cell.category),
+                cell.counts,
+            );
+        }
+    }
+
+    /// Adds points to the curves when event time passes their next step.
+    fn extend_history(&mut self) {
+        let Some(into_ms) = self.into_day_ms().filter(|ms| *ms >= 0) else {
+            return;
+        };
+        let history = &mut self.history;
+        if history.step_ms > 0 {
+            let due = (into_ms / history.step_ms) as usize + 1;
+            while history.gmv_minor.len() < due.min(100_000) {
+                history.gmv_minor.push(self.totals.counts.gmv_minor);
+            }
+        }
+        if history.region_step_ms > 0 {
+            let due = (into_ms / history.region_step_ms) as usize + 1;
+            for (id, counts) in self
+                .regions
+                .iter()
+                .enumerate()
+                .filter(|(_, counts)| counts.gmv_minor != 0)
+            {
+                let at = match history
+                    .regions
+                    .iter()
+                    .position(|region| usize::from(region.region) == id)
+                {
+                    Some(at) => at,
+                    None => {
+                        history.regions.push(meridian_wire::RegionHistory {
+                            region: id as u8,
+                            gmv_minor: Vec::new(),
+                        });
+                        history.regions.len() - 1
+                    }
+                };
+                if let Some(region) = history.regions.get_mut(at) {
+                    while region.gmv_minor.len() < due.min(10_000) {
+                        region.gmv_minor.push(counts.gmv_minor);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a frame brought that isn't kept in the ledger.
+#[derive(Debug)]
+pub enum Applied {
+    /// Nothing more.
+    Nothing,
+    /// Everything anew: the places' warmth, and what the directors want to be seen.
+    Snapshot(Warmth, Option<Scene>),
+    /// A tick: milestones passed in it.
+    Tick(Vec<Reached>),
+    /// Lights to draw.
+    Lights(Lights),
+    /// Something to tell people.
+    Notice(Notice),
+    /// What the directors want to be seen.
+    Scene(Scene),
+}
+
+/// Lights came.
+#[derive(Message, Debug, Clone)]
+pub struct LightsArrived(pub Arc<Lights>);
+
+/// The warmth of the places came (a snapshot).
+#[derive(Message, Debug, Clone)]
+pub struct WarmthArrived(pub Arc<Warmth>);
+
+/// A milestone was passed.
+#[derive(Message, Debug, Clone, Copy)]
+pub struct MilestoneReached(pub Reached);
+
+/// The ledger and its messages.
+pub fn plugin(app: &mut App) {
+    app.init_resource::<Ledger>()
+        .add_message::<LightsArrived>()
+        .add_message::<WarmthArrived>()
+        .add_message::<MilestoneReached>();
+}

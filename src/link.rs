@@ -1,0 +1,244 @@
+//! The only bridge from the feed into the ECS.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::DisplaySystems;
+use super::ledger::{
+    Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived, World as Regions,
+};
+use super::view::Command;
+use meridian_client::recall::span;
+use meridian_client::{Link, LinkEvent};
+use meridian_wire::{Body, Level, Names, Notice, Scene};
+
+/// How many notices are kept.
+const NOTICES: usize = 20;
+
+/// Bodies that wait to be applied, with the wall clock at which they were received. The subscriber's
+/// thread, or a picture's own driver, fills it.
+#[derive(Resource, Default)]
+pub struct Inbox {
+    /// In order.
+    pub bodies: Vec<(Body, i64)>,
+    /// Changes of the connection's state, in order, with the problem if there is one.
+    pub status: Vec<(FeedStatus, Option<String>)>,
+    /// What this display itself has to tell people.
+    pub local: Vec<Notice>,
+}
+
+/// The subscriber that this display listens to.
+#[derive(Resource)]
+pub struct Subscription {
+    link: Link,
+    url: String,
+}
+
+impl Subscription {
+    /// Listens to a subscriber; the address is for people.
+    pub fn new(link: Link, url: String) -> Self {
+        Self { link, url }
+    }
+
+    /// How many orders and payments were in lights that this display was too slow for.
+    pub fn lights_dropped(&self) -> u64 {
+        self.link.lights_dropped()
+    }
+}
+
+/// Without a frame for so long, a connection that stands counts as stalled.
+const STALLED_SECS: f64 = 2.5;
+
+/// Takes what the subscriber's thread brought into the inbox.
+pub fn drain_feed(
+    subscription: Option<Res<Subscription>>,
+    mut inbox: ResMut<Inbox>,
+    mut ledger: ResMut<Ledger>,
+) {
+    let Some(subscription) = subscription else { return };
+    if ledger.feed.address != subscription.url {
+        ledger.feed.address.clone_from(&subscription.url);
+    }
+    for event in subscription.link.events().try_iter() {
+        match event {
+            LinkEvent::Frame(frame, received_ms) => inbox.bodies.push((frame.body, received_ms)),
+            LinkEvent::Connecting { .. } | LinkEvent::Relayed(..) => {}
+            LinkEvent::Connected => inbox.status.push((FeedStatus::Up, None)),
+            LinkEvent::Gap => {
+                inbox
+                    .status
+                    .push((FeedStatus::Lost, Some("frames are missing".to_owned())));
+            }
+            LinkEvent::Lost { reason, .. } => inbox.status.push((FeedStatus::Lost, Some(reason))),
+            LinkEvent::Refused { reason } => inbox.status.push((FeedStatus::Refused, Some(reason))),
+            LinkEvent::Forged { reason } => {
+                error!("{}: {reason}", subscription.url);
+                inbox.local.push(Notice {
+                    level: Level::Alert,
+                    code: "forged".to_owned(),
+                    text: Names {
+                        en: "Refused: not signed by the gateway".to_owned(),
+                        zh: "已拒绝：未经网关签名".to_owned(),
+                    },
+                    published_ms: 0,
+                });
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
+            LinkEvent::Stale { reason, off_ms } => {
+                error!("{}: {reason}", subscription.url);
+                inbox.local.push(dated(off_ms));
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
+            LinkEvent::Forgetful { reason } => {
+                warn!("{}: {reason}", subscription.url);
+                inbox.local.push(Notice {
+                    level: Level::Warning,
+                    code: "feed_forgotten".to_owned(),
+                    text: Names {
+                        zh: format!("{reason}（无法保存数据流记录，重启后可能误信旧的录制数据）"),
+                        en: reason,
+                    },
+                    published_ms: 0,
+                });
+            }
+            LinkEvent::Garbage { reason } => {
+                warn!("{}: {reason}", subscription.url);
+                inbox.status.push((FeedStatus::Lost, Some(reason)));
+            }
+        }
+    }
+    let lives = inbox.bodies.iter().any(|(body, _)| shows_life(body));
+    if ledger.feed.status == FeedStatus::Up && ledger.feed.age_secs > STALLED_SECS {
+        inbox.status.push((FeedStatus::Stalled, None));
+    } else if ledger.feed.status == FeedStatus::Stalled && lives {
+        inbox.status.push((FeedStatus::Up, None));
+    }
+}
+
+/// Whether a body shows that figures come: notices and lights alone don't.
+fn shows_life(body: &Body) -> bool {
+    body.is_alive() || matches!(body, Body::Snapshot(_))
+}
+
+/// What people are told where the feed's instants are not of now.
+fn dated(off_ms: i64) -> Notice {
+    let span = span(off_ms);
+    let (en, zh) = if off_ms < 0 {
+        ("in the past", "之前")
+    } else {
+        ("in the future", "之后")
+    };
+    Notice {
+        level: Level::Alert,
+        code: "stale".to_owned(),
+        text: Names {
+            en: format!("Refused: dated {span} {en}. A clock is wrong, or a recording is played"),
+            zh: format!("已拒绝：数据时间为 {span} {zh}。时钟有误，或正在播放录制数据"),
+        },
+        published_ms: 0,
+    }
+}
+
+/// Tells people of the files of theirs that can't be used.
+pub fn tell_of_files(mut inbox: ResMut<Inbox>) {
+    for problem in meridian_core::files::take_problems() {
+        error!("{problem}; the shipped file stands in for it");
+        inbox.local.push(Notice {
+            level: Level::Warning,
+            code: "file_unusable".to_owned(),
+            text: Names {
+                en: format!("{problem}; the shipped file stands in for it"),
+                zh: format!("{problem}；已改用内置文件"),
+            },
+            published_ms: 0,
+        });
+    }
+}
+
+/// Goes where the directors want every display to be.
+fn show(scene: Scene, regions: &Regions, commands_out: &mut MessageWriter<Command>) {
+    let region = match &scene {
+        Scene::Region(iso2) => regions.0.by_iso2(iso2),
+        Scene::Globe | Scene::Showroom(_) => None,
+    };
+    commands_out.write(Command::Show(scene));
+    commands_out.write_batch(region.map(Command::FlyTo));
+}
+
+/// Applies what waits in the inbox.
+pub fn drain_inbox(
+    time: Res<Time<Real>>,
+    mut inbox: ResMut<Inbox>,
+    mut ledger: ResMut<Ledger>,
+    mut lights_out: MessageWriter<LightsArrived>,
+    mut warmth_out: MessageWriter<WarmthArrived>,
+    mut milestones_out: MessageWriter<MilestoneReached>,
+    mut commands_out: MessageWriter<Command>,
+    regions: Res<Regions>,
+) {
+    let now_secs = time.elapsed_secs_f64();
+    for (status, problem) in std::mem::take(&mut inbox.status) {
+        if status == FeedStatus::Lost && ledger.feed.status == FeedStatus::Up {
+            ledger.feed.reconnects += 1;
+        }
+        ledger.feed.status = status;
+        ledger.feed.problem = problem;
+    }
+    for (body, received_ms) in std::mem::take(&mut inbox.bodies) {
+        if shows_life(&body) {
+            ledger.feed.last_frame_secs = now_secs;
+        }
+        if let Body::Tick(tick) = &body {
+            let latency_ms = (received_ms - tick.published_ms) as f64;
+            ledger.feed.latency_ms += (latency_ms - ledger.feed.latency_ms) * 0.1;
+        }
+        match ledger.apply(body) {
+            Applied::Nothing => {}
+            Applied::Snapshot(warmth, scene) => {
+                warmth_out.write(WarmthArrived(Arc::new(warmth)));
+                if let Some(scene) = scene {
+                    show(scene, &regions, &mut commands_out);
+                }
+            }
+            Applied::Scene(scene) => {
+                show(scene, &regions, &mut commands_out);
+            }
+            Applied::Tick(reached) => {
+                milestones_out.write_batch(reached.into_iter().map(MilestoneReached));
+            }
+            Applied::Lights(lights) => {
+                lights_out.write(LightsArrived(Arc::new(lights)));
+            }
+            Applied::Notice(notice) => {
+                let notices = &mut ledger.feed.notices;
+                notices.push_back((now_secs, notice));
+                while notices.len() > NOTICES {
+                    notices.pop_front();
+                }
+            }
+        }
+    }
+    for notice in std::mem::take(&mut inbox.local) {
+        // What this display last did takes the place of what it did before, and nothing is said twice.
+        let said = |known: &Notice| {
+            known.code == notice.code && (notice.level == Level::Info || known.text == notice.text)
+        };
+        ledger.feed.notices.retain(|(_, known)| !said(known));
+        ledger.feed.notices.push_back((now_secs, notice));
+        while ledger.feed.notices.len() > NOTICES {
+            ledger.feed.notices.pop_front();
+        }
+    }
+    ledger.feed.age_secs = now_secs - ledger.feed.last_frame_secs;
+}
+
+/// The inbox and its drain.
+pub fn plugin(app: &mut App) {
+    app.init_resource::<Inbox>().add_systems(
+        Update,
+        (drain_feed, tell_of_files, drain_inbox)
+            .chain()
+            .in_set(DisplaySystems::Drain),
+    );
+}

@@ -1,0 +1,333 @@
+//! The odometer, and under it the day, its clock and what the figures are.
+
+use bevy_egui::egui::{Align, Color32, Pos2, Rect, pos2, vec2};
+
+use super::format;
+use super::frame::Shape;
+use super::pen::Face;
+use super::scene::Scene;
+use crate::theme::{colour, size};
+use meridian_wire::{DataClass, Mode};
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 86_400_000;
+/// How long a digit of the odometer takes to roll, in seconds.
+const ROLL_SECS: f64 = 0.35;
+
+/// How far a digit of the odometer has rolled towards the next, 0 to 1. It rolls in the last moment before it changes,
+/// so that what stands there is what is so, and stands still where it would turn too fast to be read.
+pub fn roll(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
+    let digits_per_s = per_s / digit_minor;
+    if digits_per_s <= 0.0 || digits_per_s > 2.0 {
+        return 0.0;
+    }
+    let left_secs = (1.0 - (value_minor / digit_minor).fract()) / digits_per_s;
+    let into = (1.0 - left_secs / ROLL_SECS).clamp(0.0, 1.0) as f32;
+    into * into * (3.0 - 2.0 * into)
+}
+
+/// Draws the head of the picture.
+pub fn draw(scene: &Scene) {
+    let before = scene.ledger.into_day_ms().filter(|ms| *ms < 0);
+    match before {
+        Some(into_day_ms) => countdown(scene, into_day_ms),
+        None => odometer(scene),
+    }
+    under(scene, before.is_some());
+}
+
+fn countdown(scene: &Scene, into_day_ms: i64) {
+    let frame = &scene.frame;
+    let figure = format!("T–{}", format::countdown(into_day_ms));
+    let rect = scene.pen.text(
+        frame.hero,
+        Align::Center,
+        &figure,
+        frame.hero_size,
+        Face::Figures,
+        colour::INK,
+    );
+    let at = pos2(rect.right() + 20.0 * frame.u, frame.hero.y);
+    let text = scene.t("countdown");
+    if frame.shape == Shape::Portrait {
+        let at = pos2(frame.hero.x, frame.hero.y + 38.0 * frame.u);
+        scene
+            .pen
+            .text(at, Align::Center, &text, size::TITLE, Face::Medium, colour::GOLD);
+    } else {
+        scene
+            .pen
+            .text(at, Align::Min, &text, size::TITLE, Face::Medium, colour::GOLD);
+    }
+}
+
+fn odometer(scene: &Scene) {
+    let frame = &scene.frame;
+    let pen = &scene.pen;
+    let u = frame.u;
+    let per_unit = scene.per_unit();
+    let shown_minor = if scene.state.exact {
+        scene.ledger.totals.counts.gmv_minor
+    } else {
+        scene.state.gmv_minor as i64
+    };
+    let units = format::units(shown_minor, per_unit);
+    let text = format::grouped(units);
+    let type_size = frame.hero_size;
+    let digit_width = pen.width("0", type_size, Face::Figures);
+    let comma_width = pen.width(",", type_size, Face::Figures);
+    let sign = scene.sign();
+    let sign_size = type_size * 0.62;
+    let sign_width = pen.width(&sign, sign_size, Face::Figures) + type_size * u * 0.16;
+    let slot = |symbol: char| {
+        if symbol == ',' { comma_width } else { digit_width }
+    };
+    let width: f32 = sign_width + text.chars().map(slot).sum::<f32>();
+    let left = frame.hero.x - width * 0.5;
+    let base = frame.hero.y;
+    let cap = type_size * u * 0.7;
+    pen.text(
+        pos2(left, base - cap + sign_size * u * 0.7),
+        Align::Min,
+        &sign,
+        sign_size,
+        Face::Figures,
+        colour::GOLD,
+    );
+    let window = Rect::from_min_max(
+        pos2(frame.whole.left(), base - cap * 1.22),
+        pos2(frame.whole.right(), base + cap * 0.24),
+    );
+    let clipped = pen.clipped(window);
+    let travel = cap * 1.46;
+    let mut x = left + sign_width;
+    let digits = text.chars().filter(char::is_ascii_digit).count() as u32;
+    let mut index = 0_u32;
+    for symbol in text.chars() {
+        let width = slot(symbol);
+        let middle = x + width * 0.5;
+        let draw = |glyph: char, y: f32, fade: f32| {
+            clipped.faded(fade).text(
+                pos2(middle, y),
+                Align::Center,
+                glyph.encode_utf8(&mut [0; 4]),
+                type_size,
+                Face::Figures,
+                colour::INK,
+            );
+        };
+        match symbol.to_digit(10) {
+            Some(digit) => {
+                let power = digits.saturating_sub(index + 1);
+                index += 1;
+                let digit_minor = 10_f64.powi(power.min(30) as i32) * per_unit as f64;
+                let turned = if scene.state.exact || scene.view.reduced_motion || units < 0 {
+                    0.0
+                } else {
+                    roll(scene.state.gmv_minor, digit_minor, scene.state.gmv_minor_per_s)
+                };
+                draw(symbol, base - travel * turned, 1.0 - turned * 0.6);
+                if turned > 0.0 {
+                    let next = char::from_digit((digit + 1) % 10, 10).unwrap_or('0');
+                    draw(next, base + travel * (1.0 - turned), 0.4 + turned * 0.6);
+                }
+            }
+            None => draw(symbol, base, 0.75),
+        }
+        x += width;
+    }
+    // Minor units, where one stands close enough to read them.
+    if frame.shape == Shape::Wide && per_unit > 1 {
+        let places = per_unit.ilog10() as usize;
+        let rest = shown_minor.unsigned_abs() % per_unit.unsigned_abs();
+        let rect = pen.text(
+            pos2(x + 2.0 * u, base),
+            Align::Min,
+            &format!(".{rest:0places$}"),
+            size::TITLE,
+            Face::Figures,
+            colour::INK_SOFT,
+        );
+        x = rect.right();
+    }
+    let compact = scene.compact(shown_minor);
+    if compact.contains(' ') {
+        let (at, align) = if frame.shape == Shape::Portrait {
+            (pos2(frame.hero.x, base + 38.0 * u), Align::Center)
+        } else {
+            (pos2(x + 24.0 * u, base), Align::Min)
+        };
+        pen.text(at, align, &compact, size::TITLE, Face::Figures, colour::GOLD);
+    }
+}
+
+/// The mode's text key.
+pub fn mode_key(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Live => "mode-live",
+        Mode::Delayed => "mode-delayed",
+        Mode::Held => "mode-held",
+        Mode::Replay => "mode-replay",
+        Mode::Demo => "mode-demo",
+        Mode::Rehearsal => "mode-rehearsal",
+    }
+}
+
+/// The mode's mark, a shape of its own for each, so that colour isn't needed to tell them apart.
+fn mode_mark(scene: &Scene, at: Pos2, mode: Mode) -> Color32 {
+    let pen = &scene.pen;
+    let radius = 5.5 * pen.u;
+    let stroke = bevy_egui::egui::Stroke::new(1.8 * pen.u, pen.tint(colour::CYAN));
+    match mode {
+        Mode::Live => {
+            pen.painter.circle_filled(at, radius, pen.tint(colour::GOLD));
+            colour::GOLD
+        }
+        Mode::Held => {
+            for side in [-1.0, 1.0] {
+                let bar = Rect::from_center_size(
+                    at + vec2(side * radius * 0.6, 0.0),
+                    vec2(radius * 0.65, radius * 2.0),
+                );
+                pen.painter.rect_filled(bar, 0.0, pen.tint(colour::WARN));
+            }
+            colour::WARN
+        }
+        // A square: nothing that is on air looks like it.
+        Mode::Rehearsal => {
+            let square = Rect::from_center_size(at, vec2(radius, radius) * 1.8);
+            let stroke = bevy_egui::egui::Stroke::new(1.8 * pen.u, pen.tint(colour::WARN));
+            pen.painter
+                .rect_stroke(square, 0.0, stroke, bevy_egui::egui::StrokeKind::Middle);
+            colour::WARN
+        }
+        Mode::Delayed | Mode::Replay | Mode::Demo => {
+            pen.painter.circle_stroke(at, radius, stroke);
+            if mode != Mode::Demo {
+                pen.painter.line_segment([at, at - vec2(0.0, radius)], stroke);
+            }
+            colour::CYAN
+        }
+    }
+}
+
+fn under(scene: &Scene, counting_down: bool) {
+    let frame = &scene.frame;
+    let pen = &scene.pen;
+    let u = frame.u;
+    let y = frame.under;
+    let middle = frame.hero.x;
+    let into_ms = scene.ledger.into_day_ms();
+    let clock = match into_ms {
+        None => "--:--:--".to_owned(),
+        // Before midnight it is still the evening before.
+        Some(ms) if ms < 0 => format::clock(ms.rem_euclid(DAY_MS)),
+        Some(ms) => match scene.ledger.hello.as_ref() {
+            // Over many days an hour alone says nothing.
+            Some(hello) if hello.day.end_ms - hello.day.start_ms > DAY_MS => {
+                format::date_and_clock(scene.ledger.event_ms, hello.day.utc_offset_min)
+            }
+            _ => format::clock(ms),
+        },
+    };
+    let clock_size = size::TITLE * 1.25;
+    let widest: String = clock
+        .chars()
+        .map(|symbol| if symbol.is_ascii_digit() { '0' } else { symbol })
+        .collect();
+    let half = pen.width(&widest, clock_size, Face::Figures) * 0.5;
+    let ink = if counting_down {
+        colour::INK_SOFT
+    } else {
+        colour::INK
+    };
+    pen.text(
+        pos2(middle - half, y),
+        Align::Min,
+        &clock,
+        clock_size,
+        Face::Figures,
+        ink,
+    );
+    let gap = 26.0 * u;
+    let Some(hello) = scene.ledger.hello.as_ref() else {
+        return;
+    };
+    let side = (middle - half - gap) - frame.whole.left() - size::MARGIN * u;
+    let title = pen.fit(
+        scene.lang().pick(&hello.title),
+        size::BODY * 1.15,
+        Face::Medium,
+        side,
+    );
+    pen.text(
+        pos2(middle - half - gap, y),
+        Align::Max,
+        &title,
+        size::BODY * 1.15,
+        Face::Medium,
+        colour::INK_SOFT,
+    );
+    let left = middle + half + gap;
+    let mark = pos2(left + 6.0 * u, y - size::BODY * 1.15 * u * 0.36);
+    let ink = mode_mark(scene, mark, scene.ledger.mode);
+    let text = scene.t(mode_key(scene.ledger.mode));
+    let rect = pen.text(
+        pos2(left + 20.0 * u, y),
+        Align::Min,
+        &text,
+        size::BODY * 1.15,
+        Face::Bold,
+        ink,
+    );
+    // What else has to be known of the figures.
+    let mut words = Vec::new();
+    if hello.synthetic {
+        words.push(scene.t("synthetic"));
+    }
+    if hello.class == DataClass::Internal {
+        words.push(scene.t("internal"));
+    }
+    let room = frame.whole.right() - size::MARGIN * u * 0.5 - rect.right() - 12.0 * u;
+    // Said where there is room: the regions' panel says it anyway.
+    if let Some(k) = hello.k {
+        let groups = scene.tw("groups", &[("k", k.to_string())]);
+        let all = [words.as_slice(), &[groups]].concat();
+        if pen.width(&all.join(" · "), size::BODY * 1.15, Face::Text) <= room {
+            words = all;
+        }
+    }
+    if !words.is_empty() {
+        let text = pen.fit(&words.join(" · "), size::BODY * 1.15, Face::Text, room);
+        pen.text(
+            pos2(rect.right() + 12.0 * u, y),
+            Align::Min,
+            &text,
+            size::BODY * 1.15,
+            Face::Text,
+            colour::INK_SOFT,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[test]
+    fn a_digit_rolls_only_in_the_moment_before_it_changes() {
+        // At 800,000 units a second, a digit of 100 million stands still although 97 million are below it.
+        let per_s = 800_000.0 * 100.0;
+        let digit = 100_000_000.0 * 100.0;
+        assert_eq!(roll(91_197_816_856.0 * 100.0, digit, per_s), 0.0);
+        let late = roll(91_199_900_000.0 * 100.0, digit, per_s);
+        assert!((0.3..1.0).contains(&late), "{late}");
+        assert_eq!(roll(91_199_900_000.0 * 100.0, digit, 0.0), 0.0);
+    }
+
+    #[test]
+    fn digits_too_fast_to_read_do_not_roll() {
+        assert_eq!(roll(199.9, 100.0, 2_000_000.0), 0.0);
+    }
+}

@@ -1,0 +1,315 @@
+//! The figures around the planet.
+//!
+//! Everything is painted with egui's painter; no widget of its is used. The panels read the ledger, the
+//! view and the texts, write [`Layout`] for the globe's camera, and send [`Command`]s from the search
+//! field.
+
+pub mod board;
+pub mod curve;
+pub mod feed;
+pub mod fonts;
+pub mod format;
+pub mod frame;
+pub mod header;
+pub mod overlay;
+pub mod pen;
+pub mod rates;
+pub mod region;
+pub mod scene;
+pub mod search;
+pub mod state;
+
+use bevy::prelude::*;
+use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
+use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
+
+use self::pen::Face;
+pub use state::{Exact, PanelState};
+
+use super::globe::camera::Sight;
+use super::ledger::{Ledger, World};
+use super::showroom::ar::Ar;
+use super::showroom::hands::Zones;
+use super::showroom::panel::{Pictures, Presses};
+use super::showroom::stand::ProductPicture;
+use super::showroom::{self, Place, Showroom, sales};
+use super::text::Texts;
+use super::theme::{colour, size};
+use super::view::{Command, Layout, View};
+
+/// How many of the ranking are followed: those shown, and those about to come in.
+const FOLLOWED: usize = board::ROWS + 4;
+
+/// Draws every panel.
+pub fn draw_panels(
+    mut contexts: EguiContexts,
+    ledger: Res<Ledger>,
+    world: Option<Res<World>>,
+    view: Res<View>,
+    texts: Res<Texts>,
+    exact: Res<Exact>,
+    time: Res<Time>,
+    real: Res<Time<Real>>,
+    sight: Res<Sight>,
+    mut layout: ResMut<Layout>,
+    mut state: ResMut<PanelState>,
+    room: Res<Showroom>,
+    product: Res<ProductPicture>,
+    ar: Res<Ar>,
+    mut zones: ResMut<Zones>,
+    mut commands: MessageWriter<Command>,
+) {
+    let pictures = Pictures {
+        product: (product.size != UVec2::ZERO)
+            .then(|| [0, 1].map(|eye| texture(&mut contexts, product.images.get(eye)))),
+        poster: room
+            .poster
+            .as_ref()
+            .map(|poster| texture(&mut contexts, Some(&poster.image))),
+        behind: (ar.on && ar.size != UVec2::ZERO).then(|| texture(&mut contexts, Some(&ar.image))),
+    };
+    // No context yet, or no longer: a window that is being made or closed.
+    let Ok(ctx) = contexts.ctx_mut() else {
+        return;
+    };
+    let ctx = ctx.clone();
+    let screen = ctx.content_rect();
+    if screen.width() < 16.0 || screen.height() < 16.0 {
+        return;
+    }
+    let mut placed = Layout::for_size(Vec2::new(screen.width(), screen.height()));
+    let frame = frame::Frame::new(&placed);
+    placed.panels = frame
+        .areas()
+        .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
+    let placed = match room.share {
+        0.0 => placed,
+        share => Place::new(placed.size).toward(&placed, share),
+    };
+    layout.set_if_neq(placed);
+    if !fonts::ready(&ctx) {
+        return;
+    }
+    let world = world.as_ref().map(|world| &*world.0);
+    commands.write_batch(search::listen(
+        &ctx,
+        &frame,
+        view.search.as_deref(),
+        world,
+        &mut state.chosen,
+    ));
+    let per_unit = ledger
+        .hello
+        .as_ref()
+        .map_or(100, |hello| hello.currency.minor_per_unit());
+    let ranking: Vec<(u8, String)> = ledger
+        .ranking()
+        .into_iter()
+        .take(FOLLOWED)
+        .map(|(id, counts)| {
+            let units = format::units(counts.gmv_minor, per_unit);
+            (id, format::compact(units, view.lang))
+        })
+        .collect();
+    state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
+
+    let scene = scene::Scene {
+        pen: pen::Pen {
+            painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("the panels"))),
+            u: frame.u,
+            opacity: 1.0,
+        },
+        frame,
+        ledger: &ledger,
+        world,
+        view: &view,
+        texts: &texts,
+        state: &state,
+        now_secs: time.elapsed_secs(),
+        real_secs: real.elapsed_secs_f64(),
+    };
+    zones.0.clear();
+    showroom::panel::draw(&scene, &room, &ar, pictures, &mut zones);
+    if room.two_pictures() {
+        search::draw(&scene);
+        overlay::draw(&scene);
+        return;
+    }
+    header::draw(&scene);
+    let mut right = frame.whole.right() - size::MARGIN * frame.u;
+    if room.share < 0.5 {
+        let scene = scene.faded(1.0 - room.share * 2.4);
+        veil(&scene, &sight, layout.globe_radius);
+        rates::draw(&scene);
+        board::draw(&scene);
+        right = doors(&scene, &room, &mut zones).unwrap_or(right);
+        region::draw(&scene, &room, &mut zones);
+        curve::draw(&scene);
+        region::draw_hovered(&scene, ctx.pointer_hover_pos());
+    }
+    feed::draw(&scene, right);
+    search::draw(&scene);
+    overlay::draw(&scene);
+}
+
+/// Ways into the showroom: a category's best seller, and what sells beyond its usual; says how far the feed's line may reach
+/// beside the latter.
+fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) -> Option<f32> {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let mut presses = Presses::new(zones, room.share == 0.0);
+    for (category, row) in board::category_rows(scene) {
+        if let Some(product) = sales::best_of(scene.ledger, &room.shelf, category) {
+            presses.tap(row, Command::Enter(Some(product.id.clone())));
+        }
+    }
+    let (product, trend) = sales::spotlight(scene.ledger, &room.shelf)?;
+    let name = scene.lang().pick(&product.manifest.name);
+    let trend = sales::trend_text(scene, &trend);
+    let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);
+    let y = scene.frame.feed + size::SMALL * u * 0.36;
+    let right = scene.frame.whole.right() - size::MARGIN * u;
+    let text = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * 0.46);
+    let at = pos2(right - 16.0 * u, y);
+    let drawn = pen.text(at, Align::Max, &text, size::BODY, Face::Medium, colour::GOLD);
+    let tip = pos2(right, y - size::BODY * u * 0.34);
+    pen.chevron(tip, colour::GOLD);
+    let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
+    presses.tap(touch, Command::Enter(Some(product.id.clone())));
+    Some(drawn.left() - 28.0 * u)
+}
+
+/// A picture as egui knows it.
+fn texture(contexts: &mut EguiContexts, image: Option<&Handle<Image>>) -> TextureId {
+    let image = image.cloned().unwrap_or_default();
+    contexts
+        .image_id(&image)
+        .unwrap_or_else(|| contexts.add_image(EguiTextureHandle::Weak(image.id())))
+}
+
+/// Darkens the planet behind the panels when it has come so near that it lies there.
+fn veil(scene: &scene::Scene, sight: &Sight, rest: f32) {
+    let frame = &scene.frame;
+    let u = frame.u;
+    let radius = sight.radius_px();
+    let nearer = ((radius / rest - 1.05) / 0.5).clamp(0.0, 1.0);
+    if nearer <= 0.0 {
+        return;
+    }
+    let centre = pos2(sight.centre_px.x, sight.centre_px.y);
+    for rect in frame.areas() {
+        let reach = radius - rect.distance_to_pos(centre);
+        let opacity = nearer * (reach / (120.0 * u)).clamp(0.0, 1.0);
+        if opacity > 0.01 {
+            scene.pen.veil(rect.expand(14.0 * u), 70.0 * u, 0.8 * opacity);
+        }
+    }
+}
+
+/// The panels.
+pub fn plugin(app: &mut App) {
+    app.init_resource::<PanelState>()
+        .init_resource::<Exact>()
+        .add_systems(EguiPrimaryContextPass, draw_panels);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use std::collections::BTreeSet;
+
+    use crate::text::{Lang, Texts};
+
+    fn keys(path: &str) -> BTreeSet<String> {
+        let bytes = meridian_core::files::read(path).unwrap();
+        String::from_utf8(bytes.into_owned())
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))
+            .map(|line| line.split_once('=').unwrap().0.trim().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn both_languages_have_the_same_keys() {
+        let en = keys("assets/locales/en.ftl");
+        let zh = keys("assets/locales/zh.ftl");
+        assert!(en.len() > 60);
+        assert_eq!(en, zh);
+    }
+
+    #[test]
+    fn both_languages_take_the_same_arguments() {
+        let arguments = |path: &str| -> BTreeSet<(String, String)> {
+            let text = String::from_utf8(meridian_core::files::read(path).unwrap().into_owned()).unwrap();
+            let mut found = BTreeSet::new();
+            for line in text.lines() {
+                let Some((key, value)) = line.split_once('=') else {
+                    continue;
+                };
+                for part in value.split("{ $").skip(1) {
+                    found.insert((
+                        key.trim().to_owned(),
+                        part.split(' ').next().unwrap_or("").to_owned(),
+                    ));
+                }
+            }
+            found
+        };
+        assert_eq!(
+            arguments("assets/locales/en.ftl"),
+            arguments("assets/locales/zh.ftl")
+        );
+    }
+
+    /// Every string in the panels' sources that looks like a key and begins like one is one.
+    #[test]
+    fn every_key_in_the_code_is_in_the_files() {
+        let en = keys("assets/locales/en.ftl");
+        let bytes = meridian_core::files::read("assets/locales/en.ftl").unwrap();
+        let english = String::from_utf8_lossy(&bytes);
+        let sources = [
+            include_str!("board.rs"),
+            include_str!("curve.rs"),
+            include_str!("feed.rs"),
+            include_str!("header.rs"),
+            include_str!("mod.rs"),
+            include_str!("overlay.rs"),
+            include_str!("rates.rs"),
+            include_str!("region.rs"),
+            include_str!("search.rs"),
+            include_str!("../showroom/panel.rs"),
+            include_str!("../showroom/sales.rs"),
+            include_str!("../stage/quality.rs"),
+        ];
+        let mut used = BTreeSet::new();
+        for source in sources {
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for text in code.split('"').skip(1).step_by(2) {
+                let is_key = text.starts_with(|first: char| first.is_ascii_lowercase())
+                    && text.len() > 2
+                    && text
+                        .chars()
+                        .all(|symbol| symbol.is_ascii_lowercase() || symbol == '-');
+                // Names of arguments look the same.
+                if is_key && !english.contains(&format!("{{ ${text} }}")) {
+                    used.insert(text.to_owned());
+                }
+            }
+        }
+        let missing: Vec<&String> = used.difference(&en).collect();
+        assert!(missing.is_empty(), "not in en.ftl: {missing:?}");
+        let unused: Vec<&String> = en
+            .difference(&used)
+            .filter(|key| !key.starts_with("shot-"))
+            .collect();
+        assert!(unused.is_empty(), "no panel uses {unused:?}");
+        let texts = Texts::load();
+        for key in &used {
+            // A text that Fluent can't read comes back as its key. In English a text may be its key.
+            assert_ne!(&texts.get(Lang::Zh, key), key, "{key} in Chinese");
+            let english = texts.get(Lang::En, key);
+            assert!(english != *key || key == "now", "{key} in English");
+        }
+    }
+}

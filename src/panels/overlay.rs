@@ -1,0 +1,196 @@
+//! The sheet of keys, the first-run hint, frame statistics.
+
+use bevy_egui::egui::{Align, Rect, pos2, vec2};
+
+use super::format;
+use super::pen::Face;
+use super::scene::Scene;
+use crate::theme::{colour, size};
+use crate::view::Quality;
+
+/// The keys, in the order of the sheet: what is pressed, and the text that says what it does.
+pub const KEYS: [(&str, &str); 21] = [
+    ("key-drag", "help-drag"),
+    ("key-wheel", "help-wheel"),
+    ("key-arrows", "help-arrows"),
+    ("key-plus", "help-plus"),
+    ("key-click", "help-click"),
+    ("key-double-click", "help-double-click"),
+    ("key-search", "help-search"),
+    ("key-escape", "help-escape"),
+    ("key-showroom", "help-showroom"),
+    ("key-space", "help-space"),
+    ("key-lang", "help-lang"),
+    ("key-arcs", "help-arcs"),
+    ("key-columns", "help-columns"),
+    ("key-choropleth", "help-choropleth"),
+    ("key-names", "help-names"),
+    ("key-warmth", "help-warmth"),
+    ("key-quality", "help-quality"),
+    ("key-stats", "help-stats"),
+    ("key-fullscreen", "help-fullscreen"),
+    ("key-screenshot", "help-screenshot"),
+    ("key-quit", "help-quit"),
+];
+
+/// The keys of the showroom.
+const ROOM_KEYS: [(&str, &str); 20] = [
+    ("key-drag", "help-room-drag"),
+    ("key-room-two", "help-room-two"),
+    ("key-room-three", "help-room-three"),
+    ("key-double-click", "help-room-reset"),
+    ("key-room-next", "help-room-next"),
+    ("key-room-variant", "help-room-variant"),
+    ("key-room-open", "showroom-explode"),
+    ("key-room-play", "help-room-play"),
+    ("key-room-tour", "showroom-tour"),
+    ("key-room-measure", "showroom-measure"),
+    ("key-room-light", "showroom-light"),
+    ("key-room-exposure", "help-room-exposure"),
+    ("key-room-compare", "showroom-compare"),
+    ("key-room-ar", "showroom-ar"),
+    ("key-room-stereo", "showroom-stereo"),
+    ("key-room-export", "help-room-export"),
+    ("key-room-back", "showroom-back"),
+    ("key-lang", "help-lang"),
+    ("key-fullscreen", "help-fullscreen"),
+    ("key-quit", "help-quit"),
+];
+
+/// Draws what is open.
+pub fn draw(scene: &Scene) {
+    // It is about the globe.
+    if !scene.view.showroom {
+        hint(scene);
+    }
+    stats(scene);
+    if scene.view.help_open {
+        help(scene);
+    }
+}
+
+fn hint(scene: &Scene) {
+    let left = scene.view.hint_until_secs - scene.now_secs;
+    if left <= 0.0 || scene.state.exact {
+        return;
+    }
+    let u = scene.pen.u;
+    let pen = scene.pen.faded(left / size::FADE_SECS);
+    let text = scene.t("hint");
+    let text = pen.fit(
+        &text,
+        size::BODY,
+        Face::Medium,
+        scene.frame.whole.width() - 2.0 * size::MARGIN * u,
+    );
+    let at = pos2(
+        scene.frame.hero.x,
+        scene.frame.whole.height()
+            * if scene.frame.curve.width() > scene.frame.whole.width() * 0.8 {
+                0.745
+            } else {
+                0.9
+            },
+    );
+    let at = pos2(at.x, at.y.min(scene.frame.feed - 40.0 * u));
+    let width = pen.width(&text, size::BODY, Face::Medium);
+    pen.shade(
+        Rect::from_center_size(at - vec2(0.0, 6.0 * u), vec2(width * 1.5, 84.0 * u)),
+        0.86,
+    );
+    pen.text(at, Align::Center, &text, size::BODY, Face::Medium, colour::INK);
+}
+
+fn stats(scene: &Scene) {
+    if !scene.view.stats_open {
+        return;
+    }
+    let u = scene.pen.u;
+    let quality = scene.t(match scene.view.quality {
+        Quality::Software => "quality-software",
+        Quality::Low => "quality-low",
+        Quality::High => "quality-high",
+        Quality::Ultra => "quality-ultra",
+    });
+    let frame_secs = scene.state.frame_secs.max(1e-6);
+    let text = scene.tw(
+        "stats",
+        &[
+            ("fps", format!("{:.0}", 1.0 / frame_secs)),
+            ("ms", format!("{:.1}", frame_secs * 1000.0)),
+            ("quality", quality),
+            (
+                "lights",
+                format::grouped(i128::from(scene.ledger.feed.lights_drawn)),
+            ),
+        ],
+    );
+    scene.small(
+        pos2(scene.frame.hero.x, scene.frame.whole.top() + 22.0 * u),
+        Align::Center,
+        &text,
+        colour::CYAN,
+    );
+}
+
+fn help(scene: &Scene) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let whole = scene.frame.whole;
+    pen.painter
+        .rect_filled(whole, 0.0, pen.tint(colour::ROOM).gamma_multiply(0.94));
+    let narrow = whole.width() < 900.0 * u;
+    let gap = 72.0 * u;
+    let column = ((whole.width() - 2.0 * size::MARGIN * u - gap) * 0.5).min(430.0 * u);
+    let (columns, column) = if narrow {
+        (1, (whole.width() - 2.0 * size::MARGIN * u).min(560.0 * u))
+    } else {
+        (2, column)
+    };
+    let keys: &[(&str, &str)] = if scene.view.showroom { &ROOM_KEYS } else { &KEYS };
+    let rows = keys.len().div_ceil(columns);
+    let row = (40.0 * u).min((whole.height() - 220.0 * u) / rows as f32);
+    let height = rows as f32 * row;
+    let top = whole.center().y - height * 0.5 + 30.0 * u;
+    let width = column * columns as f32 + gap * (columns - 1) as f32;
+    let left = whole.center().x - width * 0.5;
+    pen.text(
+        pos2(left, top - 40.0 * u),
+        Align::Min,
+        &scene.t("help-title"),
+        size::TITLE,
+        Face::Bold,
+        colour::INK,
+    );
+    pen.text(
+        pos2(left + width, top - 40.0 * u),
+        Align::Max,
+        &scene.t("help-close"),
+        size::BODY,
+        Face::Text,
+        colour::INK_SOFT,
+    );
+    pen.hairline(left, left + width, top - 18.0 * u);
+    for (at, (key, what)) in keys.iter().enumerate() {
+        let x = left + (at / rows) as f32 * (column + gap);
+        let y = top + (at % rows) as f32 * row + row * 0.5;
+        pen.text(
+            pos2(x, y),
+            Align::Min,
+            &scene.t(key),
+            size::BODY,
+            Face::Bold,
+            colour::GOLD,
+        );
+        let from = column * 0.38;
+        let text = pen.fit(&scene.t(what), size::BODY, Face::Text, column - from);
+        pen.text(
+            pos2(x + from, y),
+            Align::Min,
+            &text,
+            size::BODY,
+            Face::Text,
+            colour::INK,
+        );
+    }
+}

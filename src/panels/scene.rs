@@ -1,0 +1,151 @@
+//! What a panel may see while it draws.
+
+use bevy_egui::egui::{Align, Color32, Pos2, Rect, pos2};
+
+use super::format;
+use super::frame::Frame;
+use super::pen::{Face, Pen};
+use super::state::PanelState;
+use crate::ledger::Ledger;
+use crate::text::{Lang, Texts};
+use crate::theme::{colour, size};
+use crate::view::View;
+use meridian_core::sales::{Catalogue, RegionId};
+
+/// Everything a panel reads, and its pen.
+pub struct Scene<'a> {
+    /// Draws.
+    pub pen: Pen,
+    /// Where panels are.
+    pub frame: Frame,
+    /// What is known.
+    pub ledger: &'a Ledger,
+    /// Names of regions and places.
+    pub world: Option<&'a Catalogue>,
+    /// What is looked at.
+    pub view: &'a View,
+    /// The texts.
+    pub texts: &'a Texts,
+    /// What moves.
+    pub state: &'a PanelState,
+    /// App time, in seconds.
+    pub now_secs: f32,
+    /// Wall time since the start, in seconds: notices are dated by it.
+    pub real_secs: f64,
+}
+
+impl<'a> Scene<'a> {
+    /// The same scene, for another pen.
+    pub fn with_pen(&self, pen: &Pen) -> Scene<'a> {
+        Scene {
+            pen: pen.clone(),
+            frame: self.frame,
+            ledger: self.ledger,
+            world: self.world,
+            view: self.view,
+            texts: self.texts,
+            state: self.state,
+            now_secs: self.now_secs,
+            real_secs: self.real_secs,
+        }
+    }
+
+    /// The same scene, fainter.
+    pub fn faded(&self, opacity: f32) -> Scene<'a> {
+        self.with_pen(&self.pen.faded(opacity))
+    }
+
+    /// The language on screen.
+    pub fn lang(&self) -> Lang {
+        self.view.lang
+    }
+
+    /// A text.
+    pub fn t(&self, key: &str) -> String {
+        self.texts.get(self.lang(), key)
+    }
+
+    /// A text with arguments.
+    pub fn tw(&self, key: &str, args: &[(&str, String)]) -> String {
+        self.texts.with(self.lang(), key, args)
+    }
+
+    /// Minor units in a whole unit of the feed's currency.
+    pub fn per_unit(&self) -> i64 {
+        self.ledger
+            .hello
+            .as_ref()
+            .map_or(100, |hello| hello.currency.minor_per_unit())
+    }
+
+    /// The currency's sign.
+    pub fn sign(&self) -> String {
+        self.ledger
+            .hello
+            .as_ref()
+            .map_or_else(|| "¥".to_owned(), |hello| hello.currency.symbol().to_owned())
+    }
+
+    /// An amount in a few figures, without the currency.
+    pub fn compact(&self, minor: i64) -> String {
+        format::compact(format::units(minor, self.per_unit()), self.lang())
+    }
+
+    /// An amount in a few figures, with the currency's sign.
+    pub fn money(&self, minor: i64) -> String {
+        let text = self.compact(minor);
+        let sign = self.sign();
+        let gap = if sign.chars().count() > 1 { " " } else { "" };
+        match text.strip_prefix('–') {
+            Some(rest) => format!("–{sign}{gap}{rest}"),
+            None => format!("{sign}{gap}{text}"),
+        }
+    }
+
+    /// A region's name in the language on screen.
+    pub fn region_name(&self, id: u8) -> String {
+        self.world
+            .and_then(|world| world.region(RegionId(id)))
+            .map_or_else(
+                || format!("#{id}"),
+                |region| match self.lang() {
+                    Lang::En => region.name_en.clone(),
+                    Lang::Zh => region.name_zh.clone(),
+                },
+            )
+    }
+
+    /// A moment as the day's clock shows it.
+    pub fn clock_at(&self, at_ms: i64) -> String {
+        self.ledger.hello.as_ref().map_or_else(
+            || "--:--:--".to_owned(),
+            |hello| format::clock(at_ms - hello.day.start_ms),
+        )
+    }
+
+    /// A label: small, soft, medium.
+    pub fn label(&self, at: Pos2, align: Align, text: &str) -> Rect {
+        self.pen
+            .text(at, align, text, size::BODY, Face::Medium, colour::INK_SOFT)
+    }
+
+    /// A small text.
+    pub fn small(&self, at: Pos2, align: Align, text: &str, ink: Color32) -> Rect {
+        self.pen.text(at, align, text, size::SMALL, Face::Text, ink)
+    }
+
+    /// Where the hairline under a panel's heading is.
+    pub fn heading_line(&self, rect: Rect) -> f32 {
+        rect.top() + 25.0 * self.pen.u
+    }
+
+    /// A panel's heading with the hairline under it; the y below it.
+    pub fn heading(&self, rect: Rect, text: &str) -> f32 {
+        let u = self.pen.u;
+        let baseline = rect.top() + 14.0 * u;
+        self.label(pos2(rect.left(), baseline), Align::Min, text);
+        let line = self.heading_line(rect);
+        self.pen.hairline(rect.left(), rect.right(), line);
+        line
+    }
+}

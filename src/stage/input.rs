@@ -1,0 +1,285 @@
+//! Keys become commands, and the stage's own commands are carried out.
+
+use bevy::input::ButtonState;
+use bevy::input::keyboard::{Key, KeyboardInput};
+use bevy::prelude::*;
+use bevy::window::PrimaryWindow;
+use bevy_egui::input::EguiWantsInput;
+
+use super::{PauseControl, tell, window_mode};
+use crate::DisplaySystems;
+use crate::link::Inbox;
+use crate::showroom::ShowroomCommand;
+use crate::view::{Command, Layer, Quality, View};
+use meridian_wire::Level;
+
+/// How fast held keys turn the planet, in radians per second.
+const TURN_PER_SEC: f32 = 0.9;
+/// How fast held keys zoom, as a rate per second.
+const ZOOM_PER_SEC: f32 = 1.2;
+
+/// The preset after this one.
+fn next_quality(quality: Quality) -> Quality {
+    match quality {
+        Quality::Software => Quality::Low,
+        Quality::Low => Quality::High,
+        Quality::High => Quality::Ultra,
+        Quality::Ultra => Quality::Software,
+    }
+}
+
+/// The command of a key that is pressed in the showroom.
+fn showroom_command_of(text: &str) -> Option<ShowroomCommand> {
+    Some(match text {
+        "," | "，" => ShowroomCommand::Next(-1),
+        "." | "。" => ShowroomCommand::Next(1),
+        "v" => ShowroomCommand::Variant(None),
+        "b" => ShowroomCommand::Studio(None),
+        "[" | "【" => ShowroomCommand::Exposure(1.0 / 1.15),
+        "]" | "】" => ShowroomCommand::Exposure(1.15),
+        "e" => ShowroomCommand::ToggleOpen,
+        "k" => ShowroomCommand::TogglePlay,
+        "n" => ShowroomCommand::NextAnimation,
+        "m" => ShowroomCommand::NextMeasure,
+        "t" => ShowroomCommand::ToggleTour,
+        "c" => ShowroomCommand::ToggleCompare,
+        "r" => ShowroomCommand::Reset,
+        "g" => ShowroomCommand::ToggleAr,
+        "i" => ShowroomCommand::NextStereo,
+        "x" => ShowroomCommand::Export,
+        _ => return None,
+    })
+}
+
+/// The command of a key that was pressed. `typing`: a text field has the keyboard.
+fn command_of(key: &Key, ctrl: bool, typing: bool, view: &View) -> Option<Command> {
+    match key {
+        Key::F3 => return Some(Command::ToggleStats),
+        Key::F11 => return Some(Command::ToggleFullscreen),
+        Key::F12 => return Some(Command::Screenshot),
+        Key::Escape => return Some(Command::Back),
+        Key::PageUp if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(-1))),
+        Key::PageDown if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(1))),
+        _ => {}
+    }
+    let text = match key {
+        Key::Character(text) => text.to_lowercase(),
+        Key::Space => " ".to_owned(),
+        _ => return None,
+    };
+    if ctrl {
+        return match text.as_str() {
+            "q" => Some(Command::Quit),
+            "f" => Some(Command::Search(Some(String::new()))),
+            _ => None,
+        };
+    }
+    if typing {
+        return None;
+    }
+    if view.showroom
+        && let Some(command) = showroom_command_of(&text)
+    {
+        return Some(Command::Showroom(command));
+    }
+    match text.as_str() {
+        "p" if view.showroom => Some(Command::Back),
+        "p" => Some(Command::Enter(None)),
+        " " => Some(Command::TogglePause),
+        "l" => Some(Command::ToggleLang),
+        "?" | "？" | "h" => Some(Command::ToggleHelp),
+        "/" => Some(Command::Search(Some(String::new()))),
+        "q" => Some(Command::SetQuality(next_quality(view.quality))),
+        "1" => Some(Command::ToggleLayer(Layer::Arcs)),
+        "2" => Some(Command::ToggleLayer(Layer::Columns)),
+        "3" => Some(Command::ToggleLayer(Layer::Choropleth)),
+        "4" => Some(Command::ToggleLayer(Layer::Labels)),
+        "5" => Some(Command::ToggleLayer(Layer::Warmth)),
+        _ => None,
+    }
+}
+
+fn read_keys(
+    mut pressed: MessageReader<KeyboardInput>,
+    held: Res<ButtonInput<KeyCode>>,
+    egui_wants: Option<Res<EguiWantsInput>>,
+    view: Res<View>,
+    mut ctrl: Local<bool>,
+    mut commands_out: MessageWriter<Command>,
+) {
+    let typing = view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
+    for key in pressed.read() {
+        // In a slow frame a key may have come and gone: what was held when counts, in order.
+        if key.logical_key == Key::Control {
+            *ctrl = key.state == ButtonState::Pressed;
+        }
+        if key.state != ButtonState::Pressed || key.repeat {
+            continue;
+        }
+        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, &view) {
+            commands_out.write(command);
+        }
+    }
+    *ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+}
+
+fn hold_keys(
+    time: Res<Time<Real>>,
+    held: Res<ButtonInput<KeyCode>>,
+    egui_wants: Option<Res<EguiWantsInput>>,
+    view: Res<View>,
+    mut commands_out: MessageWriter<Command>,
+) {
+    let ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
+    if ctrl || view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input()) {
+        return;
+    }
+    let axis = |less: [KeyCode; 2], more: [KeyCode; 2]| {
+        f32::from(u8::from(held.any_pressed(more))) - f32::from(u8::from(held.any_pressed(less)))
+    };
+    let east = axis(
+        [KeyCode::ArrowLeft, KeyCode::KeyA],
+        [KeyCode::ArrowRight, KeyCode::KeyD],
+    );
+    let north = axis(
+        [KeyCode::ArrowDown, KeyCode::KeyS],
+        [KeyCode::ArrowUp, KeyCode::KeyW],
+    );
+    let away = axis(
+        [KeyCode::Equal, KeyCode::NumpadAdd],
+        [KeyCode::Minus, KeyCode::NumpadSubtract],
+    );
+    if east == 0.0 && north == 0.0 && away == 0.0 {
+        return;
+    }
+    let delta_secs = time.delta_secs().min(0.1);
+    commands_out.write(Command::Nudge {
+        east: east * TURN_PER_SEC * delta_secs,
+        north: north * TURN_PER_SEC * delta_secs,
+        zoom: (away * ZOOM_PER_SEC * delta_secs).exp(),
+    });
+}
+
+/// Carries out what concerns the window, the gateway and the process.
+fn apply_stage_commands(
+    mut asked: MessageReader<Command>,
+    mut windows: Query<&mut Window, With<PrimaryWindow>>,
+    pause: Option<Res<PauseControl>>,
+    mut inbox: ResMut<Inbox>,
+    mut exit: MessageWriter<AppExit>,
+) {
+    for command in asked.read() {
+        match command {
+            Command::ToggleFullscreen => {
+                if let Ok(mut window) = windows.single_mut() {
+                    let windowed = window.mode == bevy::window::WindowMode::Windowed;
+                    window.mode = window_mode(windowed);
+                }
+            }
+            Command::TogglePause => match &pause {
+                Some(pause) => (pause.0)(),
+                None => tell(
+                    &mut inbox,
+                    Level::Info,
+                    "pause_not_ours",
+                    "This feed comes from elsewhere: it can't be paused here.".to_owned(),
+                    "数据来自外部网关，无法在此暂停。".to_owned(),
+                ),
+            },
+            Command::SetQuality(quality) => {
+                let name = match quality {
+                    Quality::Software => ("software", "软件渲染"),
+                    Quality::Low => ("low", "低"),
+                    Quality::High => ("high", "高"),
+                    Quality::Ultra => ("ultra", "极高"),
+                };
+                tell(
+                    &mut inbox,
+                    Level::Info,
+                    "quality_set",
+                    format!("Quality: {}", name.0),
+                    format!("画质：{}", name.1),
+                );
+            }
+            Command::Quit => {
+                exit.write(AppExit::Success);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keys, and the stage's commands.
+pub fn plugin(app: &mut App) {
+    app.add_systems(Update, (read_keys, hold_keys).in_set(DisplaySystems::Input))
+        .add_systems(Update, apply_stage_commands.in_set(DisplaySystems::Apply));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::Character(text.into())
+    }
+
+    #[test]
+    fn letters_are_commands_only_where_nobody_types() {
+        let view = View::default();
+        assert_eq!(
+            command_of(&key("l"), false, false, &view),
+            Some(Command::ToggleLang)
+        );
+        assert_eq!(
+            command_of(&key("L"), false, false, &view),
+            Some(Command::ToggleLang)
+        );
+        assert_eq!(command_of(&key("l"), false, true, &view), None);
+        assert_eq!(command_of(&Key::Escape, false, true, &view), Some(Command::Back));
+        assert_eq!(
+            command_of(&Key::F12, false, true, &view),
+            Some(Command::Screenshot)
+        );
+    }
+
+    #[test]
+    fn q_cycles_quality_and_with_control_leaves() {
+        assert_eq!(
+            command_of(
+                &key("q"),
+                false,
+                false,
+                &View {
+                    quality: Quality::Ultra,
+                    ..default()
+                }
+            ),
+            Some(Command::SetQuality(Quality::Software))
+        );
+        assert_eq!(
+            command_of(&key("q"), true, false, &View::default()),
+            Some(Command::Quit)
+        );
+    }
+
+    #[test]
+    fn letters_mean_the_product_in_the_showroom() {
+        let view = View {
+            showroom: true,
+            ..default()
+        };
+        assert_eq!(
+            command_of(&key("e"), false, false, &view),
+            Some(Command::Showroom(ShowroomCommand::ToggleOpen))
+        );
+        assert_eq!(command_of(&key("p"), false, false, &view), Some(Command::Back));
+        assert_eq!(
+            command_of(&key("p"), false, false, &View::default()),
+            Some(Command::Enter(None))
+        );
+        assert_eq!(
+            command_of(&key("l"), false, false, &view),
+            Some(Command::ToggleLang)
+        );
+    }
+}
