@@ -16,7 +16,7 @@ use meridian::link::Subscription;
 use meridian_client::recall::file_for;
 use meridian_client::tls::Trust;
 use meridian_client::{Link, LinkConfig};
-use meridian_gateway::access::Role;
+use meridian_gateway::operate::access::Role;
 use meridian_gateway::{GatewayConfig, Publisher, serve};
 
 use super::cli::Live;

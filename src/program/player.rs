@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use meridian_core::sales::Catalogue;
-use meridian_gateway::publisher::Publisher;
+use meridian_gateway::publish::publisher::Publisher;
 use meridian_wire::{Body, Frame};
 
 use super::cli::Sources;

@@ -17,7 +17,7 @@ use std::time::Instant;
 use meridian_core::sales::columns::{Columns, encode};
 use meridian_core::sales::{Batch, Catalogue, Kind};
 use meridian_core::tally::{Partial, Taken, Tally};
-use meridian_gateway::intake::Outcome;
+use meridian_gateway::source::intake::Outcome;
 use meridian_gateway::{
     LiveDay, LiveSource, Privacy, Publisher, Pulled, ScenarioSource, Source, load_catalogue,
 };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms};
+use crate::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms};
 use meridian_core::sales::{Catalogue, EventMs};
 
 /// What is to be shown, and from when.
@@ -73,7 +73,7 @@ impl SourceArgs {
     /// [`SourceError`] naming the file and what is wrong in it.
     pub fn open(&self, catalogue: &Arc<Catalogue>) -> Result<Box<dyn Source>, SourceError> {
         if let (Some(orders), Some(mapping)) = (&self.orders, &self.mapping) {
-            return Ok(Box::new(super::OrdersSource::open(
+            return Ok(Box::new(crate::OrdersSource::open(
                 orders,
                 mapping,
                 Arc::clone(catalogue),
@@ -106,7 +106,7 @@ impl SourceArgs {
     ///
     /// # Errors
     /// What is wrong with a value.
-    pub fn or(self, config: &super::config::SourceConfig) -> Result<Self, String> {
+    pub fn or(self, config: &crate::config::SourceConfig) -> Result<Self, String> {
         let given = self.scenario.is_some() || self.orders.is_some();
         let start = config.start.as_deref().map(parse_time_of_day).transpose()?;
         Ok(Self {
@@ -148,7 +148,7 @@ impl SourceArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeArgs {
     /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
-    #[arg(long, value_name = "ADDRESS", value_parser = super::config::parse_listen)]
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::config::parse_listen)]
     pub listen: Option<std::net::SocketAddr>,
     /// Serve other machines without TLS, when --listen is no loopback address.
     #[arg(long)]

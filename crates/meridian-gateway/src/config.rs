@@ -8,13 +8,13 @@ use serde::{Deserialize, Deserializer};
 
 use tokio_tungstenite::tungstenite::http::Uri;
 
-use super::access::Role;
-use super::class::MAX_K;
-use super::desk::MAX_DELAY_MS;
-use super::gate::Bounds;
-use super::limits::Limits;
-use super::metrics;
-use super::proxy::ProxyConfig;
+use crate::operate::access::Role;
+use crate::operate::desk::MAX_DELAY_MS;
+use crate::operate::limits::Limits;
+use crate::operate::metrics;
+use crate::publish::class::MAX_K;
+use crate::publish::gate::Bounds;
+use crate::serve::proxy::ProxyConfig;
 
 /// Where a gateway listens unless it is told otherwise.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9016);
@@ -412,7 +412,7 @@ impl Config {
             return Err(format!("source.speed is {speed}: 1 to 3600 is needed"));
         }
         if let Some(start) = &source.start {
-            super::assemble::parse_time_of_day(start)
+            crate::assemble::parse_time_of_day(start)
                 .map_err(|problem| format!("source.start: {problem}"))?;
         }
         if let Some(key) = &source.upstream_key {

@@ -1,67 +1,32 @@
 //! From sources to the feed: source → guard → tally → publish.
 
-pub mod access;
 pub mod assemble;
-pub mod audit;
-mod auditor;
-pub mod budget;
-pub mod class;
-pub mod clock;
 pub mod config;
-mod connection;
-pub mod desk;
-pub mod gate;
-pub mod guard;
-pub mod hub;
-pub mod intake;
-pub mod journal;
-mod keeper;
-mod keeping;
-pub mod limits;
-pub mod live;
-#[cfg(test)]
-mod live_tests;
-pub mod metrics;
-mod names;
-pub mod order_log;
-pub mod orders;
-pub mod play;
-mod products;
-pub mod proxy;
-pub mod publisher;
-pub mod record_log;
-#[cfg(test)]
-mod record_log_tests;
-pub mod relay;
-pub mod retraced;
-pub mod scenario;
-pub mod server;
+pub mod operate;
+pub mod publish;
+pub mod serve;
 pub mod source;
-pub mod state;
-pub mod storage;
-#[cfg(test)]
-mod storage_tests;
-mod tls;
+pub mod store;
 
 pub use assemble::{ServeArgs, SourceArgs};
-pub use class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
-pub use clock::Clock;
-pub use connection::{SUBPROTOCOL_DESK, socket_limits};
-pub use intake::Intake;
-pub use keeping::Kept;
-pub use live::{LiveDay, LiveSource};
-pub use order_log::{OrderLog, Record};
-pub use orders::{OrdersReport, OrdersSource};
-pub use publisher::{PublishError, Publisher, Step};
-pub use relay::relay;
-pub use retraced::Retraced;
-pub use scenario::ScenarioSource;
-pub use server::{
+pub use operate::state::{SavedState, State};
+pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
+pub use publish::publisher::{PublishError, Publisher, Step};
+pub use serve::connection::{SUBPROTOCOL_DESK, socket_limits};
+pub use serve::relay::relay;
+pub use serve::server::{
     DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, check_anonymous, serve, wall_ms,
 };
+pub use serve::tls::check_certificate;
+pub use source::clock::Clock;
+pub use source::intake::Intake;
+pub use source::live::{LiveDay, LiveSource};
+pub use source::orders::{OrdersReport, OrdersSource};
+pub use source::retraced::Retraced;
+pub use source::scenario::ScenarioSource;
 pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
-pub use state::{SavedState, State};
-pub use tls::check_certificate;
+pub use store::keeping::Kept;
+pub use store::order_log::{OrderLog, Record};
 
 /// The catalogue of regions and cities: the user's files if there are any, otherwise the shipped ones.
 ///

@@ -20,11 +20,11 @@ use meridian_core::sales::Catalogue;
 use meridian_core::sales::columns::Columns;
 use meridian_core::say;
 use meridian_core::tally::{Counted, Of, Partial, Window};
-use meridian_gateway::access::{NewToken, Role, TokenRecord, TokenStore, instant, parse_expiry};
-use meridian_gateway::audit::{self, AuditLog, Details};
 use meridian_gateway::config::{Config, LogFormat};
-use meridian_gateway::desk::{Command, Desk, DeskMode};
-use meridian_gateway::play::Play;
+use meridian_gateway::operate::access::{NewToken, Role, TokenRecord, TokenStore, instant, parse_expiry};
+use meridian_gateway::operate::audit::{self, AuditLog, Details};
+use meridian_gateway::operate::desk::{Command, Desk, DeskMode};
+use meridian_gateway::source::play::Play;
 use meridian_gateway::{
     Clock, Gateway, GatewayConfig, GatewayError, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Record,
     Retraced, SUBPROTOCOL_DESK, SavedState, ServeArgs, SourceArgs, State, load_catalogue, relay, serve,
@@ -234,7 +234,7 @@ fn delay(text: &str) -> Result<Duration, String> {
     };
     number
         .checked_mul(scale)
-        .filter(|delay_ms| *delay_ms <= meridian_gateway::desk::MAX_DELAY_MS)
+        .filter(|delay_ms| *delay_ms <= meridian_gateway::operate::desk::MAX_DELAY_MS)
         .map(Duration::from_millis)
         .ok_or_else(wrong)
 }

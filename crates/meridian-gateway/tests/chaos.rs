@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use meridian_client::{Link, LinkConfig, LinkEvent};
-use meridian_gateway::access::{Role, TokenStore};
+use meridian_gateway::operate::access::{Role, TokenStore};
 use meridian_gateway::{ScenarioSource, Source, State, load_catalogue};
 use meridian_wire::{Body, Counts, SigningKey, Snapshot, Totals};
 use rand::{Rng, SeedableRng};
@@ -322,5 +322,5 @@ fn whatever_breaks_every_total_is_the_sources() {
     let state = State::open(&path("gateway.journal"), "double11-2016").unwrap();
     let saved = state.saved().unwrap();
     assert_eq!(saved.totals, truth.at(saved.event_ms).0);
-    meridian_gateway::audit::verify(&[path("audit.jsonl")], None).unwrap();
+    meridian_gateway::operate::audit::verify(&[path("audit.jsonl")], None).unwrap();
 }

@@ -12,11 +12,11 @@ use crossbeam_channel::{Receiver, bounded};
 use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_core::sales::columns::encode;
 use meridian_core::sales::{Batch, EventMs, Kind};
-use meridian_gateway::clock::{Clock, Reading, mono_ms};
-use meridian_gateway::intake::{Intake, Outcome};
+use meridian_gateway::source::clock::{Clock, Reading, mono_ms};
+use meridian_gateway::source::intake::{Intake, Outcome};
 use meridian_gateway::{
     Gateway, GatewayConfig, LiveDay, LiveSource, OrderLog, Privacy, Publisher, Pulled, Record, Source,
-    SourceError, load_catalogue, metrics, serve, wall_ms,
+    SourceError, load_catalogue, operate::metrics, serve, wall_ms,
 };
 use meridian_wire::{Body, Hello};
 

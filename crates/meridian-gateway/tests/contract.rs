@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use meridian_core::sales::columns::encode;
 use meridian_core::sales::{Batch, Kind};
-use meridian_gateway::access::{Role, TokenStore};
+use meridian_gateway::operate::access::{Role, TokenStore};
 use meridian_gateway::{
     Gateway, GatewayConfig, LiveDay, LiveSource, OrdersSource, Privacy, Publisher, SUBPROTOCOL_DESK,
     ScenarioSource, Source, load_catalogue, serve, wall_ms,

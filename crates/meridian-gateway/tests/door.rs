@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use meridian_gateway::access::{Role, TokenStore};
+use meridian_gateway::operate::access::{Role, TokenStore};
 
 const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const ORDERS: &str = "Sec-WebSocket-Protocol: meridian.v1.orders\r\n";

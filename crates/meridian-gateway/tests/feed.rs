@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_gateway::{
     Gateway, GatewayConfig, GatewayError, OrdersSource, Privacy, Publisher, SavedState, ScenarioSource,
-    Source, State, desk::Desk, load_catalogue, serve,
+    Source, State, load_catalogue, operate::desk::Desk, serve,
 };
 use meridian_wire::{
     Body, DataClass, Frame, Heartbeat, Mode, Products, Sequencer, Totals, Verdict, decode_json, encode_bin,

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use meridian_client::tls::{Pin, Trust};
 use meridian_client::{Link, LinkConfig, LinkEvent};
-use meridian_gateway::access::{Role, TokenStore};
-use meridian_gateway::audit;
 use meridian_gateway::config::TlsConfig;
-use meridian_gateway::desk::{Command, DeskMode};
-use meridian_gateway::limits::Limits;
+use meridian_gateway::operate::access::{Role, TokenStore};
+use meridian_gateway::operate::audit;
+use meridian_gateway::operate::desk::{Command, DeskMode};
+use meridian_gateway::operate::limits::Limits;
 use meridian_gateway::{
     Gateway, GatewayConfig, Publisher, SUBPROTOCOL_DESK, ScenarioSource, Source, State, load_catalogue,
     relay, serve,

@@ -19,7 +19,7 @@ use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_core::sales::columns::encode;
 use meridian_core::sales::{Batch, Channel, Kind};
 use meridian_core::tally::Tally;
-use meridian_gateway::access::{Role, TokenStore};
+use meridian_gateway::operate::access::{Role, TokenStore};
 use meridian_gateway::{load_catalogue, wall_ms};
 use meridian_wire::{Body, Mode, Snapshot, Totals};
 use rand::{Rng, SeedableRng};

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use meridian_gateway::audit::{AuditLog, Details, Kind};
-use meridian_gateway::desk::Desk;
+use meridian_gateway::operate::audit::{AuditLog, Details, Kind};
+use meridian_gateway::operate::desk::Desk;
 use meridian_gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
 use meridian_core::sales::columns::{Columns, encode};
 use meridian_core::sales::{self, Batch};

@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use meridian_core::sales::columns::{Columns, ColumnsError, HEAD_BYTES, encode};
 use meridian_core::sales::{Batch, Catalogue, Kind};
 use meridian_core::tally::{Counted, Merged, Of, Partial, Taken, Tally, Window};
-use meridian_gateway::access::{self, TokenRecord};
-use meridian_gateway::audit::{self, AuditLog, Details, Kind as AuditKind, Verified};
 use meridian_gateway::config::Config;
-use meridian_gateway::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
-use meridian_gateway::intake::Outcome as Offered;
-use meridian_gateway::journal::{Journal, JournalError};
-use meridian_gateway::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
+use meridian_gateway::operate::access::{self, TokenRecord};
+use meridian_gateway::operate::audit::{self, AuditLog, Details, Kind as AuditKind, Verified};
+use meridian_gateway::operate::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
+use meridian_gateway::source::intake::Outcome as Offered;
+use meridian_gateway::store::journal::{Journal, JournalError};
+use meridian_gateway::store::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
 use meridian_gateway::{
     Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, SavedState,
     ScenarioSource, Source, SourceError,

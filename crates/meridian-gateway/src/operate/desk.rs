@@ -1,0 +1,525 @@
+//! The directors' desk, pure: what every display shows, and who may change it.
+//!
+//! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
+//! within [`AGREE_WITHIN_MS`]. Two are two tokens of two people: who has two tokens is one all the same.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operate::names::folded;
+use meridian_wire::{Direct, Scene};
+
+/// How long a release waits for a second director.
+pub const AGREE_WITHIN_MS: i64 = 300_000;
+/// The longest delay that can be asked for.
+pub const MAX_DELAY_MS: u64 = 600_000;
+
+/// Commands with one token in a minute, however many desks it has: each is told to all displays, and a line of the audit log.
+pub const MOST_A_MINUTE: u32 = 120;
+
+/// How much each token asked for within a minute.
+#[derive(Debug, Default)]
+pub struct Pace {
+    since_ms: i64,
+    counts: HashMap<String, u32>,
+}
+
+impl Pace {
+    /// Whether one more is possible, at an instant of a clock that nobody sets. To hold and to ask how things stand always is.
+    pub fn allows(&mut self, command: &Command, token: &str, mono_ms: i64) -> bool {
+        if matches!(command, Command::Hold | Command::Status) {
+            return true;
+        }
+        if mono_ms - self.since_ms >= 60_000 {
+            (self.since_ms, self.counts) = (mono_ms, HashMap::new());
+        }
+        let count = self.counts.entry(token.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        *count <= MOST_A_MINUTE
+    }
+}
+
+/// What a director asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// The figures stand as they are until they are released.
+    Hold,
+    /// The figures go on; a second director has to ask for the same.
+    Release,
+    /// Every display shows this.
+    Scene {
+        /// What.
+        scene: Scene,
+    },
+    /// What the figures are called.
+    Mode {
+        /// Which.
+        mode: DeskMode,
+    },
+    /// Orders are shown so much later than they happened.
+    Delay {
+        /// In milliseconds, 0 to [`MAX_DELAY_MS`].
+        delay_ms: u64,
+    },
+    /// Nothing; how things stand is answered.
+    Status,
+}
+
+/// What the figures can be called by directors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeskMode {
+    /// A rehearsal.
+    Rehearsal,
+    /// What they are.
+    Normal,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing was to be changed.
+    Unchanged,
+    /// It was done; for people, what.
+    Done(String),
+    /// It waits for a second director.
+    NeedsSecond,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeskError {
+    /// A delay beyond what can be kept.
+    #[error("a delay of {asked_ms} ms is too long: at most {MAX_DELAY_MS} ms")]
+    TooLong {
+        /// What was asked for.
+        asked_ms: u64,
+    },
+    /// A region that the feed doesn't know.
+    #[error("there is no region {0:?}: ISO 3166 letters of a country or region are needed, as in region:JP")]
+    NoRegion(String),
+    /// The same director can't agree with themselves.
+    #[error(
+        "{0} asked for the release: another director has to agree, another person with a token of their own"
+    )]
+    SamePerson(String),
+    /// More than one director can mean.
+    #[error("too many commands with this token: {MOST_A_MINUTE} a minute are possible, a hold always is")]
+    TooMany,
+    /// A gateway that passes a feed on has no desk.
+    #[error("this gateway passes another one's feed on: directing is done at that one")]
+    Relay,
+}
+
+/// Who gives a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Director {
+    /// The token's id; empty without one.
+    pub token: String,
+    /// What the token is called, for people.
+    pub name: String,
+    /// Who bears it, where the token says so.
+    pub person: Option<String>,
+    /// The mark of what the token allows.
+    pub grant: String,
+}
+
+/// Whether two directors are two people: two tokens, and two persons. Where one of the tokens doesn't say whose it is,
+/// its name has to be another than the other's too.
+fn are_two(first: &Director, second: &Director) -> bool {
+    let names = |director: &Director| {
+        let person = director.person.as_deref().map(folded);
+        (person, folded(&director.name))
+    };
+    let people = match (names(first), names(second)) {
+        ((Some(first), _), (Some(second), _)) => first != second,
+        ((None, first), (None, second)) => first != second,
+        ((Some(person), name), (None, other)) | ((None, other), (Some(person), name)) => {
+            other != person && other != name
+        }
+    };
+    first.token != second.token && people
+}
+
+/// What directors decided, and what still needs a second one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Whether the figures are held, and why: a director's name, or what was implausible.
+    held_by: Option<String>,
+    rehearsal: bool,
+    delay_ms: u64,
+    scene: Option<Scene>,
+    scene_number: u64,
+    /// Who asked for a release, by token and name, and when.
+    asked: Option<(String, String, i64)>,
+    /// The person that the token says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_person: Option<String>,
+    /// The mark of what the token allowed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked_grant: Option<String>,
+}
+
+impl Desk {
+    /// A desk with a delay from the start.
+    pub fn with_delay(delay_ms: u64) -> Self {
+        Self {
+            delay_ms: delay_ms.min(MAX_DELAY_MS),
+            ..Self::default()
+        }
+    }
+
+    /// What is left of it where figures are held and what was shown then is lost: they go on.
+    #[must_use]
+    pub(crate) fn let_go(self) -> Self {
+        let mut desk = Self {
+            held_by: None,
+            ..self
+        };
+        desk.forget_request();
+        desk
+    }
+
+    /// Whether the figures are held.
+    pub fn is_held(&self) -> bool {
+        self.held_by.is_some()
+    }
+
+    /// Whether this is a rehearsal.
+    pub fn is_rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+
+    /// How much later orders are shown, in milliseconds.
+    pub fn delay_ms(&self) -> u64 {
+        self.delay_ms
+    }
+
+    /// Who or what holds the figures.
+    pub fn held_by(&self) -> Option<&str> {
+        self.held_by.as_deref()
+    }
+
+    /// Holds the figures for what was found in them; not again while they are held.
+    pub fn hold_for(&mut self, problem: &str) -> bool {
+        if self.is_held() {
+            return false;
+        }
+        self.held_by = Some(problem.to_owned());
+        self.forget_request();
+        true
+    }
+
+    fn forget_request(&mut self) {
+        self.asked = None;
+        self.asked_person = None;
+        self.asked_grant = None;
+    }
+
+    /// Forgets a release that somebody asked for whose token ended since, or allows something else. Says who that was.
+    pub fn forget_request_unless(&mut self, holds: impl FnOnce(&str, &str) -> bool) -> Option<String> {
+        let (token, name, _) = self.asked.as_ref()?;
+        // One that an older gateway kept says nothing of that.
+        if self
+            .asked_grant
+            .as_deref()
+            .is_some_and(|grant| holds(token, grant))
+        {
+            return None;
+        }
+        let name = name.clone();
+        self.forget_request();
+        Some(name)
+    }
+
+    /// Who asked for a release that still waits for a second director.
+    fn waiting(&self, now_ms: i64) -> Option<Director> {
+        let (token, name, at_ms) = self.asked.as_ref()?;
+        (0..=AGREE_WITHIN_MS)
+            .contains(&now_ms.saturating_sub(*at_ms))
+            .then(|| Director {
+                token: token.clone(),
+                name: name.clone(),
+                person: self.asked_person.clone(),
+                grant: self.asked_grant.clone().unwrap_or_default(),
+            })
+    }
+
+    /// Carries out what a director asks for.
+    ///
+    /// # Errors
+    /// [`DeskError`] saying what would be right; nothing is changed then.
+    pub fn carry_out(&mut self, command: &Command, by: &Director, now_ms: i64) -> Result<Outcome, DeskError> {
+        let name = by.name.as_str();
+        let done = |changed: bool, text: String| {
+            if changed {
+                Outcome::Done(text)
+            } else {
+                Outcome::Unchanged
+            }
+        };
+        Ok(match command {
+            Command::Status => Outcome::Unchanged,
+            Command::Hold => {
+                let changed = !self.is_held();
+                if changed {
+                    self.held_by = Some(name.to_owned());
+                }
+                // Whoever holds now takes back a release that somebody asked for.
+                self.forget_request();
+                done(changed, format!("held by {name}"))
+            }
+            Command::Release => {
+                if !self.is_held() {
+                    return Ok(Outcome::Unchanged);
+                }
+                match self.waiting(now_ms) {
+                    Some(first) if !are_two(&first, by) => {
+                        return Err(DeskError::SamePerson(first.name));
+                    }
+                    Some(first) => {
+                        let text = format!("released by {} and {name}", first.name);
+                        self.held_by = None;
+                        self.forget_request();
+                        Outcome::Done(text)
+                    }
+                    None => {
+                        self.asked = Some((by.token.clone(), by.name.clone(), now_ms));
+                        self.asked_person.clone_from(&by.person);
+                        self.asked_grant = Some(by.grant.clone());
+                        Outcome::NeedsSecond
+                    }
+                }
+            }
+            Command::Scene { scene } => {
+                self.scene = Some(scene.clone());
+                // Higher than any before, those of a gateway whose state is lost too.
+                let now = u64::try_from(now_ms).unwrap_or(0);
+                self.scene_number = self.scene_number.saturating_add(1).max(now);
+                Outcome::Done(format!("{name} shows {scene}"))
+            }
+            Command::Mode { mode } => {
+                let rehearsal = *mode == DeskMode::Rehearsal;
+                let changed = self.rehearsal != rehearsal;
+                self.rehearsal = rehearsal;
+                let what = if rehearsal { "begins" } else { "ends" };
+                done(changed, format!("{name} {what} a rehearsal"))
+            }
+            Command::Delay { delay_ms } => {
+                if *delay_ms > MAX_DELAY_MS {
+                    return Err(DeskError::TooLong { asked_ms: *delay_ms });
+                }
+                let changed = self.delay_ms != *delay_ms;
+                self.delay_ms = *delay_ms;
+                done(changed, format!("{name} sets the delay to {delay_ms} ms"))
+            }
+        })
+    }
+
+    /// What displays are told.
+    pub fn direct(&self, published_ms: i64) -> Direct {
+        Direct {
+            published_ms,
+            held: self.is_held(),
+            rehearsal: self.rehearsal,
+            delay_ms: self.delay_ms,
+            scene: self.scene.as_ref().map(ToString::to_string),
+            scene_number: self.scene_number,
+        }
+    }
+
+    /// Whether displays have to be told anything.
+    pub fn is_plain(&self) -> bool {
+        !self.is_held() && !self.rehearsal && self.delay_ms == 0 && self.scene.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    /// A director whose token is called as they are.
+    fn named(name: &str) -> Director {
+        Director {
+            token: name.to_owned(),
+            name: name.to_owned(),
+            person: None,
+            grant: String::new(),
+        }
+    }
+
+    #[test]
+    fn two_tokens_of_one_person_are_one_director() {
+        let director = |token: &str, name: &str, person: Option<&str>| Director {
+            token: token.to_owned(),
+            name: name.to_owned(),
+            person: person.map(str::to_owned),
+            grant: String::new(),
+        };
+        let release = |first: &Director, second: &Director| {
+            let mut desk = Desk::default();
+            desk.hold_for("orders fell");
+            assert_eq!(
+                desk.carry_out(&Command::Release, first, 0),
+                Ok(Outcome::NeedsSecond)
+            );
+            // A restart in between changes nothing.
+            let mut desk: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+            let outcome = desk.carry_out(&Command::Release, second, 1);
+            assert_eq!(outcome.is_ok(), !desk.is_held());
+            outcome.is_ok()
+        };
+        let anna = director("1", "Anna Li", None);
+        for (second, two) in [
+            (director("2", "Bo", None), true),
+            (director("1", "Bo", None), false),
+            (director("2", "Anna Li", None), false),
+            (director("2", "  anna\u{a0}LI ", None), false),
+            (director("2", "AnnaLi", None), false),
+            (director("2", "Аnna Li", None), false),
+            (director("2", "Ａｎｎａ Ｌｉ", None), false),
+            (director("2", "Desk 2", Some("anna li")), false),
+            (director("2", "Anna Li", Some("Bo")), false),
+            (director("2", "Desk 2", Some("Bo")), true),
+        ] {
+            assert_eq!(release(&anna, &second), two, "{second:?}");
+            assert_eq!(release(&second, &anna), two, "{second:?}");
+        }
+        // Where both say whose they are, that counts and their names don't.
+        let first = director("1", "Desk", Some("Anna"));
+        assert!(release(&first, &director("2", "Desk", Some("Bo"))));
+        assert!(!release(&first, &director("2", "Desk 2", Some("ANNA"))));
+    }
+
+    #[test]
+    fn a_request_of_an_older_state_is_one_of_a_name() {
+        let text = r#"{"held_by":"x","rehearsal":false,"delay_ms":0,"scene":null,"scene_number":0,"asked":["1","Anna",5]}"#;
+        let mut desk: Desk = serde_json::from_str(text).unwrap();
+        let again = Director {
+            token: "2".to_owned(),
+            ..named("anna")
+        };
+        assert!(desk.carry_out(&Command::Release, &again, 6).is_err());
+        assert!(desk.carry_out(&Command::Release, &named("bo"), 7).is_ok() && !desk.is_held());
+    }
+
+    #[test]
+    fn who_asked_and_may_not_direct_any_more_is_no_first_of_two() {
+        let (anna, bo) = (named("anna"), named("bo"));
+        let asked = || {
+            let mut desk = Desk::default();
+            desk.hold_for("orders fell");
+            let first = Director {
+                grant: "then".to_owned(),
+                ..anna.clone()
+            };
+            desk.carry_out(&Command::Release, &first, 0).unwrap();
+            // A restart in between changes nothing.
+            serde_json::from_str::<Desk>(&serde_json::to_string(&desk).unwrap()).unwrap()
+        };
+        let mut desk = asked();
+        let holds = |token: &str, grant: &str| (token, grant) == ("anna", "then");
+        assert_eq!(desk.forget_request_unless(holds), None);
+        assert!(matches!(
+            desk.carry_out(&Command::Release, &bo, 1),
+            Ok(Outcome::Done(_))
+        ));
+        let mut desk = asked();
+        assert_eq!(
+            desk.forget_request_unless(|_, grant| grant == "now").as_deref(),
+            Some("anna")
+        );
+        assert_eq!(
+            desk.carry_out(&Command::Release, &bo, 1),
+            Ok(Outcome::NeedsSecond)
+        );
+        assert!(desk.is_held());
+        assert_eq!(Desk::default().forget_request_unless(|_, _| false), None);
+    }
+
+    #[test]
+    fn one_token_asks_for_so_much_a_minute_and_may_always_hold() {
+        let mut pace = Pace::default();
+        let scene = Command::Scene { scene: Scene::Globe };
+        for number in 0..500 {
+            assert_eq!(pace.allows(&scene, "a", 70_000 + number), number < 120);
+        }
+        assert!(pace.allows(&Command::Hold, "a", 70_600) && pace.allows(&Command::Status, "a", 70_600));
+        assert!(!pace.allows(&Command::Release, "a", 70_600) && pace.allows(&scene, "b", 70_600));
+        assert!(pace.allows(&scene, "a", 130_100));
+    }
+
+    #[test]
+    fn one_holds_and_two_release() {
+        let mut desk = Desk::default();
+        let release =
+            |desk: &mut Desk, person: &str, now_ms| desk.carry_out(&Command::Release, &named(person), now_ms);
+        assert_eq!(release(&mut desk, "anna", 0), Ok(Outcome::Unchanged));
+        desk.carry_out(&Command::Hold, &named("anna"), 1).unwrap();
+        assert!(desk.is_held() && desk.direct(2).held);
+        assert_eq!(release(&mut desk, "anna", 10), Ok(Outcome::NeedsSecond));
+        assert!(
+            release(&mut desk, "anna", 20)
+                .unwrap_err()
+                .to_string()
+                .contains("another director")
+        );
+        assert!(desk.is_held());
+        assert_eq!(
+            release(&mut desk, "bo", 30),
+            Ok(Outcome::Done("released by anna and bo".to_owned()))
+        );
+        assert!(!desk.is_held());
+    }
+
+    #[test]
+    fn an_old_or_overruled_request_counts_for_nothing() {
+        let mut desk = Desk::default();
+        assert!(desk.hold_for("orders fell"));
+        assert!(!desk.hold_for("again"));
+        assert_eq!(desk.held_by(), Some("orders fell"));
+        let release = |desk: &mut Desk, person: &str, now_ms| {
+            desk.carry_out(&Command::Release, &named(person), now_ms).unwrap()
+        };
+        assert_eq!(release(&mut desk, "anna", 0), Outcome::NeedsSecond);
+        assert_eq!(
+            release(&mut desk, "bo", AGREE_WITHIN_MS + 1),
+            Outcome::NeedsSecond
+        );
+        // Somebody says hold in between: what was asked for before is gone.
+        desk.carry_out(&Command::Hold, &named("cy"), AGREE_WITHIN_MS + 2)
+            .unwrap();
+        assert_eq!(
+            release(&mut desk, "anna", AGREE_WITHIN_MS + 3),
+            Outcome::NeedsSecond
+        );
+        assert!(desk.is_held());
+    }
+
+    #[test]
+    fn a_scene_is_told_once_for_each_time_it_was_asked_for() {
+        let mut desk = Desk::default();
+        assert!(desk.is_plain());
+        // Also where the clock is set back.
+        for (now_ms, number) in [(5, 5), (5, 6), (2, 7)] {
+            let scene = Scene::Showroom(Some("shoe".to_owned()));
+            desk.carry_out(&Command::Scene { scene }, &named("anna"), now_ms)
+                .unwrap();
+            assert_eq!(desk.direct(0).scene_number, number);
+        }
+        assert_eq!(desk.direct(0).scene.as_deref(), Some("showroom:shoe"));
+        let long = Command::Delay {
+            delay_ms: MAX_DELAY_MS + 1,
+        };
+        assert!(desk.carry_out(&long, &named("anna"), 0).is_err());
+        let text = serde_json::to_string(&Command::Delay { delay_ms: 5_000 }).unwrap();
+        assert_eq!(text, r#"{"action":"delay","delay_ms":5000}"#);
+        let kept: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+        assert_eq!(kept, desk);
+    }
+}

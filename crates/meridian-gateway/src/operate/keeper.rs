@@ -1,0 +1,184 @@
+//! Files that are read again when they change: tokens and certificate.
+//!
+//! They are looked at on threads of their own. A network folder or a disk that doesn't answer keeps one of those waiting, and
+//! nobody else: what was known stays, and it is said.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use crate::operate::access::TokenStore;
+use crate::operate::audit::{Details, Kind as AuditKind};
+use crate::serve::connection::{House, LOOK_EVERY};
+use crate::serve::tls::Certificate;
+
+/// A look that takes longer is waited for in the background.
+const LOOK_LIMIT: Duration = Duration::from_millis(300);
+/// After so long it is said that a file doesn't answer.
+const SAY_AFTER: Duration = Duration::from_secs(2);
+
+type Running<T> = JoinHandle<(T, Result<bool, String>)>;
+
+/// Something that is read again, by one look at a time.
+struct Kept<T> {
+    /// Absent while it is looked at.
+    thing: Option<T>,
+    running: Option<(Running<T>, Instant)>,
+    /// It was said that it doesn't answer.
+    told: bool,
+}
+
+/// What a look came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Looked {
+    /// It ended; whether anything is new, or what is wrong.
+    Done(Result<bool, String>),
+    /// It goes on, and isn't worth a word yet, or was told already.
+    GoesOn,
+    /// It goes on for so long that it is to be said.
+    Hangs,
+}
+
+impl<T: Send + 'static> Kept<T> {
+    fn new(thing: T) -> Self {
+        Self {
+            thing: Some(thing),
+            running: None,
+            told: false,
+        }
+    }
+
+    /// Looks, or looks whether the last look has come to an end.
+    async fn look(&mut self, read: impl FnOnce(&mut T) -> Result<bool, String> + Send + 'static) -> Looked {
+        let (mut running, since) = match (self.running.take(), self.thing.take()) {
+            (Some(running), _) => running,
+            (None, Some(mut thing)) => {
+                let look = move || {
+                    let result = read(&mut thing);
+                    (thing, result)
+                };
+                (tokio::task::spawn_blocking(look), Instant::now())
+            }
+            (None, None) => return Looked::GoesOn,
+        };
+        match tokio::time::timeout(LOOK_LIMIT, &mut running).await {
+            Ok(Ok((thing, result))) => {
+                self.thing = Some(thing);
+                let was_told = std::mem::take(&mut self.told);
+                Looked::Done(result.map(|is_new| is_new || was_told))
+            }
+            Ok(Err(error)) => Looked::Done(Err(error.to_string())),
+            Err(_) => {
+                self.running = Some((running, since));
+                let hangs = since.elapsed() > SAY_AFTER && !self.told;
+                self.told |= hangs;
+                if hangs { Looked::Hangs } else { Looked::GoesOn }
+            }
+        }
+    }
+}
+
+/// Reads tokens and certificate again when they change.
+pub(crate) async fn housekeeping(
+    tokens: Option<TokenStore>,
+    certificate: Option<Certificate>,
+    house: Arc<House>,
+) {
+    let mut tokens = tokens.map(Kept::new);
+    let mut certificate = certificate.map(Kept::new);
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        if let Some(tokens) = &mut tokens {
+            let looked = tokens
+                .look(|store| store.reload_if_changed().map_err(|error| error.to_string()))
+                .await;
+            if let (Some(store), Some(known)) = (&tokens.thing, &house.tokens) {
+                known.store(store.tokens());
+                house.metrics.set_tokens_problem(store.problem());
+            }
+            if looked == Looked::Hangs {
+                house.metrics.set_tokens_problem(Some(DOES_NOT_ANSWER));
+            }
+            tell(&house, "tokens", looked);
+        }
+        if let Some(certificate) = &mut certificate {
+            let looked = certificate
+                .look(|files| files.reload_if_changed().map_err(|error| error.to_string()))
+                .await;
+            tell(&house, "certificate", looked);
+        }
+    }
+}
+
+const DOES_NOT_ANSWER: &str = "the disk or network folder that it is on doesn't answer";
+
+fn tell(house: &House, file: &'static str, looked: Looked) {
+    let result = match looked {
+        Looked::GoesOn => return,
+        Looked::Hangs => Err(DOES_NOT_ANSWER.to_owned()),
+        Looked::Done(result) => result,
+    };
+    let reason = match result {
+        Ok(false) => return,
+        Ok(true) => {
+            tracing::info!(file, "read again");
+            "read again".to_owned()
+        }
+        Err(error) => {
+            tracing::error!(file, error, "can't be read again; what was known stays");
+            error
+        }
+    };
+    let details = Details {
+        reason: Some(reason),
+        ..Details::default()
+    };
+    house.auditor.record(AuditKind::Reloaded, file, details);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A disk that doesn't answer: nobody waits for it, it is said once, and what comes of it in the end is taken.
+    #[test]
+    fn a_file_that_does_not_answer_keeps_nobody_waiting() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut kept = Kept::new(0_u32);
+            let one_more = |count: &mut u32| {
+                *count += 1;
+                Ok(false)
+            };
+            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(false)));
+            let (answer, disk) = mpsc::channel::<()>();
+            let mut hangs = 0;
+            let hanging = kept.look(move |_| disk.recv().map(|()| false).map_err(|error| error.to_string()));
+            assert_eq!(hanging.await, Looked::GoesOn);
+            for _ in 0..12 {
+                match kept.look(|_| Err("a second look at once".to_owned())).await {
+                    Looked::Hangs => hangs += 1,
+                    Looked::GoesOn => {}
+                    done => panic!("{done:?}"),
+                }
+            }
+            assert_eq!(hangs, 1);
+            answer.send(()).unwrap();
+            // That it answers again is news.
+            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(true)));
+            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(false)));
+            assert_eq!(kept.thing, Some(2));
+        });
+    }
+}

@@ -1,0 +1,12 @@
+//! What operators need: who may come in, what is written down about it, limits, metrics, directors, the state that survives a restart.
+
+pub mod access;
+pub mod audit;
+pub(crate) mod auditor;
+pub mod desk;
+pub(crate) mod keeper;
+pub mod limits;
+pub mod metrics;
+pub(crate) mod names;
+pub mod state;
+pub mod storage;

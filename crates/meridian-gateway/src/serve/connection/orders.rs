@@ -1,0 +1,197 @@
+//! Somebody who sends orders.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::protocol::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::{End, House, IDLE_LIMIT, PING_EVERY, Socket, broken, token_ended, write};
+use crate::operate::access::{Denied, Grant};
+use crate::operate::metrics::Why;
+use crate::serve::server::wall_ms;
+use crate::source::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
+
+/// Distance at which a source is looked after when the gateway ends.
+const END_LOOK: Duration = Duration::from_millis(100);
+/// A message of more bytes than this is looked at beside the threads that serve others.
+const LARGE_BYTES: usize = 64 << 10;
+/// Bytes of batches that somebody may have sent and that aren't counted yet.
+const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+
+/// What is answered to a batch, as JSON.
+#[derive(Debug, Serialize)]
+struct Reply<'a> {
+    /// `taken`, `duplicate`, `refused` or `later`.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source: u32,
+    sequence: u64,
+    rows: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+fn reply(receipt: &Receipt) -> Message {
+    let (kind, problem) = match &receipt.outcome {
+        Taken::Taken(_) => ("taken", None),
+        Taken::Duplicate(_) => ("duplicate", None),
+        Taken::Refused(problem) => ("refused", Some(problem.as_str())),
+        Taken::Later(problem) => ("later", Some(problem.as_str())),
+    };
+    let reply = Reply {
+        kind,
+        source: receipt.source,
+        sequence: receipt.sequence,
+        rows: receipt.rows,
+        problem,
+    };
+    Message::Text(serde_json::to_string(&reply).unwrap_or_default().into())
+}
+
+/// Says of batches that aren't taken, once in ten seconds: a source that is wrong is wrong many times a second.
+#[derive(Default)]
+struct Untaken {
+    said: Option<tokio::time::Instant>,
+    count: u64,
+}
+
+impl Untaken {
+    fn note(&mut self, grant: &Grant, receipt: &Receipt, now: tokio::time::Instant) {
+        self.count += 1;
+        if self.said.is_some_and(|said| now - said < Duration::from_secs(10)) {
+            return;
+        }
+        self.said = Some(now);
+        let (Taken::Refused(problem) | Taken::Later(problem)) = &receipt.outcome else {
+            return;
+        };
+        tracing::warn!(
+            by = grant.name,
+            source = receipt.source,
+            sequence = receipt.sequence,
+            batches = self.count,
+            problem,
+            "order batches aren't taken"
+        );
+        self.count = 0;
+    }
+}
+
+/// Somebody who sends orders: batches come, and each is answered once it is on the disk and counted, or at once when it
+/// can't be.
+pub(super) async fn orders(
+    socket: &mut Socket,
+    house: &House,
+    grant: &Grant,
+    intake: &Intake,
+    mut ends: watch::Receiver<Option<Denied>>,
+) -> Result<(), End> {
+    let mut counted = intake.counted();
+    let mut open: VecDeque<(u64, Receipt)> = VecDeque::new();
+    let mut open_bytes = 0_usize;
+    let mut heard = tokio::time::Instant::now();
+    let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
+    let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
+    let mut untaken = Untaken::default();
+    write(socket, house, vec![Message::Text(intake.welcome().into())]).await?;
+    loop {
+        if open_bytes >= MOST_OPEN_BYTES {
+            // Not read from, it can't end what it began.
+            socket.get_mut().rest();
+        }
+        let out = tokio::select! {
+            // Whoever is too quick waits until what they sent is counted.
+            message = socket.next(), if open_bytes < MOST_OPEN_BYTES => {
+                let Some(message) = message else { return Ok(()) };
+                heard = tokio::time::Instant::now();
+                let bytes = match message {
+                    Ok(Message::Binary(bytes)) => bytes,
+                    Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                    Ok(Message::Close(_)) => return Ok(()),
+                    Ok(Message::Text(_)) => {
+                        return Err(End::Message("order batches are binary messages".to_owned()));
+                    }
+                    Err(error) => return broken(error),
+                };
+                let sender = Sender {
+                    token: &grant.id,
+                    numbers: &grant.numbers,
+                };
+                let offer = || intake.offer_as(&bytes, sender, wall_ms());
+                let (receipts, read) = if bytes.len() > LARGE_BYTES {
+                    // Nobody else's frames wait for it.
+                    tokio::task::block_in_place(offer)
+                } else {
+                    offer()
+                };
+                let mut out = Vec::new();
+                for receipt in receipts {
+                    let why = match &receipt.outcome {
+                        Taken::Taken(ticket) | Taken::Duplicate(ticket) => {
+                            open.push_back((*ticket, receipt));
+                            continue;
+                        }
+                        Taken::Refused(_) => "refused",
+                        Taken::Later(_) => "later",
+                    };
+                    house.metrics.batches.get_or_create(&Why { why }).inc();
+                    untaken.note(grant, &receipt, heard);
+                    out.push(reply(&receipt));
+                }
+                if let Err(error) = read {
+                    write(socket, house, out).await?;
+                    return Err(End::Broken(CloseCode::Invalid, error.to_string()));
+                }
+                if !open.is_empty() {
+                    open_bytes += bytes.len();
+                }
+                out
+            }
+            _ = ends.changed() => {
+                return Err(token_ended(&ends));
+            }
+            more = counted.changed() => {
+                if more.is_err() {
+                    return Ok(());
+                }
+                Vec::new()
+            }
+            _ = ping.tick() => {
+                // One that waits for answers isn't read from, and can't answer pings.
+                if heard.elapsed() > IDLE_LIMIT && open_bytes < MOST_OPEN_BYTES {
+                    return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
+                }
+                vec![Message::Ping(Default::default())]
+            }
+            _ = look.tick() => {
+                if house.ended.load(Ordering::Acquire) {
+                    return Ok(());
+                }
+                continue;
+            }
+        };
+        write(socket, house, out).await?;
+        let now = *counted.borrow_and_update();
+        let mut out = Vec::new();
+        while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
+            if let Some((_, receipt)) = open.pop_front() {
+                let why = if matches!(receipt.outcome, Taken::Taken(_)) {
+                    "taken"
+                } else {
+                    "duplicate"
+                };
+                house.metrics.batches.get_or_create(&Why { why }).inc();
+                out.push(reply(&receipt));
+            }
+        }
+        if open.is_empty() {
+            open_bytes = 0;
+        }
+        write(socket, house, out).await?;
+    }
+}

@@ -1,0 +1,108 @@
+//! A gateway that passes another gateway's feed on: fan-out grows with machines.
+//!
+//! Frames are passed on as they came, signatures and all, so that a display believes the gateway at the source
+//! and nobody between. What a relay can't sign it doesn't make: a client that falls behind gets the source's last
+//! snapshot, not a merged tick.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::operate::desk::DeskError;
+use crate::serve::hub::Hub;
+use crate::serve::server::{Ground, Order};
+use crate::source::clock::mono_ms;
+use crate::{Gateway, GatewayConfig, GatewayError};
+use meridian_client::{Link, LinkConfig, LinkEvent};
+use meridian_wire::{Body, DataClass, Frame};
+
+/// Distance at which orders and the feed are looked after.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Passes a feed on until it is stopped. Until the feed has said who may see it, viewers are asked to come again, and
+/// those who may see anything wait.
+///
+/// # Errors
+/// [`GatewayError`] naming the address or file that can't be had.
+pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, GatewayError> {
+    let name = upstream.url.clone();
+    let link = Link::start(LinkConfig {
+        relay: true,
+        lights_per_s: None,
+        ..upstream
+    })?;
+    let hub = Hub::relaying(Arc::clone(&config.clock));
+    let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
+    ground.run("meridian-relay", move |orders, house| {
+        // What walls are told is told by the public stream alone.
+        let mut public = false;
+        loop {
+            // Without a feed it waits, and lives: nobody has to start it anew for that.
+            house.metrics.turned();
+            match next(&orders, &link) {
+                Next::Stop => break,
+                Next::Nothing => {}
+                Next::Event(LinkEvent::Relayed(frame, relayed)) => {
+                    house.metrics.stepped(mono_ms(), 0.0);
+                    if let Body::Tick(tick) = &frame.body {
+                        house.metrics.counted(&tick.totals.counts);
+                        if public {
+                            house.metrics.told(&tick.totals.counts);
+                        }
+                        house.metrics.event_ms.set(tick.event_ms);
+                    }
+                    if let Body::Hello(hello) = &frame.body {
+                        public = hello.class == DataClass::Public;
+                    }
+                    let Frame { epoch, seq, body, .. } = *frame;
+                    match body {
+                        Body::Hello(hello) => hub.restart(epoch, seq, *hello, *relayed),
+                        // The source's goodbye is to this relay; its clients are told nothing and see their feed age.
+                        Body::Bye(_) => {}
+                        body => hub.pass_on(epoch, seq, body, *relayed),
+                    }
+                }
+                Next::Event(LinkEvent::Connected) => tracing::info!(upstream = name, "connected"),
+                Next::Event(
+                    LinkEvent::Lost { reason, .. }
+                    | LinkEvent::Refused { reason }
+                    | LinkEvent::Garbage { reason }
+                    | LinkEvent::Forged { reason }
+                    | LinkEvent::Stale { reason, .. },
+                ) => tracing::warn!(upstream = name, reason, "the feed that is passed on is lost"),
+                Next::Event(LinkEvent::Forgetful { reason }) => {
+                    tracing::warn!(upstream = name, reason, "what is known of the feed can't be kept");
+                }
+                Next::Event(LinkEvent::Gap) => tracing::info!(upstream = name, "frames are missing"),
+                Next::Event(LinkEvent::Connecting { .. } | LinkEvent::Frame(..)) => {}
+            }
+        }
+        None
+    })
+}
+
+enum Next {
+    Event(LinkEvent),
+    Nothing,
+    Stop,
+}
+
+fn next(orders: &Receiver<Order>, link: &Link) -> Next {
+    loop {
+        match orders.try_recv() {
+            Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return Next::Stop,
+            Err(crossbeam_channel::TryRecvError::Empty) => break,
+            // Time and desk are the source's, and only it can sign a notice.
+            Ok(Order::Desk(order)) => {
+                let _ = order.reply.send(Err(DeskError::Relay));
+            }
+            Ok(Order::Pause(_) | Order::Speed(_) | Order::Sign(_)) => {}
+        }
+    }
+    match link.events().recv_timeout(LOOK) {
+        Ok(event) => Next::Event(event),
+        Err(RecvTimeoutError::Timeout) => Next::Nothing,
+        Err(RecvTimeoutError::Disconnected) => Next::Stop,
+    }
+}

@@ -1,0 +1,191 @@
+//! Where orders and payments come from.
+
+pub mod budget;
+pub mod clock;
+pub mod intake;
+pub mod live;
+pub mod orders;
+pub mod play;
+pub mod retraced;
+pub mod scenario;
+
+use meridian_core::sales::{Batch, EventMs};
+use meridian_core::tally::Mark;
+use meridian_wire::{Cell, Day, Hello, History, Notice, ProductCounts, Reached, Totals, Warmth};
+
+/// A source of orders and payments, in event time.
+///
+/// The gateway owns the clock: it asks for everything before `to_ms` and the source answers with
+/// batches in order of time. A source never sleeps and never reads the wall clock.
+pub trait Source: Send {
+    /// What the feed's `hello` says of this source (`server` and `speed` are the gateway's to fill).
+    fn hello(&self) -> Hello;
+
+    /// Jumps to an instant and says what had happened before it, without going through it row by row
+    /// where the source can.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the source can't be read.
+    fn seek(&mut self, to_ms: EventMs) -> Result<Opening, SourceError>;
+
+    /// Appends the batches from where the source stands up to `to_ms` (exclusive) and moves there.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the source can't be read on; what was appended before stays good.
+    fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError>;
+
+    /// How many orders and payments come until an instant, for a source that knows without going through them;
+    /// it can then be asked to [`seek`](Self::seek) there. 0 for a source that doesn't.
+    fn ahead(&self, to_ms: EventMs) -> u64 {
+        let _ = to_ms;
+        0
+    }
+
+    /// Whether nothing will ever come after this instant.
+    fn ended(&self) -> bool;
+
+    /// A step to an instant begins. A live source takes what has come in until now, so that it can be taken again.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it can't be kept; nothing of the step may be published then. After [`SourceError::Waits`]
+    /// a later step may begin.
+    fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
+        let _ = to_ms;
+        Ok(())
+    }
+
+    /// The next step that was gone through before a restart and has to be gone through again; none at their end, and
+    /// for a source that needs no such thing.
+    ///
+    /// # Errors
+    /// [`SourceError`] when what was kept of it can't be read.
+    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+        Ok(None)
+    }
+
+    /// How long after they happened orders come, at most: rates are told so much later.
+    fn lag_ms(&self) -> i64 {
+        0
+    }
+
+    /// Whether event time is the wall clock's.
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    /// How long after its end a live day takes what comes late.
+    fn late_ms(&self) -> i64 {
+        0
+    }
+
+    /// Whether something came in that a step to the instant where it stands would take.
+    fn waits(&self) -> bool {
+        false
+    }
+}
+
+/// What a source gave for a span.
+#[derive(Default)]
+pub struct Pulled {
+    /// Orders and payments, in order of time.
+    pub batches: Vec<Batch>,
+    /// What people should know (unknown countries, unreadable rows).
+    pub notices: Vec<Notice>,
+}
+
+impl std::fmt::Debug for Pulled {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The rows are restricted.
+        out.debug_struct("Pulled")
+            .field("batches", &self.batches.len())
+            .field("notices", &self.notices)
+            .finish()
+    }
+}
+
+/// The state of the day at an instant. Empty at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Per category of each region and channel: (channel, counts).
+    pub cells: Vec<(meridian_core::sales::Channel, Cell)>,
+    /// The totals: what the cells add up to, and what has no place.
+    pub totals: Totals,
+    /// Value over time until then.
+    pub history: History,
+    /// Milestones passed.
+    pub reached: Vec<Reached>,
+    /// Warmth of the places.
+    pub warmth: Warmth,
+    /// Highest orders/s and when.
+    pub peak_orders: (u64, EventMs),
+    /// Highest payments/s and when.
+    pub peak_payments: (u64, EventMs),
+    /// The products of the source's `hello`; empty where it has none.
+    pub products: ProductOpening,
+}
+
+/// The state of the products at an instant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductOpening {
+    /// Per product and region, or no region for what has no place: counts. Those that have any.
+    pub cells: Vec<(u16, Option<u8>, ProductCounts)>,
+    /// Orders of each product in the last [`MEAN_SECONDS`](meridian_core::tally::MEAN_SECONDS) full seconds, the
+    /// newest last, and after them those in the instant's own second until then.
+    pub seconds: Vec<Vec<u32>>,
+    /// Marks of the last whole minutes of the day, the newest last; none before the day's start.
+    pub marks: Vec<Mark>,
+    /// By product: cumulative value in minor units at the day's start, + [`curve_step_ms`], … until the
+    /// instant; none before the day's start.
+    pub curves: Vec<Vec<i64>>,
+}
+
+/// Distance of the points of the products' curves, for as many of them as [`MAX_CURVE`]; longer days get
+/// multiples of it.
+pub const CURVE_STEP_MS: i64 = 300_000;
+/// Most steps of a product's curve.
+pub const MAX_CURVE: i64 = 1_000;
+
+/// Distance of the points of the products' curves on a day, in milliseconds: whole minutes.
+pub fn curve_step_ms(day: &Day) -> i64 {
+    let span_ms = day.end_ms.saturating_sub(day.start_ms).max(1);
+    CURVE_STEP_MS * ((span_ms - 1) / (CURVE_STEP_MS * MAX_CURVE) + 1)
+}
+
+/// Why a source can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// A file can't be read, or what it says is wrong.
+    #[error("{file}: {problem}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// A step can't be kept now. Nothing of it was taken: it can be tried again.
+    #[error("{file}: {problem}")]
+    Waits {
+        /// The file.
+        file: String,
+        /// Why.
+        problem: String,
+    },
+}
+
+impl From<meridian_core::sales::CatalogueError> for SourceError {
+    fn from(error: meridian_core::sales::CatalogueError) -> Self {
+        use meridian_core::sales::CatalogueError;
+        match error {
+            CatalogueError::File { file, problem } => Self::File { file, problem },
+            CatalogueError::Row {
+                file,
+                line,
+                column,
+                problem,
+            } => Self::File {
+                file,
+                problem: format!("line {line}, column {column}: {problem}"),
+            },
+        }
+    }
+}
