@@ -218,6 +218,9 @@ pub struct Sight {
     /// A region whose panel is open, as in CN.
     #[arg(long, value_name = "ISO")]
     pub select: Option<String>,
+    /// The search field is open, with this text in it.
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// What is in the middle: latitude and longitude in degrees, and the altitude as a factor of rest.
     #[arg(long, value_name = "LAT,LON,ZOOM", allow_hyphen_values = true)]
     pub look: Option<Look>,

@@ -62,6 +62,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
     let mut studio = Studio::new(&setup, UVec2::new(size.width, size.height), &adapter);
     if let Some(mut view) = studio.world_mut().get_resource_mut::<View>() {
         view.selected = selected;
+        view.search.clone_from(&sight.search);
     }
     if let (Some(look), Some(mut rig)) = (sight.look, studio.world_mut().get_resource_mut::<Rig>()) {
         rig.put(Pose {
