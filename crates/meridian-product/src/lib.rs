@@ -1,18 +1,17 @@
 //! Products: what a retailer's folder says, and glTF models read without trust. Pure: no Bevy, no picture.
 //!
-//! A product is a folder with a `product.toml` ([`manifest`]) and a glTF 2.0 model ([`read`] → [`model::Model`]).
+//! A product is a folder with a `product.toml` ([`manifest`]) and a glTF 2.0 model ([`gltf`] → [`model::Model`]).
 
-pub mod accessor;
 pub mod animate;
 pub mod bvh;
 pub mod contact;
+pub mod gltf;
 pub mod manifest;
 pub mod model;
-pub mod read;
 pub mod shelf;
 pub mod studio;
 
+pub use self::gltf::{ModelError, read};
 pub use manifest::{Manifest, ManifestError};
 pub use model::Model;
-pub use read::{ModelError, read};
 pub use shelf::{Product, Shelf};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::gltf::{ModelError, read, read_bytes};
 use super::manifest::{Manifest, ManifestError, stays_inside};
 use super::model::Model;
-use super::read::{ModelError, read, read_bytes};
 use meridian_core::files;
 
 /// Where a product's files are.
