@@ -10,7 +10,8 @@ pub mod store;
 
 pub use assemble::{ServeArgs, SourceArgs};
 pub use operate::state::{SavedState, State};
-pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Public, Restricted};
+pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Restricted};
+pub use publish::guard::Public;
 pub use publish::publisher::{PublishError, Publisher, Step};
 pub use serve::connection::{SUBPROTOCOL_DESK, socket_limits};
 pub use serve::relay::relay;

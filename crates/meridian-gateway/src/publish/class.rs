@@ -3,7 +3,6 @@
 //! [`Restricted`] is a source's own rows, [`Internal`] what is counted of them, [`Public`]
 //! what the guard has released. Only the guard can make the last.
 
-pub use crate::publish::guard::Public;
 pub use meridian_wire::DataClass;
 
 /// Fewest orders or payments that a published group has, unless told otherwise.

@@ -1,7 +1,13 @@
 //! What may be told: the classes of data as types, the guard, the figures and steps of each class, and the gate that holds what can't be true. Pure: no clock, no files.
 
+mod audience;
 pub mod class;
+mod figures;
 pub mod gate;
 pub mod guard;
-pub(crate) mod products;
+mod lights;
+mod notices;
+mod opening;
+mod products;
 pub mod publisher;
+mod warmth;

@@ -1,6 +1,6 @@
 //! What is said of the products: rates, marks, curves and trends from a class's figures, and what changed.
 
-use crate::publish::publisher::Figures;
+use crate::publish::figures::Figures;
 use crate::source::{ProductOpening, curve_step_ms};
 use meridian_core::insight::{self, Trend};
 use meridian_core::sales::EventMs;

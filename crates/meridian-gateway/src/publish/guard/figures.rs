@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::split::Sum;
 use super::worth::{Odometer, Tell, Worth};
 use super::{Column, Public, Shape};
-use crate::publish::publisher::Figures;
+use crate::publish::figures::Figures;
 use meridian_core::sales::{Channel, EventMs, Kind};
 use meridian_core::tally::Mark;
 use meridian_wire::{Counts, ProductCounts, Rates, Totals};

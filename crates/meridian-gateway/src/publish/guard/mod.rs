@@ -27,7 +27,8 @@ use self::split::{Dice, Now, Sum};
 use self::told::Side;
 use self::tree::{Numbers, Tree};
 use crate::publish::class::Privacy;
-use crate::publish::publisher::{Heat, arcs};
+use crate::publish::lights::{MAX_LIGHTS, arcs};
+use crate::publish::warmth::WarmthMeter;
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
 use meridian_wire::{Body, Hello, Lights, Warmth, magnitude_bucket};
 
@@ -51,8 +52,6 @@ const LONGEST_MS: i64 = 900_000;
 /// A region is split by category, and a category in a region by product, from so many times `k` for each part on;
 /// below it is pooled with others.
 const WORTH: u64 = 4;
-/// Most lights in one frame.
-const MAX_LIGHTS: usize = crate::publish::publisher::MAX_LIGHTS;
 /// When something happened is told no finer.
 const QUANTUM_MS: i64 = 1_000;
 /// So long before the day's end, or a sixteenth of the day, something is kept back of each release, so that at the end what is left
@@ -237,7 +236,7 @@ pub struct Guard {
     figures: PublicFigures,
     drawn: Drawn,
     later: Later,
-    warmth: Heat,
+    warmth: WarmthMeter,
     at_ms: EventMs,
 }
 
@@ -289,7 +288,7 @@ impl Guard {
             knobs: Knobs::ALL,
             drawn: Drawn::default(),
             later: Later::default(),
-            warmth: Heat::new(places, at_ms, warmth),
+            warmth: WarmthMeter::new(places, at_ms, warmth),
             at_ms,
             shape,
         }

@@ -1,7 +1,7 @@
 //! Exact figures as public ones: of generated orders, which are nobody's, and where privacy is off.
 
 use super::Public;
-use crate::publish::publisher::Figures;
+use crate::publish::figures::Figures;
 use meridian_core::sales::{Channel, EventMs};
 use meridian_core::tally::Mark;
 use meridian_wire::{Counts, ProductCounts, Rates, Totals};
