@@ -33,7 +33,8 @@ have_vulkan_driver() {
     [ -n "${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-}" ]
 }
 
-# Prints the packages that are missing, by this package manager's names; with "gateway", those for what has no picture.
+# Prints the packages that are missing, by this package manager's names; with "gateway", those for what has no picture;
+# with "tests", ffmpeg too, which the tests of AR read from.
 missing_packages() {
     manager=$1
     pick() {
@@ -55,6 +56,8 @@ missing_packages() {
     have_library libXi.so.6 || pick libxi6 libXi libxi
     have_library libXrandr.so.2 || pick libxrandr2 libXrandr libxrandr
     have_library libwayland-client.so.0 || pick libwayland-client0 libwayland-client wayland
+    [ "${2:-}" = tests ] || return 0
+    command -v ffmpeg >/dev/null 2>&1 || pick ffmpeg ffmpeg-free ffmpeg
 }
 
 need_packages() {

@@ -4,11 +4,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::RgbImage;
-use meridian::stage::adapter;
 use meridian_gateway::{ScenarioSource, Source, load_catalogue};
 
 /// Side of the tiles that golden pictures are compared by, in pixels. The worst tile counts, so that a fault of the size of a word
@@ -24,17 +25,6 @@ fn meridian(args: &[&str]) -> Output {
         .env_remove("WAYLAND_DISPLAY")
         .output()
         .unwrap()
-}
-
-/// Whether pictures can be drawn here; says so where they can't.
-fn can_draw() -> bool {
-    match adapter::find() {
-        Ok(_) => true,
-        Err(problem) => {
-            eprintln!("skipped: {problem}");
-            false
-        }
-    }
 }
 
 fn shot(args: &[&str], path: &Path) -> serde_json::Value {
@@ -119,7 +109,7 @@ fn golden_file(name: &str) -> PathBuf {
 }
 
 fn golden(name: &str, args: &[&str]) {
-    if !can_draw() {
+    if !support::can_draw() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -274,7 +264,7 @@ fn cells(picture: &RgbImage) -> Vec<[f64; 3]> {
 /// README's pictures are what the program draws: the same light in the same places.
 #[test]
 fn readme_shows_what_is_drawn() {
-    if !can_draw() {
+    if !support::can_draw() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -305,7 +295,7 @@ const README_MEAN: f64 = 1.0;
 
 #[test]
 fn figures_are_the_scenarios_to_the_fen() {
-    if !can_draw() {
+    if !support::can_draw() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -10,8 +10,9 @@ use clap::Args;
 use meridian_ar::board::Paper;
 use meridian_ar::calibrate::{Calibrator, Offer};
 use meridian_ar::detect::Detector;
+use meridian_ar::frame::{Frame, Pace};
 use meridian_ar::intrinsics::{GUESSED_VIEW, Intrinsics};
-use meridian_ar::source::{Frame, Pace, SourceSpec};
+use meridian_ar::source::SourceSpec;
 use meridian_ar::{pose, sheet};
 use serde_json::{Value, json};
 

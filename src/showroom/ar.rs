@@ -16,10 +16,12 @@ use crate::link::Inbox;
 use crate::stage::tell;
 use crate::view::View;
 use meridian_ar::board::Paper;
+use meridian_ar::frame::Frame;
 use meridian_ar::intrinsics::Intrinsics;
 use meridian_ar::light::{LightEstimate, PAPER};
 use meridian_ar::photo::{self, Lie};
-use meridian_ar::source::{Frame, SourceSpec, read_picture};
+use meridian_ar::picture::read_picture;
+use meridian_ar::source::SourceSpec;
 use meridian_ar::tracker::{Options, Tracker, Tracking, View as Tracked};
 use meridian_wire::Level;
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::source::{Frame, FrameSource, Pace, SourceError, read_picture};
+use super::frame::{Frame, FrameSource, Pace, SourceError};
+use super::picture::read_picture;
 
 /// Endings of files that are read.
 const ENDINGS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "pgm", "ppm"];

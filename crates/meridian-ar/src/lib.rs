@@ -6,7 +6,9 @@
 //! | [`sheet`] | draws the sheet for a printer, as PDF and PNG |
 //! | [`intrinsics`] | the camera's lens: files, guesses |
 //! | [`calibrate`] | the lens found from views of the sheet |
-//! | [`source`] | where frames come from: V4L2, ffmpeg, pictures in a folder, a synthetic room |
+//! | [`frame`] | a camera's picture, and the trait of what gives them |
+//! | [`picture`] | pictures in files into frames |
+//! | [`source`] | which source a text names: V4L2, ffmpeg, pictures in a folder, a synthetic room |
 //! | [`detect`] | the tags in a grey picture |
 //! | [`pose`] | where the sheet is, seen from the camera |
 //! | [`filter`] | steadies a pose without lagging behind |
@@ -28,10 +30,12 @@ pub mod board;
 pub mod calibrate;
 pub mod detect;
 pub mod filter;
+pub mod frame;
 pub mod geometry;
 pub mod intrinsics;
 pub mod light;
 pub mod photo;
+pub mod picture;
 pub mod pose;
 pub mod render;
 pub mod sheet;

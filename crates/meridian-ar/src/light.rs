@@ -7,9 +7,9 @@
 use glam::{DVec2, DVec3, Vec3};
 
 use super::board::{CELLS, STAGE_RADIUS, TAGS};
+use super::frame::Frame;
 use super::geometry::{Normal, Pose};
 use super::intrinsics::Intrinsics;
-use super::source::Frame;
 
 /// How far away the light is taken to be, metres. A nearer one darkens faster across the sheet; a window and a lamp over
 /// a table are about this far.

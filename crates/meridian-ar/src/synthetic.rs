@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use glam::{DMat3, DVec2, DVec3, Vec3};
 
 use super::board::Paper;
+use super::frame::{Frame, FrameSource, Pace, SourceError};
 use super::geometry::Pose;
 use super::intrinsics::Intrinsics;
 use super::sheet;
-use super::source::{Frame, FrameSource, Pace, SourceError};
 
 /// Pixels across.
 pub const WIDTH: u32 = 960;

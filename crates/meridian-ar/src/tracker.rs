@@ -14,11 +14,12 @@ use arc_swap::ArcSwap;
 
 use super::detect::{Detector, Found, Gates};
 use super::filter::{Constants, OneEuro};
+use super::frame::{Frame, FrameSource, Pace, SourceError};
 use super::geometry::Pose;
 use super::intrinsics::{GUESSED_VIEW, Intrinsics};
 use super::light::{self, LightEstimate};
 use super::pose::{self, BoardPose};
-use super::source::{Frame, FrameSource, Pace, SourceError, SourceSpec};
+use super::source::SourceSpec;
 
 /// For so long a lost board keeps its last pose.
 pub const HOLD: Duration = Duration::from_millis(300);

@@ -7,7 +7,8 @@ use linuxvideo::format::{PixFormat, PixelFormat};
 use linuxvideo::stream::ReadStream;
 use linuxvideo::{BufType, Device};
 
-use super::source::{Frame, FrameSource, SourceError, Yuv, decode};
+use super::frame::{Frame, FrameSource, SourceError, Yuv};
+use super::picture::decode;
 
 /// Without a frame for so long a camera is given up.
 const PATIENCE: Duration = Duration::from_secs(3);
