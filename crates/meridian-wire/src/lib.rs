@@ -2,7 +2,6 @@
 
 pub mod codec;
 pub mod frame;
-mod proto;
 pub mod scene;
 pub mod sign;
 pub mod stream;

@@ -1,16 +1,27 @@
-//! The binary encoding's messages, as `docs/feed.proto` has them. Only the codec sees them.
+//! The binary encoding's messages, made of `docs/feed.proto`, which says what they mean. Only the codec sees
+//! them. Don't edit this: `tests/proto.rs` says how it is made.
 //!
 //! Bulk columns are little-endian fixed-width `bytes`, so that a reader in any language can lay a
 //! typed array over them.
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Head {
+pub(super) struct Subscribe {
+    #[prost(message, optional, tag = "1")]
+    pub resume: Option<Position>,
+    #[prost(uint32, optional, tag = "2")]
+    pub lights_per_s: Option<u32>,
+    #[prost(uint32, tag = "3")]
+    pub compression: u32,
+    #[prost(bool, tag = "4")]
+    pub relay: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Position {
     #[prost(uint64, tag = "1")]
     pub epoch: u64,
     #[prost(uint64, tag = "2")]
     pub seq: u64,
-    #[prost(uint64, tag = "3")]
-    pub prev: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -75,83 +86,6 @@ pub(super) struct ProductInfo {
     pub category: u32,
 }
 
-/// The products' figures, as columns.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ProductColumns {
-    #[prost(bytes = "vec", tag = "1")]
-    pub id_u16: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub orders_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    pub payments_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    pub gmv_minor_i64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "5")]
-    pub units_i64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "6")]
-    pub orders_per_s_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    pub orders_10s_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "8")]
-    pub rank_u16: Vec<u8>,
-}
-
-/// The products' figures by region, as columns.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ProductCellColumns {
-    #[prost(bytes = "vec", tag = "1")]
-    pub product_u16: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub region_u8: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    pub orders_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "4")]
-    pub payments_u64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "5")]
-    pub gmv_minor_i64: Vec<u8>,
-    #[prost(bytes = "vec", tag = "6")]
-    pub units_i64: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct ProductCurve {
-    #[prost(uint32, tag = "1")]
-    pub product: u32,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(bytes = "vec", tag = "3")]
-    pub gmv_minor_i64: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct TrendColumns {
-    #[prost(bytes = "vec", tag = "1")]
-    pub product_u16: Vec<u8>,
-    #[prost(bytes = "vec", tag = "2")]
-    pub region_u8: Vec<u8>,
-    #[prost(bytes = "vec", tag = "3")]
-    pub percent_u32: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Products {
-    #[prost(int64, tag = "1")]
-    pub event_ms: i64,
-    #[prost(message, optional, tag = "2")]
-    pub products: Option<ProductColumns>,
-    #[prost(message, optional, tag = "3")]
-    pub regions: Option<ProductCellColumns>,
-    #[prost(int64, tag = "4")]
-    pub step_ms: i64,
-    #[prost(message, repeated, tag = "5")]
-    pub curves: Vec<ProductCurve>,
-    /// Absent: unchanged. Empty: none.
-    #[prost(message, optional, tag = "6")]
-    pub trends: Option<TrendColumns>,
-    #[prost(int64, optional, tag = "7")]
-    pub published_ms: Option<i64>,
-}
-
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Comparison {
     #[prost(message, optional, tag = "1")]
@@ -202,7 +136,6 @@ pub(super) struct Rates {
     pub peak_payments_at_ms: i64,
 }
 
-/// Counts of regions, categories or channels, as columns.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct KeyedColumns {
     #[prost(bytes = "vec", tag = "1")]
@@ -215,7 +148,6 @@ pub(super) struct KeyedColumns {
     pub gmv_minor_i64: Vec<u8>,
 }
 
-/// Counts of categories of regions, as columns.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CellColumns {
     #[prost(bytes = "vec", tag = "1")]
@@ -301,22 +233,6 @@ pub(super) struct Snapshot {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Direct {
-    #[prost(int64, tag = "1")]
-    pub published_ms: i64,
-    #[prost(bool, tag = "2")]
-    pub held: bool,
-    #[prost(bool, tag = "3")]
-    pub rehearsal: bool,
-    #[prost(uint64, tag = "4")]
-    pub delay_ms: u64,
-    #[prost(string, optional, tag = "5")]
-    pub scene: Option<String>,
-    #[prost(uint64, tag = "6")]
-    pub scene_number: u64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Tick {
     #[prost(int64, tag = "1")]
     pub event_ms: i64,
@@ -389,6 +305,22 @@ pub(super) struct Notice {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Direct {
+    #[prost(int64, tag = "1")]
+    pub published_ms: i64,
+    #[prost(bool, tag = "2")]
+    pub held: bool,
+    #[prost(bool, tag = "3")]
+    pub rehearsal: bool,
+    #[prost(uint64, tag = "4")]
+    pub delay_ms: u64,
+    #[prost(string, optional, tag = "5")]
+    pub scene: Option<String>,
+    #[prost(uint64, tag = "6")]
+    pub scene_number: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Bye {
     #[prost(string, tag = "1")]
     pub code: String,
@@ -399,21 +331,75 @@ pub(super) struct Bye {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Subscribe {
-    #[prost(message, optional, tag = "1")]
-    pub resume: Option<Position>,
-    #[prost(uint32, optional, tag = "2")]
-    pub lights_per_s: Option<u32>,
-    #[prost(uint32, tag = "3")]
-    pub compression: u32,
-    #[prost(bool, tag = "4")]
-    pub relay: bool,
+pub(super) struct Products {
+    #[prost(int64, tag = "1")]
+    pub event_ms: i64,
+    #[prost(message, optional, tag = "2")]
+    pub products: Option<ProductColumns>,
+    #[prost(message, optional, tag = "3")]
+    pub regions: Option<ProductCellColumns>,
+    #[prost(int64, tag = "4")]
+    pub step_ms: i64,
+    #[prost(message, repeated, tag = "5")]
+    pub curves: Vec<ProductCurve>,
+    #[prost(message, optional, tag = "6")]
+    pub trends: Option<TrendColumns>,
+    #[prost(int64, optional, tag = "7")]
+    pub published_ms: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Position {
-    #[prost(uint64, tag = "1")]
-    pub epoch: u64,
-    #[prost(uint64, tag = "2")]
-    pub seq: u64,
+pub(super) struct ProductColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub orders_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub payments_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub gmv_minor_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub units_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub orders_per_s_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    pub orders_10s_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "8")]
+    pub rank_u16: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductCellColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub product_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub region_u8: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub orders_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub payments_u64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub gmv_minor_i64: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub units_i64: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ProductCurve {
+    #[prost(uint32, tag = "1")]
+    pub product: u32,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub gmv_minor_i64: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TrendColumns {
+    #[prost(bytes = "vec", tag = "1")]
+    pub product_u16: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub region_u8: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub percent_u32: Vec<u8>,
 }
