@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod clock;
+mod day_file;
 pub mod intake;
 pub mod live;
 pub mod orders;

@@ -10,10 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::operate::storage;
 use crate::publish::class::{Privacy, Restricted};
+use crate::source::day_file::{ComparisonTable, comparisons_of, info_of, milestones_of, named};
 use crate::source::intake::{Gap, Intake};
-use crate::source::scenario::file::ComparisonTable;
-use crate::source::scenario::products::info_of;
-use crate::source::scenario::{comparisons_of, milestones_of, named};
 use crate::source::{Opening, Pulled, Source, SourceError};
 use crate::store::journal::JournalError;
 use crate::store::order_log::{Begun, OrderLog, Record, Records};

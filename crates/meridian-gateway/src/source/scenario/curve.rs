@@ -1,5 +1,10 @@
 //! Curves of a day: monotone interpolation, and rates that follow a slope.
 
+/// A table's entry; 0 beyond its end.
+pub(super) fn at(table: &[f64], index: usize) -> f64 {
+    table.get(index).copied().unwrap_or(0.0)
+}
+
 /// A monotone cubic (Fritsch–Carlson, harmonic means) through rising points, at each whole second from
 /// 0 to `secs`. Passes every point exactly and never falls where they don't.
 pub(super) fn monotone(points: &[(f64, f64)], secs: usize) -> Vec<f64> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::source::day_file::{ComparisonTable, CurvePoint};
 use meridian_core::sales::Currency;
 use meridian_wire::Names;
 
@@ -62,23 +63,9 @@ pub(super) struct PeaksTable {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CurvePoint {
-    pub at: String,
-    pub gmv: i64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct MobilePoint {
     pub at: String,
     pub share: f64,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ComparisonTable {
-    pub label: Names,
-    pub points: Vec<CurvePoint>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -155,22 +142,4 @@ pub(super) struct ShippingTable {
     pub import_share: f64,
     pub export_share: f64,
     pub import_from: BTreeMap<String, f64>,
-}
-
-/// Seconds of `HH:MM` or `HH:MM:SS`.
-pub(super) fn secs_of(key: &str, text: &str) -> Result<usize, String> {
-    let wrong =
-        || format!("{key}: {text:?} is no time of day: HH:MM or HH:MM:SS is needed, as in \"00:06:58\"");
-    let parts: Vec<usize> = text
-        .split(':')
-        .map(|part| match part.len() {
-            1 | 2 if part.bytes().all(|byte| byte.is_ascii_digit()) => part.parse().map_err(|_| wrong()),
-            _ => Err(wrong()),
-        })
-        .collect::<Result<_, _>>()?;
-    match parts.as_slice() {
-        [hours, minutes] if *minutes < 60 => Ok(hours * 3_600 + minutes * 60),
-        [hours, minutes, secs] if *minutes < 60 && *secs < 60 => Ok(hours * 3_600 + minutes * 60 + secs),
-        _ => Err(wrong()),
-    }
 }

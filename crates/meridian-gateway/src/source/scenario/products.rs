@@ -9,16 +9,18 @@
 //! The day's totals don't know of products: a row's amount is what it would be without them. A day file
 //! is refused when a product would sell for more than nine tenths of what its category does in a region.
 
-use super::file::{DayFile, secs_of};
-use super::{BLOCK_SECS, CellKey, minor_of, mix, named, normal, region_of, share_of};
-use meridian_core::sales::product::slug;
+use super::file::{DayFile, ProductTable};
+use super::model::{BLOCK_SECS, CellKey};
+use super::random::{mix, normal};
+use super::validate::{region_of, share_of};
+use crate::source::day_file::{info_of, minor_of, secs_of};
 use meridian_core::sales::{Catalogue, Kind};
-use meridian_wire::{Names, ProductInfo};
+use meridian_wire::ProductInfo;
 
 /// Most products of a day file.
 const MAX_DAY_PRODUCTS: usize = 256;
 /// The part of its category's value in a region that products may have.
-const MOST_OF_CATEGORY: f64 = 0.9;
+const MAX_OF_CATEGORY: f64 = 0.9;
 /// Slopes are in 2⁻³² items a row.
 const ONE: f64 = (1_u64 << 32) as f64;
 
@@ -174,126 +176,39 @@ impl Plan {
     }
 }
 
-/// What a day file says of a product (id, name, the English name of its category), looked up and beside those before it.
-pub(crate) fn info_of<'a>(
-    key: &str,
-    (id, names, category): (&str, &Names, &str),
-    mut categories: impl Iterator<Item = &'a Names> + Clone,
-    earlier: &[ProductInfo],
-) -> Result<ProductInfo, String> {
-    if slug(id).as_deref() != Some(id) {
-        return Err(format!(
-            "{key}.id: {id:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\""
-        ));
-    }
-    if earlier.iter().any(|earlier| earlier.id == id) {
-        return Err(format!("{key}.id: {id:?} is there twice"));
-    }
-    named(names, &format!("{key}.name"))?;
-    let first = categories.clone().next();
-    let number = categories
-        .position(|known| known.en == category)
-        .and_then(|at| u8::try_from(at).ok())
-        .ok_or_else(|| {
-            format!(
-                "{key}.category: {category:?} is no category: the English name of one is needed, as in {:?}",
-                first.map_or("", |first| first.en.as_str())
-            )
-        })?;
-    Ok(ProductInfo {
-        id: id.to_owned(),
-        names: names.clone(),
-        category: number,
-    })
+/// What the products of a day are worked out from.
+pub(super) struct Ground<'a> {
+    pub catalogue: &'a Catalogue,
+    /// The home region.
+    pub home: Option<u8>,
+    /// How long the day is.
+    pub secs: usize,
+    pub cells: &'a [CellKey],
+    /// By quarter of an hour: the mean payment in minor units, endless where there is none.
+    pub payment_minor: &'a [f64],
 }
 
-/// Works a day file's products out. `home` is the home region; `payment_minor` the mean payment, in minor
-/// units, by quarter of an hour (endless where there is none); `counts` says how many payments and orders a
-/// cell has had at a second.
+/// Works a day file's products out. `counts` says how many payments and orders a cell has had at a second.
 pub(super) fn build(
     file: &DayFile,
-    catalogue: &Catalogue,
-    home: Option<u8>,
-    secs: usize,
-    cells: &[CellKey],
-    payment_minor: &[f64],
+    ground: &Ground<'_>,
     counts: impl Fn(usize, usize) -> (u64, u64),
 ) -> Result<Products, String> {
-    if file.product.len() > MAX_DAY_PRODUCTS {
-        return Err(format!(
-            "product: {} of them; at most {MAX_DAY_PRODUCTS} are possible",
-            file.product.len()
-        ));
-    }
-    let mut out = Products::default();
-    let mut plans = Vec::new();
-    for (number, table) in file.product.iter().enumerate() {
-        let key = format!("product[{number}]");
-        let categories = file.category.iter().map(|category| &category.name);
-        let info = info_of(
-            &key,
-            (&table.id, &table.name, &table.category),
-            categories,
-            &out.list,
-        )?;
-        let price_minor = minor_of(&format!("{key}.price"), table.price, file.day.currency)?;
-        if price_minor == 0 {
-            return Err(format!("{key}.price: 0 is no price"));
-        }
-        let share = share_of(&format!("{key}.share"), table.share)?;
-        plans.push(Plan {
-            category: info.category,
-            share,
-            price_minor,
-            taste: tastes(file.seed, &key, table, catalogue, home)?,
-            surges: surges(&key, table, catalogue, secs)?,
-        });
-        out.list.push(info);
-        out.price_minor.push(price_minor);
-    }
-    for (index, cell) in cells.iter().enumerate() {
+    let (list, plans) = plans(file, ground)?;
+    let mut out = Products {
+        list,
+        price_minor: plans.iter().map(|plan| plan.price_minor).collect(),
+        ..Products::default()
+    };
+    for (index, cell) in ground.cells.iter().enumerate() {
         let first = out.cells.len() as u32;
-        let here = || {
-            plans
-                .iter()
-                .enumerate()
-                .filter(|(_, plan)| plan.category == cell.category)
-        };
-        let mut all: Vec<usize> = here().flat_map(|(_, plan)| plan.changes(cell.region)).collect();
-        all.sort_unstable();
-        all.dedup();
-        for (number, second) in all.iter().enumerate() {
-            // The quarters of an hour until the next change.
-            let until = all.get(number + 1).copied().unwrap_or(secs);
-            let least = payment_minor
-                .iter()
-                .take(until.div_ceil(BLOCK_SECS))
-                .skip(second / BLOCK_SECS)
-                .fold(f64::INFINITY, |least, mean| least.min(*mean));
-            let most = MOST_OF_CATEGORY * least * cell.ticket;
-            let (mut rows, mut value, mut largest) = (0.0, 0.0, (0.0, 0));
-            for (number, plan) in here() {
-                let slope = plan.slope(cell.region, *second);
-                rows += slope;
-                value += slope * plan.price_minor as f64;
-                if slope * plan.price_minor as f64 >= largest.0 {
-                    largest = (slope * plan.price_minor as f64, number);
-                }
-            }
-            if rows > MOST_OF_CATEGORY || value > most {
-                let region = catalogue.regions().get(usize::from(cell.region));
-                let part = (value / most.max(f64::MIN_POSITIVE)).max(rows / MOST_OF_CATEGORY);
-                return Err(format!(
-                    "product[{}]: {:02}:{:02} after the start the products would have {:.0} % of their category in {}: a lower share, price, taste or lift is needed",
-                    largest.1,
-                    second / 3_600,
-                    second / 60 % 60,
-                    part * MOST_OF_CATEGORY * 100.0,
-                    region.map_or("a region", |region| region.iso2.as_str()),
-                ));
-            }
-        }
-        for (number, plan) in here() {
+        let here: Vec<(usize, &Plan)> = plans
+            .iter()
+            .enumerate()
+            .filter(|(_, plan)| plan.category == cell.category)
+            .collect();
+        leave_enough(cell, &here, ground)?;
+        for (number, plan) in here {
             let changes = plan.changes(cell.region);
             let lines = |payments: bool| -> Vec<(u64, f64)> {
                 changes
@@ -321,12 +236,87 @@ pub(super) fn build(
     Ok(out)
 }
 
+/// The file's products, checked and looked up.
+fn plans(file: &DayFile, ground: &Ground<'_>) -> Result<(Vec<ProductInfo>, Vec<Plan>), String> {
+    if file.product.len() > MAX_DAY_PRODUCTS {
+        return Err(format!(
+            "product: {} of them; at most {MAX_DAY_PRODUCTS} are possible",
+            file.product.len()
+        ));
+    }
+    let mut list = Vec::new();
+    let mut plans = Vec::new();
+    for (number, table) in file.product.iter().enumerate() {
+        let key = format!("product[{number}]");
+        let categories = file.category.iter().map(|category| &category.name);
+        let said = (table.id.as_str(), &table.name, table.category.as_str());
+        let info = info_of(&key, said, categories, &list)?;
+        let price_minor = minor_of(&format!("{key}.price"), table.price, file.day.currency)?;
+        if price_minor == 0 {
+            return Err(format!("{key}.price: 0 is no price"));
+        }
+        let share = share_of(&format!("{key}.share"), table.share)?;
+        plans.push(Plan {
+            category: info.category,
+            share,
+            price_minor,
+            taste: tastes(file.seed, &key, table, ground.catalogue, ground.home)?,
+            surges: surges(&key, table, ground.catalogue, ground.secs)?,
+        });
+        list.push(info);
+    }
+    Ok((list, plans))
+}
+
+/// Refuses products that at some time sell for more than they may of what their cell's category does.
+fn leave_enough(cell: &CellKey, here: &[(usize, &Plan)], ground: &Ground<'_>) -> Result<(), String> {
+    let mut changes: Vec<usize> = here
+        .iter()
+        .flat_map(|(_, plan)| plan.changes(cell.region))
+        .collect();
+    changes.sort_unstable();
+    changes.dedup();
+    for (number, second) in changes.iter().enumerate() {
+        // The quarters of an hour until the next change.
+        let until = changes.get(number + 1).copied().unwrap_or(ground.secs);
+        let least = ground
+            .payment_minor
+            .iter()
+            .take(until.div_ceil(BLOCK_SECS))
+            .skip(second / BLOCK_SECS)
+            .fold(f64::INFINITY, |least, mean| least.min(*mean));
+        let most = MAX_OF_CATEGORY * least * cell.ticket;
+        let (mut rows, mut value, mut largest) = (0.0, 0.0, (0.0, 0));
+        for (number, plan) in here {
+            let slope = plan.slope(cell.region, *second);
+            rows += slope;
+            value += slope * plan.price_minor as f64;
+            if slope * plan.price_minor as f64 >= largest.0 {
+                largest = (slope * plan.price_minor as f64, *number);
+            }
+        }
+        if rows > MAX_OF_CATEGORY || value > most {
+            let region = ground.catalogue.regions().get(usize::from(cell.region));
+            let part = (value / most.max(f64::MIN_POSITIVE)).max(rows / MAX_OF_CATEGORY);
+            return Err(format!(
+                "product[{}]: {:02}:{:02} after the start the products would have {:.0} % of their category in {}: a lower share, price, taste or lift is needed",
+                largest.1,
+                second / 3_600,
+                second / 60 % 60,
+                part * MAX_OF_CATEGORY * 100.0,
+                region.map_or("a region", |region| region.iso2.as_str()),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// A product's taste by region: as given, elsewhere a little more or less by chance; the home region is the
 /// measure.
 fn tastes(
     seed: u64,
     key: &str,
-    table: &super::file::ProductTable,
+    table: &ProductTable,
     catalogue: &Catalogue,
     home: Option<u8>,
 ) -> Result<Vec<f64>, String> {
@@ -355,12 +345,7 @@ fn tastes(
     Ok(taste)
 }
 
-fn surges(
-    key: &str,
-    table: &super::file::ProductTable,
-    catalogue: &Catalogue,
-    secs: usize,
-) -> Result<Vec<Surge>, String> {
+fn surges(key: &str, table: &ProductTable, catalogue: &Catalogue, secs: usize) -> Result<Vec<Surge>, String> {
     let mut out: Vec<Surge> = Vec::new();
     for (number, surge) in table.surge.iter().enumerate() {
         let key = format!("{key}.surge[{number}]");

@@ -1,7 +1,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::*;
+use std::sync::Arc;
+
+use super::ScenarioSource;
+use super::file::DayFile;
+use super::random::mix;
+use crate::source::day_file::secs_of;
+use crate::source::{ProductOpening, Pulled, Source};
+use meridian_core::sales::{Batch, Channel, EventMs, Kind};
 use meridian_core::tally::{Meter, Tally};
+use meridian_wire::{Counts, Totals};
 
 const DAY: &str = include_str!("../../../../../config/double11-2016.toml");
 const EXAMPLE: &str = include_str!("../../../../../config/example-day.toml");
