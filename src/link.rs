@@ -51,12 +51,7 @@ impl Subscription {
 const STALLED_SECS: f64 = 2.5;
 
 /// Takes what the subscriber's thread brought into the inbox.
-pub fn drain_feed(
-    subscription: Option<Res<Subscription>>,
-    mut inbox: ResMut<Inbox>,
-    mut ledger: ResMut<Ledger>,
-) {
-    let Some(subscription) = subscription else { return };
+pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut ledger: ResMut<Ledger>) {
     if ledger.feed.address != subscription.url {
         ledger.feed.address.clone_from(&subscription.url);
     }
@@ -237,7 +232,11 @@ pub fn drain_inbox(
 pub fn plugin(app: &mut App) {
     app.init_resource::<Inbox>().add_systems(
         Update,
-        (drain_feed, tell_of_files, drain_inbox)
+        (
+            drain_feed.run_if(resource_exists::<Subscription>),
+            tell_of_files,
+            drain_inbox,
+        )
             .chain()
             .in_set(DisplaySystems::Drain),
     );

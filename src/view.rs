@@ -8,6 +8,26 @@ use super::text::Lang;
 use meridian_core::sales::{PlaceId, RegionId};
 use meridian_wire::Scene;
 
+/// What fills the screen. A command that changes it is in force for the rest of its own frame: see [`settle_screen`].
+#[derive(States, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Screen {
+    /// The planet.
+    #[default]
+    Globe,
+    /// A product, the planet beside it.
+    Showroom,
+}
+
+impl Screen {
+    /// The screen that was asked for last, whether or not it is there yet.
+    pub fn asked(state: &State<Self>, next: &NextState<Self>) -> Self {
+        match next {
+            NextState::Pending(screen) | NextState::PendingIfNeq(screen) => *screen,
+            NextState::Unchanged => *state.get(),
+        }
+    }
+}
+
 /// How much is spent on a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
 pub enum Quality {
@@ -115,8 +135,6 @@ pub struct View {
     pub search: Option<String>,
     /// How much is spent on a frame.
     pub quality: Quality,
-    /// A product is looked at, the planet beside it.
-    pub showroom: bool,
     /// Whose borders; read once, at the start.
     pub worldview: Worldview,
     /// A first-run hint is shown until this many seconds of app time.
@@ -174,7 +192,14 @@ pub enum Command {
 }
 
 /// Applies the commands that concern the view. Those of the camera and the stage are read there.
-pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<View>) {
+pub fn apply_commands(
+    mut commands: MessageReader<Command>,
+    mut view: ResMut<View>,
+    state: Res<State<Screen>>,
+    mut next: ResMut<NextState<Screen>>,
+) {
+    let before = Screen::asked(&state, &next);
+    let mut screen = before;
     for command in commands.read() {
         match command {
             Command::ToggleLang => view.lang = view.lang.other(),
@@ -189,7 +214,7 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                 view.tour = false;
             }
             // It is the product that turns then.
-            Command::Nudge { .. } if view.showroom => {}
+            Command::Nudge { .. } if screen == Screen::Showroom => {}
             Command::FlyToPlace(_) | Command::Nudge { .. } => {
                 view.tour = false;
                 view.hint_until_secs = 0.0;
@@ -214,8 +239,8 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                     view.help_open = false;
                 } else if view.search.is_some() {
                     view.search = None;
-                } else if view.showroom {
-                    view.showroom = false;
+                } else if screen == Screen::Showroom {
+                    screen = Screen::Globe;
                 } else {
                     view.selected = None;
                     view.tour = true;
@@ -226,11 +251,11 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
                 view.search = None;
                 match scene {
                     Scene::Globe => {
-                        view.showroom = false;
+                        screen = Screen::Globe;
                         view.selected = None;
                         view.tour = true;
                     }
-                    Scene::Region(_) => view.showroom = false,
+                    Scene::Region(_) => screen = Screen::Globe,
                     Scene::Showroom(_) => {}
                 }
             }
@@ -242,6 +267,19 @@ pub fn apply_commands(mut commands: MessageReader<Command>, mut view: ResMut<Vie
             | Command::Quit => {}
         }
     }
+    if screen != before {
+        next.set(screen);
+    }
+}
+
+/// A change of the screen is waiting.
+fn screen_changes(next: Res<NextState<Screen>>) -> bool {
+    !matches!(*next, NextState::Unchanged)
+}
+
+/// Changes the screen between the commands and what follows them, and not only before the next frame's `Update`.
+fn settle_screen(world: &mut World) {
+    world.run_schedule(StateTransition);
 }
 
 /// Where things are on the screen, in logical pixels (egui points). The panels compute it each frame
@@ -305,6 +343,16 @@ pub fn plugin(app: &mut App) {
     })
     .init_resource::<Layout>()
     .init_resource::<Budget>()
+    .init_state::<Screen>()
     .add_message::<Command>()
-    .add_systems(Update, apply_commands.in_set(DisplaySystems::Apply));
+    .add_systems(
+        Update,
+        (
+            apply_commands.in_set(DisplaySystems::Apply),
+            settle_screen
+                .run_if(screen_changes)
+                .after(DisplaySystems::Apply)
+                .before(DisplaySystems::Follow),
+        ),
+    );
 }

@@ -136,16 +136,13 @@ fn fly_arcs(
     time: Res<Time>,
     view: Res<View>,
     layout: Res<Layout>,
-    regions: Option<Res<Regions>>,
+    regions: Res<Regions>,
     mut arrived: MessageReader<LightsArrived>,
     mut uploads: ResMut<Uploads>,
     mut stats: ResMut<ArcStats>,
-    arcs: Option<ResMut<ArcRing>>,
+    mut arcs: ResMut<ArcRing>,
     mut chunks: Query<(&mut Visibility, &mut Mesh3d), With<ArcChunk>>,
 ) {
-    let (Some(mut arcs), Some(regions)) = (arcs, regions) else {
-        return;
-    };
     let arcs = &mut *arcs;
     let now_ms = time.elapsed().as_millis() as u64;
     arcs.scratch.clear();
@@ -204,5 +201,10 @@ pub fn plugin(app: &mut App) {
     app.add_plugins(MaterialPlugin::<ArcsMaterial>::default())
         .init_resource::<ArcStats>()
         .add_systems(Startup, spawn_arcs)
-        .add_systems(Update, fly_arcs.in_set(DisplaySystems::Follow));
+        .add_systems(
+            Update,
+            fly_arcs
+                .run_if(resource_exists::<ArcRing>.and(resource_exists::<Regions>))
+                .in_set(DisplaySystems::Follow),
+        );
 }

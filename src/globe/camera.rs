@@ -17,7 +17,7 @@ use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
 use crate::ledger::{Ledger, World as Regions};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
-use crate::view::{Budget, Command, Layout, Quality, View};
+use crate::view::{Budget, Command, Layout, Quality, Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Vertical field of view.
@@ -459,11 +459,6 @@ fn steer(
     mut rig: ResMut<Rig>,
     mut commands_out: MessageWriter<Command>,
 ) {
-    if view.showroom {
-        rig.grabbed = None;
-        rig.pressed = None;
-        return;
-    }
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     let mut zoom = 1.0_f32;
     let mut pointer: Option<(Vec2, bool)> = None;
@@ -567,11 +562,18 @@ fn steer(
     }
 }
 
+/// Lets the planet go while another screen has the pointer.
+fn let_go(mut rig: ResMut<Rig>) {
+    rig.grabbed = None;
+    rig.pressed = None;
+}
+
 /// Commands that concern the camera, then its motion.
 fn move_camera(
     time: Res<Time>,
     layout: Res<Layout>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     ledger: Res<Ledger>,
     world: Option<Res<Regions>>,
     mut commands_in: MessageReader<Command>,
@@ -618,7 +620,7 @@ fn move_camera(
                     );
                 }
             }
-            Command::Nudge { east, north, zoom } if !view.showroom => {
+            Command::Nudge { east, north, zoom } if *screen == Screen::Globe => {
                 if rig.flight.is_some() {
                     rig.stop();
                 }
@@ -670,7 +672,11 @@ pub fn plugin(app: &mut App) {
     .add_systems(
         Update,
         (
-            steer.in_set(DisplaySystems::Input),
+            (
+                steer.run_if(in_state(Screen::Globe)),
+                let_go.run_if(not(in_state(Screen::Globe))),
+            )
+                .in_set(DisplaySystems::Input),
             (set_dynamic_range, move_camera).in_set(DisplaySystems::Follow),
         ),
     );

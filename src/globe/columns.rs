@@ -74,14 +74,11 @@ fn raise_columns(
     time: Res<Time>,
     view: Res<View>,
     ledger: Res<Ledger>,
-    regions: Option<Res<Regions>>,
+    regions: Res<Regions>,
     mut uploads: ResMut<Uploads>,
-    columns: Option<ResMut<Columns>>,
+    mut columns: ResMut<Columns>,
     mut visibilities: Query<&mut Visibility>,
 ) {
-    let (Some(mut columns), Some(regions)) = (columns, regions) else {
-        return;
-    };
     if let Ok(mut visibility) = visibilities.get_mut(columns.entity) {
         visibility.set_if_neq(if view.layers.columns {
             Visibility::Visible
@@ -142,5 +139,10 @@ pub fn plugin(app: &mut App) {
     shader::load(app, &SHADER, SHADER_FILE);
     app.add_plugins(MaterialPlugin::<ColumnsMaterial>::default())
         .add_systems(Startup, spawn_columns)
-        .add_systems(Update, raise_columns.in_set(DisplaySystems::Follow));
+        .add_systems(
+            Update,
+            raise_columns
+                .run_if(resource_exists::<Columns>.and(resource_exists::<Regions>))
+                .in_set(DisplaySystems::Follow),
+        );
 }

@@ -439,10 +439,9 @@ fn light_earth(
     sight: Res<Sight>,
     glow: Res<SurfaceGlow>,
     mut look: ResMut<PlanetLook>,
-    earth: Option<ResMut<Earth>>,
+    mut earth: ResMut<Earth>,
     mut materials: ResMut<Assets<EarthMaterial>>,
 ) {
-    let Some(mut earth) = earth else { return };
     let [disc, _] = &earth.parts;
     let Some(current) = materials.get(disc) else {
         return;
@@ -491,7 +490,7 @@ pub fn plugin(app: &mut App) {
     app.add_plugins(MaterialPlugin::<EarthMaterial>::default())
         .init_resource::<SurfaceGlow>()
         .add_systems(Startup, spawn_earth)
-        .add_systems(PostUpdate, light_earth);
+        .add_systems(PostUpdate, light_earth.run_if(resource_exists::<Earth>));
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::geo::world_from_lat_lon;
 use crate::ledger::{Ledger, World as Regions};
 use crate::text::Lang;
 use crate::theme::{colour, family};
-use crate::view::{Layout, View};
+use crate::view::{Layout, Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Names at most, beside the pinned and the hovered.
@@ -78,11 +78,11 @@ fn paint_labels(
     view: Res<View>,
     layout: Res<Layout>,
     sight: Res<Sight>,
-    world: Option<Res<Regions>>,
+    world: Res<Regions>,
+    screen: Res<State<Screen>>,
     mut contexts: EguiContexts,
     mut shown: Local<HashMap<u8, Shown>>,
 ) {
-    let Some(world) = world else { return };
     let Ok(context) = contexts.ctx_mut() else {
         return;
     };
@@ -93,7 +93,7 @@ fn paint_labels(
     } else {
         NAMES
     };
-    let candidates = if view.layers.labels && !view.showroom {
+    let candidates = if view.layers.labels && *screen == Screen::Globe {
         wanted(&ledger, &view, names)
     } else {
         wanted(&Ledger::default(), &view, 0)
@@ -174,7 +174,10 @@ fn paint_labels(
 
 /// The names.
 pub fn plugin(app: &mut App) {
-    app.add_systems(EguiPrimaryContextPass, paint_labels);
+    app.add_systems(
+        EguiPrimaryContextPass,
+        paint_labels.run_if(resource_exists::<Regions>),
+    );
 }
 
 #[cfg(test)]

@@ -384,17 +384,14 @@ fn write_lights(
     budget: Res<Budget>,
     layout: Res<Layout>,
     sight: Res<Sight>,
-    regions: Option<Res<Regions>>,
+    regions: Res<Regions>,
     mut arrived: MessageReader<LightsArrived>,
     mut ledger: ResMut<Ledger>,
     mut uploads: ResMut<Uploads>,
     mut stats: ResMut<LightStats>,
-    lights: Option<ResMut<LightRing>>,
+    mut lights: ResMut<LightRing>,
     mut chunks: Query<&mut Visibility, With<LightChunk>>,
 ) {
-    let (Some(mut lights), Some(regions)) = (lights, regions) else {
-        return;
-    };
     let lights = &mut *lights;
     let now_ms = time.elapsed().as_millis() as u64;
     let merges = view.quality == Quality::Software;
@@ -475,7 +472,12 @@ pub fn plugin(app: &mut App) {
     app.add_plugins(MaterialPlugin::<LightsMaterial>::default())
         .init_resource::<LightStats>()
         .add_systems(Startup, spawn_lights)
-        .add_systems(Update, write_lights.in_set(DisplaySystems::Follow));
+        .add_systems(
+            Update,
+            write_lights
+                .run_if(resource_exists::<LightRing>.and(resource_exists::<Regions>))
+                .in_set(DisplaySystems::Follow),
+        );
 }
 
 #[cfg(test)]

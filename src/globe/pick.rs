@@ -11,7 +11,7 @@ use super::geo::lat_lon_from_world;
 use crate::DisplaySystems;
 use crate::ledger::World as Regions;
 use crate::showroom::hands::Zones;
-use crate::view::{Command, View};
+use crate::view::{Command, Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Two clicks within this are a double-click.
@@ -49,22 +49,20 @@ fn pick_regions(
     buttons: Option<Res<ButtonInput<MouseButton>>>,
     touches: Option<Res<Touches>>,
     egui_wants: Option<Res<EguiWantsInput>>,
-    map: Option<Res<RegionMap>>,
-    world: Option<Res<Regions>>,
+    map: Res<RegionMap>,
+    world: Res<Regions>,
     sight: Res<Sight>,
     rig: Res<Rig>,
     zones: Res<Zones>,
     mut clicks: ResMut<Clicks>,
+    screen: Res<State<Screen>>,
     mut view: ResMut<View>,
     mut commands_out: MessageWriter<Command>,
 ) {
-    let (Some(map), Some(world)) = (map, world) else {
-        return;
-    };
     let regions = world.0.regions().len();
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     // What lies over the planet takes the pointer.
-    let covered = view.help_open || view.search.is_some() || view.showroom;
+    let covered = view.help_open || view.search.is_some() || *screen != Screen::Globe;
     let cursor = windows
         .single()
         .ok()
@@ -122,6 +120,10 @@ fn pick_regions(
 
 /// Hover and click.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Clicks>()
-        .add_systems(Update, pick_regions.in_set(DisplaySystems::Input));
+    app.init_resource::<Clicks>().add_systems(
+        Update,
+        pick_regions
+            .run_if(resource_exists::<RegionMap>.and(resource_exists::<Regions>))
+            .in_set(DisplaySystems::Input),
+    );
 }

@@ -211,7 +211,7 @@ fn warm_surface(
     time: Res<Time>,
     view: Res<View>,
     ledger: Res<Ledger>,
-    regions: Option<Res<Regions>>,
+    regions: Res<Regions>,
     mut commands: Commands,
     mut lights: MessageReader<LightsArrived>,
     mut preset: MessageReader<WarmthArrived>,
@@ -221,7 +221,6 @@ fn warm_surface(
     mut glow: ResMut<SurfaceGlow>,
     mut look: ResMut<PlanetLook>,
 ) {
-    let Some(regions) = regions else { return };
     let Surface {
         heat,
         painter,
@@ -266,8 +265,12 @@ fn warm_surface(
 
 /// The warmth.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Surface>()
-        .add_systems(Update, warm_surface.in_set(DisplaySystems::Follow));
+    app.init_resource::<Surface>().add_systems(
+        Update,
+        warm_surface
+            .run_if(resource_exists::<Regions>)
+            .in_set(DisplaySystems::Follow),
+    );
 }
 
 #[cfg(test)]

@@ -135,15 +135,12 @@ fn send_wave(
     time: Res<Time>,
     view: Res<View>,
     ledger: Res<Ledger>,
-    regions: Option<Res<Regions>>,
+    regions: Res<Regions>,
     mut reached: MessageReader<MilestoneReached>,
     mut materials: ResMut<Assets<WaveMaterial>>,
-    wave: Option<ResMut<Wave>>,
+    mut wave: ResMut<Wave>,
     mut visibilities: Query<&mut Visibility>,
 ) {
-    let (Some(mut wave), Some(regions)) = (wave, regions) else {
-        return;
-    };
     let now_secs = time.elapsed_secs_f64();
     if reached.read().count() > 0 {
         wave.started_secs = Some(now_secs);
@@ -176,5 +173,10 @@ pub fn plugin(app: &mut App) {
     shader::load(app, &SHADER, "shaders/wave.wgsl");
     app.add_plugins(MaterialPlugin::<WaveMaterial>::default())
         .add_systems(Startup, spawn_wave)
-        .add_systems(Update, send_wave.in_set(DisplaySystems::Follow));
+        .add_systems(
+            Update,
+            send_wave
+                .run_if(resource_exists::<Wave>.and(resource_exists::<Regions>))
+                .in_set(DisplaySystems::Follow),
+        );
 }

@@ -35,7 +35,7 @@ use super::showroom::stand::ProductPicture;
 use super::showroom::{self, Place, Showroom, sales};
 use super::text::Texts;
 use super::theme::{colour, size};
-use super::view::{Command, Layout, View};
+use super::view::{Command, Layout, Screen, View};
 
 /// How many of the ranking are followed: those shown, and those about to come in.
 const FOLLOWED: usize = board::ROWS + 4;
@@ -46,6 +46,7 @@ pub fn draw_panels(
     ledger: Res<Ledger>,
     world: Option<Res<World>>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     texts: Res<Texts>,
     exact: Res<Exact>,
     time: Res<Time>,
@@ -123,6 +124,7 @@ pub fn draw_panels(
         ledger: &ledger,
         world,
         view: &view,
+        screen: *screen.get(),
         texts: &texts,
         state: &state,
         now_secs: time.elapsed_secs(),

@@ -6,7 +6,7 @@ use super::format;
 use super::pen::Face;
 use super::scene::Scene;
 use crate::theme::{colour, size};
-use crate::view::Quality;
+use crate::view::{Quality, Screen};
 
 /// The keys, in the order of the sheet: what is pressed, and the text that says what it does.
 pub const KEYS: [(&str, &str); 21] = [
@@ -60,7 +60,7 @@ const ROOM_KEYS: [(&str, &str); 20] = [
 /// Draws what is open.
 pub fn draw(scene: &Scene) {
     // It is about the globe.
-    if !scene.view.showroom {
+    if scene.screen == Screen::Globe {
         hint(scene);
     }
     stats(scene);
@@ -147,7 +147,11 @@ fn help(scene: &Scene) {
     } else {
         (2, column)
     };
-    let keys: &[(&str, &str)] = if scene.view.showroom { &ROOM_KEYS } else { &KEYS };
+    let keys: &[(&str, &str)] = if scene.screen == Screen::Showroom {
+        &ROOM_KEYS
+    } else {
+        &KEYS
+    };
     let rows = keys.len().div_ceil(columns);
     let row = (40.0 * u).min((whole.height() - 220.0 * u) / rows as f32);
     let height = rows as f32 * row;

@@ -9,7 +9,7 @@ use super::state::PanelState;
 use crate::ledger::Ledger;
 use crate::text::{Lang, Texts};
 use crate::theme::{colour, size};
-use crate::view::View;
+use crate::view::{Screen, View};
 use meridian_core::sales::{Catalogue, RegionId};
 
 /// Everything a panel reads, and its pen.
@@ -24,6 +24,8 @@ pub struct Scene<'a> {
     pub world: Option<&'a Catalogue>,
     /// What is looked at.
     pub view: &'a View,
+    /// What fills the screen.
+    pub screen: Screen,
     /// The texts.
     pub texts: &'a Texts,
     /// What moves.
@@ -43,6 +45,7 @@ impl<'a> Scene<'a> {
             ledger: self.ledger,
             world: self.world,
             view: self.view,
+            screen: self.screen,
             texts: self.texts,
             state: self.state,
             now_secs: self.now_secs,

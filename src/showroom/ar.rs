@@ -14,7 +14,7 @@ use super::eye::Eye;
 use crate::DisplaySystems;
 use crate::link::Inbox;
 use crate::stage::tell;
-use crate::view::View;
+use crate::view::Screen;
 use meridian_ar::board::Paper;
 use meridian_ar::frame::Frame;
 use meridian_ar::intrinsics::Intrinsics;
@@ -184,14 +184,14 @@ fn image_of(frame: &Frame) -> Image {
 fn follow_camera(
     time: Res<Time>,
     setup: Res<ArSetup>,
-    view: Res<View>,
+    screen: Res<State<Screen>>,
     showroom: Res<Showroom>,
     mut ar: ResMut<Ar>,
     mut images: ResMut<Assets<Image>>,
     mut inbox: ResMut<Inbox>,
     mut began: Local<bool>,
 ) {
-    if setup.on && !*began && view.showroom {
+    if setup.on && !*began && *screen == Screen::Showroom {
         *began = true;
         if let Err(problem) = ar.start(&setup) {
             refuse(&mut inbox, &problem);
@@ -201,7 +201,7 @@ fn follow_camera(
     if !ar.on {
         return;
     }
-    if !view.showroom && showroom.share == 0.0 {
+    if *screen == Screen::Globe && showroom.share == 0.0 {
         ar.stop();
         return;
     }

@@ -10,7 +10,7 @@ use bevy::window::PrimaryWindow;
 use super::ar::Ar;
 use super::{Place, Showroom, ShowroomCommand};
 use crate::DisplaySystems;
-use crate::view::{Command, Layout, View};
+use crate::view::{Command, Layout, Screen, View};
 
 /// A whole turn takes so many heights of the picture.
 const TURN_PER_HEIGHT: f32 = std::f32::consts::PI * 1.15;
@@ -82,6 +82,7 @@ fn use_hands(
     touches: Option<Res<Touches>>,
     pinches: Option<MessageReader<PinchGesture>>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     layout: Res<Layout>,
     showroom: Res<Showroom>,
     ar: Res<Ar>,
@@ -97,7 +98,8 @@ fn use_hands(
         place.product.bottom(),
     );
     let height = product.height().max(1.0);
-    let in_showroom = view.showroom && showroom.share > 0.6 && !view.help_open && view.search.is_none();
+    let in_showroom =
+        *screen == Screen::Showroom && showroom.share > 0.6 && !view.help_open && view.search.is_none();
     let cursor = windows.single().ok().and_then(Window::cursor_position);
     let fingers: Vec<Vec2> = touches.as_ref().map_or_else(Vec::new, |touches| {
         let mut list: Vec<(u64, Vec2)> = touches

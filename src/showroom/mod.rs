@@ -32,7 +32,7 @@ use self::prepare::{Loading, Prepared};
 use crate::DisplaySystems;
 use crate::link::Inbox;
 use crate::stage::{keep::MayKeep, tell};
-use crate::view::{Command, Layout, Quality, View};
+use crate::view::{Command, Layout, Quality, Screen, View};
 use meridian_product::model::Bounds;
 use meridian_product::{Shelf, animate, studio};
 use meridian_wire::{Level, Scene};
@@ -357,18 +357,23 @@ pub struct ProductFolders(pub Vec<std::path::PathBuf>);
 fn apply_showroom_commands(
     mut asked: MessageReader<Command>,
     mut view: ResMut<View>,
+    state: Res<State<Screen>>,
+    mut next: ResMut<NextState<Screen>>,
     mut showroom: ResMut<Showroom>,
     setup: Res<ArSetup>,
     mut ar: ResMut<Ar>,
     mut inbox: ResMut<Inbox>,
 ) {
     let showroom = &mut *showroom;
+    let before = Screen::asked(&state, &next);
+    let mut screen = before;
     for command in asked.read() {
+        let here = screen == Screen::Showroom;
         match command {
             Command::Enter(id) | Command::Show(Scene::Showroom(id)) => {
-                enter(showroom, &mut view, &mut inbox, id.as_deref());
+                enter(showroom, &mut view, &mut screen, &mut inbox, id.as_deref());
             }
-            Command::Nudge { east, north, zoom } if view.showroom => {
+            Command::Nudge { east, north, zoom } if here => {
                 if *zoom == 1.0 || *east != 0.0 || *north != 0.0 {
                     showroom.orbit.turn(*east, *north);
                 }
@@ -376,7 +381,7 @@ fn apply_showroom_commands(
                     showroom.orbit.zoom(*zoom);
                 }
             }
-            Command::Showroom(ShowroomCommand::ToggleAr) if view.showroom => {
+            Command::Showroom(ShowroomCommand::ToggleAr) if here => {
                 if ar.on {
                     ar.stop();
                 } else if let Err(problem) = ar.start(&setup) {
@@ -384,24 +389,27 @@ fn apply_showroom_commands(
                     tell(&mut inbox, Level::Warning, "camera", problem.clone(), problem);
                 }
             }
-            Command::Showroom(ShowroomCommand::Corner(at)) if view.showroom => {
+            Command::Showroom(ShowroomCommand::Corner(at)) if here => {
                 let size = ar.size.as_dvec2();
                 if let Some(still) = &mut ar.still {
                     ar::click(still, at.as_dvec2() * size, setup.calibration.as_ref());
                 }
             }
-            Command::Showroom(command) if view.showroom => apply(showroom, command),
+            Command::Showroom(command) if here => apply(showroom, command),
             _ => {}
         }
     }
+    if screen != before {
+        next.set(screen);
+    }
     // Somebody left it by another way.
-    if !view.showroom && showroom.share == 0.0 && !showroom.wanted.is_empty() {
+    if screen == Screen::Globe && showroom.share == 0.0 && !showroom.wanted.is_empty() {
         showroom.wanted.clear();
         showroom.problem = None;
     }
 }
 
-fn enter(showroom: &mut Showroom, view: &mut View, inbox: &mut Inbox, id: Option<&str>) {
+fn enter(showroom: &mut Showroom, view: &mut View, screen: &mut Screen, inbox: &mut Inbox, id: Option<&str>) {
     let known = match id {
         Some(id) => showroom.shelf.product(id),
         None => showroom
@@ -431,7 +439,7 @@ fn enter(showroom: &mut Showroom, view: &mut View, inbox: &mut Inbox, id: Option
         return;
     };
     let id = product.id.clone();
-    view.showroom = true;
+    *screen = Screen::Showroom;
     view.help_open = false;
     view.search = None;
     if showroom.wanted.first() != Some(&id) {
@@ -722,13 +730,14 @@ fn change_stands(
     mut commands: Commands,
     time: Res<Time>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     may: Option<Res<MayKeep>>,
     mut showroom: ResMut<Showroom>,
     mut assets: stand::Stores,
 ) {
     let showroom = &mut *showroom;
     let at_once = !may.as_ref().is_some_and(|may| may.0) || view.reduced_motion;
-    let gone_for_good = !view.showroom && showroom.share == 0.0;
+    let gone_for_good = *screen == Screen::Globe && showroom.share == 0.0;
     let delta = if at_once {
         1.0
     } else {
@@ -857,6 +866,7 @@ fn set_side_by_side(showroom: &mut Showroom) {
 fn advance_showroom(
     time: Res<Time>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     layout: Res<Layout>,
     may: Option<Res<MayKeep>>,
     ar: Res<Ar>,
@@ -865,7 +875,7 @@ fn advance_showroom(
     let delta = time.delta_secs();
     let showroom = &mut *showroom;
     let at_once = !may.is_some_and(|may| may.0);
-    let goal = if view.showroom { 1.0 } else { 0.0 };
+    let goal = if *screen == Screen::Showroom { 1.0 } else { 0.0 };
     let way_secs = if view.reduced_motion { 0.3 } else { WAY_SECS };
     let step = if at_once { 1.0 } else { delta / way_secs };
     showroom.way += (goal - showroom.way).clamp(-step, step);
@@ -874,7 +884,7 @@ fn advance_showroom(
     if showroom.share != share {
         showroom.share = share;
     }
-    if share == 0.0 && !view.showroom {
+    if share == 0.0 && *screen == Screen::Globe {
         return;
     }
     showroom.in_ar = ar.on;
@@ -927,6 +937,11 @@ fn advance_showroom(
     };
 }
 
+/// Anything of the showroom can be seen, or is about to be.
+fn on_screen(screen: Res<State<Screen>>, showroom: Res<Showroom>) -> bool {
+    *screen == Screen::Showroom || showroom.share != 0.0
+}
+
 /// The showroom.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Showroom>()
@@ -975,9 +990,10 @@ mod tests {
     fn the_shelf_goes_round_and_compares_with_the_next() {
         let mut room = showroom();
         let mut view = View::default();
+        let mut screen = Screen::default();
         let mut inbox = Inbox::default();
-        enter(&mut room, &mut view, &mut inbox, Some("c"));
-        assert!(view.showroom && room.wanted == ["c"]);
+        enter(&mut room, &mut view, &mut screen, &mut inbox, Some("c"));
+        assert!(screen == Screen::Showroom && room.wanted == ["c"]);
         apply(&mut room, &ShowroomCommand::Next(1));
         assert_eq!(room.wanted, ["a"]);
         apply(&mut room, &ShowroomCommand::Next(-1));
@@ -991,9 +1007,10 @@ mod tests {
     fn a_product_that_isnt_there_is_told_and_nothing_changes() {
         let mut room = showroom();
         let mut view = View::default();
+        let mut screen = Screen::default();
         let mut inbox = Inbox::default();
-        enter(&mut room, &mut view, &mut inbox, Some("tv"));
-        assert!(!view.showroom && room.wanted.is_empty());
+        enter(&mut room, &mut view, &mut screen, &mut inbox, Some("tv"));
+        assert!(screen == Screen::Globe && room.wanted.is_empty());
         assert!(
             inbox
                 .local

@@ -20,7 +20,7 @@ use super::eye::{Eyepiece, Side};
 use super::material::{GroundMaterial, GroundParams, Lighting, ProductMaterial, Richness};
 use super::place::Place;
 use super::prepare::{PartKey, PictureKey, Prepared, albedo_map, light_map, shadow_map};
-use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
+use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom, on_screen};
 use crate::DisplaySystems;
 use crate::stage::keep::MayKeep;
 use crate::theme::light;
@@ -429,7 +429,6 @@ struct Studios {
 
 /// Works the wanted studio out beside the display, and puts the products into its light.
 fn light_products(
-    view: Res<View>,
     may: Option<Res<MayKeep>>,
     ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
@@ -437,9 +436,6 @@ fn light_products(
     mut images: ResMut<Assets<Image>>,
     mut surfaces: ResMut<Assets<ProductMaterial>>,
 ) {
-    if !view.showroom && showroom.share == 0.0 {
-        return;
-    }
     let wait = !may.is_some_and(|may| may.0);
     let wanted = showroom.studio;
     if !studios.ready.contains_key(&wanted) && studios.coming.is_none() {
@@ -708,7 +704,12 @@ pub fn plugin(app: &mut App) {
         .add_systems(Startup, spawn_cameras)
         .add_systems(
             Update,
-            (light_products, show_parts, move_products, aim_cameras)
+            (
+                light_products.run_if(on_screen),
+                show_parts,
+                move_products,
+                aim_cameras,
+            )
                 .chain()
                 .after(DisplaySystems::Follow),
         );

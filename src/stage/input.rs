@@ -10,7 +10,7 @@ use super::{PauseControl, tell, window_mode};
 use crate::DisplaySystems;
 use crate::link::Inbox;
 use crate::showroom::ShowroomCommand;
-use crate::view::{Command, Layer, Quality, View};
+use crate::view::{Command, Layer, Quality, Screen, View};
 use meridian_wire::Level;
 
 /// How fast held keys turn the planet, in radians per second.
@@ -52,14 +52,15 @@ fn showroom_command_of(text: &str) -> Option<ShowroomCommand> {
 }
 
 /// The command of a key that was pressed. `typing`: a text field has the keyboard.
-fn command_of(key: &Key, ctrl: bool, typing: bool, view: &View) -> Option<Command> {
+fn command_of(key: &Key, ctrl: bool, typing: bool, screen: Screen, quality: Quality) -> Option<Command> {
+    let in_showroom = screen == Screen::Showroom;
     match key {
         Key::F3 => return Some(Command::ToggleStats),
         Key::F11 => return Some(Command::ToggleFullscreen),
         Key::F12 => return Some(Command::Screenshot),
         Key::Escape => return Some(Command::Back),
-        Key::PageUp if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(-1))),
-        Key::PageDown if view.showroom => return Some(Command::Showroom(ShowroomCommand::Next(1))),
+        Key::PageUp if in_showroom => return Some(Command::Showroom(ShowroomCommand::Next(-1))),
+        Key::PageDown if in_showroom => return Some(Command::Showroom(ShowroomCommand::Next(1))),
         _ => {}
     }
     let text = match key {
@@ -77,19 +78,17 @@ fn command_of(key: &Key, ctrl: bool, typing: bool, view: &View) -> Option<Comman
     if typing {
         return None;
     }
-    if view.showroom
-        && let Some(command) = showroom_command_of(&text)
-    {
+    if in_showroom && let Some(command) = showroom_command_of(&text) {
         return Some(Command::Showroom(command));
     }
     match text.as_str() {
-        "p" if view.showroom => Some(Command::Back),
+        "p" if in_showroom => Some(Command::Back),
         "p" => Some(Command::Enter(None)),
         " " => Some(Command::TogglePause),
         "l" => Some(Command::ToggleLang),
         "?" | "？" | "h" => Some(Command::ToggleHelp),
         "/" => Some(Command::Search(Some(String::new()))),
-        "q" => Some(Command::SetQuality(next_quality(view.quality))),
+        "q" => Some(Command::SetQuality(next_quality(quality))),
         "1" => Some(Command::ToggleLayer(Layer::Arcs)),
         "2" => Some(Command::ToggleLayer(Layer::Columns)),
         "3" => Some(Command::ToggleLayer(Layer::Choropleth)),
@@ -104,6 +103,7 @@ fn read_keys(
     held: Res<ButtonInput<KeyCode>>,
     egui_wants: Option<Res<EguiWantsInput>>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     mut ctrl: Local<bool>,
     mut commands_out: MessageWriter<Command>,
 ) {
@@ -116,7 +116,7 @@ fn read_keys(
         if key.state != ButtonState::Pressed || key.repeat {
             continue;
         }
-        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, &view) {
+        if let Some(command) = command_of(&key.logical_key, *ctrl, typing, *screen.get(), view.quality) {
             commands_out.write(command);
         }
     }
@@ -223,63 +223,38 @@ mod tests {
         Key::Character(text.into())
     }
 
+    /// The command of a key on this screen, while nobody types.
+    fn on(screen: Screen, key: &Key, ctrl: bool) -> Option<Command> {
+        command_of(key, ctrl, false, screen, Quality::Ultra)
+    }
+
     #[test]
     fn letters_are_commands_only_where_nobody_types() {
-        let view = View::default();
-        assert_eq!(
-            command_of(&key("l"), false, false, &view),
-            Some(Command::ToggleLang)
-        );
-        assert_eq!(
-            command_of(&key("L"), false, false, &view),
-            Some(Command::ToggleLang)
-        );
-        assert_eq!(command_of(&key("l"), false, true, &view), None);
-        assert_eq!(command_of(&Key::Escape, false, true, &view), Some(Command::Back));
-        assert_eq!(
-            command_of(&Key::F12, false, true, &view),
-            Some(Command::Screenshot)
-        );
+        let typing = |key: &Key| command_of(key, false, true, Screen::Globe, Quality::High);
+        assert_eq!(on(Screen::Globe, &key("l"), false), Some(Command::ToggleLang));
+        assert_eq!(on(Screen::Globe, &key("L"), false), Some(Command::ToggleLang));
+        assert_eq!(typing(&key("l")), None);
+        assert_eq!(typing(&Key::Escape), Some(Command::Back));
+        assert_eq!(typing(&Key::F12), Some(Command::Screenshot));
     }
 
     #[test]
     fn q_cycles_quality_and_with_control_leaves() {
         assert_eq!(
-            command_of(
-                &key("q"),
-                false,
-                false,
-                &View {
-                    quality: Quality::Ultra,
-                    ..default()
-                }
-            ),
+            on(Screen::Globe, &key("q"), false),
             Some(Command::SetQuality(Quality::Software))
         );
-        assert_eq!(
-            command_of(&key("q"), true, false, &View::default()),
-            Some(Command::Quit)
-        );
+        assert_eq!(on(Screen::Globe, &key("q"), true), Some(Command::Quit));
     }
 
     #[test]
     fn letters_mean_the_product_in_the_showroom() {
-        let view = View {
-            showroom: true,
-            ..default()
-        };
         assert_eq!(
-            command_of(&key("e"), false, false, &view),
+            on(Screen::Showroom, &key("e"), false),
             Some(Command::Showroom(ShowroomCommand::ToggleOpen))
         );
-        assert_eq!(command_of(&key("p"), false, false, &view), Some(Command::Back));
-        assert_eq!(
-            command_of(&key("p"), false, false, &View::default()),
-            Some(Command::Enter(None))
-        );
-        assert_eq!(
-            command_of(&key("l"), false, false, &view),
-            Some(Command::ToggleLang)
-        );
+        assert_eq!(on(Screen::Showroom, &key("p"), false), Some(Command::Back));
+        assert_eq!(on(Screen::Globe, &key("p"), false), Some(Command::Enter(None)));
+        assert_eq!(on(Screen::Showroom, &key("l"), false), Some(Command::ToggleLang));
     }
 }
