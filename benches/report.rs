@@ -547,9 +547,11 @@ fn end_frame(
     if now_secs < WARM_UP_SECS || shown.room.as_ref().is_some_and(comes) {
         return;
     }
-    let (orders, lights) = shown.ledger.as_ref().map_or((0, 0), |ledger| {
-        (ledger.totals.counts.orders, ledger.feed.lights_drawn)
-    });
+    let orders = shown
+        .ledger
+        .as_ref()
+        .map_or(0, |ledger| ledger.totals.counts.orders);
+    let lights = shown.stats.as_ref().map_or(0, |stats| stats.drawn);
     let Some(began_secs) = measured.began else {
         measured.began = Some(now_secs);
         measured.orders_at_start = orders;

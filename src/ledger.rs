@@ -1,4 +1,4 @@
-//! What is known now. Views read it; only the link writes it.
+//! What is known now, and how the feed is. Views read both; only the link writes them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use meridian_wire::{
     ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
 };
 
-/// The catalogue that region and place numbers refer to.
+/// The catalogue of regions and places that the feed's numbers refer to.
 #[derive(Resource, Clone, Deref)]
-pub struct World(pub Arc<Catalogue>);
+pub struct Regions(pub Arc<Catalogue>);
 
 /// How the feed is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,9 +31,9 @@ pub enum FeedStatus {
     Refused,
 }
 
-/// The feed's state, for the panel that shows it.
-#[derive(Debug, Clone, Default)]
-pub struct Feed {
+/// How the feed is, for the panel that shows it. It changes with time, and not only with frames as [`Ledger`] does.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct FeedHealth {
     /// How it is.
     pub status: FeedStatus,
     /// The address, for people.
@@ -50,8 +50,6 @@ pub struct Feed {
     pub problem: Option<String>,
     /// Orders and payments in the lights frames so far.
     pub lights_received: u64,
-    /// Orders and payments that were drawn so far (the globe counts).
-    pub lights_drawn: u64,
     /// How many orders and payments one light stands for.
     pub per_light: u32,
     /// Event time stands still on purpose.
@@ -128,13 +126,11 @@ impl ProductLedger {
 /// How many seconds of rates are kept.
 pub const RATE_SECONDS: usize = 120;
 
-/// What is known now.
+/// What is known now. It changes only when a frame comes.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct Ledger {
     /// What this feed is, once it said so.
     pub hello: Option<Arc<Hello>>,
-    /// How the feed is.
-    pub feed: Feed,
     /// What the figures are.
     pub mode: Mode,
     /// Event time of the figures.
@@ -161,8 +157,6 @@ pub struct Ledger {
     pub products: Vec<ProductLedger>,
     /// What the directors decided, if anything.
     pub direct: Option<Direct>,
-    /// Rises with every frame applied.
-    pub revision: u64,
 }
 
 impl Ledger {
@@ -216,9 +210,8 @@ impl Ledger {
             .map(|hello| self.event_ms - hello.day.start_ms)
     }
 
-    /// Applies a frame's body. Lights and warmth are for the globe, and come back.
+    /// Applies a frame's body. What isn't kept comes back: lights and warmth for the globe, the rest for the feed's health.
     pub fn apply(&mut self, body: Body) -> Applied {
-        self.revision += 1;
         match body {
             Body::Hello(hello) => {
                 self.mode = hello.mode;
@@ -236,15 +229,10 @@ impl Ledger {
             }
             Body::Snapshot(snapshot) => self.apply_snapshot(*snapshot),
             Body::Tick(tick) => self.apply_tick(*tick),
-            Body::Lights(lights) => {
-                self.feed.lights_received += lights.events;
-                self.feed.per_light = lights.per_light;
-                Applied::Lights(lights)
-            }
+            Body::Lights(lights) => Applied::Lights(lights),
             Body::Heartbeat(beat) => {
-                self.feed.paused = beat.paused;
                 self.mode = beat.mode;
-                Applied::Nothing
+                Applied::Heartbeat { paused: beat.paused }
             }
             Body::Notice(notice) => Applied::Notice(notice),
             Body::Products(products) => {
@@ -253,10 +241,7 @@ impl Ledger {
             }
             Body::Direct(direct) => self.take_direct(Some(direct)),
             Body::Unknown(_) => Applied::Nothing,
-            Body::Bye(bye) => {
-                self.feed.problem = Some(bye.text);
-                Applied::Nothing
-            }
+            Body::Bye(bye) => Applied::Bye(bye.text),
         }
     }
 
@@ -468,8 +453,15 @@ pub enum Applied {
     Tick(Vec<Reached>),
     /// Lights to draw.
     Lights(Lights),
+    /// The feed lives.
+    Heartbeat {
+        /// Event time stands still on purpose.
+        paused: bool,
+    },
     /// Something to tell people.
     Notice(Notice),
+    /// The feed ends, and why.
+    Bye(String),
     /// What the directors want to be seen.
     Scene(Scene),
 }
@@ -489,6 +481,7 @@ pub struct MilestoneReached(pub Reached);
 /// The ledger and its messages.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Ledger>()
+        .init_resource::<FeedHealth>()
         .add_message::<LightsArrived>()
         .add_message::<WarmthArrived>()
         .add_message::<MilestoneReached>();

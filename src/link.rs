@@ -6,7 +6,7 @@ use bevy::prelude::*;
 
 use super::DisplaySystems;
 use super::ledger::{
-    Applied, FeedStatus, Ledger, LightsArrived, MilestoneReached, WarmthArrived, World as Regions,
+    Applied, FeedHealth, FeedStatus, Ledger, LightsArrived, MilestoneReached, Regions, WarmthArrived,
 };
 use super::view::Command;
 use meridian_client::recall::span;
@@ -52,8 +52,8 @@ const STALLED_SECS: f64 = 2.5;
 
 /// Takes what the subscriber's thread brought into the inbox.
 pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut ledger: ResMut<Ledger>) {
-    if ledger.feed.address != subscription.url {
-        ledger.feed.address.clone_from(&subscription.url);
+    if feed.address != subscription.url {
+        feed.address.clone_from(&subscription.url);
     }
     for event in subscription.link.events().try_iter() {
         match event {
@@ -104,9 +104,9 @@ pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut
         }
     }
     let lives = inbox.bodies.iter().any(|(body, _)| shows_life(body));
-    if ledger.feed.status == FeedStatus::Up && ledger.feed.age_secs > STALLED_SECS {
+    if feed.status == FeedStatus::Up && feed.age_secs > STALLED_SECS {
         inbox.status.push((FeedStatus::Stalled, None));
-    } else if ledger.feed.status == FeedStatus::Stalled && lives {
+    } else if feed.status == FeedStatus::Stalled && lives {
         inbox.status.push((FeedStatus::Up, None));
     }
 }
@@ -166,6 +166,7 @@ pub fn drain_inbox(
     time: Res<Time<Real>>,
     mut inbox: ResMut<Inbox>,
     mut ledger: ResMut<Ledger>,
+    mut feed: ResMut<FeedHealth>,
     mut lights_out: MessageWriter<LightsArrived>,
     mut warmth_out: MessageWriter<WarmthArrived>,
     mut milestones_out: MessageWriter<MilestoneReached>,
@@ -174,19 +175,19 @@ pub fn drain_inbox(
 ) {
     let now_secs = time.elapsed_secs_f64();
     for (status, problem) in std::mem::take(&mut inbox.status) {
-        if status == FeedStatus::Lost && ledger.feed.status == FeedStatus::Up {
-            ledger.feed.reconnects += 1;
+        if status == FeedStatus::Lost && feed.status == FeedStatus::Up {
+            feed.reconnects += 1;
         }
-        ledger.feed.status = status;
-        ledger.feed.problem = problem;
+        feed.status = status;
+        feed.problem = problem;
     }
     for (body, received_ms) in std::mem::take(&mut inbox.bodies) {
         if shows_life(&body) {
-            ledger.feed.last_frame_secs = now_secs;
+            feed.last_frame_secs = now_secs;
         }
         if let Body::Tick(tick) = &body {
             let latency_ms = (received_ms - tick.published_ms) as f64;
-            ledger.feed.latency_ms += (latency_ms - ledger.feed.latency_ms) * 0.1;
+            feed.latency_ms += (latency_ms - feed.latency_ms) * 0.1;
         }
         match ledger.apply(body) {
             Applied::Nothing => {}
@@ -203,10 +204,14 @@ pub fn drain_inbox(
                 milestones_out.write_batch(reached.into_iter().map(MilestoneReached));
             }
             Applied::Lights(lights) => {
+                feed.lights_received += lights.events;
+                feed.per_light = lights.per_light;
                 lights_out.write(LightsArrived(Arc::new(lights)));
             }
+            Applied::Heartbeat { paused } => feed.paused = paused,
+            Applied::Bye(text) => feed.problem = Some(text),
             Applied::Notice(notice) => {
-                let notices = &mut ledger.feed.notices;
+                let notices = &mut feed.notices;
                 notices.push_back((now_secs, notice));
                 while notices.len() > NOTICES {
                     notices.pop_front();
@@ -219,13 +224,13 @@ pub fn drain_inbox(
         let said = |known: &Notice| {
             known.code == notice.code && (notice.level == Level::Info || known.text == notice.text)
         };
-        ledger.feed.notices.retain(|(_, known)| !said(known));
-        ledger.feed.notices.push_back((now_secs, notice));
-        while ledger.feed.notices.len() > NOTICES {
-            ledger.feed.notices.pop_front();
+        feed.notices.retain(|(_, known)| !said(known));
+        feed.notices.push_back((now_secs, notice));
+        while feed.notices.len() > NOTICES {
+            feed.notices.pop_front();
         }
     }
-    ledger.feed.age_secs = now_secs - ledger.feed.last_frame_secs;
+    feed.age_secs = now_secs - feed.last_frame_secs;
 }
 
 /// The inbox and its drain.

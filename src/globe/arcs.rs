@@ -9,7 +9,7 @@ use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
 use super::shader;
 use crate::DisplaySystems;
-use crate::ledger::{LightsArrived, World as Regions};
+use crate::ledger::{LightsArrived, Regions};
 use crate::theme::duration::ARC_SECS;
 use crate::theme::light;
 use crate::view::{Layout, Quality, View};

@@ -15,7 +15,7 @@ use bevy_egui::input::EguiWantsInput;
 use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
-use crate::ledger::{Ledger, World as Regions};
+use crate::ledger::{Ledger, Regions};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
 use crate::view::{Budget, Command, Layout, Quality, Screen, View};
 use meridian_core::sales::RegionId;

@@ -9,7 +9,7 @@ use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Uploads, pack_direction};
 use super::shader;
 use crate::DisplaySystems;
-use crate::ledger::{Ledger, World as Regions};
+use crate::ledger::{Ledger, Regions};
 use crate::theme::light;
 use crate::view::View;
 

@@ -10,7 +10,7 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 
 use super::camera::Sight;
 use super::geo::world_from_lat_lon;
-use crate::ledger::{Ledger, World as Regions};
+use crate::ledger::{Ledger, Regions};
 use crate::text::Lang;
 use crate::theme::{colour, family};
 use crate::view::{Layout, Screen, View};

@@ -12,7 +12,7 @@ use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
 use super::shader;
 use crate::DisplaySystems;
-use crate::ledger::{Ledger, LightsArrived, World as Regions};
+use crate::ledger::{LightsArrived, Regions};
 use crate::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::theme::light;
 use crate::view::{Budget, Layout, Quality, View};
@@ -66,6 +66,8 @@ pub struct LightStats {
     pub overwritten: u64,
     /// Orders and payments at places that the catalogue doesn't have, which can't be drawn.
     pub unplaced: u64,
+    /// Orders and payments that were drawn so far.
+    pub drawn: u64,
 }
 
 /// Packs batches of lights into instances. Keeps how crowded each place is.
@@ -386,7 +388,6 @@ fn write_lights(
     sight: Res<Sight>,
     regions: Res<Regions>,
     mut arrived: MessageReader<LightsArrived>,
-    mut ledger: ResMut<Ledger>,
     mut uploads: ResMut<Uploads>,
     mut stats: ResMut<LightStats>,
     mut lights: ResMut<LightRing>,
@@ -419,9 +420,6 @@ fn write_lights(
         drawn += shown;
         stats.unplaced += batch.events - shown;
     }
-    if drawn > 0 {
-        ledger.feed.lights_drawn += drawn;
-    }
     if !lights.scratch.is_empty() {
         for (slot, from, to) in lights.ring.take(lights.scratch.len(), now_ms) {
             uploads.instances(&lights.buffer, slot, lights.scratch.get(from..to).unwrap_or(&[]));
@@ -442,6 +440,7 @@ fn write_lights(
         written: lights.ring.written,
         overwritten: lights.ring.overwritten,
         unplaced: stats.unplaced,
+        drawn: stats.drawn + drawn,
     };
     if stats.alive > 0 {
         let near = 1.0 - (-time.delta_secs() / SWELL_SECS).exp();

@@ -9,7 +9,7 @@ use super::camera::{CLICK_SLOP_PX, Rig, Sight};
 use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
 use crate::DisplaySystems;
-use crate::ledger::World as Regions;
+use crate::ledger::Regions;
 use crate::showroom::hands::Zones;
 use crate::view::{Command, Screen, View};
 use meridian_core::sales::RegionId;

@@ -9,7 +9,7 @@ use super::PlanetLook;
 use super::earth::SurfaceGlow;
 use super::ring::Uploads;
 use crate::DisplaySystems;
-use crate::ledger::{Ledger, LightsArrived, WarmthArrived, World as Regions};
+use crate::ledger::{Ledger, LightsArrived, Regions, WarmthArrived};
 use crate::theme::light;
 use crate::view::{Quality, View};
 use meridian_core::sales::{Catalogue, EventMs};

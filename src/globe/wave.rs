@@ -13,7 +13,7 @@ use bevy::shader::{Shader, ShaderRef};
 use super::geo::world_from_lat_lon;
 use super::{ring, shader};
 use crate::DisplaySystems;
-use crate::ledger::{Ledger, MilestoneReached, World as Regions};
+use crate::ledger::{Ledger, MilestoneReached, Regions};
 use crate::theme::duration::WAVE_SECS;
 use crate::theme::light;
 use crate::view::View;

@@ -49,7 +49,7 @@ pub fn age(scene: &Scene, secs: f64) -> String {
 fn line(scene: &Scene, right: f32) {
     let pen = &scene.pen;
     let u = pen.u;
-    let feed = &scene.ledger.feed;
+    let feed = scene.feed;
     let y = scene.frame.feed + size::SMALL * u * 0.36;
     let left = scene.frame.whole.left() + size::MARGIN * u;
     let wrong = matches!(
@@ -92,7 +92,7 @@ fn line(scene: &Scene, right: f32) {
         parts.push(scene.tw(
             "feed-lights",
             &[
-                ("drawn", format::grouped(i128::from(feed.lights_drawn))),
+                ("drawn", format::grouped(i128::from(scene.lights_drawn))),
                 ("received", format::grouped(i128::from(feed.lights_received))),
             ],
         ));
@@ -132,7 +132,7 @@ fn line(scene: &Scene, right: f32) {
 }
 
 fn trouble(scene: &Scene) {
-    let feed = &scene.ledger.feed;
+    let feed = scene.feed;
     let age = age(scene, feed.age_secs);
     let known = scene.ledger.hello.is_some();
     let head = match (feed.status, known) {
@@ -183,7 +183,6 @@ fn notices(scene: &Scene) {
     let u = pen.u;
     let mut baseline = scene.frame.under + 46.0 * u;
     let recent = scene
-        .ledger
         .feed
         .notices
         .iter()

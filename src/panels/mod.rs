@@ -27,7 +27,8 @@ use self::pen::Face;
 pub use state::{Exact, PanelState};
 
 use super::globe::camera::Sight;
-use super::ledger::{Ledger, World};
+use super::globe::lights::LightStats;
+use super::ledger::{FeedHealth, Ledger, Regions};
 use super::showroom::ar::Ar;
 use super::showroom::hands::Zones;
 use super::showroom::panel::{Pictures, Presses};
@@ -44,7 +45,9 @@ const FOLLOWED: usize = board::ROWS + 4;
 pub fn draw_panels(
     mut contexts: EguiContexts,
     ledger: Res<Ledger>,
-    world: Option<Res<World>>,
+    feed: Res<FeedHealth>,
+    lights: Res<LightStats>,
+    world: Option<Res<Regions>>,
     view: Res<View>,
     screen: Res<State<Screen>>,
     texts: Res<Texts>,
@@ -122,6 +125,8 @@ pub fn draw_panels(
         },
         frame,
         ledger: &ledger,
+        feed: &feed,
+        lights_drawn: lights.drawn,
         world,
         view: &view,
         screen: *screen.get(),

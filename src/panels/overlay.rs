@@ -119,10 +119,7 @@ fn stats(scene: &Scene) {
             ("fps", format!("{:.0}", 1.0 / frame_secs)),
             ("ms", format!("{:.1}", frame_secs * 1000.0)),
             ("quality", quality),
-            (
-                "lights",
-                format::grouped(i128::from(scene.ledger.feed.lights_drawn)),
-            ),
+            ("lights", format::grouped(i128::from(scene.lights_drawn))),
         ],
     );
     scene.small(

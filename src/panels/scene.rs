@@ -6,7 +6,7 @@ use super::format;
 use super::frame::Frame;
 use super::pen::{Face, Pen};
 use super::state::PanelState;
-use crate::ledger::Ledger;
+use crate::ledger::{FeedHealth, Ledger};
 use crate::text::{Lang, Texts};
 use crate::theme::{colour, size};
 use crate::view::{Screen, View};
@@ -20,6 +20,10 @@ pub struct Scene<'a> {
     pub frame: Frame,
     /// What is known.
     pub ledger: &'a Ledger,
+    /// How the feed is.
+    pub feed: &'a FeedHealth,
+    /// Orders and payments that the globe drew so far.
+    pub lights_drawn: u64,
     /// Names of regions and places.
     pub world: Option<&'a Catalogue>,
     /// What is looked at.
@@ -43,6 +47,8 @@ impl<'a> Scene<'a> {
             pen: pen.clone(),
             frame: self.frame,
             ledger: self.ledger,
+            feed: self.feed,
+            lights_drawn: self.lights_drawn,
             world: self.world,
             view: self.view,
             screen: self.screen,

@@ -107,6 +107,7 @@ pub fn shot(shot: &Shot) -> Result<()> {
     let picture = studio.take(Duration::ZERO)?;
     save(&picture, &shot.output)?;
     let ledger = studio.ledger();
+    let (received, drawn) = studio.lights();
     let line = json!({
         "event_time": event_time(&ledger),
         "mode": mode_word(ledger.mode),
@@ -116,8 +117,8 @@ pub fn shot(shot: &Shot) -> Result<()> {
         "orders_per_s": ledger.rates.orders_per_s,
         "payments_per_s": ledger.rates.payments_per_s,
         "regions_reached": ledger.regions_reached(),
-        "lights_drawn": ledger.feed.lights_drawn,
-        "lights_received": ledger.feed.lights_received,
+        "lights_drawn": drawn,
+        "lights_received": received,
         "size": [picture.width(), picture.height()],
         "file": file,
     });

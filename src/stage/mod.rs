@@ -30,7 +30,7 @@ use bevy::winit::WinitPlugin;
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
 use super::globe::GlobeCamera;
-use super::ledger::World as Regions;
+use super::ledger::Regions;
 use super::link::Inbox;
 use super::showroom::ar::ArSetup;
 use super::showroom::headset;

@@ -8,7 +8,8 @@ use bevy::time::TimeUpdateStrategy;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::{Output, PictureTarget, Setup, adapter, build, now_ms};
-use crate::ledger::{FeedStatus, Ledger};
+use crate::globe::lights::LightStats;
+use crate::ledger::{FeedHealth, FeedStatus, Ledger};
 use crate::link::Inbox;
 use meridian_wire::Body;
 
@@ -101,6 +102,17 @@ impl Studio {
             .get_resource::<Ledger>()
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// How many orders and payments came as lights, and how many of them were drawn.
+    pub fn lights(&self) -> (u64, u64) {
+        let world = self.app.world();
+        (
+            world
+                .get_resource::<FeedHealth>()
+                .map_or(0, |feed| feed.lights_received),
+            world.get_resource::<LightStats>().map_or(0, |stats| stats.drawn),
+        )
     }
 
     /// The display wants to end.

@@ -10,7 +10,7 @@ use bevy::prelude::*;
 
 use super::tell;
 use crate::DisplaySystems;
-use crate::ledger::Ledger;
+use crate::globe::lights::LightStats;
 use crate::link::Inbox;
 use crate::text::{Lang, Texts};
 use crate::theme::duration::LIGHT_SECS;
@@ -236,9 +236,14 @@ fn start_frame(mut trace: ResMut<Trace>) {
     trace.started = Instant::now();
 }
 
-fn end_frame(mut commands: Commands, time: Res<Time<Real>>, ledger: Res<Ledger>, mut trace: ResMut<Trace>) {
+fn end_frame(
+    mut commands: Commands,
+    time: Res<Time<Real>>,
+    lights: Res<LightStats>,
+    mut trace: ResMut<Trace>,
+) {
     let now_secs = time.elapsed_secs_f64();
-    trace.drawn.push_back((now_secs, ledger.feed.lights_drawn));
+    trace.drawn.push_back((now_secs, lights.drawn));
     while trace
         .drawn
         .front()
@@ -247,7 +252,7 @@ fn end_frame(mut commands: Commands, time: Res<Time<Real>>, ledger: Res<Ledger>,
         trace.drawn.pop_front();
     }
     let before = trace.drawn.front().map_or(0, |(_, drawn)| *drawn);
-    let alive = ledger.feed.lights_drawn.saturating_sub(before);
+    let alive = lights.drawn.saturating_sub(before);
     let main_ms = trace.started.elapsed().as_secs_f64() * 1e3;
     let frame_ms = time.delta_secs_f64() * 1e3;
     let frame = trace.frame;
