@@ -1,12 +1,16 @@
 //! Everything with a picture.
 //!
 //! Data flows one way: [`link`] → [`ledger`] → [`globe`], [`panels`] and [`showroom`]. What people do flows back as
-//! one [`view::Command`], applied in one place.
+//! [`command::Command`]s.
 
+pub mod command;
+mod folder;
 pub mod globe;
+pub mod layout;
 pub mod ledger;
 pub mod link;
 pub mod panels;
+pub mod quality;
 pub mod showroom;
 pub mod stage;
 pub mod text;

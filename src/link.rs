@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bevy::prelude::*;
 
 use super::DisplaySystems;
+use super::command::Command;
 use super::ledger::{
     Applied, FeedHealth, FeedStatus, Ledger, LightsArrived, MilestoneReached, Regions, WarmthArrived,
 };
-use super::view::Command;
 use meridian_client::recall::span;
 use meridian_client::{Link, LinkEvent};
 use meridian_wire::{Body, Level, Names, Notice, Scene};
@@ -26,6 +26,25 @@ pub struct Inbox {
     pub status: Vec<(FeedStatus, Option<String>)>,
     /// What this display itself has to tell people.
     pub local: Vec<Notice>,
+}
+
+impl Inbox {
+    /// Says something to the people in front of the display.
+    pub fn tell(&mut self, level: Level, code: &str, en: String, zh: String) {
+        self.local.push(Notice {
+            level,
+            code: code.to_owned(),
+            text: Names { en, zh },
+            published_ms: now_ms(),
+        });
+    }
+}
+
+/// The wall clock, milliseconds since the Unix epoch.
+pub fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The subscriber that this display listens to.
@@ -51,7 +70,7 @@ impl Subscription {
 const STALLED_SECS: f64 = 2.5;
 
 /// Takes what the subscriber's thread brought into the inbox.
-pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut ledger: ResMut<Ledger>) {
+pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut feed: ResMut<FeedHealth>) {
     if feed.address != subscription.url {
         feed.address.clone_from(&subscription.url);
     }

@@ -1,11 +1,13 @@
-//! What is looked at, and the commands that change it.
+//! What is looked at, changed by commands.
 
 use bevy::prelude::*;
 
 use super::DisplaySystems;
-use super::showroom::ShowroomCommand;
+use super::command::{Command, Layer};
+use super::layout::Layout;
+use super::quality::{Budget, Quality};
 use super::text::Lang;
-use meridian_core::sales::{PlaceId, RegionId};
+use meridian_core::sales::RegionId;
 use meridian_wire::Scene;
 
 /// What fills the screen. A command that changes it is in force for the rest of its own frame: see [`settle_screen`].
@@ -28,20 +30,6 @@ impl Screen {
     }
 }
 
-/// How much is spent on a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
-pub enum Quality {
-    /// A software rasteriser.
-    Software,
-    /// An integrated GPU.
-    Low,
-    /// A GPU.
-    #[default]
-    High,
-    /// A GPU with power to spare.
-    Ultra,
-}
-
 /// Which map of the world's borders decides what land belongs to which region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
 pub enum Worldview {
@@ -50,45 +38,6 @@ pub enum Worldview {
     Default,
     /// As maps that are published in China have it.
     Cn,
-}
-
-/// What may be spent on a frame within a preset. Lights aren't in it: they are never traded.
-#[derive(Resource, Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// Light that spreads round what is bright, in the preset that has it.
-    pub bloom: bool,
-    /// High dynamic range and its tone curve, a pass over the whole picture.
-    pub tone: bool,
-    /// Land dots of two lattices, filtered ground and relief; without it one lattice and plain ground.
-    pub fine_land: bool,
-    /// Share of the picture's width and height that the globe is drawn with.
-    pub scale: f32,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self {
-            bloom: true,
-            tone: true,
-            fine_land: true,
-            scale: 1.0,
-        }
-    }
-}
-
-/// A layer that can be switched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layer {
-    /// Parcels across borders.
-    Arcs,
-    /// GMV columns by region.
-    Columns,
-    /// Land tinted by GMV.
-    Choropleth,
-    /// Region names.
-    Labels,
-    /// Warmth left behind.
-    Warmth,
 }
 
 /// Which layers are on.
@@ -141,54 +90,6 @@ pub struct View {
     pub hint_until_secs: f32,
     /// Frame statistics are shown.
     pub stats_open: bool,
-}
-
-/// What a person wants.
-#[derive(Message, Debug, Clone, PartialEq)]
-pub enum Command {
-    /// The other language.
-    ToggleLang,
-    /// Pin or unpin a region's panel.
-    Select(Option<RegionId>),
-    /// Fly to a region.
-    FlyTo(RegionId),
-    /// Fly to a place.
-    FlyToPlace(PlaceId),
-    /// Turn and zoom by hand: radians east and north, and a factor of distance.
-    Nudge {
-        /// Radians eastward.
-        east: f32,
-        /// Radians northward.
-        north: f32,
-        /// Factor of the distance to the surface; below 1 comes nearer.
-        zoom: f32,
-    },
-    /// Switch a layer.
-    ToggleLayer(Layer),
-    /// Change the quality preset.
-    SetQuality(Quality),
-    /// Show or hide the keys.
-    ToggleHelp,
-    /// Show or hide frame statistics.
-    ToggleStats,
-    /// Open the search field or change its text; `None` closes it.
-    Search(Option<String>),
-    /// Close what is open; then unpin; then back to the tour.
-    Back,
-    /// Window to full screen and back.
-    ToggleFullscreen,
-    /// Step into the showroom, to a product by its id, or to the one that was looked at last.
-    Enter(Option<String>),
-    /// What the directors want to be seen.
-    Show(Scene),
-    /// What concerns the product in view.
-    Showroom(ShowroomCommand),
-    /// Write the picture on screen to a file.
-    Screenshot,
-    /// Stand event time still, or go on (own gateway only).
-    TogglePause,
-    /// Leave.
-    Quit,
 }
 
 /// Applies the commands that concern the view. Those of the camera and the stage are read there.
@@ -277,61 +178,14 @@ fn screen_changes(next: Res<NextState<Screen>>) -> bool {
     !matches!(*next, NextState::Unchanged)
 }
 
+/// Frames follow each other in a window: what isn't there yet may come later, and what was drawn may be shown again. Not so
+/// in pictures, each of which stands for itself and waits for what is on it.
+#[derive(Resource, Debug, Clone, Copy, Default)]
+pub struct Live(pub bool);
+
 /// Changes the screen between the commands and what follows them, and not only before the next frame's `Update`.
 fn settle_screen(world: &mut World) {
     world.run_schedule(StateTransition);
-}
-
-/// Where things are on the screen, in logical pixels (egui points). The panels compute it each frame
-/// from the window; the globe's camera puts the planet there.
-#[derive(Resource, Debug, Clone, Copy, PartialEq)]
-pub struct Layout {
-    /// Size of the picture.
-    pub size: Vec2,
-    /// Middle of the planet at rest.
-    pub globe_centre: Vec2,
-    /// Radius of the planet at rest.
-    pub globe_radius: f32,
-    /// Where the panels are: nothing else is written there.
-    pub panels: [Rect; 4],
-}
-
-impl Layout {
-    /// The planet's radius at 16:9, as a share of the height.
-    const RADIUS: f32 = 0.322;
-    /// Below this ratio of width to height, panels are stacked.
-    pub const PORTRAIT: f32 = 1.2;
-    /// Above this one, the sides are spread.
-    pub const ULTRAWIDE: f32 = 2.2;
-
-    /// How large the planet is in its picture, 1 as in one of 16:9: what is drawn on it keeps its proportion.
-    pub fn magnitude(&self) -> f32 {
-        self.globe_radius / (self.size.y.max(1.0) * Self::RADIUS)
-    }
-
-    /// The planet's place for a picture of this size: wide, ultrawide or portrait.
-    pub fn for_size(size: Vec2) -> Self {
-        let aspect = size.x / size.y.max(1.0);
-        let (centre_y, radius) = if aspect < Self::PORTRAIT {
-            (0.344, (size.x * 0.33).min(size.y * 0.186))
-        } else if aspect > Self::ULTRAWIDE {
-            (0.585, size.y * 0.37)
-        } else {
-            (0.505, (size.y * Self::RADIUS).min(size.x * 0.24))
-        };
-        Self {
-            size,
-            globe_centre: Vec2::new(size.x * 0.5, size.y * centre_y),
-            globe_radius: radius,
-            panels: [Rect::EMPTY; 4],
-        }
-    }
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self::for_size(Vec2::new(1920.0, 1080.0))
-    }
 }
 
 /// The view and its commands.
@@ -343,6 +197,7 @@ pub fn plugin(app: &mut App) {
     })
     .init_resource::<Layout>()
     .init_resource::<Budget>()
+    .init_resource::<Live>()
     .init_state::<Screen>()
     .add_message::<Command>()
     .add_systems(

@@ -9,10 +9,12 @@ use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
 use super::shader;
 use crate::DisplaySystems;
+use crate::layout::Layout;
 use crate::ledger::{LightsArrived, Regions};
+use crate::quality::Quality;
 use crate::theme::duration::ARC_SECS;
 use crate::theme::light;
-use crate::view::{Layout, Quality, View};
+use crate::view::View;
 use meridian_core::sales::{Catalogue, PlaceId, RegionId};
 use meridian_wire::Arcs;
 
@@ -204,7 +206,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(
             Update,
             fly_arcs
-                .run_if(resource_exists::<ArcRing>.and(resource_exists::<Regions>))
+                .run_if(resource_exists::<ArcRing>.and_then(resource_exists::<Regions>))
                 .in_set(DisplaySystems::Follow),
         );
 }

@@ -15,9 +15,12 @@ use bevy_egui::input::EguiWantsInput;
 use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
+use crate::command::Command;
+use crate::layout::Layout;
 use crate::ledger::{Ledger, Regions};
+use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
-use crate::view::{Budget, Command, Layout, Quality, Screen, View};
+use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Vertical field of view.

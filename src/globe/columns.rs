@@ -142,7 +142,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(
             Update,
             raise_columns
-                .run_if(resource_exists::<Columns>.and(resource_exists::<Regions>))
+                .run_if(resource_exists::<Columns>.and_then(resource_exists::<Regions>))
                 .in_set(DisplaySystems::Follow),
         );
 }

@@ -16,9 +16,11 @@ use bevy::shader::{Shader, ShaderRef};
 
 use super::camera::Sight;
 use super::{PLANET_LAYER, PlanetLook, ring, shader, sun};
+use crate::layout::Layout;
 use crate::ledger::Ledger;
+use crate::quality::{Budget, Quality};
 use crate::theme::light;
-use crate::view::{Budget, Layout, Quality, View, Worldview};
+use crate::view::{View, Worldview};
 
 const SHADER: Handle<Shader> = uuid_handle!("0b7d3c52-4a39-4be0-9d0e-6f1a54c8e917");
 /// One byte per texel: region number + 1, 0 water, 255 land of no region.

@@ -10,10 +10,11 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 
 use super::camera::Sight;
 use super::geo::world_from_lat_lon;
+use crate::layout::Layout;
 use crate::ledger::{Ledger, Regions};
 use crate::text::Lang;
 use crate::theme::{colour, family};
-use crate::view::{Layout, Screen, View};
+use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Names at most, beside the pinned and the hovered.

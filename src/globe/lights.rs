@@ -12,10 +12,12 @@ use super::geo::world_from_lat_lon;
 use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
 use super::shader;
 use crate::DisplaySystems;
+use crate::layout::Layout;
 use crate::ledger::{LightsArrived, Regions};
+use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::theme::light;
-use crate::view::{Budget, Layout, Quality, View};
+use crate::view::View;
 use meridian_core::sales::Catalogue;
 use meridian_wire::Lights;
 
@@ -474,7 +476,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(
             Update,
             write_lights
-                .run_if(resource_exists::<LightRing>.and(resource_exists::<Regions>))
+                .run_if(resource_exists::<LightRing>.and_then(resource_exists::<Regions>))
                 .in_set(DisplaySystems::Follow),
         );
 }

@@ -9,9 +9,10 @@ use super::camera::{CLICK_SLOP_PX, Rig, Sight};
 use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
 use crate::DisplaySystems;
+use crate::command::Command;
 use crate::ledger::Regions;
 use crate::showroom::hands::Zones;
-use crate::view::{Command, Screen, View};
+use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
 /// Two clicks within this are a double-click.
@@ -123,7 +124,7 @@ pub fn plugin(app: &mut App) {
     app.init_resource::<Clicks>().add_systems(
         Update,
         pick_regions
-            .run_if(resource_exists::<RegionMap>.and(resource_exists::<Regions>))
+            .run_if(resource_exists::<RegionMap>.and_then(resource_exists::<Regions>))
             .in_set(DisplaySystems::Input),
     );
 }

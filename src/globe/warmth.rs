@@ -10,8 +10,9 @@ use super::earth::SurfaceGlow;
 use super::ring::Uploads;
 use crate::DisplaySystems;
 use crate::ledger::{Ledger, LightsArrived, Regions, WarmthArrived};
+use crate::quality::Quality;
 use crate::theme::light;
-use crate::view::{Quality, View};
+use crate::view::View;
 use meridian_core::sales::{Catalogue, EventMs};
 use meridian_wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 

@@ -176,7 +176,7 @@ pub fn plugin(app: &mut App) {
         .add_systems(
             Update,
             send_wave
-                .run_if(resource_exists::<Wave>.and(resource_exists::<Regions>))
+                .run_if(resource_exists::<Wave>.and_then(resource_exists::<Regions>))
                 .in_set(DisplaySystems::Follow),
         );
 }

@@ -3,8 +3,8 @@
 use bevy::math::Vec2;
 use bevy_egui::egui::{Pos2, Rect, pos2, vec2};
 
+use crate::layout::Layout;
 use crate::theme::size;
-use crate::view::Layout;
 
 /// The three ways to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

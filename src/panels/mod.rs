@@ -19,6 +19,7 @@ pub mod scene;
 pub mod search;
 pub mod state;
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
@@ -26,52 +27,104 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
 use self::pen::Face;
 pub use state::{Exact, PanelState};
 
+use super::command::Command;
 use super::globe::camera::Sight;
 use super::globe::lights::LightStats;
+use super::layout::Layout;
 use super::ledger::{FeedHealth, Ledger, Regions};
 use super::showroom::ar::Ar;
 use super::showroom::hands::Zones;
 use super::showroom::panel::{Pictures, Presses};
 use super::showroom::stand::ProductPicture;
 use super::showroom::{self, Place, Showroom, sales};
-use super::text::Texts;
+use super::text::{Lang, Texts};
 use super::theme::{colour, size};
-use super::view::{Command, Layout, Screen, View};
+use super::view::{Screen, View};
 
 /// How many of the ranking are followed: those shown, and those about to come in.
 const FOLLOWED: usize = board::ROWS + 4;
 
+/// What the panels show.
+#[derive(SystemParam)]
+pub struct Known<'w> {
+    ledger: Res<'w, Ledger>,
+    feed: Res<'w, FeedHealth>,
+    lights: Res<'w, LightStats>,
+    regions: Option<Res<'w, Regions>>,
+    view: Res<'w, View>,
+    screen: Res<'w, State<Screen>>,
+    texts: Res<'w, Texts>,
+    exact: Res<'w, Exact>,
+    time: Res<'w, Time>,
+    real: Res<'w, Time<Real>>,
+    sight: Res<'w, Sight>,
+}
+
+/// What of the showroom the panels show.
+#[derive(SystemParam)]
+pub struct Shown<'w> {
+    room: Res<'w, Showroom>,
+    product: Res<'w, ProductPicture>,
+    ar: Res<'w, Ar>,
+}
+
+impl Shown<'_> {
+    /// The pictures that are laid over the globe, as egui knows them.
+    fn pictures(&self, contexts: &mut EguiContexts) -> Pictures {
+        Pictures {
+            product: (self.product.size != UVec2::ZERO)
+                .then(|| [0, 1].map(|eye| texture(contexts, self.product.images.get(eye)))),
+            poster: self
+                .room
+                .poster
+                .as_ref()
+                .map(|poster| texture(contexts, Some(&poster.image))),
+            behind: (self.ar.on && self.ar.size != UVec2::ZERO)
+                .then(|| texture(contexts, Some(&self.ar.image))),
+        }
+    }
+}
+
+/// The globe's place in a picture of this size, on its way to the showroom's corner or back.
+fn place_globe(size: Vec2, share: f32) -> (Layout, frame::Frame) {
+    let mut placed = Layout::for_size(size);
+    let frame = frame::Frame::new(&placed);
+    placed.panels = frame
+        .areas()
+        .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
+    let placed = match share {
+        0.0 => placed,
+        share => Place::new(placed.size).toward(&placed, share),
+    };
+    (placed, frame)
+}
+
+/// The regions that sell most, with their figures as the leaderboard writes them.
+fn ranking(ledger: &Ledger, lang: Lang) -> Vec<(u8, String)> {
+    let per_unit = ledger
+        .hello
+        .as_ref()
+        .map_or(100, |hello| hello.currency.minor_per_unit());
+    let figure = |minor| format::compact(format::units(minor, per_unit), lang);
+    ledger
+        .ranking()
+        .into_iter()
+        .take(FOLLOWED)
+        .map(|(id, counts)| (id, figure(counts.gmv_minor)))
+        .collect()
+}
+
 /// Draws every panel.
 pub fn draw_panels(
     mut contexts: EguiContexts,
-    ledger: Res<Ledger>,
-    feed: Res<FeedHealth>,
-    lights: Res<LightStats>,
-    world: Option<Res<Regions>>,
-    view: Res<View>,
-    screen: Res<State<Screen>>,
-    texts: Res<Texts>,
-    exact: Res<Exact>,
-    time: Res<Time>,
-    real: Res<Time<Real>>,
-    sight: Res<Sight>,
+    known: Known,
+    shown: Shown,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
-    room: Res<Showroom>,
-    product: Res<ProductPicture>,
-    ar: Res<Ar>,
     mut zones: ResMut<Zones>,
     mut commands: MessageWriter<Command>,
 ) {
-    let pictures = Pictures {
-        product: (product.size != UVec2::ZERO)
-            .then(|| [0, 1].map(|eye| texture(&mut contexts, product.images.get(eye)))),
-        poster: room
-            .poster
-            .as_ref()
-            .map(|poster| texture(&mut contexts, Some(&poster.image))),
-        behind: (ar.on && ar.size != UVec2::ZERO).then(|| texture(&mut contexts, Some(&ar.image))),
-    };
+    let pictures = shown.pictures(&mut contexts);
     // No context yet, or no longer: a window that is being made or closed.
     let Ok(ctx) = contexts.ctx_mut() else {
         return;
@@ -81,42 +134,23 @@ pub fn draw_panels(
     if screen.width() < 16.0 || screen.height() < 16.0 {
         return;
     }
-    let mut placed = Layout::for_size(Vec2::new(screen.width(), screen.height()));
-    let frame = frame::Frame::new(&placed);
-    placed.panels = frame
-        .areas()
-        .map(|area| Rect::new(area.left(), area.top(), area.right(), area.bottom()));
-    let placed = match room.share {
-        0.0 => placed,
-        share => Place::new(placed.size).toward(&placed, share),
-    };
+    let room = &*shown.room;
+    let (placed, frame) = place_globe(Vec2::new(screen.width(), screen.height()), room.share);
     layout.set_if_neq(placed);
     if !fonts::ready(&ctx) {
         return;
     }
-    let world = world.as_ref().map(|world| &*world.0);
+    let world = known.regions.as_ref().map(|regions| &*regions.0);
     commands.write_batch(search::listen(
         &ctx,
         &frame,
-        view.search.as_deref(),
+        known.view.search.as_deref(),
         world,
         &mut state.chosen,
     ));
-    let per_unit = ledger
-        .hello
-        .as_ref()
-        .map_or(100, |hello| hello.currency.minor_per_unit());
-    let ranking: Vec<(u8, String)> = ledger
-        .ranking()
-        .into_iter()
-        .take(FOLLOWED)
-        .map(|(id, counts)| {
-            let units = format::units(counts.gmv_minor, per_unit);
-            (id, format::compact(units, view.lang))
-        })
-        .collect();
-    state.advance(&ledger, &view, exact.0, real.delta_secs(), &ranking);
-
+    let ranking = ranking(&known.ledger, known.view.lang);
+    let frame_secs = known.real.delta_secs();
+    state.advance(&known.ledger, &known.view, known.exact.0, frame_secs, &ranking);
     let scene = scene::Scene {
         pen: pen::Pen {
             painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("the panels"))),
@@ -124,19 +158,19 @@ pub fn draw_panels(
             opacity: 1.0,
         },
         frame,
-        ledger: &ledger,
-        feed: &feed,
-        lights_drawn: lights.drawn,
+        ledger: &known.ledger,
+        feed: &known.feed,
+        lights_drawn: known.lights.drawn,
         world,
-        view: &view,
-        screen: *screen.get(),
-        texts: &texts,
+        view: &known.view,
+        screen: *known.screen.get(),
+        texts: &known.texts,
         state: &state,
-        now_secs: time.elapsed_secs(),
-        real_secs: real.elapsed_secs_f64(),
+        now_secs: known.time.elapsed_secs(),
+        real_secs: known.real.elapsed_secs_f64(),
     };
     zones.0.clear();
-    showroom::panel::draw(&scene, &room, &ar, pictures, &mut zones);
+    showroom::panel::draw(&scene, room, &shown.ar, pictures, &mut zones);
     if room.two_pictures() {
         search::draw(&scene);
         overlay::draw(&scene);
@@ -146,11 +180,11 @@ pub fn draw_panels(
     let mut right = frame.whole.right() - size::MARGIN * frame.u;
     if room.share < 0.5 {
         let scene = scene.faded(1.0 - room.share * 2.4);
-        veil(&scene, &sight, layout.globe_radius);
+        veil(&scene, &known.sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
-        right = doors(&scene, &room, &mut zones).unwrap_or(right);
-        region::draw(&scene, &room, &mut zones);
+        right = doors(&scene, room, &mut zones).unwrap_or(right);
+        region::draw(&scene, room, &mut zones);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
@@ -285,7 +319,11 @@ mod tests {
             include_str!("rates.rs"),
             include_str!("region.rs"),
             include_str!("search.rs"),
-            include_str!("../showroom/panel.rs"),
+            include_str!("../showroom/panel/camera.rs"),
+            include_str!("../showroom/panel/card.rs"),
+            include_str!("../showroom/panel/mod.rs"),
+            include_str!("../showroom/panel/points.rs"),
+            include_str!("../showroom/panel/shelf.rs"),
             include_str!("../showroom/sales.rs"),
             include_str!("../stage/quality.rs"),
         ];

@@ -5,8 +5,9 @@ use bevy_egui::egui::{Align, Rect, pos2, vec2};
 use super::format;
 use super::pen::Face;
 use super::scene::Scene;
+use crate::quality::Quality;
 use crate::theme::{colour, size};
-use crate::view::{Quality, Screen};
+use crate::view::Screen;
 
 /// The keys, in the order of the sheet: what is pressed, and the text that says what it does.
 pub const KEYS: [(&str, &str); 21] = [

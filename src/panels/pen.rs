@@ -128,6 +128,35 @@ impl Pen {
         String::new()
     }
 
+    /// Text in lines of at most a width, in points. Chinese breaks anywhere, English between words.
+    pub fn wrap(&self, text: &str, size: f32, face: Face, width: f32) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut line = String::new();
+        let mut word = String::new();
+        let mut flush = |line: &mut String, word: &mut String| {
+            let candidate = format!("{line}{word}");
+            if !line.is_empty() && self.width(candidate.trim_end(), size, face) > width {
+                lines.push(std::mem::take(line).trim_end().to_owned());
+            }
+            line.push_str(std::mem::take(word).as_str());
+        };
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            word.push(letter);
+            // What ends a clause stays with what it ends.
+            let ends = letters
+                .peek()
+                .is_some_and(|next| "，。、；：！？）》”".contains(*next));
+            if letter == ' ' || (u32::from(letter) >= 0x2e80 && !ends) {
+                flush(&mut line, &mut word);
+            }
+        }
+        flush(&mut line, &mut word);
+        lines.push(line.trim_end().to_owned());
+        lines.retain(|line| !line.is_empty());
+        lines
+    }
+
     /// A horizontal hairline.
     pub fn hairline(&self, from_x: f32, to_x: f32, y: f32) {
         let stroke = Stroke::new(size::HAIRLINE * self.u.max(1.0), self.tint(colour::LINE));

@@ -6,12 +6,12 @@ use super::board;
 use super::format;
 use super::pen::Face;
 use super::scene::Scene;
+use crate::command::Command;
 use crate::showroom::hands::Zones;
 use crate::showroom::panel::Presses;
 use crate::showroom::{Showroom, sales};
 use crate::text::Lang;
 use crate::theme::{colour, size};
-use crate::view::Command;
 use meridian_core::sales::RegionId;
 use meridian_wire::Counts;
 

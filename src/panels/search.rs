@@ -5,9 +5,9 @@ use bevy_egui::egui::{Align, Context, Event, Key, PointerButton, Pos2, Stroke, p
 use super::frame::Frame;
 use super::pen::Face;
 use super::scene::Scene;
+use crate::command::Command;
 use crate::text::Lang;
 use crate::theme::{colour, size};
-use crate::view::Command;
 use meridian_core::sales::{Catalogue, PlaceId, RegionId};
 
 /// Most results.
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn each_result_is_hit_where_it_is_drawn() {
         for (width, height) in [(1920.0, 1080.0), (1080.0, 1920.0), (3840.0, 860.0)] {
-            let frame = Frame::new(&crate::view::Layout::for_size(bevy::math::Vec2::new(
+            let frame = Frame::new(&crate::layout::Layout::for_size(bevy::math::Vec2::new(
                 width, height,
             )));
             let (left, width, baseline) = field(&frame);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     fn pressed(world: &Catalogue, events: Vec<Event>) -> Vec<Command> {
-        let frame = Frame::new(&crate::view::Layout::default());
+        let frame = Frame::new(&crate::layout::Layout::default());
         let ctx = Context::default();
         let input = bevy_egui::egui::RawInput {
             events,
@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn a_click_flies_and_a_click_beside_closes() {
         let world = world();
-        let frame = Frame::new(&crate::view::Layout::default());
+        let frame = Frame::new(&crate::layout::Layout::default());
         let (left, _, baseline) = field(&frame);
         let click = |at: Pos2| {
             pressed(

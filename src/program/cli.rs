@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use bevy::math::DVec2;
 use clap::{Args, Parser, Subcommand};
+use meridian::quality::Quality;
 use meridian::showroom::Stereo;
 use meridian::showroom::ar::ArSetup;
 use meridian::text::Lang;
-use meridian::view::{Quality, Worldview};
+use meridian::view::Worldview;
 use meridian_ar::intrinsics::Intrinsics;
 use meridian_ar::source::SourceSpec;
 use meridian_client::tls::Pin;

@@ -13,7 +13,6 @@ use super::Showroom;
 use super::eye::Eye;
 use crate::DisplaySystems;
 use crate::link::Inbox;
-use crate::stage::tell;
 use crate::view::Screen;
 use meridian_ar::board::Paper;
 use meridian_ar::frame::Frame;
@@ -259,8 +258,7 @@ fn follow_camera(
 
 fn refuse(inbox: &mut Inbox, problem: &str) {
     warn!("{problem}");
-    tell(
-        inbox,
+    inbox.tell(
         Level::Warning,
         "camera",
         format!("Camera: {problem}"),

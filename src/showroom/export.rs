@@ -16,7 +16,6 @@ use super::stand::ProductPicture;
 use super::{SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
 use crate::DisplaySystems;
 use crate::link::Inbox;
-use crate::stage::tell;
 use meridian_wire::Level;
 
 /// Frames until everything that the picture needs is on the GPU.
@@ -120,7 +119,7 @@ fn begin(
             size
         };
         let id = showroom.wanted.first().cloned().unwrap_or_default();
-        let path = crate::stage::screenshot::free_name(&format!("meridian-{id}"));
+        let path = crate::folder::free_name(&format!("meridian-{id}"));
         exports.orders.push(Order {
             size,
             path,
@@ -205,15 +204,13 @@ fn take(
     }
     while let Ok(outcome) = exports.receiver.try_recv() {
         match &outcome {
-            Ok(path) => tell(
-                &mut inbox,
+            Ok(path) => inbox.tell(
                 Level::Info,
                 "product_saved",
                 format!("Product picture saved: {}", path.display()),
                 format!("商品图片已保存：{}", path.display()),
             ),
-            Err(problem) => tell(
-                &mut inbox,
+            Err(problem) => inbox.tell(
                 Level::Warning,
                 "product_not_saved",
                 format!("The product's picture can't be saved: {problem}"),

@@ -8,9 +8,11 @@ use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 
 use super::ar::Ar;
-use super::{Place, Showroom, ShowroomCommand};
+use super::{Place, Showroom};
 use crate::DisplaySystems;
-use crate::view::{Command, Layout, Screen, View};
+use crate::command::{Command, ShowroomCommand};
+use crate::layout::Layout;
+use crate::view::{Screen, View};
 
 /// A whole turn takes so many heights of the picture.
 const TURN_PER_HEIGHT: f32 = std::f32::consts::PI * 1.15;

@@ -57,7 +57,6 @@ mod with {
     use super::viewer;
     use crate::DisplaySystems;
     use crate::link::Inbox;
-    use crate::stage::tell;
     use meridian_wire::Level;
 
     /// The loader's file, as systems name it, and where it comes from.
@@ -148,7 +147,7 @@ mod with {
                 }
                 XrState::Available | XrState::Idle | XrState::Ready => continue,
             };
-            tell(&mut inbox, Level::Info, "headset", en.to_owned(), zh.to_owned());
+            inbox.tell(Level::Info, "headset", en.to_owned(), zh.to_owned());
         }
     }
 }

@@ -30,9 +30,11 @@ use self::material::{Lighting, Richness};
 use self::orbit::{Orbit, Pose};
 use self::prepare::{Loading, Prepared};
 use crate::DisplaySystems;
+use crate::command::{Command, ShowroomCommand};
+use crate::layout::Layout;
 use crate::link::Inbox;
-use crate::stage::{keep::MayKeep, tell};
-use crate::view::{Command, Layout, Quality, Screen, View};
+use crate::quality::Quality;
+use crate::view::{Live, Screen, View};
 use meridian_product::model::Bounds;
 use meridian_product::{Shelf, animate, studio};
 use meridian_wire::{Level, Scene};
@@ -72,53 +74,6 @@ pub enum Stereo {
     SideBySide,
     /// Half the screen for each eye as it is, for a viewer with two lenses.
     Halves,
-}
-
-/// What a person wants of the showroom.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ShowroomCommand {
-    /// The product that is so many places further on the shelf.
-    Next(i32),
-    /// A second product beside it, or none.
-    Compare(Option<String>),
-    /// A second product beside it: the next on the shelf, or none any more.
-    ToggleCompare,
-    /// The material variant with this number; `None` is the next one.
-    Variant(Option<usize>),
-    /// A studio; `None` is the next one.
-    Studio(Option<studio::Name>),
-    /// Brighter or darker by a factor.
-    Exposure(f32),
-    /// Apart, or together again.
-    ToggleOpen,
-    /// The animation goes on, or stands.
-    TogglePlay,
-    /// The next animation, if there are several.
-    NextAnimation,
-    /// To a place in the animation, 0 to 1.
-    Scrub(f32),
-    /// Lengths: none, metric, imperial.
-    NextMeasure,
-    /// A point of interest.
-    Point(Option<usize>),
-    /// From point to point, by itself.
-    ToggleTour,
-    /// Back to the first view.
-    Reset,
-    /// Turned by a hand, in radians: round, up.
-    Turn(f32, f32),
-    /// Nearer or farther, as a factor.
-    Zoom(f32),
-    /// Sideways, in shares of the picture's height: right, up.
-    Pan(f32, f32),
-    /// In front of the camera, or back on the turntable.
-    ToggleAr,
-    /// A corner of the paper in the photo, in shares of its width and height.
-    Corner(Vec2),
-    /// One picture, or one for each eye.
-    NextStereo,
-    /// A picture of the product alone, on nothing, into a file.
-    Export,
 }
 
 /// A product that stands in the showroom.
@@ -339,8 +294,7 @@ fn read_shelf(
     showroom.shelf = shelf;
     for problem in problems {
         warn!("{problem}");
-        tell(
-            &mut inbox,
+        inbox.tell(
             Level::Warning,
             "product_refused",
             problem.to_string(),
@@ -386,7 +340,7 @@ fn apply_showroom_commands(
                     ar.stop();
                 } else if let Err(problem) = ar.start(&setup) {
                     ar.stop();
-                    tell(&mut inbox, Level::Warning, "camera", problem.clone(), problem);
+                    inbox.tell(Level::Warning, "camera", problem.clone(), problem);
                 }
             }
             Command::Showroom(ShowroomCommand::Corner(at)) if here => {
@@ -435,7 +389,7 @@ fn enter(showroom: &mut Showroom, view: &mut View, screen: &mut Screen, inbox: &
                 "没有商品：请在 assets/products 中放入含 product.toml 的文件夹。".to_owned(),
             ),
         };
-        tell(inbox, Level::Warning, "no_such_product", en, zh);
+        inbox.tell(Level::Warning, "no_such_product", en, zh);
         return;
     };
     let id = product.id.clone();
@@ -635,7 +589,7 @@ fn richness(view: &View) -> Richness {
 /// Loads what is wanted and not there, and takes what has come.
 fn bring_products(
     view: Res<View>,
-    may: Option<Res<MayKeep>>,
+    live: Res<Live>,
     time: Res<Time>,
     adapter: Option<Res<RenderAdapterInfo>>,
     mut showroom: ResMut<Showroom>,
@@ -643,7 +597,7 @@ fn bring_products(
     mut images: ResMut<Assets<Image>>,
 ) {
     let showroom = &mut *showroom;
-    let wait = !may.is_some_and(|may| may.0);
+    let wait = !live.0;
     let wanted = showroom.wanted.clone();
     showroom.loading.retain(|loading| wanted.contains(&loading.id));
     showroom
@@ -713,8 +667,7 @@ fn bring_products(
     showroom.arrived.extend(arrived);
     if let Some(problem) = problem {
         error!("{problem}");
-        tell(
-            &mut inbox,
+        inbox.tell(
             Level::Warning,
             "product_refused",
             format!("The product can't be shown: {problem}"),
@@ -731,12 +684,12 @@ fn change_stands(
     time: Res<Time>,
     view: Res<View>,
     screen: Res<State<Screen>>,
-    may: Option<Res<MayKeep>>,
+    live: Res<Live>,
     mut showroom: ResMut<Showroom>,
     mut assets: stand::Stores,
 ) {
     let showroom = &mut *showroom;
-    let at_once = !may.as_ref().is_some_and(|may| may.0) || view.reduced_motion;
+    let at_once = !live.0 || view.reduced_motion;
     let gone_for_good = *screen == Screen::Globe && showroom.share == 0.0;
     let delta = if at_once {
         1.0
@@ -781,7 +734,7 @@ fn change_stands(
                 &prepared,
                 &lighting,
                 richness(&view),
-                !may.as_ref().is_some_and(|may| may.0),
+                !live.0,
             );
             showroom.stands.push(Stand {
                 prepared,
@@ -868,13 +821,13 @@ fn advance_showroom(
     view: Res<View>,
     screen: Res<State<Screen>>,
     layout: Res<Layout>,
-    may: Option<Res<MayKeep>>,
+    live: Res<Live>,
     ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
 ) {
     let delta = time.delta_secs();
     let showroom = &mut *showroom;
-    let at_once = !may.is_some_and(|may| may.0);
+    let at_once = !live.0;
     let goal = if *screen == Screen::Showroom { 1.0 } else { 0.0 };
     let way_secs = if view.reduced_motion { 0.3 } else { WAY_SECS };
     let step = if at_once { 1.0 } else { delta / way_secs };

@@ -3,9 +3,9 @@
 use bevy::math::Vec2;
 use bevy_egui::egui::{Rect, pos2, vec2};
 
+use crate::layout::Layout;
 use crate::panels::frame::{Frame, Shape};
 use crate::theme::size;
-use crate::view::Layout;
 
 use super::Stereo;
 

@@ -83,7 +83,7 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
     let Some(sold) = of(scene.ledger, product) else {
         let y = line + 30.0 * u;
         let mut y = y;
-        for text in super::panel::wrap(pen, &scene.t("sales-none"), size::BODY, Face::Text, rect.width()) {
+        for text in pen.wrap(&scene.t("sales-none"), size::BODY, Face::Text, rect.width()) {
             pen.text(
                 pos2(rect.left(), y),
                 Align::Min,

@@ -22,9 +22,10 @@ use super::place::Place;
 use super::prepare::{PartKey, PictureKey, Prepared, albedo_map, light_map, shadow_map};
 use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom, on_screen};
 use crate::DisplaySystems;
-use crate::stage::keep::MayKeep;
+use crate::layout::Layout;
+use crate::quality::{Budget, Quality};
 use crate::theme::light;
-use crate::view::{Budget, Layout, Quality, View};
+use crate::view::{Live, View};
 use meridian_product::model::Trs;
 use meridian_product::studio::{self, Lights, Name, Studio};
 use meridian_product::{Model, animate};
@@ -429,14 +430,14 @@ struct Studios {
 
 /// Works the wanted studio out beside the display, and puts the products into its light.
 fn light_products(
-    may: Option<Res<MayKeep>>,
+    live: Res<Live>,
     ar: Res<Ar>,
     mut showroom: ResMut<Showroom>,
     mut studios: ResMut<Studios>,
     mut images: ResMut<Assets<Image>>,
     mut surfaces: ResMut<Assets<ProductMaterial>>,
 ) {
-    let wait = !may.is_some_and(|may| may.0);
+    let wait = !live.0;
     let wanted = showroom.studio;
     if !studios.ready.contains_key(&wanted) && studios.coming.is_none() {
         let (sender, receiver) = crossbeam_channel::bounded(1);

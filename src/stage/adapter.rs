@@ -2,7 +2,7 @@
 
 use bevy::tasks::block_on;
 
-use crate::view::Quality;
+use crate::quality::Quality;
 
 /// There is nothing to draw with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,11 +6,12 @@ use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 use bevy_egui::input::EguiWantsInput;
 
-use super::{PauseControl, tell, window_mode};
+use super::{PauseControl, window_mode};
 use crate::DisplaySystems;
+use crate::command::{Command, Layer, ShowroomCommand};
 use crate::link::Inbox;
-use crate::showroom::ShowroomCommand;
-use crate::view::{Command, Layer, Quality, Screen, View};
+use crate::quality::Quality;
+use crate::view::{Screen, View};
 use meridian_wire::Level;
 
 /// How fast held keys turn the planet, in radians per second.
@@ -178,8 +179,7 @@ fn apply_stage_commands(
             }
             Command::TogglePause => match &pause {
                 Some(pause) => (pause.0)(),
-                None => tell(
-                    &mut inbox,
+                None => inbox.tell(
                     Level::Info,
                     "pause_not_ours",
                     "This feed comes from elsewhere: it can't be paused here.".to_owned(),
@@ -193,8 +193,7 @@ fn apply_stage_commands(
                     Quality::High => ("high", "高"),
                     Quality::Ultra => ("ultra", "极高"),
                 };
-                tell(
-                    &mut inbox,
+                inbox.tell(
                     Level::Info,
                     "quality_set",
                     format!("Quality: {}", name.0),

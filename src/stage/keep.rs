@@ -21,16 +21,13 @@ use bevy::render::view::ViewTarget;
 use crate::DisplaySystems;
 use crate::globe::camera::Sight;
 use crate::globe::{GlobeCamera, PLANET_LAYER, PlanetLook};
-use crate::view::{Budget, Quality, View};
+use crate::quality::{Budget, Quality};
+use crate::view::{Live, View};
 
 /// The planet is drawn again when a point of it moved so far, in pixels.
 const MOVED_PX: f32 = 0.4;
 /// And after so long in any case, in seconds.
 const OLDEST_SECS: f32 = 1.0;
-
-/// Whether planets may be kept: not in pictures, each of which stands for itself.
-#[derive(Resource, Debug, Clone, Copy)]
-pub struct MayKeep(pub bool);
 
 /// What a camera does with the kept planet.
 #[derive(Component, ExtractComponent, Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +73,7 @@ fn moved_px(then: &Sight, now: &Sight) -> f32 {
 fn keep_planet(
     mut commands: Commands,
     time: Res<Time<Real>>,
-    may: Option<Res<MayKeep>>,
+    live: Res<Live>,
     view: Res<View>,
     budget: Res<Budget>,
     look: Res<PlanetLook>,
@@ -98,7 +95,7 @@ fn keep_planet(
     let Ok((globe, mut globe_camera, transform, projection, target, kept)) = globes.single_mut() else {
         return;
     };
-    let wanted = may.is_some_and(|may| may.0) && view.quality == Quality::Software && budget.scale >= 1.0;
+    let wanted = live.0 && view.quality == Quality::Software && budget.scale >= 1.0;
     let planet = planets.single_mut().ok();
     if !wanted {
         if kept.is_some() {
@@ -244,7 +241,7 @@ pub fn plugin(app: &mut App) {
 mod tests {
     use super::*;
     use crate::globe::camera::Pose;
-    use crate::view::Layout;
+    use crate::layout::Layout;
 
     #[test]
     fn a_planet_is_drawn_again_when_it_could_be_seen() {

@@ -29,16 +29,18 @@ use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, PresentMode, Wind
 use bevy::winit::WinitPlugin;
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
+use super::command::Command;
 use super::globe::GlobeCamera;
 use super::ledger::Regions;
 use super::link::Inbox;
+use super::quality::Quality;
 use super::showroom::ar::ArSetup;
 use super::showroom::headset;
 use super::showroom::{ProductFolders, Showroom, Stereo};
 use super::text::Lang;
-use super::view::{Command, Quality, View, Worldview};
+use super::view::{Live, View, Worldview};
 use meridian_core::sales::Catalogue;
-use meridian_wire::{Level as NoticeLevel, Names, Notice};
+use meridian_wire::Level as NoticeLevel;
 
 /// Where Bevy keeps its blit among its embedded assets.
 const BLIT: &str = "bevy_core_pipeline/blit/blit.wgsl";
@@ -201,7 +203,7 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         .insert_resource(Regions(Arc::clone(&setup.catalogue)))
         .insert_resource(ProductFolders(setup.products.clone()))
         .insert_resource(setup.ar.clone())
-        .insert_resource(keep::MayKeep(in_window))
+        .insert_resource(Live(in_window))
         .insert_resource(RenderErrorHandler(leave_on_render_error));
     if in_window {
         // A product's textures come over several frames, so that none of them is long.
@@ -290,16 +292,6 @@ fn run_on_one_thread(world: &mut World) {
     }
 }
 
-/// Says something to the people in front of the display.
-pub fn tell(inbox: &mut Inbox, level: NoticeLevel, code: &str, en: String, zh: String) {
-    inbox.local.push(Notice {
-        level,
-        code: code.to_owned(),
-        text: Names { en, zh },
-        published_ms: now_ms(),
-    });
-}
-
 /// Which headset there is, or why there is none.
 fn say_headset(inbox: &mut Inbox, headset: Result<String, String>) {
     let (level, en, zh) = match headset {
@@ -315,14 +307,7 @@ fn say_headset(inbox: &mut Inbox, headset: Result<String, String>) {
         ),
     };
     info!("{en}");
-    tell(inbox, level, "headset", en, zh);
-}
-
-/// The wall clock, milliseconds since the Unix epoch.
-pub fn now_ms() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    inbox.tell(level, "headset", en, zh);
 }
 
 /// Leaves at the first chance, as after Ctrl+C. For a process's own signal handling.

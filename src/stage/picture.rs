@@ -7,10 +7,10 @@ use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::time::TimeUpdateStrategy;
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Output, PictureTarget, Setup, adapter, build, now_ms};
+use super::{Output, PictureTarget, Setup, adapter, build};
 use crate::globe::lights::LightStats;
 use crate::ledger::{FeedHealth, FeedStatus, Ledger};
-use crate::link::Inbox;
+use crate::link::{Inbox, now_ms};
 use meridian_wire::Body;
 
 /// How many frames a picture may take to come back from the GPU.

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use bevy::prelude::*;
 
-use super::tell;
 use crate::DisplaySystems;
 use crate::globe::lights::LightStats;
 use crate::link::Inbox;
+use crate::quality::{Budget, Quality};
 use crate::text::{Lang, Texts};
 use crate::theme::duration::LIGHT_SECS;
-use crate::view::{Budget, Quality, View};
+use crate::view::View;
 use meridian_wire::Level;
 
 /// How long the governor looks before it acts, in seconds.
@@ -220,7 +220,7 @@ fn govern(
     };
     let [en, zh] =
         [Lang::En, Lang::Zh].map(|lang| texts.with(lang, key, &[("spent", in_words(&texts, lang, wanted))]));
-    tell(&mut inbox, Level::Info, "quality_governed", en, zh);
+    inbox.tell(Level::Info, "quality_governed", en, zh);
 }
 
 /// Where frame statistics go.

@@ -13,7 +13,7 @@ use bevy::shader::{Shader, ShaderRef};
 
 use crate::DisplaySystems;
 use crate::globe::{GlobeCamera, shader};
-use crate::view::Budget;
+use crate::quality::Budget;
 
 const SHADER: Handle<Shader> = uuid_handle!("e1b6b4d9-65a0-4c1e-9d3c-0a5a64f0c8b7");
 

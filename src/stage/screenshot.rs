@@ -8,12 +8,13 @@ use bevy_egui::{EguiContexts, EguiPrimaryContextPass, egui};
 use chrono::{DateTime, FixedOffset, SecondsFormat};
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{PictureTarget, tell};
+use super::PictureTarget;
 use crate::DisplaySystems;
+use crate::command::Command;
+use crate::folder::free_name;
 use crate::ledger::Ledger;
 use crate::link::Inbox;
 use crate::theme::colour;
-use crate::view::Command;
 use meridian_wire::{Level, Mode};
 
 /// The stamp that is on the picture now, and how many more frames.
@@ -51,14 +52,6 @@ pub fn event_time(ledger: &Ledger) -> String {
     }
 }
 
-/// The folder for pictures: the user's, or the working folder.
-fn folder() -> PathBuf {
-    directories::UserDirs::new()
-        .and_then(|dirs| dirs.picture_dir().map(PathBuf::from))
-        .filter(|folder| folder.is_dir() || std::fs::create_dir_all(folder).is_ok())
-        .unwrap_or_default()
-}
-
 /// A name that says what is on the picture and that no file has.
 fn file_name(ledger: &Ledger) -> PathBuf {
     let time: String = event_time(ledger)
@@ -66,18 +59,6 @@ fn file_name(ledger: &Ledger) -> PathBuf {
         .map(|c| if c == ':' { '-' } else { c })
         .collect();
     free_name(&format!("meridian-{}-{time}", mode_word(ledger.mode)))
-}
-
-/// A file's name in the folder for pictures that no file has.
-pub fn free_name(stem: &str) -> PathBuf {
-    let folder = folder();
-    let mut path = folder.join(format!("{stem}.png"));
-    let mut number = 2;
-    while path.exists() {
-        path = folder.join(format!("{stem}-{number}.png"));
-        number += 1;
-    }
-    path
 }
 
 fn take(
@@ -129,8 +110,7 @@ fn report(written: Res<Written>, mut inbox: ResMut<Inbox>) {
             Ok(path) => {
                 let path = path.display();
                 info!("picture written to {path}");
-                tell(
-                    &mut inbox,
+                inbox.tell(
                     Level::Info,
                     "picture_written",
                     format!("Picture written to {path}"),
@@ -139,8 +119,7 @@ fn report(written: Res<Written>, mut inbox: ResMut<Inbox>) {
             }
             Err(problem) => {
                 error!("picture not written: {problem}");
-                tell(
-                    &mut inbox,
+                inbox.tell(
                     Level::Warning,
                     "picture_failed",
                     format!("Picture not written: {problem}"),

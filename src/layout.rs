@@ -1,0 +1,55 @@
+//! Where the planet is on the screen.
+
+use bevy::prelude::*;
+
+/// Where things are on the screen, in logical pixels (egui points). The panels compute it each frame
+/// from the window; the globe's camera puts the planet there.
+#[derive(Resource, Debug, Clone, Copy, PartialEq)]
+pub struct Layout {
+    /// Size of the picture.
+    pub size: Vec2,
+    /// Middle of the planet at rest.
+    pub globe_centre: Vec2,
+    /// Radius of the planet at rest.
+    pub globe_radius: f32,
+    /// Where the panels are: nothing else is written there.
+    pub panels: [Rect; 4],
+}
+
+impl Layout {
+    /// The planet's radius at 16:9, as a share of the height.
+    const RADIUS: f32 = 0.322;
+    /// Below this ratio of width to height, panels are stacked.
+    pub const PORTRAIT: f32 = 1.2;
+    /// Above this one, the sides are spread.
+    pub const ULTRAWIDE: f32 = 2.2;
+
+    /// How large the planet is in its picture, 1 as in one of 16:9: what is drawn on it keeps its proportion.
+    pub fn magnitude(&self) -> f32 {
+        self.globe_radius / (self.size.y.max(1.0) * Self::RADIUS)
+    }
+
+    /// The planet's place for a picture of this size: wide, ultrawide or portrait.
+    pub fn for_size(size: Vec2) -> Self {
+        let aspect = size.x / size.y.max(1.0);
+        let (centre_y, radius) = if aspect < Self::PORTRAIT {
+            (0.344, (size.x * 0.33).min(size.y * 0.186))
+        } else if aspect > Self::ULTRAWIDE {
+            (0.585, size.y * 0.37)
+        } else {
+            (0.505, (size.y * Self::RADIUS).min(size.x * 0.24))
+        };
+        Self {
+            size,
+            globe_centre: Vec2::new(size.x * 0.5, size.y * centre_y),
+            globe_radius: radius,
+            panels: [Rect::EMPTY; 4],
+        }
+    }
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self::for_size(Vec2::new(1920.0, 1080.0))
+    }
+}

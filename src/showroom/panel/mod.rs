@@ -1,0 +1,226 @@
+//! The showroom's panels: what the product is, what can be done with it, what of it is sold.
+
+mod camera;
+mod card;
+mod points;
+mod shelf;
+
+use bevy_egui::egui::{Align, Color32, Pos2, Rect, TextureId, pos2, vec2};
+
+use super::ar::Ar;
+use super::hands::{Press, Zone, Zones};
+use super::place::Place;
+use super::{Showroom, Stereo};
+use crate::command::{Command, ShowroomCommand};
+use crate::panels::pen::Face;
+use crate::panels::scene::Scene;
+use crate::theme::{colour, size};
+
+/// A thing to touch is at least so high, in units.
+const TOUCH: f32 = 44.0;
+
+/// Collects what can be pressed while drawing.
+pub struct Presses<'a> {
+    zones: &'a mut Zones,
+    live: bool,
+}
+
+impl<'a> Presses<'a> {
+    /// `live`: what is drawn can be pressed.
+    pub fn new(zones: &'a mut Zones, live: bool) -> Self {
+        Self { zones, live }
+    }
+
+    /// Something that can be tapped.
+    pub fn tap(&mut self, rect: Rect, command: Command) {
+        self.add(rect, Press::Tap(command));
+    }
+
+    fn add(&mut self, rect: Rect, press: Press) {
+        if self.live {
+            let rect = bevy::math::Rect::new(rect.left(), rect.top(), rect.right(), rect.bottom());
+            self.zones.0.push(Zone { rect, press });
+        }
+    }
+}
+
+fn showroom_command(command: ShowroomCommand) -> Command {
+    Command::Showroom(command)
+}
+
+/// The pictures that the panels lay over the globe.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pictures {
+    /// The product, for each eye.
+    pub product: Option<[TextureId; 2]>,
+    /// The camera's picture behind it.
+    pub behind: Option<TextureId>,
+    /// The product's poster until it is there.
+    pub poster: Option<TextureId>,
+}
+
+/// Draws the product's picture, then everything about it.
+pub fn draw(scene: &Scene, room: &Showroom, ar: &Ar, pictures: Pictures, zones: &mut Zones) {
+    if room.share <= 0.0 {
+        return;
+    }
+    let place = Place::new(bevy::math::Vec2::new(
+        scene.frame.whole.width(),
+        scene.frame.whole.height(),
+    ));
+    let seen = ((room.share - 0.35) / 0.5).clamp(0.0, 1.0);
+    let come = room.first().map_or(0.0, |stand| stand.share);
+    let both = place.pictures(room.stereo, ar.aspect());
+    let two = matches!(room.stereo, Some(Stereo::SideBySide | Stereo::Halves));
+    if two {
+        // Nothing else is seen: what lies between the two pictures would tear them apart.
+        let dark = scene.pen.tint(colour::ROOM).gamma_multiply(seen);
+        scene.pen.painter.rect_filled(place.whole, 0.0, dark);
+    }
+    let painter = &scene.pen.painter;
+    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+    if let Some(behind) = pictures.behind {
+        let tint = Color32::WHITE.gamma_multiply(seen);
+        let [left, right] = both;
+        painter.image(behind, left, whole, tint);
+        if two {
+            painter.image(behind, right, whole, tint);
+        }
+    }
+    if let Some((poster, texture)) = room.poster.as_ref().zip(pictures.poster).filter(|_| !ar.on) {
+        let level = seen * (1.0 - come) * poster.share;
+        for rect in both.iter().take(if two { 2 } else { 1 }) {
+            // The first view shows the sphere round the product, whatever the picture's shape; so does a poster.
+            let side = rect.width().min(rect.height());
+            let size = vec2(poster.aspect.min(1.0), (1.0 / poster.aspect).min(1.0)) * side;
+            let at = Rect::from_center_size(rect.center(), size);
+            painter.image(texture, at, whole, Color32::WHITE.gamma_multiply(level));
+        }
+    }
+    if let Some([left, right]) = pictures.product.filter(|_| !room.stands.is_empty()) {
+        let opacity = seen * come;
+        // Grows out of the dark as the planet leaves.
+        let grown = if ar.on { 1.0 } else { 0.86 + 0.14 * seen };
+        let place_of = |rect: Rect| Rect::from_center_size(rect.center(), rect.size() * grown);
+        let [at_left, at_right] = both.map(place_of);
+        let tint = Color32::WHITE.gamma_multiply(opacity);
+        let level = tint.r();
+        match room.stereo {
+            None => {
+                painter.image(left, at_left, whole, tint);
+            }
+            // The left eye's red covers what is behind; the right eye's green and blue are added to it.
+            Some(Stereo::Anaglyph) => {
+                let red = Color32::from_rgba_premultiplied(level, 0, 0, level);
+                let cyan = Color32::from_rgba_premultiplied(0, level, level, 0);
+                painter.image(left, at_left, whole, red);
+                painter.image(right, at_left, whole, cyan);
+            }
+            Some(Stereo::SideBySide | Stereo::Halves) => {
+                painter.image(left, at_left, whole, tint);
+                painter.image(right, at_right, whole, tint);
+            }
+        }
+    }
+    if two {
+        for half in both {
+            draw_caption(&scene.faded(seen), room, half);
+        }
+        return;
+    }
+    let faded = scene.faded(((room.share - 0.6) / 0.4).clamp(0.0, 1.0));
+    let mut press = Presses::new(zones, room.share > 0.6);
+    let [picture, _] = both;
+    let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
+    if come > 0.95 && room.share > 0.95 && in_sight && room.stereo.is_none() {
+        points::draw_measure(&faded, room, picture);
+        points::draw(&faded, room, picture, &mut press);
+    }
+    if ar.on {
+        camera::draw(&faded, ar, picture);
+    }
+    draw_coming(&faded, room, &place);
+    card::draw(&faded, room, &place, &mut press);
+    shelf::draw(&faded, room, &place, &mut press);
+    super::sales::draw(&faded, room, &place);
+}
+
+/// What stands in each eye's picture: the product, the sale's value, and what the figures are.
+fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let name = room
+        .product()
+        .map_or("", |product| scene.lang().pick(&product.manifest.name));
+    let mode = scene.t(crate::panels::header::mode_key(scene.ledger.mode));
+    let value = scene.money(scene.ledger.totals.counts.gmv_minor);
+    let at = pos2(half.center().x, half.bottom() - 54.0 * u);
+    pen.text(at, Align::Center, name, size::BODY, Face::Medium, colour::INK);
+    let line = format!("{mode}  ·  {value}");
+    let at = at + vec2(0.0, 26.0 * u);
+    pen.text(
+        at,
+        Align::Center,
+        &line,
+        size::SMALL,
+        Face::Medium,
+        colour::INK_SOFT,
+    );
+}
+
+/// On its way, or why not.
+fn draw_coming(scene: &Scene, room: &Showroom, place: &Place) {
+    let pen = &scene.pen;
+    let u = place.u;
+    let middle = place.product.center();
+    if let Some(problem) = &room.problem {
+        let width = place.product.width() * 0.8;
+        pen.text(
+            middle,
+            Align::Center,
+            &scene.t("showroom-refused"),
+            size::TITLE,
+            Face::Medium,
+            colour::WARN,
+        );
+        let mut y = middle.y + 34.0 * u;
+        for line in pen.wrap(problem, size::BODY, Face::Text, width) {
+            pen.text(
+                pos2(middle.x, y),
+                Align::Center,
+                &line,
+                size::BODY,
+                Face::Text,
+                colour::INK_SOFT,
+            );
+            y += 25.0 * u;
+        }
+        return;
+    }
+    let Some(share) = room.progress().filter(|_| !room.loading.is_empty()) else {
+        return;
+    };
+    let mut middle = middle;
+    if room.poster.is_some() {
+        middle.y = place.product.bottom() - 30.0 * u;
+    } else {
+        let name = room
+            .product()
+            .map_or("", |product| scene.lang().pick(&product.manifest.name));
+        pen.text(
+            pos2(middle.x, middle.y - 18.0 * u),
+            Align::Center,
+            name,
+            size::TITLE,
+            Face::Medium,
+            colour::INK_SOFT,
+        );
+    }
+    let bar = Rect::from_center_size(pos2(middle.x, middle.y + 10.0 * u), vec2(220.0 * u, 3.0 * u));
+    pen.bar(bar, share, colour::GOLD);
+}
+
+/// A place in a picture that is drawn there, from shares of its width and height.
+fn in_picture(picture: Rect, at: bevy::math::Vec2) -> Pos2 {
+    picture.min + vec2(at.x * picture.width(), at.y * picture.height())
+}
