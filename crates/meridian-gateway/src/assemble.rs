@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::config::values::{parse_speed, parse_start};
 use crate::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms};
 use meridian_core::sales::{Catalogue, EventMs};
 
@@ -19,7 +20,7 @@ pub struct SourceArgs {
     #[arg(long, value_name = "NAME|FILE", requires = "orders")]
     pub mapping: Option<String>,
     /// Time of the day to begin at, as in 00:06:58; without it, ten seconds before the day.
-    #[arg(long, value_name = "HH:MM:SS", value_parser = parse_time_of_day)]
+    #[arg(long, value_name = "HH:MM:SS", value_parser = parse_start)]
     pub start: Option<i64>,
     /// How fast the day runs: 1 to 3600.
     #[arg(long, value_name = "N", value_parser = parse_speed)]
@@ -28,43 +29,6 @@ pub struct SourceArgs {
 
 /// How long before the day's beginning it starts unless told otherwise.
 const COUNTDOWN_MS: i64 = 10_000;
-
-/// Milliseconds into the day, from a time of day.
-///
-/// # Errors
-/// What would be right.
-pub fn parse_time_of_day(text: &str) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is no time of day: 00:00:00 to 23:59:59 is needed, as in 00:06:58");
-    let parts: Vec<&str> = text.split(':').collect();
-    let number = |part: Option<&&str>, most: i64| -> Result<i64, String> {
-        part.filter(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|part| part.parse().ok())
-            .filter(|value| *value <= most)
-            .ok_or_else(wrong)
-    };
-    if !(2..=3).contains(&parts.len()) {
-        return Err(wrong());
-    }
-    let hours = number(parts.first(), 23)?;
-    let minutes = number(parts.get(1), 59)?;
-    let seconds = if parts.len() == 3 {
-        number(parts.get(2), 59)?
-    } else {
-        0
-    };
-    Ok(((hours * 60 + minutes) * 60 + seconds) * 1_000)
-}
-
-/// A speed.
-///
-/// # Errors
-/// What would be right.
-pub fn parse_speed(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|speed| (1.0..=3600.0).contains(speed))
-        .ok_or_else(|| format!("{text:?} is no speed: a number from 1 to 3600 is needed"))
-}
 
 impl SourceArgs {
     /// Opens the source.
@@ -108,7 +72,7 @@ impl SourceArgs {
     /// What is wrong with a value.
     pub fn or(self, config: &crate::config::SourceConfig) -> Result<Self, String> {
         let given = self.scenario.is_some() || self.orders.is_some();
-        let start = config.start.as_deref().map(parse_time_of_day).transpose()?;
+        let start = config.start.as_deref().map(parse_start).transpose()?;
         Ok(Self {
             scenario: self
                 .scenario
@@ -148,7 +112,7 @@ impl SourceArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeArgs {
     /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
-    #[arg(long, value_name = "ADDRESS", value_parser = crate::config::parse_listen)]
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::config::values::parse_listen)]
     pub listen: Option<std::net::SocketAddr>,
     /// Serve other machines without TLS, when --listen is no loopback address.
     #[arg(long)]

@@ -9,6 +9,7 @@ pub mod source;
 pub mod store;
 
 pub use assemble::{ServeArgs, SourceArgs};
+pub use operate::certificate::check_certificate;
 pub use operate::state::{SavedState, State};
 pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Restricted};
 pub use publish::guard::Public;
@@ -18,7 +19,6 @@ pub use serve::relay::relay;
 pub use serve::server::{
     DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, check_anonymous, serve, wall_ms,
 };
-pub use serve::tls::check_certificate;
 pub use source::clock::Clock;
 pub use source::intake::Intake;
 pub use source::live::{LiveDay, LiveSource};

@@ -6,13 +6,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
-use crate::operate::access::TokenStore;
+use crate::operate::access::{TokenStore, Tokens};
 use crate::operate::audit::{Details, Kind as AuditKind};
-use crate::serve::connection::{House, LOOK_EVERY};
-use crate::serve::tls::Certificate;
+use crate::operate::auditor::Auditor;
+use crate::operate::certificate::Certificate;
+use crate::operate::metrics::Metrics;
 
+/// How often files are looked at, and whether what was granted still holds: together within three seconds.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A look that takes longer is waited for in the background.
 const LOOK_LIMIT: Duration = Duration::from_millis(300);
 /// After so long it is said that a file doesn't answer.
@@ -79,43 +83,63 @@ impl<T: Send + 'static> Kept<T> {
     }
 }
 
-/// Reads tokens and certificate again when they change.
+/// The token file, and where everybody looks up what was read of it.
+pub(crate) struct WatchedTokens {
+    store: TokenStore,
+    known: Arc<ArcSwap<Tokens>>,
+}
+
+impl WatchedTokens {
+    /// Tokens that are known as they were read when the file was opened.
+    pub fn new(store: TokenStore) -> Self {
+        let known = Arc::new(ArcSwap::new(store.tokens()));
+        Self { store, known }
+    }
+
+    /// The tokens as they were read last.
+    pub fn known(&self) -> Arc<ArcSwap<Tokens>> {
+        Arc::clone(&self.known)
+    }
+}
+
+/// Reads tokens and certificate again when they change, and tells the metrics and the audit log.
 pub(crate) async fn housekeeping(
-    tokens: Option<TokenStore>,
+    tokens: Option<WatchedTokens>,
     certificate: Option<Certificate>,
-    house: Arc<House>,
+    metrics: Arc<Metrics>,
+    auditor: Auditor,
 ) {
-    let mut tokens = tokens.map(Kept::new);
+    let mut tokens = tokens.map(|tokens| (Kept::new(tokens.store), tokens.known));
     let mut certificate = certificate.map(Kept::new);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         look.tick().await;
-        if let Some(tokens) = &mut tokens {
+        if let Some((tokens, known)) = &mut tokens {
             let looked = tokens
                 .look(|store| store.reload_if_changed().map_err(|error| error.to_string()))
                 .await;
-            if let (Some(store), Some(known)) = (&tokens.thing, &house.tokens) {
+            if let Some(store) = &tokens.thing {
                 known.store(store.tokens());
-                house.metrics.set_tokens_problem(store.problem());
+                metrics.set_tokens_problem(store.problem());
             }
             if looked == Looked::Hangs {
-                house.metrics.set_tokens_problem(Some(DOES_NOT_ANSWER));
+                metrics.set_tokens_problem(Some(DOES_NOT_ANSWER));
             }
-            tell(&house, "tokens", looked);
+            tell(&auditor, "tokens", looked);
         }
         if let Some(certificate) = &mut certificate {
             let looked = certificate
                 .look(|files| files.reload_if_changed().map_err(|error| error.to_string()))
                 .await;
-            tell(&house, "certificate", looked);
+            tell(&auditor, "certificate", looked);
         }
     }
 }
 
 const DOES_NOT_ANSWER: &str = "the disk or network folder that it is on doesn't answer";
 
-fn tell(house: &House, file: &'static str, looked: Looked) {
+fn tell(auditor: &Auditor, file: &'static str, looked: Looked) {
     let result = match looked {
         Looked::GoesOn => return,
         Looked::Hangs => Err(DOES_NOT_ANSWER.to_owned()),
@@ -136,7 +160,7 @@ fn tell(house: &House, file: &'static str, looked: Looked) {
         reason: Some(reason),
         ..Details::default()
     };
-    house.auditor.record(AuditKind::Reloaded, file, details);
+    auditor.record(AuditKind::Reloaded, file, details);
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 pub mod access;
 pub mod audit;
 pub(crate) mod auditor;
+pub mod certificate;
+pub mod config_error;
 pub mod desk;
 pub(crate) mod keeper;
 pub mod limits;

@@ -5,4 +5,3 @@ pub mod hub;
 pub mod proxy;
 pub mod relay;
 pub mod server;
-pub(crate) mod tls;

@@ -97,7 +97,7 @@ fn next(orders: &Receiver<Order>, link: &Link) -> Next {
             Ok(Order::Desk(order)) => {
                 let _ = order.reply.send(Err(DeskError::Relay));
             }
-            Ok(Order::Pause(_) | Order::Speed(_) | Order::Sign(_)) => {}
+            Ok(Order::Pause(_) | Order::Speed(_) | Order::Intrusion(_)) => {}
         }
     }
     match link.events().recv_timeout(LOOK) {

@@ -2,5 +2,9 @@
 
 pub mod journal;
 pub(crate) mod keeping;
+mod kind;
+pub(crate) mod notices;
 pub mod order_log;
 pub mod record_log;
+
+pub use kind::Store;

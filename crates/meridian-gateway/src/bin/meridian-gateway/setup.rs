@@ -73,7 +73,9 @@ pub(crate) fn gateway_config(
         audit_most_bytes: config
             .audit
             .as_ref()
-            .map_or(meridian_gateway::config::AUDIT_FILE_MIB, |audit| audit.file_mib)
+            .map_or(meridian_gateway::operate::audit::AUDIT_FILE_MIB, |audit| {
+                audit.file_mib
+            })
             << 20,
         proxy: config.proxy.clone(),
         admin: config.admin.as_ref().map(|admin| admin.listen),
@@ -97,7 +99,7 @@ pub(crate) fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<Link
     let listen = run.serve.listen.or(config.listen);
     let listen = listen.unwrap_or(meridian_gateway::config::LISTEN);
     let flag = run.serve.upstream.as_ref().map(|_| "--upstream");
-    if meridian_gateway::config::is_itself(&url, listen) {
+    if meridian_gateway::config::values::is_itself(&url, listen) {
         bail!(
             "{}: {url} is this gateway itself, which listens on {listen}: the address of the one whose feed is to be passed on is needed",
             run.place("source.upstream", flag)

@@ -1,6 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::net::IpAddr;
+
+use tokio::sync::oneshot;
+
 use super::*;
+use crate::operate::limits::address::*;
+use crate::operate::limits::alarm::*;
+use crate::operate::limits::gatekeeper::*;
 
 fn v4(last: u8) -> IpAddr {
     IpAddr::from([10, 0, 0, last])
@@ -176,7 +183,7 @@ fn who_guesses_too_often_is_locked_out_for_a_while_and_is_still_listened_to() {
 fn what_a_web_page_can_bring_about_is_said_and_locks_nobody_out() {
     for failure in [Failure::Origin, Failure::Handshake, Failure::Slow, Failure::Role] {
         let mut gate = Gatekeeper::new(limits());
-        let signs: Vec<Sign> = (0..50).filter_map(|at| gate.fail(v4(1), failure, at)).collect();
+        let signs: Vec<IntrusionAlert> = (0..50).filter_map(|at| gate.fail(v4(1), failure, at)).collect();
         assert_eq!(signs.len(), 1, "once a minute");
         assert!(!signs[0].locked && signs[0].failure == failure);
         assert!(!gate.connect(v4(1), 60).unwrap().locked);
@@ -186,7 +193,7 @@ fn what_a_web_page_can_bring_about_is_said_and_locks_nobody_out() {
     let mut gate = Gatekeeper::new(limits());
     for (address, locked) in [("127.0.0.1", false), ("::1", false), ("127.0.0.2", true)] {
         let address: IpAddr = address.parse().unwrap();
-        let signs: Vec<Sign> = (0..5)
+        let signs: Vec<IntrusionAlert> = (0..5)
             .filter_map(|at| gate.fail(address, Failure::Login, at))
             .collect();
         assert_eq!((signs.len(), signs[0].locked), (1, locked));
@@ -197,7 +204,7 @@ fn what_a_web_page_can_bring_about_is_said_and_locks_nobody_out() {
 #[test]
 fn connections_that_are_refused_are_a_sign_when_there_are_very_many() {
     let mut gate = Gatekeeper::new(limits());
-    let signs: Vec<Sign> = (0..100)
+    let signs: Vec<IntrusionAlert> = (0..100)
         .filter_map(|at| gate.fail(v4(1), Failure::Flood, at))
         .collect();
     assert_eq!(signs.len(), 1);
@@ -207,13 +214,13 @@ fn connections_that_are_refused_are_a_sign_when_there_are_very_many() {
         .flat_map(|last| (0..3).map(move |_| last))
         .filter_map(|last| gate.fail(v4(last), Failure::Slow, 100))
         .count();
-    assert_eq!(signs, MAX_SIGNS as usize - 1);
+    assert_eq!(signs, MAX_ALERTS as usize - 1);
 }
 
 #[test]
 fn a_token_that_ended_is_counted_for_itself() {
     let mut gate = Gatekeeper::new(limits());
-    let signs: Vec<Sign> = (0..50)
+    let signs: Vec<IntrusionAlert> = (0..50)
         .filter_map(|at| gate.ended_token("old", v4(1), at))
         .collect();
     assert_eq!(signs.len(), 1);
@@ -263,7 +270,7 @@ fn of_ipv6_a_64_is_one_and_a_48_has_a_share_of_its_own() {
         .filter(|number| gate.connect(host(*number), 0).is_ok())
         .count();
     assert_eq!(inside, 24);
-    let signs: Vec<Sign> = (0..5_000)
+    let signs: Vec<IntrusionAlert> = (0..5_000)
         .filter_map(|number| gate.fail(host(number), Failure::Login, 0))
         .collect();
     assert!(!signs.is_empty() && signs.len() < 10, "{signs:?}");

@@ -4,127 +4,17 @@
 use crate::operate::metrics::Metrics;
 use crate::operate::state::State;
 use crate::source::intake::Intake;
-use crate::store::record_log::Displaced;
-use meridian_wire::{Level, Names, Notice};
-
-/// Something that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Store {
-    /// A live day's order log, or the steps of an order file.
-    Orders,
-    /// What a restart goes on from.
-    State,
-    /// The audit log.
-    Audit,
-}
-
-impl Store {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Orders, Self::State, Self::Audit];
-
-    /// A stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Orders => "orders",
-            Self::State => "state",
-            Self::Audit => "audit",
-        }
-    }
-
-    /// For people.
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Orders => ("order log", "订单日志"),
-            Self::State => ("state", "状态文件"),
-            Self::Audit => ("audit log", "审计日志"),
-        }
-    }
-}
+use crate::store::Store;
+use crate::store::notices::{
+    cannot_be_written, is_written_again, orders_come_again, orders_wait, state_damaged, was_displaced,
+};
+use meridian_wire::Notice;
 
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum To {
     Everybody,
     Directors,
-}
-
-fn notice(level: Level, code: &str, en: String, zh: String) -> Notice {
-    Notice {
-        level,
-        code: code.to_owned(),
-        text: Names { en, zh },
-        published_ms: 0,
-    }
-}
-
-/// A part of the order log is lost: the figures lack what stood there.
-pub(crate) fn damaged() -> Notice {
-    notice(
-        Level::Alert,
-        "log_damaged",
-        "A part of the order log can't be read: the figures lack the orders that stood there until they are sent again."
-            .to_owned(),
-        "订单日志部分损坏：在重新发送之前，数据不包含受损部分的订单。".to_owned(),
-    )
-}
-
-fn orders_wait() -> Notice {
-    notice(
-        Level::Alert,
-        "storage_failing",
-        "Orders can't be kept at the moment: the figures stay where they are until they can.".to_owned(),
-        "目前无法保存订单：数据停留在当前值，恢复后继续更新。".to_owned(),
-    )
-}
-
-fn orders_come_again() -> Notice {
-    notice(
-        Level::Info,
-        "storage_back",
-        "Orders can be kept again: the figures go on.".to_owned(),
-        "订单已恢复保存，数据继续更新。".to_owned(),
-    )
-}
-
-fn cannot_be_written(store: Store, problem: &str) -> Notice {
-    let (en, zh) = store.names();
-    notice(
-        Level::Alert,
-        "storage_failing",
-        format!("The {en} can't be written: {problem}"),
-        format!("{zh}无法写入：{problem}"),
-    )
-}
-
-fn is_written_again(store: Store) -> Notice {
-    let (en, zh) = store.names();
-    notice(
-        Level::Info,
-        "storage_back",
-        format!("The {en} is written again."),
-        format!("{zh}已恢复写入。"),
-    )
-}
-
-fn was_displaced(store: Store, how: Displaced, failing: bool, lost: bool) -> Notice {
-    let (en, zh) = store.names();
-    let (more_en, more_zh) = match (store, failing, lost) {
-        (_, true, _) => (
-            "it can't be put back yet: make room for it, and don't stop the gateway before",
-            "暂时无法恢复：请腾出磁盘空间，在此之前请勿停止网关",
-        ),
-        (Store::Orders, _, true) => (
-            "a restart can't count again what was in it: stop it as late as you can",
-            "重启后将无法重新统计其中的订单，请尽量推迟重启",
-        ),
-        _ => ("it was made good", "已自动恢复"),
-    };
-    notice(
-        Level::Alert,
-        "storage_displaced",
-        format!("Somebody changed the {en}'s file ({how}); {more_en}."),
-        format!("{zh}被改动（{how}）；{more_zh}。"),
-    )
 }
 
 /// Looks after what is kept, and says what has changed.
@@ -170,15 +60,7 @@ impl Watch {
             }
             if state.damaged_bytes() > 0 && !self.damage_said {
                 self.damage_said = true;
-                let (en, zh) = (
-                    "A part of the state couldn't be read: the newest whole record counts. Is the hold as it was?",
-                    "状态文件部分损坏：以最新的完整记录为准，请确认暂停状态是否正确。",
-                );
-                let level = Level::Warning;
-                out.push((
-                    To::Directors,
-                    notice(level, "state_damaged", en.to_owned(), zh.to_owned()),
-                ));
+                out.push((To::Directors, state_damaged()));
             }
         }
         let is_back =

@@ -11,9 +11,10 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 
 use crate::operate::metrics::Metrics;
-use crate::operate::storage::{Store, To, Watch};
+use crate::operate::storage::{To, Watch};
 use crate::source::intake::Outcome;
 use crate::source::live::tests::{START_MS, batch, catalogue, day, offered, open, public};
+use crate::store::Store;
 use crate::store::record_log::tests::Faults;
 use crate::*;
 use meridian_core::sales::columns::encode;

@@ -36,6 +36,7 @@ use self::judge::{Chosen, Refused};
 use self::orders::orders;
 use crate::operate::access::{Denied, Grant, Role, Tokens};
 use crate::operate::audit::{Details, Kind as AuditKind};
+use crate::operate::keeper::LOOK_EVERY;
 use crate::operate::limits::{Entry, Failure, Gatekeeper, Limited};
 use crate::operate::metrics::{Class, Metrics, Why};
 use crate::serve::hub::{Hub, Wants};
@@ -57,9 +58,6 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// The closing handshake takes no longer.
 const PART_LIMIT: Duration = Duration::from_secs(1);
-/// Distance at which it is looked whether files changed (`keeper`), and whether what was granted still holds: together within
-/// three seconds.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
 const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
 /// What somebody is told then.
@@ -71,7 +69,7 @@ pub(crate) struct House {
     pub hubs: [Arc<Hub>; 2],
     pub gatekeeper: Mutex<Gatekeeper>,
     /// As they were read last.
-    pub tokens: Option<ArcSwap<Tokens>>,
+    pub tokens: Option<Arc<ArcSwap<Tokens>>>,
     pub anonymous: Option<Role>,
     pub origins: Vec<String>,
     pub orders: Sender<Order>,
@@ -197,7 +195,7 @@ impl House {
             ..details(kind)
         };
         self.auditor.record(AuditKind::Intrusion, "address", details);
-        let _ = self.orders.send(Order::Sign(sign));
+        let _ = self.orders.send(Order::Intrusion(sign));
     }
 }
 

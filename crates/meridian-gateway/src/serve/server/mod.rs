@@ -13,19 +13,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::config::{ConfigError, TlsConfig};
 use crate::operate::access::{AccessError, Role, TokenStore};
 use crate::operate::audit::{AuditError, AuditLog, Details, Kind as AuditKind};
 pub(crate) use crate::operate::auditor::Auditor;
+use crate::operate::certificate::TlsConfig;
+use crate::operate::config_error::ConfigError;
 use crate::operate::desk::{Command, Desk, DeskError, Director, Outcome, Pace};
-use crate::operate::keeper::housekeeping;
-use crate::operate::limits::{Gatekeeper, Limits, Sign};
+use crate::operate::keeper::{WatchedTokens, housekeeping};
+use crate::operate::limits::{Gatekeeper, IntrusionAlert, Limits};
 use crate::operate::metrics::{self, Metrics};
 use crate::operate::state::State;
 use crate::operate::storage::{To, Watch};
@@ -112,7 +112,7 @@ impl Default for GatewayConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             audit: None,
-            audit_most_bytes: crate::config::AUDIT_FILE_MIB << 20,
+            audit_most_bytes: crate::operate::audit::AUDIT_FILE_MIB << 20,
             proxy: None,
             admin: None,
             admin_hosts: Vec::new(),
@@ -193,7 +193,7 @@ pub(crate) enum Order {
     Pause(bool),
     Speed(f64),
     Desk(DeskOrder),
-    Sign(Sign),
+    Intrusion(IntrusionAlert),
     Stop,
 }
 
@@ -366,13 +366,14 @@ impl Ground {
         let certificate = config
             .tls
             .as_ref()
-            .map(crate::serve::tls::Certificate::open)
+            .map(crate::operate::certificate::Certificate::open)
             .transpose()?;
         let tls = certificate
             .as_ref()
-            .map(crate::serve::tls::Certificate::server)
+            .map(crate::operate::certificate::Certificate::server)
             .transpose()?;
         let tokens = config.tokens.as_deref().map(TokenStore::open).transpose()?;
+        let tokens = tokens.map(WatchedTokens::new);
         let metrics = Arc::new(Metrics::new());
         let mut audit = None;
         let mut auditor = Auditor::nowhere(Arc::clone(&metrics));
@@ -423,7 +424,7 @@ impl Ground {
         let house = Arc::new(House {
             hubs,
             gatekeeper: Mutex::new(Gatekeeper::new(config.limits)),
-            tokens: tokens.as_ref().map(|store| ArcSwap::new(store.tokens())),
+            tokens: tokens.as_ref().map(WatchedTokens::known),
             anonymous,
             origins: config.origins.clone(),
             orders: orders_in,
@@ -447,7 +448,12 @@ impl Ground {
             network.spawn(metrics::serve(listener, metrics, asker, mono_ms));
         }
         network.spawn(accept(listener, Arc::clone(&house)));
-        network.spawn(housekeeping(tokens, certificate, Arc::clone(&house)));
+        network.spawn(housekeeping(
+            tokens,
+            certificate,
+            Arc::clone(&house.metrics),
+            house.auditor.clone(),
+        ));
         house
             .auditor
             .record(AuditKind::Started, "gateway", Details::default());
@@ -764,7 +770,7 @@ impl Stream {
                     }
                 }
                 Ok(Order::Desk(order)) => self.direct(order),
-                Ok(Order::Sign(sign)) => self.warn_of(&sign),
+                Ok(Order::Intrusion(sign)) => self.warn_of(&sign),
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let now = Instant::now();
@@ -1093,7 +1099,7 @@ impl Stream {
         }));
     }
 
-    fn warn_of(&self, sign: &Sign) {
+    fn warn_of(&self, sign: &IntrusionAlert) {
         self.tell_directors(Notice {
             level: Level::Alert,
             code: "intrusion".to_owned(),

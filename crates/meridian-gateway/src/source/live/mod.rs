@@ -8,12 +8,12 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::operate::storage;
 use crate::publish::class::{Privacy, Restricted};
 use crate::source::day_file::{ComparisonTable, comparisons_of, info_of, milestones_of, named};
 use crate::source::intake::{Gap, Intake};
 use crate::source::{Opening, Pulled, Source, SourceError};
 use crate::store::journal::JournalError;
+use crate::store::notices;
 use crate::store::order_log::{Begun, OrderLog, Record, Records};
 use meridian_core::sales::category::MAX_CATEGORIES;
 use meridian_core::sales::{Batch, Catalogue, Currency, EventMs, Kind, MAX_PRODUCTS};
@@ -593,7 +593,7 @@ impl Source for LiveSource {
         let damaged_bytes = log.damaged_bytes();
         if damaged_bytes > 0 {
             self.intake.damaged(damaged_bytes);
-            self.notices.push(storage::damaged());
+            self.notices.push(notices::damaged());
         }
         if let Some(log) = self.log.take() {
             self.intake

@@ -1,6 +1,6 @@
-//! TLS of the gateway: certificate files that are read again when they change.
+//! The certificate that the gateway shows: its files are read again when they change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,9 +9,20 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use serde::Deserialize;
 
-use crate::config::{ConfigError, TlsConfig};
+use crate::operate::config_error::ConfigError;
 use meridian_core::files::private::{self, Stamp};
+
+/// Where certificate and key are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate and those between it and the root, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+}
 
 /// The certificate that is shown now.
 #[derive(Debug)]

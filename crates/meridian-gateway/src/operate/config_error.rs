@@ -1,0 +1,11 @@
+//! What is wrong with a configuration, or with a file that it names.
+
+/// Why a configuration can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {problem}")]
+pub struct ConfigError {
+    /// The file.
+    pub file: String,
+    /// The key, what is wrong with it and what would be right.
+    pub problem: String,
+}

@@ -1,0 +1,141 @@
+//! Why somebody isn't let in, what went wrong on their side, and what directors are told of it.
+
+use std::net::IpAddr;
+
+use meridian_wire::Names;
+
+/// Why somebody isn't let in now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Limited {
+    /// The gateway is full.
+    #[error("the gateway is full")]
+    Full,
+    /// Too many connections from there.
+    #[error("too many connections from this address")]
+    PerAddress,
+    /// Too many connections with that token.
+    #[error("too many connections with this token")]
+    PerToken,
+    /// Too many at once that haven't shaken hands.
+    #[error("too many handshakes at once")]
+    Handshakes,
+    /// Too quick, one after the other.
+    #[error("too many new connections from this address")]
+    TooQuick,
+    /// Locked out after failures.
+    #[error("locked out after too many failures")]
+    LockedOut,
+}
+
+impl Limited {
+    /// The name of it in metrics and in the audit log; it never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::PerAddress => "per_address",
+            Self::PerToken => "per_token",
+            Self::Handshakes => "handshakes",
+            Self::TooQuick => "too_quick",
+            Self::LockedOut => "locked_out",
+        }
+    }
+}
+
+/// What went wrong on somebody's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// A token that isn't one.
+    Login,
+    /// A token that was one, and holds no longer. Counted by token.
+    EndedToken,
+    /// No handshake.
+    Handshake,
+    /// None in time.
+    Slow,
+    /// A page of an origin that isn't allowed.
+    Origin,
+    /// Something that the role doesn't allow.
+    Role,
+    /// A message that isn't one of this protocol.
+    Message,
+    /// More connections than are let in.
+    Flood,
+}
+
+impl Failure {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Login,
+        Self::EndedToken,
+        Self::Handshake,
+        Self::Slow,
+        Self::Origin,
+        Self::Role,
+        Self::Message,
+        Self::Flood,
+    ];
+
+    /// The label of it in metrics; it never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Login => "failed_logins",
+            Self::EndedToken => "ended_tokens",
+            Self::Handshake => "scan",
+            Self::Slow => "slow_handshakes",
+            Self::Origin => "foreign_pages",
+            Self::Role => "refused_roles",
+            Self::Message => "malformed_messages",
+            Self::Flood => "flood",
+        }
+    }
+
+    /// Whether it locks an address out: no web page can bring it about from somebody else's machine.
+    pub(super) fn locks(self) -> bool {
+        matches!(self, Self::Login | Self::Message)
+    }
+}
+
+/// Something that looks like an attack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntrusionAlert {
+    /// What it was, last.
+    pub failure: Failure,
+    /// From where, last.
+    pub address: IpAddr,
+    /// The token, where it is one that ended.
+    pub token: Option<String>,
+    /// How many failures in a minute.
+    pub count: u32,
+    /// Whether the address is locked out now.
+    pub locked: bool,
+}
+
+impl IntrusionAlert {
+    /// In words, for directors.
+    pub fn in_words(&self) -> Names {
+        let Self { address, count, .. } = self;
+        if let Some(token) = &self.token {
+            return Names {
+                en: format!(
+                    "A token that holds no longer ({token}) was shown {count} times within a minute, last from {address}"
+                ),
+                zh: format!("已失效的令牌（{token}）一分钟内被使用 {count} 次，最近来自 {address}"),
+            };
+        }
+        let kind = self.failure.name();
+        if self.locked {
+            return Names {
+                en: format!(
+                    "{count} failures within a minute from {address} ({kind}): it is locked out for now, but for those who have a token"
+                ),
+                zh: format!("{address} 在一分钟内失败 {count} 次，已暂时封锁（持有令牌者除外）"),
+            };
+        }
+        Names {
+            en: format!(
+                "{count} failures within a minute from {address} ({kind}): it is answered late, and not locked out, since a web page can do this to an office"
+            ),
+            zh: format!("{address} 在一分钟内失败 {count} 次（{kind}），未封锁"),
+        }
+    }
+}

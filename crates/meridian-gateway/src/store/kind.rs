@@ -1,0 +1,35 @@
+//! The things that a gateway keeps.
+
+/// Something that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Store {
+    /// A live day's order log, or the steps of an order file.
+    Orders,
+    /// What a restart goes on from.
+    State,
+    /// The audit log.
+    Audit,
+}
+
+impl Store {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Orders, Self::State, Self::Audit];
+
+    /// The label of it in metrics and in `/health`; it never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::State => "state",
+            Self::Audit => "audit",
+        }
+    }
+
+    /// What people call it, in English and Chinese.
+    pub(super) fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Orders => ("order log", "订单日志"),
+            Self::State => ("state", "状态文件"),
+            Self::Audit => ("audit log", "审计日志"),
+        }
+    }
+}
