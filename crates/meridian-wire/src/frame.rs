@@ -3,8 +3,6 @@
 //! Every count and sum is absolute and cumulative since the day's start, so that merging ticks and
 //! receiving one twice are harmless. The serde form of these types is the JSON encoding.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 pub use meridian_core::insight::Trend;
@@ -346,9 +344,6 @@ pub struct Warmth {
     pub level: Vec<u8>,
 }
 
-/// Half-life of warmth, in milliseconds of event time.
-pub const WARMTH_HALF_LIFE_MS: f64 = 180_000.0;
-
 /// Everything that is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -428,41 +423,6 @@ impl Products {
     pub(super) fn is_absent(&self) -> bool {
         *self == Self::default()
     }
-
-    /// Takes over what a later frame says: its rows take the place of the same rows.
-    pub fn take(&mut self, later: &Self) {
-        self.event_ms = later.event_ms;
-        self.step_ms = later.step_ms;
-        for row in &later.products {
-            match self.products.iter_mut().find(|known| known.id == row.id) {
-                Some(known) => *known = *row,
-                None => self.products.push(*row),
-            }
-        }
-        let key = |cell: &ProductCell| (cell.product, cell.region);
-        let mut cells: BTreeMap<(u16, u8), ProductCell> =
-            self.regions.iter().map(|cell| (key(cell), *cell)).collect();
-        cells.extend(later.regions.iter().map(|cell| (key(cell), *cell)));
-        self.regions = cells.into_values().collect();
-        for curve in &later.curves {
-            match self
-                .curves
-                .iter_mut()
-                .find(|known| known.product == curve.product)
-            {
-                Some(known) => {
-                    let level = known.gmv_minor.last().copied().unwrap_or(0);
-                    let from = (curve.from.saturating_sub(known.from) as usize).min(MAX_CURVE_POINTS);
-                    known.gmv_minor.resize(from, level);
-                    known.gmv_minor.extend_from_slice(&curve.gmv_minor);
-                }
-                None => self.curves.push(curve.clone()),
-            }
-        }
-        if later.trends.is_some() {
-            self.trends.clone_from(&later.trends);
-        }
-    }
 }
 
 /// A product's figures.
@@ -534,70 +494,7 @@ pub struct Tick {
     pub reached: Vec<Reached>,
 }
 
-fn put_rows(known: &mut Vec<Keyed>, rows: &[Keyed]) {
-    for row in rows {
-        match known.binary_search_by_key(&row.id, |known| known.id) {
-            Ok(at) => {
-                if let Some(slot) = known.get_mut(at) {
-                    *slot = *row;
-                }
-            }
-            Err(at) => known.insert(at, *row),
-        }
-    }
-}
-
-fn put_cells(known: &mut Vec<Cell>, rows: &[Cell]) {
-    if rows.is_empty() {
-        return;
-    }
-    let key = |cell: &Cell| (cell.region, cell.category);
-    let mut map: BTreeMap<(u8, u8), Cell> = known.iter().map(|cell| (key(cell), *cell)).collect();
-    map.extend(rows.iter().map(|cell| (key(cell), *cell)));
-    *known = map.into_values().collect();
-}
-
-impl Snapshot {
-    /// Takes over what a later frame says. Rows are kept in order of their numbers. The history's curves and the
-    /// warmth stay what they were.
-    pub fn apply(&mut self, later: &Body) {
-        match later {
-            Body::Tick(tick) => {
-                self.event_ms = tick.event_ms;
-                self.published_ms = tick.published_ms;
-                self.mode = tick.mode;
-                self.totals = tick.totals;
-                self.rates = tick.rates;
-                put_rows(&mut self.regions, &tick.regions);
-                put_rows(&mut self.categories, &tick.categories);
-                put_rows(&mut self.channels, &tick.channels);
-                put_cells(&mut self.cells, &tick.cells);
-                self.reached.extend_from_slice(&tick.reached);
-            }
-            Body::Products(products) => self.products.take(products),
-            Body::Direct(direct) => self.direct = Some(direct.clone()),
-            Body::Snapshot(snapshot) => self.clone_from(snapshot),
-            Body::Heartbeat(beat) => self.mode = beat.mode,
-            Body::Hello(_) | Body::Lights(_) | Body::Notice(_) | Body::Bye(_) | Body::Unknown(_) => {}
-        }
-    }
-}
-
 impl Tick {
-    /// Adds a later tick to this one: its rows take the place of the same rows.
-    pub fn take(&mut self, later: &Self) {
-        self.event_ms = later.event_ms;
-        self.published_ms = later.published_ms;
-        self.mode = later.mode;
-        self.totals = later.totals;
-        self.rates = later.rates;
-        put_rows(&mut self.regions, &later.regions);
-        put_rows(&mut self.categories, &later.categories);
-        put_rows(&mut self.channels, &later.channels);
-        put_cells(&mut self.cells, &later.cells);
-        self.reached.extend_from_slice(&later.reached);
-    }
-
     /// A tick that says that nothing is known.
     pub fn empty(event_ms: EventMs) -> Self {
         Self {

@@ -2,15 +2,20 @@
 
 pub mod codec;
 pub mod frame;
+mod history;
+mod merge;
 pub mod scene;
 pub mod sign;
 pub mod stream;
+mod warmth;
 
 pub use codec::{
     CodecError, Opened, decode_bin, decode_json, decode_subscribe_bin, decode_subscribe_json, encode_bin,
     encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 pub use frame::*;
+pub use history::{Growth, NewCurve};
 pub use scene::Scene;
 pub use sign::{KeyError, PublicKey, SigningKey};
 pub use stream::{Refusal, Sequencer, Verdict};
+pub use warmth::WARMTH_HALF_LIFE_MS;
