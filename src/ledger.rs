@@ -7,8 +7,8 @@ use bevy::prelude::*;
 
 use meridian_core::sales::{Catalogue, Channel, EventMs};
 use meridian_wire::{
-    Body, Counts, Direct, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice, ProductCounts,
-    ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
+    Body, Counts, Direct, Growth, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, NewCurve, Notice,
+    ProductCounts, ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
 };
 
 /// The catalogue of regions and places that the feed's numbers refer to.
@@ -125,6 +125,13 @@ impl ProductLedger {
 
 /// How many seconds of rates are kept.
 pub const RATE_SECONDS: usize = 120;
+
+/// What a feed says can't make the curves grow without bounds.
+const GROWTH: Growth = Growth {
+    most_points: 100_000,
+    most_region_points: 10_000,
+    new_region: NewCurve::FromNow,
+};
 
 /// What is known now. It changes only when a frame comes.
 #[derive(Resource, Debug, Clone, Default)]
@@ -400,45 +407,15 @@ impl Ledger {
 
     /// Adds points to the curves when event time passes their next step.
     fn extend_history(&mut self) {
-        let Some(into_ms) = self.into_day_ms().filter(|ms| *ms >= 0) else {
+        let Some(into_ms) = self.into_day_ms() else {
             return;
         };
-        let history = &mut self.history;
-        if history.step_ms > 0 {
-            let due = (into_ms / history.step_ms) as usize + 1;
-            while history.gmv_minor.len() < due.min(100_000) {
-                history.gmv_minor.push(self.totals.counts.gmv_minor);
-            }
-        }
-        if history.region_step_ms > 0 {
-            let due = (into_ms / history.region_step_ms) as usize + 1;
-            for (id, counts) in self
-                .regions
-                .iter()
-                .enumerate()
-                .filter(|(_, counts)| counts.gmv_minor != 0)
-            {
-                let at = match history
-                    .regions
-                    .iter()
-                    .position(|region| usize::from(region.region) == id)
-                {
-                    Some(at) => at,
-                    None => {
-                        history.regions.push(meridian_wire::RegionHistory {
-                            region: id as u8,
-                            gmv_minor: Vec::new(),
-                        });
-                        history.regions.len() - 1
-                    }
-                };
-                if let Some(region) = history.regions.get_mut(at) {
-                    while region.gmv_minor.len() < due.min(10_000) {
-                        region.gmv_minor.push(counts.gmv_minor);
-                    }
-                }
-            }
-        }
+        let regions = self.regions.iter().enumerate();
+        let selling = regions
+            .filter(|(_, counts)| counts.gmv_minor != 0)
+            .map(|(id, counts)| (id as u8, counts.gmv_minor));
+        self.history
+            .advance(into_ms, self.totals.counts.gmv_minor, selling, GROWTH);
     }
 }
 

@@ -65,9 +65,9 @@ impl Heat {
     pub fn set(&mut self, warmth: &Warmth, event_ms: EventMs) {
         self.counts.fill(0.0);
         self.at_ms = Some(event_ms);
-        for (place, level) in warmth.place.iter().zip(&warmth.level) {
-            if let Some(count) = self.counts.get_mut(usize::from(*place)) {
-                *count = (f32::from(*level) / 16.0).exp2() - 1.0;
+        for (place, number) in warmth.numbers() {
+            if let Some(count) = self.counts.get_mut(usize::from(place)) {
+                *count = number as f32;
             }
         }
     }

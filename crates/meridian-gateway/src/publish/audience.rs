@@ -5,13 +5,20 @@ use crate::publish::figures::Figures;
 use crate::publish::products::ProductDesk;
 use meridian_core::sales::{Channel, EventMs};
 use meridian_wire::{
-    Cell, Counts, Day, Hello, History, Keyed, Mode, Reached, RegionHistory, Snapshot, Tick, Warmth,
+    Cell, Counts, Day, Growth, Hello, History, Keyed, Mode, NewCurve, Reached, Snapshot, Tick, Warmth,
 };
 
 /// Distance of the history's points.
 pub(super) const HISTORY_STEP_MS: i64 = 60_000;
 /// Distance of the regions' points.
 pub(super) const REGION_STEP_MS: i64 = 900_000;
+
+/// The gateway knows its whole day, and what is sold in it.
+const GROWTH: Growth = Growth {
+    most_points: usize::MAX,
+    most_region_points: usize::MAX,
+    new_region: NewCurve::FromZero,
+};
 
 /// What one class of receivers knows, and the curves that are made of its figures over time.
 pub(super) struct Audience {
@@ -207,46 +214,16 @@ impl Audience {
 
     /// Adds the points of the curves that event time has reached.
     fn extend_history(&mut self, event_ms: EventMs, day: Day, figures: &impl Figures) {
-        let into_ms = event_ms.min(day.end_ms) - day.start_ms;
-        if into_ms < 0 {
-            return;
-        }
-        let due = (into_ms / HISTORY_STEP_MS) as usize + 1;
-        if self.history.gmv_minor.len() < due {
-            let gmv = figures.totals().counts.gmv_minor;
-            self.history.gmv_minor.resize(due, gmv);
-        }
-        let due = (into_ms / REGION_STEP_MS) as usize + 1;
-        for id in 0..self.regions {
-            let counts = figures.region(id as u8);
-            if counts == Counts::default() {
-                continue;
-            }
-            match self
-                .history
-                .regions
-                .iter_mut()
-                .find(|region| usize::from(region.region) == id)
-            {
-                Some(region) if region.gmv_minor.len() < due => {
-                    region.gmv_minor.resize(due, counts.gmv_minor)
-                }
-                Some(_) => {}
-                None => {
-                    // Nothing was sold there at the points before this one.
-                    let mut gmv_minor = vec![0; due];
-                    if into_ms % REGION_STEP_MS == 0
-                        && let Some(last) = gmv_minor.last_mut()
-                    {
-                        *last = counts.gmv_minor;
-                    }
-                    self.history.regions.push(RegionHistory {
-                        region: id as u8,
-                        gmv_minor,
-                    });
-                }
-            }
-        }
+        let regions = (0..self.regions)
+            .map(|id| (id as u8, figures.region(id as u8)))
+            .filter(|(_, counts)| *counts != Counts::default())
+            .map(|(id, counts)| (id, counts.gmv_minor));
+        self.history.advance(
+            event_ms.min(day.end_ms) - day.start_ms,
+            figures.totals().counts.gmv_minor,
+            regions,
+            GROWTH,
+        );
     }
 }
 

@@ -13,9 +13,9 @@ pub(super) struct WarmthMeter {
 impl WarmthMeter {
     pub fn new(places: usize, at_ms: EventMs, warmth: &Warmth) -> Self {
         let mut values = vec![0.0; places];
-        for (place, level) in warmth.place.iter().zip(&warmth.level) {
-            if let Some(value) = values.get_mut(usize::from(*place)) {
-                *value = (f64::from(*level) / 16.0).exp2() - 1.0;
+        for (place, number) in warmth.numbers() {
+            if let Some(value) = values.get_mut(usize::from(place)) {
+                *value = number;
             }
         }
         Self { values, at_ms }
@@ -44,11 +44,7 @@ impl WarmthMeter {
         let decay = (-((now_ms - self.at_ms) as f64) / WARMTH_HALF_LIFE_MS).exp2();
         let mut out = Warmth::default();
         for (place, value) in self.values.iter().enumerate() {
-            let level = (16.0 * (1.0 + value * decay).log2()).round().clamp(0.0, 255.0) as u8;
-            if level > 0 {
-                out.place.push(place as u16);
-                out.level.push(level);
-            }
+            out.push(place as u16, value * decay);
         }
         out
     }

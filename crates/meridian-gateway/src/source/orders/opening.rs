@@ -162,13 +162,7 @@ fn warmth_of(warm: HashMap<u16, f64>) -> Warmth {
     warm.sort_by_key(|(place, _)| *place);
     let mut warmth = Warmth::default();
     for (place, heat) in warm {
-        let level = (16.0 * heat.ln_1p() / std::f64::consts::LN_2)
-            .round()
-            .clamp(0.0, 255.0) as u8;
-        if level > 0 {
-            warmth.place.push(place);
-            warmth.level.push(level);
-        }
+        warmth.push(place, heat);
     }
     warmth
 }

@@ -46,11 +46,7 @@ impl Model {
                 .sum();
             for (number, place) in region.places.clone().zip(cities) {
                 let here = heat * f64::from(place.population.max(1)) / people;
-                let level = (16.0 * (1.0 + here).log2()).round().clamp(0.0, 255.0) as u8;
-                if level > 0 {
-                    warmth.place.push(number);
-                    warmth.level.push(level);
-                }
+                warmth.push(number, here);
             }
         }
         warmth
