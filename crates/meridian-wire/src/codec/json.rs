@@ -64,68 +64,31 @@ pub fn decode_json(bytes: &[u8]) -> Result<Frame> {
     open_json(bytes, None).map(|opened| opened.frame)
 }
 
+/// Where a frame stands, and what it is.
+#[derive(Deserialize)]
+struct Head {
+    epoch: u64,
+    seq: u64,
+    prev: u64,
+    #[serde(default)]
+    base: Option<u64>,
+    #[serde(default)]
+    signature: Option<String>,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
 /// A frame from JSON that has to be signed by a key, if one is given.
 ///
 /// # Errors
 /// [`CodecError`] saying what is wrong and where.
 pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
-    #[derive(Deserialize)]
-    struct Head {
-        epoch: u64,
-        seq: u64,
-        prev: u64,
-        #[serde(default)]
-        base: Option<u64>,
-        #[serde(default)]
-        signature: Option<String>,
-        #[serde(rename = "type")]
-        kind: String,
-    }
-    fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            if error.is_eof() {
-                CodecError::Truncated {
-                    bytes: bytes.len(),
-                    problem: error.to_string(),
-                }
-            } else {
-                CodecError::Malformed(error.to_string())
-            }
-        })
-    }
     cap(bytes.len(), MAX_FRAME_BYTES)?;
     let head: Head = read(bytes)?;
-    let mut said = Cow::Borrowed(bytes);
-    if let Some(key) = key {
-        let unsigned = |problem| CodecError::Signature {
-            seq: head.seq,
-            problem,
-        };
-        let (Some(base), Some(signature)) = (head.base, &head.signature) else {
-            return Err(unsigned("there is no signature"));
-        };
-        // The signed part begins at the type; what stands before it is numbers that the place has too.
-        const TYPE: &[u8] = b"\"type\":";
-        let at = bytes
-            .windows(TYPE.len())
-            .position(|window| window == TYPE)
-            .ok_or_else(|| unsigned("its type isn't where it should be"))?;
-        let place = Place {
-            epoch: head.epoch,
-            seq: head.seq,
-            base,
-            kind: 0,
-        };
-        let signature = BASE64
-            .decode(signature)
-            .map_err(|_| unsigned("the signature is no base64"))?;
-        let signed = bytes.get(at..).unwrap_or(&[]);
-        if !key.verifies(&place, signed, &signature) {
-            return Err(unsigned("it was altered, or another key signed it"));
-        }
-        // Only what was signed is read on: a stranger could put a key that the type leaves out before it.
-        said = Cow::Owned([b"{", signed].concat());
-    }
+    let said = match key {
+        Some(key) => Cow::Owned(signed_part(&head, bytes, key)?),
+        None => Cow::Borrowed(bytes),
+    };
     let said = said.as_ref();
     // Read again as the type it is: serde's flattened enums would copy every number through a tree.
     let body = match head.kind.as_str() {
@@ -149,6 +112,52 @@ pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
             body,
         },
         base: head.base,
+    })
+}
+
+/// What a frame says, once its signature is found to be the key's.
+fn signed_part(head: &Head, bytes: &[u8], key: &PublicKey) -> Result<Vec<u8>> {
+    let unsigned = |problem| CodecError::Signature {
+        seq: head.seq,
+        problem,
+    };
+    let (Some(base), Some(signature)) = (head.base, &head.signature) else {
+        return Err(unsigned("there is no signature"));
+    };
+    // The signed part begins at the type; what stands before it is numbers that the place has too.
+    const TYPE: &[u8] = b"\"type\":";
+    let at = bytes
+        .windows(TYPE.len())
+        .position(|window| window == TYPE)
+        .ok_or_else(|| unsigned("its type isn't where it should be"))?;
+    let place = Place {
+        epoch: head.epoch,
+        seq: head.seq,
+        base,
+        kind: 0,
+    };
+    let signature = BASE64
+        .decode(signature)
+        .map_err(|_| unsigned("the signature is no base64"))?;
+    let signed = bytes.get(at..).unwrap_or(&[]);
+    if !key.verifies(&place, signed, &signature) {
+        return Err(unsigned("it was altered, or another key signed it"));
+    }
+    // Only what was signed is read on: a stranger could put a key that the type leaves out before it.
+    Ok([b"{", signed].concat())
+}
+
+/// Reads a value, telling bytes that end too early from bytes that are wrong.
+fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_eof() {
+            CodecError::Truncated {
+                bytes: bytes.len(),
+                problem: error.to_string(),
+            }
+        } else {
+            CodecError::Malformed(error.to_string())
+        }
     })
 }
 
