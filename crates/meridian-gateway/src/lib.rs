@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod config;
 pub mod operate;
+pub mod privacy;
 pub mod publish;
 pub mod serve;
 pub mod source;

@@ -1,38 +1,38 @@
-//! What one source may ask of a day, so that none can use up what is there for all. Pure.
+//! Limits on what one source may send in a day, so that none uses up what is there for all. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
 use meridian_core::sales::Currency;
 
-/// A batch costs at least as much as so many rows, however empty it is.
-pub const LEAST_ROWS: usize = 64;
-/// So many batches of a source are taken at once, whatever came before.
+/// Fewest rows that a batch counts as, however empty it is.
+pub const MIN_ROWS: usize = 64;
+/// Most batches of a source that are taken at once.
 pub const BURST: u32 = 20_000;
-/// So many more of each source with every step: 2,000 a second.
+/// How many more of each source are taken with every step: 2,000 a second.
 const BATCHES_A_STEP: u32 = 200;
-/// Batches of one message; those beyond are to be sent again.
-pub const MOST_IN_MESSAGE: usize = 4_096;
-/// Sources of a day that nobody's token names.
-pub const MOST_SOURCES: usize = 65_536;
-/// Of these, with one token.
-pub const MOST_SOURCES_OF_TOKEN: usize = 1_024;
-/// A source's numbers may have so many gaps: each is remembered for the day.
-pub const MOST_GAPS: usize = 1 << 20;
-/// And those of all sources together.
-pub const MOST_GAPS_IN_ALL: usize = 1 << 22;
-/// Once there are so many, more are remembered of those alone who are bound to a number.
-pub const MOST_GAPS_OF_ANYBODY: usize = 1 << 21;
+/// Most batches of one message; those beyond are to be sent again.
+pub const MAX_IN_MESSAGE: usize = 4_096;
+/// Most sources in a day whose numbers no token names.
+pub const MAX_SOURCES: usize = 65_536;
+/// Most of these that send with one token.
+pub const MAX_SOURCES_OF_TOKEN: usize = 1_024;
+/// Most gaps in the batch numbers of one source: each is remembered for the day.
+pub const MAX_GAPS: usize = 1 << 20;
+/// Most gaps of all sources together.
+pub const MAX_GAPS_IN_ALL: usize = 1 << 22;
+/// Once all sources have so many gaps, only sources that a token names may make more.
+pub const MAX_GAPS_OF_ANYBODY: usize = 1 << 21;
 /// Greatest sum of all amounts of a day that carry value, whatever their sign: every sum fits in 64 bits.
-pub const MOST_VOLUME_MINOR: u64 = 1 << 61;
-/// Of these, one source's: a day of 2016 is a six-thousandth of it.
-pub const MOST_OF_SOURCE_MINOR: u64 = 1 << 56;
-/// And those of all who send under whatever number they like: half, so that the others always have the other half.
-pub const MOST_OF_ANYBODY_MINOR: u64 = 1 << 60;
+pub const MAX_VOLUME_MINOR: u64 = 1 << 61;
+/// Greatest part of it that one source may send: a day of 2016 is a six-thousandth of it.
+pub const MAX_OF_SOURCE_MINOR: u64 = 1 << 56;
+/// Greatest part of it from all senders whose token names no source: half, so that the others always have the other half.
+pub const MAX_OF_ANYBODY_MINOR: u64 = 1 << 60;
 /// Greatest amount of one row whatever the currency, in minor units.
-pub const MOST_AMOUNT_MINOR: u64 = 10_000_000_000_000;
+pub const MAX_AMOUNT_MINOR: u64 = 10_000_000_000_000;
 
 /// Greatest amount of one row in a currency, in minor units: 10⁹ of its units, and 10¹² where many of them make a euro.
-pub fn most_amount_minor(currency: &Currency) -> u64 {
+pub fn max_amount_minor(currency: &Currency) -> u64 {
     let units: u64 = match currency.code() {
         "AOA" | "ARS" | "BIF" | "CDF" | "CLP" | "COP" | "CRC" | "GNF" | "HUF" | "IDR" | "IQD" | "IRR"
         | "ISK" | "JPY" | "KHR" | "KMF" | "KRW" | "KZT" | "LAK" | "LBP" | "LKR" | "MGA" | "MMK" | "MNT"
@@ -41,7 +41,7 @@ pub fn most_amount_minor(currency: &Currency) -> u64 {
         _ => 1_000_000_000,
     };
     let minor = u64::try_from(currency.minor_per_unit()).unwrap_or(1);
-    units.saturating_mul(minor).min(MOST_AMOUNT_MINOR)
+    units.saturating_mul(minor).min(MAX_AMOUNT_MINOR)
 }
 
 /// Why a batch is too much for its source.
@@ -56,11 +56,11 @@ pub enum Beyond {
         source_number: u32,
     },
     /// More sources than there can be.
-    #[error("batches came from {MOST_SOURCES} sources today, and no more can be told apart")]
+    #[error("batches came from {MAX_SOURCES} sources today, and no more can be told apart")]
     Sources,
     /// More sources than one token has that names none.
     #[error(
-        "a token without a number sends under {MOST_SOURCES_OF_TOKEN} source numbers a day at most, and source {source_number} would be one more: give it its own (`token make --number`)"
+        "a token without a number sends under {MAX_SOURCES_OF_TOKEN} source numbers a day at most, and source {source_number} would be one more: give it its own (`token make --number`)"
     )]
     SourcesOfToken {
         /// The source.
@@ -95,7 +95,7 @@ pub enum Beyond {
     Day,
 }
 
-/// What is known of one source.
+/// What one source has sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
     value_minor: u64,
@@ -105,7 +105,7 @@ struct Used {
     gaps: usize,
 }
 
-/// What was used up of the day.
+/// What all sources have sent of what the day can carry.
 #[derive(Debug, Default)]
 pub struct Budgets {
     used: BTreeMap<u32, Used>,
@@ -149,10 +149,10 @@ impl Budgets {
         // Numbers that tokens name are as many as there are in the token file, and are always had.
         if let (None, By::Anybody(token)) = (used, asked.by) {
             let theirs = self.with_token.get(token).copied().unwrap_or_default();
-            if theirs >= MOST_SOURCES_OF_TOKEN {
+            if theirs >= MAX_SOURCES_OF_TOKEN {
                 return Err(Beyond::SourcesOfToken { source_number });
             }
-            if self.used.len() >= MOST_SOURCES {
+            if self.used.len() >= MAX_SOURCES {
                 return Err(Beyond::Sources);
             }
         }
@@ -161,23 +161,23 @@ impl Budgets {
             return Err(Beyond::Batches { source_number });
         }
         let most_gaps = match asked.by {
-            By::Bound => MOST_GAPS_IN_ALL,
-            By::Anybody(_) => MOST_GAPS_OF_ANYBODY,
+            By::Bound => MAX_GAPS_IN_ALL,
+            By::Anybody(_) => MAX_GAPS_OF_ANYBODY,
         };
-        if asked.gap && (used.gaps >= MOST_GAPS || self.gaps >= most_gaps) {
+        if asked.gap && (used.gaps >= MAX_GAPS || self.gaps >= most_gaps) {
             return Err(Beyond::Gaps { source_number });
         }
         let fits = |used: u64, most: u64| u128::from(used) + asked.value_minor <= u128::from(most);
         if asked.value_minor == 0 {
             return Ok(());
         }
-        if !fits(used.value_minor, MOST_OF_SOURCE_MINOR) {
+        if !fits(used.value_minor, MAX_OF_SOURCE_MINOR) {
             return Err(Beyond::Value { source_number });
         }
-        if asked.by != By::Bound && !fits(self.anybody_minor, MOST_OF_ANYBODY_MINOR) {
+        if asked.by != By::Bound && !fits(self.anybody_minor, MAX_OF_ANYBODY_MINOR) {
             return Err(Beyond::Anybody { source_number });
         }
-        if !fits(self.value_minor, MOST_VOLUME_MINOR) {
+        if !fits(self.value_minor, MAX_VOLUME_MINOR) {
             return Err(Beyond::Day);
         }
         Ok(())
@@ -209,7 +209,7 @@ impl Budgets {
 
     /// Whether the day still can carry what a batch adds, whoever sent it: for one that was taken before.
     pub fn carries(&self, value_minor: u128) -> bool {
-        u128::from(self.value_minor) + value_minor <= u128::from(MOST_VOLUME_MINOR)
+        u128::from(self.value_minor) + value_minor <= u128::from(MAX_VOLUME_MINOR)
     }
 
     /// A step was made: each source may send some more.
@@ -280,7 +280,7 @@ mod tests {
                 budgets.take(next);
             }
         }
-        assert_eq!(budgets.value_minor, MOST_VOLUME_MINOR);
+        assert_eq!(budgets.value_minor, MAX_VOLUME_MINOR);
         assert_eq!(budgets.allow(asked(3_000, 1)), Err(Beyond::Day));
         assert!(!budgets.carries(1) && budgets.carries(0));
     }
@@ -303,7 +303,7 @@ mod tests {
             budgets.take(asked(1, 0));
         }
         assert!(budgets.allow(asked(1, 0)).is_err());
-        budgets.set_gaps(2, MOST_GAPS);
+        budgets.set_gaps(2, MAX_GAPS);
         let gap = |source| Asked {
             gap: true,
             ..asked(source, 0)
@@ -314,7 +314,7 @@ mod tests {
             (Ok(()), Ok(()))
         );
         for source in 4..8 {
-            budgets.set_gaps(source, MOST_GAPS - 1);
+            budgets.set_gaps(source, MAX_GAPS - 1);
         }
         assert!(budgets.allow(gap(9)).is_err(), "all together");
         let anybody = |source| Asked {
@@ -342,7 +342,7 @@ mod tests {
         };
         for source in 0..66_000 {
             let allowed = sends(by("1", source));
-            let most = MOST_SOURCES_OF_TOKEN as u32;
+            let most = MAX_SOURCES_OF_TOKEN as u32;
             assert_eq!(allowed.is_ok(), source < most, "{source}: {allowed:?}");
         }
         // Those that it has it keeps; others have theirs.
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(sends(by("2", 70_000)), Ok(()));
         assert_eq!(sends(asked(80_000, 0)), Ok(()));
         // However many come, those whose tokens have a number are had.
-        for source in 100_000..100_000 + MOST_SOURCES as u32 {
+        for source in 100_000..100_000 + MAX_SOURCES as u32 {
             sends(asked(source, 0)).unwrap();
         }
         assert_eq!(sends(by("2", 90_000)), Err(Beyond::Sources));
@@ -359,8 +359,8 @@ mod tests {
 
     #[test]
     fn an_amount_is_measured_in_its_currency() {
-        let most = |code| most_amount_minor(&Currency::from_code(code).unwrap());
+        let most = |code| max_amount_minor(&Currency::from_code(code).unwrap());
         assert_eq!((most("EUR"), most("JPY")), (100_000_000_000, 1_000_000_000_000));
-        assert_eq!((most("KWD"), most("IDR")), (1_000_000_000_000, MOST_AMOUNT_MINOR));
+        assert_eq!((most("KWD"), most("IDR")), (1_000_000_000_000, MAX_AMOUNT_MINOR));
     }
 }

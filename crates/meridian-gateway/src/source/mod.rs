@@ -1,4 +1,5 @@
-//! Where orders and payments come from.
+//! Where orders and payments come from: a generated day ([`scenario`]), a shop's order file ([`orders`]) or senders
+//! ([`live`], through [`intake`]). Each is a [`Source`].
 
 pub mod budget;
 pub mod clock;
@@ -7,9 +8,12 @@ pub mod intake;
 pub mod live;
 pub mod orders;
 pub mod play;
+mod restricted;
 pub mod retraced;
 pub mod scenario;
 
+pub use self::restricted::Restricted;
+use crate::store::journal::JournalError;
 use meridian_core::sales::{Batch, EventMs};
 use meridian_core::tally::Mark;
 use meridian_wire::{Cell, Day, Hello, History, Notice, ProductCounts, Reached, Totals, Warmth};
@@ -171,6 +175,24 @@ pub enum SourceError {
         /// Why.
         problem: String,
     },
+}
+
+impl SourceError {
+    /// What was kept can't be read, or can't be written any more.
+    pub(crate) fn broken(error: &JournalError) -> Self {
+        Self::File {
+            file: error.file.clone(),
+            problem: error.problem.clone(),
+        }
+    }
+
+    /// What can't be written now, and perhaps soon.
+    pub(crate) fn waits(error: &JournalError) -> Self {
+        Self::Waits {
+            file: error.file.clone(),
+            problem: error.problem.clone(),
+        }
+    }
 }
 
 impl From<meridian_core::sales::CatalogueError> for SourceError {

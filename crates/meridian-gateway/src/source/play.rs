@@ -7,7 +7,7 @@ use meridian_wire::{Hello, Notice};
 
 use crate::source::{Pulled, Source, SourceError};
 
-/// Without an order for so long an empty batch says that the source is still there.
+/// After so long without an order an empty batch says that the source is still there.
 const STILL_HERE_MS: i64 = 5_000;
 
 /// Why a source can't be played as a live day.
@@ -24,7 +24,7 @@ pub enum PlayError {
     Columns(#[from] ColumnsError),
 }
 
-/// A source whose past happens now.
+/// A source that is played as a live day: its past happens now.
 pub struct Play {
     source: Box<dyn Source>,
     /// Where its event time began, and when that was on the wall clock.
@@ -83,7 +83,7 @@ impl Play {
         self.wall_ms + ((event_ms - self.from_ms) as f64 / self.speed) as i64
     }
 
-    /// What happens until an instant of the wall clock: batches as bytes, how many rows they have, and what people should
+    /// Plays on to an instant of the wall clock: batches as bytes, how many rows they have, and what people should
     /// know.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Play {
     }
 }
 
-/// What happened.
+/// What happened in a span.
 #[derive(Debug, Default)]
 pub struct Played {
     /// Batches as bytes.

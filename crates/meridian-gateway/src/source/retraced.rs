@@ -1,12 +1,11 @@
-//! A source of real orders that is played, with its steps kept: a restart goes through them again and comes to the same
-//! releases.
+//! A played order file with a log of its steps, for gateways that hide small counts: a restart goes through the same steps
+//! and releases the same figures.
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::publish::class::Privacy;
-use crate::source::live::{broken, waits};
+use crate::privacy::Privacy;
 use crate::source::{Opening, Pulled, Source, SourceError};
 use crate::store::journal::JournalError;
 use crate::store::order_log::{Begun, OrderLog, Record, Records};
@@ -94,7 +93,7 @@ impl Source for Retraced {
             return Ok(());
         }
         match &mut self.log {
-            Some(log) => log.step(to_ms, 0).map_err(|error| waits(&error)),
+            Some(log) => log.step(to_ms, 0).map_err(|error| SourceError::waits(&error)),
             None => Ok(()),
         }
     }
@@ -103,7 +102,10 @@ impl Source for Retraced {
         let Some(reading) = &mut self.reading else {
             return Ok(None);
         };
-        while let Some(record) = reading.next_record().map_err(|error| broken(&error))? {
+        while let Some(record) = reading
+            .next_record()
+            .map_err(|error| SourceError::broken(&error))?
+        {
             match record {
                 Record::Step { to_ms, .. } => {
                     self.again_ms = Some(to_ms);
@@ -115,7 +117,7 @@ impl Source for Retraced {
             }
         }
         if let Some(reading) = self.reading.take() {
-            self.log = Some(reading.into_log().map_err(|error| broken(&error))?);
+            self.log = Some(reading.into_log().map_err(|error| SourceError::broken(&error))?);
         }
         Ok(None)
     }

@@ -9,17 +9,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use meridian_core::sales::EventMs;
 
-/// A wall clock that is further from what is believed than this has leapt; what is less is drawn level.
+/// A wall clock that is further than this from the believed time has leapt; a smaller difference is evened out slowly.
 pub const LEAP_MS: i64 = 2_000;
-/// A leap that has lasted so long, by the monotonic clock, is the time.
+/// A leap that has lasted so long, by the monotonic clock, is believed.
 pub const LASTING_MS: i64 = 60_000;
-/// A wall clock that strays less than this from where it leapt to stays there.
+/// A wall clock that has leapt counts as steady while it strays less than this.
 const STEADY_US: i64 = 1_000_000;
-/// So long after a leap was believed what speaks against it isn't turned away for good.
+/// How long after a leap was believed the time is still doubtful.
 const DOUBT_US: i64 = 600_000_000;
-/// Of the time that passes, the part by which belief is drawn towards the wall clock: 1 in so many.
+/// The believed time is drawn towards the wall clock by one part in so many of the time that passes.
 const SLEW: i64 = 20;
-/// Leaps aren't said more often than this.
+/// Leaps aren't reported more often than this.
 const SAY_EVERY_US: i64 = 10_000_000;
 
 /// What two clocks say at one instant, in microseconds.
@@ -62,7 +62,7 @@ pub struct Time {
 }
 
 impl Time {
-    /// An instant that nothing speaks against.
+    /// A time that isn't in doubt.
     pub fn certain(now_ms: i64) -> Self {
         Self {
             now_ms,
@@ -107,7 +107,7 @@ impl Belief {
         }
     }
 
-    /// Goes on to a reading; says what became of the wall clock since the last one.
+    /// Takes the next reading, and says what became of the wall clock since the last one.
     pub fn look(&mut self, reading: Reading) -> Option<Turn> {
         let passed_us = reading.mono_us.saturating_sub(self.last.mono_us).max(0);
         let mono_us = self.last.mono_us.max(reading.mono_us);
@@ -159,7 +159,7 @@ impl Belief {
     }
 }
 
-/// How a live day's event time goes on. Pure.
+/// How a live day's event time follows the clock. Pure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Course {
     /// The day's first instant.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 
-use crate::source::intake::{MOST_AMOUNT_MINOR, Outcome, Sender};
+use crate::source::intake::{MAX_AMOUNT_MINOR, Outcome, Sender};
 use crate::source::live::{LiveDay, LiveSource};
 use crate::*;
 use meridian_core::sales::columns::encode;
@@ -169,7 +169,7 @@ fn what_cannot_be_counted_is_refused_by_name() {
         ),
         (&|batch| batch.to_ms = now_ms + 3_600_001, "it spans 3600001 ms"),
         (
-            &|batch| batch.amount_minor[0] = MOST_AMOUNT_MINOR as i64 + 1,
+            &|batch| batch.amount_minor[0] = MAX_AMOUNT_MINOR as i64 + 1,
             "can be at most",
         ),
         (&|batch| batch.amount_minor[0] = i64::MIN, "can be at most"),
@@ -276,7 +276,7 @@ fn orders_are_counted_while_event_time_waits() {
 fn greatest_amounts_use_up_what_one_source_has_and_no_more() {
     let catalogue = catalogue();
     let (mut publisher, intake) = open_day(&day("").replace("EUR", "JPY"), None, &catalogue);
-    let most = i64::try_from(source::budget::most_amount_minor(
+    let most = i64::try_from(source::budget::max_amount_minor(
         &Currency::from_code("JPY").unwrap(),
     ))
     .unwrap();

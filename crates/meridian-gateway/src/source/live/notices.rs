@@ -1,0 +1,32 @@
+//! What people are told of a live day's orders, in words.
+
+use meridian_wire::{Level, Names, Notice};
+
+fn notice(level: Level, code: &str, en: String, zh: String) -> Notice {
+    Notice {
+        level,
+        code: code.to_owned(),
+        text: Names { en, zh },
+        published_ms: 0,
+    }
+}
+
+/// Nothing has come for so many seconds.
+pub(super) fn silent(seconds: i64) -> Notice {
+    notice(
+        Level::Warning,
+        "source_silent",
+        format!("No order or payment has come for {seconds} s: the figures stand where they were."),
+        format!("已有 {seconds} 秒没有收到订单或支付，数据停留在此前的值。"),
+    )
+}
+
+/// Something has come after that.
+pub(super) fn heard_again() -> Notice {
+    notice(
+        Level::Info,
+        "source_back",
+        "Orders and payments come again.".to_owned(),
+        "订单和支付已恢复接收。".to_owned(),
+    )
+}
