@@ -6,6 +6,7 @@
 pub mod command;
 mod folder;
 pub mod globe;
+pub mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod link;

@@ -5,58 +5,10 @@ use bevy_egui::egui::{Align, Rect, pos2, vec2};
 use super::format;
 use super::pen::Face;
 use super::scene::Scene;
+use crate::keys::{KEYS, ROOM_KEYS};
 use crate::quality::Quality;
 use crate::theme::{colour, size};
 use crate::view::Screen;
-
-/// The keys, in the order of the sheet: what is pressed, and the text that says what it does.
-pub const KEYS: [(&str, &str); 21] = [
-    ("key-drag", "help-drag"),
-    ("key-wheel", "help-wheel"),
-    ("key-arrows", "help-arrows"),
-    ("key-plus", "help-plus"),
-    ("key-click", "help-click"),
-    ("key-double-click", "help-double-click"),
-    ("key-search", "help-search"),
-    ("key-escape", "help-escape"),
-    ("key-showroom", "help-showroom"),
-    ("key-space", "help-space"),
-    ("key-lang", "help-lang"),
-    ("key-arcs", "help-arcs"),
-    ("key-columns", "help-columns"),
-    ("key-choropleth", "help-choropleth"),
-    ("key-names", "help-names"),
-    ("key-warmth", "help-warmth"),
-    ("key-quality", "help-quality"),
-    ("key-stats", "help-stats"),
-    ("key-fullscreen", "help-fullscreen"),
-    ("key-screenshot", "help-screenshot"),
-    ("key-quit", "help-quit"),
-];
-
-/// The keys of the showroom.
-const ROOM_KEYS: [(&str, &str); 20] = [
-    ("key-drag", "help-room-drag"),
-    ("key-room-two", "help-room-two"),
-    ("key-room-three", "help-room-three"),
-    ("key-double-click", "help-room-reset"),
-    ("key-room-next", "help-room-next"),
-    ("key-room-variant", "help-room-variant"),
-    ("key-room-open", "showroom-explode"),
-    ("key-room-play", "help-room-play"),
-    ("key-room-tour", "showroom-tour"),
-    ("key-room-measure", "showroom-measure"),
-    ("key-room-light", "showroom-light"),
-    ("key-room-exposure", "help-room-exposure"),
-    ("key-room-compare", "showroom-compare"),
-    ("key-room-ar", "showroom-ar"),
-    ("key-room-stereo", "showroom-stereo"),
-    ("key-room-export", "help-room-export"),
-    ("key-room-back", "showroom-back"),
-    ("key-lang", "help-lang"),
-    ("key-fullscreen", "help-fullscreen"),
-    ("key-quit", "help-quit"),
-];
 
 /// Draws what is open.
 pub fn draw(scene: &Scene) {
@@ -145,11 +97,15 @@ fn help(scene: &Scene) {
     } else {
         (2, column)
     };
-    let keys: &[(&str, &str)] = if scene.screen == Screen::Showroom {
-        &ROOM_KEYS
+    let keys = if scene.screen == Screen::Showroom {
+        ROOM_KEYS
     } else {
-        &KEYS
+        KEYS
     };
+    let keys: Vec<(&str, &str)> = keys
+        .iter()
+        .filter_map(|shortcut| Some((shortcut.label?, shortcut.help)))
+        .collect();
     let rows = keys.len().div_ceil(columns);
     let row = (40.0 * u).min((whole.height() - 220.0 * u) / rows as f32);
     let height = rows as f32 * row;

@@ -8,7 +8,8 @@ use bevy_egui::input::EguiWantsInput;
 
 use super::{PauseControl, window_mode};
 use crate::DisplaySystems;
-use crate::command::{Command, Layer, ShowroomCommand};
+use crate::command::Command;
+use crate::keys::command_of;
 use crate::link::Inbox;
 use crate::quality::Quality;
 use crate::view::{Screen, View};
@@ -18,86 +19,6 @@ use meridian_wire::Level;
 const TURN_PER_SEC: f32 = 0.9;
 /// How fast held keys zoom, as a rate per second.
 const ZOOM_PER_SEC: f32 = 1.2;
-
-/// The preset after this one.
-fn next_quality(quality: Quality) -> Quality {
-    match quality {
-        Quality::Software => Quality::Low,
-        Quality::Low => Quality::High,
-        Quality::High => Quality::Ultra,
-        Quality::Ultra => Quality::Software,
-    }
-}
-
-/// The command of a key that is pressed in the showroom.
-fn showroom_command_of(text: &str) -> Option<ShowroomCommand> {
-    Some(match text {
-        "," | "，" => ShowroomCommand::Next(-1),
-        "." | "。" => ShowroomCommand::Next(1),
-        "v" => ShowroomCommand::Variant(None),
-        "b" => ShowroomCommand::Studio(None),
-        "[" | "【" => ShowroomCommand::Exposure(1.0 / 1.15),
-        "]" | "】" => ShowroomCommand::Exposure(1.15),
-        "e" => ShowroomCommand::ToggleOpen,
-        "k" => ShowroomCommand::TogglePlay,
-        "n" => ShowroomCommand::NextAnimation,
-        "m" => ShowroomCommand::NextMeasure,
-        "t" => ShowroomCommand::ToggleTour,
-        "c" => ShowroomCommand::ToggleCompare,
-        "r" => ShowroomCommand::Reset,
-        "g" => ShowroomCommand::ToggleAr,
-        "i" => ShowroomCommand::NextStereo,
-        "x" => ShowroomCommand::Export,
-        _ => return None,
-    })
-}
-
-/// The command of a key that was pressed. `typing`: a text field has the keyboard.
-fn command_of(key: &Key, ctrl: bool, typing: bool, screen: Screen, quality: Quality) -> Option<Command> {
-    let in_showroom = screen == Screen::Showroom;
-    match key {
-        Key::F3 => return Some(Command::ToggleStats),
-        Key::F11 => return Some(Command::ToggleFullscreen),
-        Key::F12 => return Some(Command::Screenshot),
-        Key::Escape => return Some(Command::Back),
-        Key::PageUp if in_showroom => return Some(Command::Showroom(ShowroomCommand::Next(-1))),
-        Key::PageDown if in_showroom => return Some(Command::Showroom(ShowroomCommand::Next(1))),
-        _ => {}
-    }
-    let text = match key {
-        Key::Character(text) => text.to_lowercase(),
-        Key::Space => " ".to_owned(),
-        _ => return None,
-    };
-    if ctrl {
-        return match text.as_str() {
-            "q" => Some(Command::Quit),
-            "f" => Some(Command::Search(Some(String::new()))),
-            _ => None,
-        };
-    }
-    if typing {
-        return None;
-    }
-    if in_showroom && let Some(command) = showroom_command_of(&text) {
-        return Some(Command::Showroom(command));
-    }
-    match text.as_str() {
-        "p" if in_showroom => Some(Command::Back),
-        "p" => Some(Command::Enter(None)),
-        " " => Some(Command::TogglePause),
-        "l" => Some(Command::ToggleLang),
-        "?" | "？" | "h" => Some(Command::ToggleHelp),
-        "/" => Some(Command::Search(Some(String::new()))),
-        "q" => Some(Command::SetQuality(next_quality(quality))),
-        "1" => Some(Command::ToggleLayer(Layer::Arcs)),
-        "2" => Some(Command::ToggleLayer(Layer::Columns)),
-        "3" => Some(Command::ToggleLayer(Layer::Choropleth)),
-        "4" => Some(Command::ToggleLayer(Layer::Labels)),
-        "5" => Some(Command::ToggleLayer(Layer::Warmth)),
-        _ => None,
-    }
-}
 
 fn read_keys(
     mut pressed: MessageReader<KeyboardInput>,
@@ -212,48 +133,4 @@ fn apply_stage_commands(
 pub fn plugin(app: &mut App) {
     app.add_systems(Update, (read_keys, hold_keys).in_set(DisplaySystems::Input))
         .add_systems(Update, apply_stage_commands.in_set(DisplaySystems::Apply));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(text: &str) -> Key {
-        Key::Character(text.into())
-    }
-
-    /// The command of a key on this screen, while nobody types.
-    fn on(screen: Screen, key: &Key, ctrl: bool) -> Option<Command> {
-        command_of(key, ctrl, false, screen, Quality::Ultra)
-    }
-
-    #[test]
-    fn letters_are_commands_only_where_nobody_types() {
-        let typing = |key: &Key| command_of(key, false, true, Screen::Globe, Quality::High);
-        assert_eq!(on(Screen::Globe, &key("l"), false), Some(Command::ToggleLang));
-        assert_eq!(on(Screen::Globe, &key("L"), false), Some(Command::ToggleLang));
-        assert_eq!(typing(&key("l")), None);
-        assert_eq!(typing(&Key::Escape), Some(Command::Back));
-        assert_eq!(typing(&Key::F12), Some(Command::Screenshot));
-    }
-
-    #[test]
-    fn q_cycles_quality_and_with_control_leaves() {
-        assert_eq!(
-            on(Screen::Globe, &key("q"), false),
-            Some(Command::SetQuality(Quality::Software))
-        );
-        assert_eq!(on(Screen::Globe, &key("q"), true), Some(Command::Quit));
-    }
-
-    #[test]
-    fn letters_mean_the_product_in_the_showroom() {
-        assert_eq!(
-            on(Screen::Showroom, &key("e"), false),
-            Some(Command::Showroom(ShowroomCommand::ToggleOpen))
-        );
-        assert_eq!(on(Screen::Showroom, &key("p"), false), Some(Command::Back));
-        assert_eq!(on(Screen::Globe, &key("p"), false), Some(Command::Enter(None)));
-        assert_eq!(on(Screen::Showroom, &key("l"), false), Some(Command::ToggleLang));
-    }
 }
