@@ -16,11 +16,10 @@ pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Restricted}
 pub use publish::guard::Public;
 pub use publish::publisher::{PublishError, Publisher, Step};
 pub use serve::connection::{SUBPROTOCOL_DESK, socket_limits};
+pub use serve::control::{DeskAnswer, GatewayControl};
 pub use serve::relay::relay;
-pub use serve::server::{
-    DeskAnswer, Gateway, GatewayConfig, GatewayControl, GatewayError, check_anonymous, serve, wall_ms,
-};
-pub use source::clock::Clock;
+pub use serve::server::{Gateway, GatewayConfig, GatewayError, check_anonymous, serve};
+pub use source::clock::{Clock, wall_ms};
 pub use source::intake::Intake;
 pub use source::live::{LiveDay, LiveSource};
 pub use source::orders::{OrdersReport, OrdersSource};

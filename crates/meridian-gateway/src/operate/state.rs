@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::operate::desk::Desk;
+use crate::publish::sealed::{InternalClass, Known, PublicClass};
 use crate::store::journal::{Journal, JournalError};
 use meridian_core::files::private;
 use meridian_core::sales::EventMs;
-use meridian_wire::{Snapshot, Totals};
+use meridian_wire::Totals;
 
 /// A stream's numbers go on this much higher after a restart: more than were given out since the last save.
 const SEQ_MARGIN: u64 = 1_000;
@@ -45,9 +46,9 @@ pub struct SavedState {
 #[serde(deny_unknown_fields)]
 pub struct HeldSnapshots {
     /// What walls see.
-    pub public: Snapshot,
+    pub public: Known<PublicClass>,
     /// What executives see.
-    pub internal: Snapshot,
+    pub internal: Known<InternalClass>,
 }
 
 impl SavedState {

@@ -4,7 +4,7 @@ use meridian_core::sales::EventMs;
 use meridian_wire::{Counts, Rates, Totals};
 
 /// Clocks that two directors believed to be apart may stray so much further before that is another thing.
-const MOST_STRAY_MS: i64 = 60_000;
+const MAX_STRAY_MS: i64 = 60_000;
 
 /// What is believed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -212,8 +212,8 @@ impl Gate {
                 self.trusted_ms = None;
             }
             if let Some(trusted_ms) = self.trusted_ms {
-                least_ms = least_ms.min(trusted_ms.saturating_sub(MOST_STRAY_MS));
-                most_ms = most_ms.max(trusted_ms.saturating_add(MOST_STRAY_MS));
+                least_ms = least_ms.min(trusted_ms.saturating_sub(MAX_STRAY_MS));
+                most_ms = most_ms.max(trusted_ms.saturating_add(MAX_STRAY_MS));
             }
             if !(least_ms..=most_ms).contains(&apart_ms) {
                 return Err(Implausible::Clock {

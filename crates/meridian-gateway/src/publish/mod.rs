@@ -10,4 +10,5 @@ mod notices;
 mod opening;
 mod products;
 pub mod publisher;
+pub mod sealed;
 mod warmth;

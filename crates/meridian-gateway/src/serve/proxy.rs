@@ -18,9 +18,9 @@ const WRITTEN_BY_PROXIES: [&str; 6] = [
     "via",
 ];
 /// The longest line of PROXY protocol version 1, with its end.
-const LONGEST_LINE: usize = 107;
+const MAX_LINE: usize = 107;
 /// The most bytes that follow the head of version 2.
-const LONGEST_REST: usize = 2_048;
+const MAX_REST: usize = 2_048;
 /// What version 2 begins with.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -244,7 +244,7 @@ fn preamble_v1(bytes: &[u8]) -> Preamble {
         return Preamble::Wrong;
     }
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < LONGEST_LINE {
+        return if bytes.len() < MAX_LINE {
             Preamble::Unfinished
         } else {
             Preamble::Wrong
@@ -253,7 +253,7 @@ fn preamble_v1(bytes: &[u8]) -> Preamble {
     let length = end + 2;
     let line = bytes.get(..end).and_then(|line| std::str::from_utf8(line).ok());
     let words: Vec<&str> = line.unwrap_or_default().split(' ').collect();
-    if length > LONGEST_LINE {
+    if length > MAX_LINE {
         return Preamble::Wrong;
     }
     match words.as_slice() {
@@ -275,7 +275,7 @@ fn preamble_v2(bytes: &[u8]) -> Preamble {
         return Preamble::Unfinished;
     };
     let rest = usize::from(u16::from_be_bytes([*high, *low]));
-    if version >> 4 != 2 || rest > LONGEST_REST {
+    if version >> 4 != 2 || rest > MAX_REST {
         return Preamble::Wrong;
     }
     let length = 16 + rest;

@@ -10,14 +10,16 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::operate::desk::DeskError;
-use crate::serve::hub::Hub;
-use crate::serve::server::{Ground, Order};
+use crate::serve::connection::Hubs;
+use crate::serve::control::ControlMsg;
+use crate::serve::hub::RelayOutlet;
+use crate::serve::server::Runtime;
 use crate::source::clock::mono_ms;
 use crate::{Gateway, GatewayConfig, GatewayError};
 use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_wire::{Body, DataClass, Frame};
 
-/// Distance at which orders and the feed are looked after.
+/// Distance at which messages and the feed are looked after.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Passes a feed on until it is stopped. Until the feed has said who may see it, viewers are asked to come again, and
@@ -32,35 +34,39 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
         lights_per_s: None,
         ..upstream
     })?;
-    let hub = Hub::relaying(Arc::clone(&config.clock));
-    let ground = Ground::lay(&config, [Arc::clone(&hub), Arc::clone(&hub)])?;
-    ground.run("meridian-relay", move |orders, house| {
+    let outlet = RelayOutlet::new(Arc::clone(&config.clock));
+    let hubs = Hubs {
+        public: Arc::clone(outlet.hub()),
+        internal: Arc::clone(outlet.hub()),
+    };
+    let runtime = Runtime::bind(&config, hubs)?;
+    runtime.spawn("meridian-relay", move |messages, shared| {
         // What walls are told is told by the public stream alone.
         let mut public = false;
         loop {
             // Without a feed it waits, and lives: nobody has to start it anew for that.
-            house.metrics.turned();
-            match next(&orders, &link) {
+            shared.metrics.turned();
+            match next(&messages, &link) {
                 Next::Stop => break,
                 Next::Nothing => {}
                 Next::Event(LinkEvent::Relayed(frame, relayed)) => {
-                    house.metrics.stepped(mono_ms(), 0.0);
+                    shared.metrics.stepped(mono_ms(), 0.0);
                     if let Body::Tick(tick) = &frame.body {
-                        house.metrics.counted(&tick.totals.counts);
+                        shared.metrics.counted(&tick.totals.counts);
                         if public {
-                            house.metrics.told(&tick.totals.counts);
+                            shared.metrics.told(&tick.totals.counts);
                         }
-                        house.metrics.event_ms.set(tick.event_ms);
+                        shared.metrics.event_ms.set(tick.event_ms);
                     }
                     if let Body::Hello(hello) = &frame.body {
                         public = hello.class == DataClass::Public;
                     }
                     let Frame { epoch, seq, body, .. } = *frame;
                     match body {
-                        Body::Hello(hello) => hub.restart(epoch, seq, *hello, *relayed),
+                        Body::Hello(hello) => outlet.restart(epoch, seq, *hello, *relayed),
                         // The source's goodbye is to this relay; its clients are told nothing and see their feed age.
                         Body::Bye(_) => {}
-                        body => hub.pass_on(epoch, seq, body, *relayed),
+                        body => outlet.pass_on(epoch, seq, body, *relayed),
                     }
                 }
                 Next::Event(LinkEvent::Connected) => tracing::info!(upstream = name, "connected"),
@@ -88,16 +94,16 @@ enum Next {
     Stop,
 }
 
-fn next(orders: &Receiver<Order>, link: &Link) -> Next {
+fn next(messages: &Receiver<ControlMsg>, link: &Link) -> Next {
     loop {
-        match orders.try_recv() {
-            Ok(Order::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return Next::Stop,
+        match messages.try_recv() {
+            Ok(ControlMsg::Stop) | Err(crossbeam_channel::TryRecvError::Disconnected) => return Next::Stop,
             Err(crossbeam_channel::TryRecvError::Empty) => break,
             // Time and desk are the source's, and only it can sign a notice.
-            Ok(Order::Desk(order)) => {
-                let _ = order.reply.send(Err(DeskError::Relay));
+            Ok(ControlMsg::Desk(request)) => {
+                let _ = request.reply.send(Err(DeskError::Relay));
             }
-            Ok(Order::Pause(_) | Order::Speed(_) | Order::Intrusion(_)) => {}
+            Ok(ControlMsg::Pause(_) | ControlMsg::Speed(_) | ControlMsg::Intrusion(_)) => {}
         }
     }
     match link.events().recv_timeout(LOOK) {

@@ -10,6 +10,7 @@
 mod figures;
 mod open;
 mod places;
+mod public;
 mod split;
 mod told;
 mod tree;
@@ -23,6 +24,7 @@ use rand::{Rng, SeedableRng};
 pub use self::figures::PublicFigures;
 pub(crate) use self::open::Open;
 use self::places::Ground;
+pub use self::public::Public;
 use self::split::{Dice, Now, Sum};
 use self::told::Side;
 use self::tree::{Numbers, Tree};
@@ -32,23 +34,7 @@ use crate::publish::warmth::WarmthMeter;
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
 use meridian_wire::{Body, Hello, Lights, Warmth, magnitude_bucket};
 
-/// What the guard has released: it alone can make one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Public<T>(T);
-
-impl<T> Public<T> {
-    /// What it says.
-    pub fn get(&self) -> &T {
-        &self.0
-    }
-
-    /// What it says, without its mark.
-    pub fn into_inner(self) -> T {
-        self.0
-    }
-}
-
-const LONGEST_MS: i64 = 900_000;
+const MAX_WAIT_MS: i64 = 900_000;
 /// A region is split by category, and a category in a region by product, from so many times `k` for each part on;
 /// below it is pooled with others.
 const WORTH: u64 = 4;
@@ -198,7 +184,7 @@ fn groups(all: &[(u8, u64)], orders: u64, k: u64) -> Vec<(u8, u64)> {
 
 /// Which rules hold. All of them, except in a test that shows what each is for.
 #[derive(Clone, Copy)]
-struct Knobs {
+struct Levers {
     /// Remainders of the total by region and channel.
     margins: bool,
     /// Remainders of regions by category and of categories by product.
@@ -211,7 +197,7 @@ struct Knobs {
     values: bool,
 }
 
-impl Knobs {
+impl Levers {
     const ALL: Self = Self {
         margins: true,
         details: true,
@@ -225,7 +211,7 @@ impl Knobs {
 pub struct Guard {
     shape: Shape,
     ground: Ground,
-    knobs: Knobs,
+    levers: Levers,
     orders: Tree,
     payments: Tree,
     corrections: Tree,
@@ -285,7 +271,7 @@ impl Guard {
             corrected: Numbers::new(regions),
             figures: PublicFigures::new(&shape, at_ms),
             ground,
-            knobs: Knobs::ALL,
+            levers: Levers::ALL,
             drawn: Drawn::default(),
             later: Later::default(),
             warmth: WarmthMeter::new(places, at_ms, warmth),
@@ -400,14 +386,14 @@ impl Guard {
             complete: true,
             heads: true,
             side: Side::First,
-            together: self.knobs.together,
+            together: self.levers.together,
             position: 0,
             ahead: true,
         };
-        self.figures.coarse = self.knobs.values;
+        self.figures.coarse = self.levers.values;
         self.figures.closing = at_ms >= self.shape.closing_ms;
         let closing = at_ms >= self.shape.closing_ms && !last;
-        let (shape, ground, knobs) = (&self.shape, &self.ground, self.knobs);
+        let (shape, ground, levers) = (&self.shape, &self.ground, self.levers);
         // Whoever has more leads: where it was, the other comes later.
         let leads = self.orders.count() >= self.payments.count();
         for (tree, side, ahead) in [
@@ -416,7 +402,7 @@ impl Guard {
         ] {
             let now = Now { side, ahead, ..now };
             let (numbers, figures, drawn) = (&mut self.numbers, &mut self.figures, &mut self.drawn);
-            tree.advance(shape, ground, now, closing, knobs, numbers, figures, drawn);
+            tree.advance(shape, ground, now, closing, levers, numbers, figures, drawn);
             tree.show(shape, ground, now, &mut self.drawn, &mut self.later);
         }
         let (numbers, figures) = (&mut self.corrected, &mut self.figures);
@@ -425,7 +411,7 @@ impl Guard {
             ground,
             now,
             closing,
-            knobs,
+            levers,
             numbers,
             figures,
             &mut self.drawn,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Dealt, Drawn, LONGEST_MS, Later, Row, groups};
+use super::{Dealt, Drawn, Later, MAX_WAIT_MS, Row, groups};
 use meridian_core::sales::{Batch, Catalogue, EventMs};
 
 /// Buckets of amounts.
@@ -194,7 +194,7 @@ impl Places {
                 continue;
             };
             let waiting = spot.count - spot.shown;
-            if spot.lit_ms != NEVER && now_ms - spot.lit_ms <= LONGEST_MS || spot.count >= spot.next {
+            if spot.lit_ms != NEVER && now_ms - spot.lit_ms <= MAX_WAIT_MS || spot.count >= spot.next {
                 lit.push(at);
             } else if waiting > 0 && now_ms - spot.since_ms >= patience_ms {
                 old.push(at);
@@ -275,7 +275,7 @@ impl Places {
             let Some(spot) = self.spots.get_mut(at) else {
                 continue;
             };
-            let since_ms = spot.since_ms.max(now_ms - LONGEST_MS);
+            let since_ms = spot.since_ms.max(now_ms - MAX_WAIT_MS);
             let left = count - now;
             let groups = coarsen(&mut spot.buckets, u64::from(left), self.k);
             spot.shown = now;
@@ -325,7 +325,7 @@ impl Places {
         if parcels.waiting.is_empty() {
             return;
         }
-        let span_ms = (now_ms - parcels.since_ms).min(LONGEST_MS);
+        let span_ms = (now_ms - parcels.since_ms).min(MAX_WAIT_MS);
         let k = self.k.max(1);
         let mut draw = |from: u8, to: u16, count: u64| {
             if span_ms > step_ms {
@@ -366,7 +366,7 @@ impl Places {
             if *loose > self.k {
                 let lit = |at: &usize| {
                     let spot = self.spots.get(*at);
-                    spot.is_some_and(|spot| spot.lit_ms != NEVER && now_ms - spot.lit_ms <= LONGEST_MS)
+                    spot.is_some_and(|spot| spot.lit_ms != NEVER && now_ms - spot.lit_ms <= MAX_WAIT_MS)
                 };
                 // To any city that shows something: which, says nothing of who sent it there.
                 let shown: Vec<usize> = ground.span(region).filter(lit).collect();

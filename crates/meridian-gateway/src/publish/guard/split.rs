@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
 
-use super::LONGEST_MS;
+use super::MAX_WAIT_MS;
 use super::told::{PIECES, Side, Told};
 use meridian_core::sales::EventMs;
 
@@ -420,5 +420,5 @@ pub(super) fn window_ms(count: u64, span_ms: i64, step_ms: i64, k: u64) -> i64 {
     WINDOWS_MS
         .into_iter()
         .find(|window_ms| promised(*window_ms) >= several)
-        .unwrap_or(LONGEST_MS)
+        .unwrap_or(MAX_WAIT_MS)
 }

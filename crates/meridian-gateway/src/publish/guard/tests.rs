@@ -300,9 +300,9 @@ impl Small {
 
     /// The snapshot after each step, and what was released of what has no region: how the adversary knows that
     /// doesn't matter, it is told. The frames are the same figures' changes.
-    fn play(&self, knobs: Knobs) -> Vec<Seen> {
+    fn play(&self, levers: Levers) -> Vec<Seen> {
         let mut publisher = self.publisher();
-        publisher.guard().unwrap().knobs = knobs;
+        publisher.guard().unwrap().levers = levers;
         self.steps
             .iter()
             .map(|at_ms| {
@@ -398,7 +398,7 @@ fn numbers_of(seen: &Seen, kind: Kind) -> BTreeMap<Part, u64> {
     out
 }
 
-const ALL: Knobs = Knobs::ALL;
+const ALL: Levers = Levers::ALL;
 
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -1014,9 +1014,9 @@ fn day_for(seed: u64, most_steps: usize) -> (Small, Vec<Vec<Kind>>) {
 }
 
 /// How many small cells an adversary works out of a day's frames, and how many there are.
-fn attack(seed: u64, knobs: Knobs) -> (usize, usize) {
+fn attack(seed: u64, levers: Levers) -> (usize, usize) {
     let (day, reads) = day_for(seed, 8 + (seed % 24) as usize);
-    let seen = day.play(knobs);
+    let seen = day.play(levers);
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let (mut found, mut all) = (0, 0);
     for kinds in reads {
@@ -1084,17 +1084,17 @@ proptest! {
 /// The adversary is one: without the rule for remainders it finds what it looks for.
 #[test]
 fn without_complementary_suppression_small_counts_are_found() {
-    let total = |knobs| (0..300).map(|seed| attack(seed, knobs).0).sum::<usize>();
-    let margins = total(Knobs {
+    let total = |levers| (0..300).map(|seed| attack(seed, levers).0).sum::<usize>();
+    let margins = total(Levers {
         margins: false,
         ..ALL
     });
-    let details = total(Knobs {
+    let details = total(Levers {
         details: false,
         ..ALL
     });
-    let heads = total(Knobs { heads: false, ..ALL });
-    let together = total(Knobs {
+    let heads = total(Levers { heads: false, ..ALL });
+    let together = total(Levers {
         together: false,
         ..ALL
     });

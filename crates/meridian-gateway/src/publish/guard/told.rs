@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 /// from each other everywhere: what is behind is told more rarely then, but always as rarely.
 const MOST: usize = 512;
 /// Of regions and channels, whose lights and arcs go out as they are told.
-const MOST_OF_MARGINS: usize = 8_192;
+const MAX_OF_MARGINS: usize = 8_192;
 /// Of the total: at the end of 2016's day payments are 400 million ahead, and orders are told twice a second still.
-const MOST_OF_TOTAL: usize = 262_144;
+const MAX_OF_TOTAL: usize = 262_144;
 /// Where much comes at once, so many numbers are kept of it for the other kind, which has less or more.
 pub(super) const PIECES: u64 = 8;
 /// Of the total more: rates are made of it.
@@ -88,12 +88,12 @@ impl Told {
 
     /// Those of the total.
     pub(super) fn of_total() -> Self {
-        Self::keeping(MOST_OF_TOTAL)
+        Self::keeping(MAX_OF_TOTAL)
     }
 
     /// Those of a region or channel.
     pub(super) fn of_margin() -> Self {
-        Self::keeping(MOST_OF_MARGINS)
+        Self::keeping(MAX_OF_MARGINS)
     }
 
     /// What was told of a kind.

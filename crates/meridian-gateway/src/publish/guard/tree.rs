@@ -6,13 +6,13 @@ use super::figures::{PublicFigures, Span};
 use super::places::{Ground, Places};
 use super::split::{Dice, Now, Split, Sum};
 use super::told::{PIECES_OF_TOTAL, Told};
-use super::{Column, Drawn, Knobs, Later, NONE, QUANTUM_MS, Row, Shape};
+use super::{Column, Drawn, Later, Levers, NONE, QUANTUM_MS, Row, Shape};
 use meridian_core::sales::{Channel, EventMs, Kind};
 
 /// So long after a step's instant what came with it may have happened: a step may be late.
 const AHEAD_MS: i64 = 2_000;
 /// Most flows in a step in which one that is behind catches up.
-const MOST_FLOWS: usize = 64;
+const MAX_FLOWS: usize = 64;
 
 /// The numbers in which each part of the day is told.
 pub(super) struct Numbers {
@@ -182,7 +182,7 @@ impl Tree {
         ground: &Ground,
         now: Now,
         closing: bool,
-        knobs: Knobs,
+        levers: Levers,
         numbers: &mut Numbers,
         figures: &mut PublicFigures,
         drawn: &mut Drawn,
@@ -208,8 +208,8 @@ impl Tree {
             } else {
                 Vec::new()
             };
-            if stops.len() > MOST_FLOWS {
-                let every = stops.len().div_ceil(MOST_FLOWS);
+            if stops.len() > MAX_FLOWS {
+                let every = stops.len().div_ceil(MAX_FLOWS);
                 stops = stops.into_iter().step_by(every).collect();
             }
             stops.push(next.value);
@@ -258,7 +258,7 @@ impl Tree {
                     ahead: now.ahead && stop > numbers.total.of(now.side.other()),
                     ..now
                 };
-                self.flow(part, shape, ground, now, late_ms, knobs, numbers, figures);
+                self.flow(part, shape, ground, now, late_ms, levers, numbers, figures);
             }
             self.since_ms = self.since_ms.max(until_ms);
             if self.column != Column::Corrections {
@@ -275,18 +275,18 @@ impl Tree {
         ground: &Ground,
         now: Now,
         late_ms: EventMs,
-        knobs: Knobs,
+        levers: Levers,
         numbers: &mut Numbers,
         figures: &mut PublicFigures,
     ) {
         let coarse = Now {
-            complete: knobs.margins,
-            heads: knobs.margins && knobs.heads,
+            complete: levers.margins,
+            heads: levers.margins && levers.heads,
             ..now
         };
         let fine = Now {
-            complete: knobs.details,
-            heads: knobs.details && knobs.heads,
+            complete: levers.details,
+            heads: levers.details && levers.heads,
             ..now
         };
         let many = rows.len() as u64;

@@ -8,10 +8,12 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, broken, token_ended, write};
+use super::client::{IDLE_LIMIT, MessageBudget, PING_EVERY, Socket, token_ended, write};
+use super::end::{End, broken};
+use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
 use crate::operate::desk::{Command, Desk, Director, Outcome};
-use crate::serve::server::{DeskOrder, Order};
+use crate::serve::control::{ControlMsg, DeskRequest};
 
 /// Commands that one desk may give a minute.
 const DESK_PER_MINUTE: u32 = 120;
@@ -29,11 +31,11 @@ struct Answer<'a> {
 /// A director's desk: one JSON command a message, one JSON answer each.
 pub(super) async fn desk(
     socket: &mut Socket,
-    house: &House,
+    shared: &Shared,
     grant: &Grant,
     mut ends: watch::Receiver<Option<Denied>>,
 ) -> Result<(), End> {
-    let mut said = Said::new();
+    let mut budget = MessageBudget::new();
     let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = tokio::time::Instant::now();
     loop {
@@ -46,13 +48,13 @@ pub(super) async fn desk(
                 if heard.elapsed() > IDLE_LIMIT {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
-                write(socket, house, vec![Message::Ping(Default::default())]).await?;
+                write(socket, shared, vec![Message::Ping(Default::default())]).await?;
                 continue;
             }
         };
         let Some(message) = message else { return Ok(()) };
         heard = tokio::time::Instant::now();
-        said.one_more(DESK_PER_MINUTE, Duration::from_secs(60))?;
+        budget.one_more(DESK_PER_MINUTE, Duration::from_secs(60))?;
         let text = match message {
             Ok(Message::Text(text)) => text,
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
@@ -62,7 +64,7 @@ pub(super) async fn desk(
             }
             Err(error) => return broken(error),
         };
-        let holds = house
+        let holds = shared
             .tokens
             .as_ref()
             .map_or(Ok(()), |tokens| tokens.load().still_holds(grant, Utc::now()));
@@ -73,9 +75,9 @@ pub(super) async fn desk(
         }
         let answer = match serde_json::from_str::<Command>(&text) {
             Err(error) => refused(format!("no command: {error}")),
-            Ok(command) => order(house, grant, command).await?,
+            Ok(command) => ask(shared, grant, command).await?,
         };
-        write(socket, house, vec![Message::Text(answer.into())]).await?;
+        write(socket, shared, vec![Message::Text(answer.into())]).await?;
     }
 }
 
@@ -88,9 +90,9 @@ fn refused(text: String) -> String {
     serde_json::to_string(&answer).unwrap_or_default()
 }
 
-async fn order(house: &House, grant: &Grant, command: Command) -> Result<String, End> {
+async fn ask(shared: &Shared, grant: &Grant, command: Command) -> Result<String, End> {
     let (reply, answered) = oneshot::channel();
-    let order = DeskOrder {
+    let request = DeskRequest {
         command,
         by: Director {
             token: grant.id.clone(),
@@ -101,7 +103,10 @@ async fn order(house: &House, grant: &Grant, command: Command) -> Result<String,
         reply,
     };
     let stops = || End::Lost("stops", "the gateway stops".to_owned());
-    house.orders.send(Order::Desk(order)).map_err(|_| stops())?;
+    shared
+        .control
+        .send(ControlMsg::Desk(request))
+        .map_err(|_| stops())?;
     let answer = match answered.await.map_err(|_| stops())? {
         Err(error) => return Ok(refused(error.to_string())),
         Ok(answer) => answer,

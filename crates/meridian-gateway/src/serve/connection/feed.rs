@@ -7,7 +7,9 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Said, Socket, TOKEN_ENDED, broken, token_ended, write};
+use super::client::{IDLE_LIMIT, MessageBudget, PING_EVERY, Socket, token_ended, write};
+use super::end::{End, TOKEN_ENDED, broken};
+use super::shared::Shared;
 use crate::operate::access::Denied;
 use crate::serve::hub::{Follower, Form, Item, Wants};
 use meridian_wire::codec::{decode_subscribe_bin, decode_subscribe_json};
@@ -21,14 +23,14 @@ const MESSAGES_IN_TEN_S: u32 = 100;
 /// Follows a stream until somebody ends it.
 pub(super) async fn feed(
     socket: &mut Socket,
-    house: &House,
+    shared: &Shared,
     mut follower: Follower,
     form: Form,
     mut ends: watch::Receiver<Option<Denied>>,
 ) -> Result<(), End> {
     let unwritable = |error: meridian_wire::CodecError| End::Lost("unwritable", error.to_string());
     let (mut subscribed, mut joined) = (false, false);
-    let mut said = Said::new();
+    let mut budget = MessageBudget::new();
     let mut heard = tokio::time::Instant::now();
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
     let wait = tokio::time::sleep(SUBSCRIBE_WAIT);
@@ -39,7 +41,7 @@ pub(super) async fn feed(
             message = socket.next() => {
                 let Some(message) = message else { return Ok(()) };
                 heard = tokio::time::Instant::now();
-                said.one_more(MESSAGES_IN_TEN_S, Duration::from_secs(10))?;
+                budget.one_more(MESSAGES_IN_TEN_S, Duration::from_secs(10))?;
                 let message = match message {
                     Ok(message) => message,
                     Err(error) => return broken(error),
@@ -56,8 +58,8 @@ pub(super) async fn feed(
                             (subscribed, joined) = (true, true);
                             follower.set_wants(wants);
                             let first = follower.begin(subscribe.resume).map_err(unwritable)?;
-                            write(socket, house, first).await?;
-                            barred(socket, house, &follower, form).await?;
+                            write(socket, shared, first).await?;
+                            barred(socket, shared, &follower, form).await?;
                             continue;
                         }
                         Err(problem) => problem,
@@ -65,7 +67,7 @@ pub(super) async fn feed(
                     Ok(_) => "subscribe was said before: it is said once on each connection".to_owned(),
                     Err(error) => error.to_string(),
                 };
-                goodbye(socket, house, form, "bad_subscribe", &problem).await?;
+                goodbye(socket, shared, form, "bad_subscribe", &problem).await?;
                 return Err(End::Message(problem));
             }
             () = &mut wait, if !joined => {
@@ -85,28 +87,28 @@ pub(super) async fn feed(
                 vec![Message::Ping(Default::default())]
             }
             _ = ends.changed() => {
-                goodbye(socket, house, form, "token_ended", TOKEN_ENDED).await?;
+                goodbye(socket, shared, form, "token_ended", TOKEN_ENDED).await?;
                 return Err(token_ended(&ends));
             }
         };
-        write(socket, house, out).await?;
+        write(socket, shared, out).await?;
         let spared = follower.frames_left_out();
-        house.metrics.left_out.inc_by(spared - left_out);
+        shared.metrics.left_out.inc_by(spared - left_out);
         left_out = spared;
-        barred(socket, house, &follower, form).await?;
-        if follower.has_ended() || joined && house.ended.load(Ordering::Acquire) && follower.is_current() {
+        barred(socket, shared, &follower, form).await?;
+        if follower.has_ended() || joined && shared.ended.load(Ordering::Acquire) && follower.is_current() {
             return Ok(());
         }
     }
 }
 
 /// Ends a connection whose stream came to hold more than its client may see.
-async fn barred(socket: &mut Socket, house: &House, follower: &Follower, form: Form) -> Result<(), End> {
+async fn barred(socket: &mut Socket, shared: &Shared, follower: &Follower, form: Form) -> Result<(), End> {
     if !follower.is_barred() {
         return Ok(());
     }
     let text = "the feed holds more now than the token allows";
-    goodbye(socket, house, form, "class_changed", text).await?;
+    goodbye(socket, shared, form, "class_changed", text).await?;
     Err(End::Lost("class", text.to_owned()))
 }
 
@@ -128,7 +130,13 @@ fn wanted(form: Form, subscribe: &Subscribe) -> Result<Wants, String> {
     })
 }
 
-async fn goodbye(socket: &mut Socket, house: &House, form: Form, code: &str, text: &str) -> Result<(), End> {
+async fn goodbye(
+    socket: &mut Socket,
+    shared: &Shared,
+    form: Form,
+    code: &str,
+    text: &str,
+) -> Result<(), End> {
     let bye = Body::Bye(Bye {
         code: code.to_owned(),
         text: text.to_owned(),
@@ -137,5 +145,5 @@ async fn goodbye(socket: &mut Socket, house: &House, form: Form, code: &str, tex
     let message = Item::stray(bye)
         .message(form, 0)
         .map_err(|error| End::Lost("unwritable", error.to_string()))?;
-    write(socket, house, vec![message]).await
+    write(socket, shared, vec![message]).await
 }

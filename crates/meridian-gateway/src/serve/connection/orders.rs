@@ -10,10 +10,12 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{End, House, IDLE_LIMIT, PING_EVERY, Socket, broken, token_ended, write};
+use super::client::{IDLE_LIMIT, PING_EVERY, Socket, token_ended, write};
+use super::end::{End, broken};
+use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
 use crate::operate::metrics::Why;
-use crate::serve::server::wall_ms;
+use crate::source::clock::wall_ms;
 use crate::source::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
 
 /// Distance at which a source is looked after when the gateway ends.
@@ -21,7 +23,7 @@ const END_LOOK: Duration = Duration::from_millis(100);
 /// A message of more bytes than this is looked at beside the threads that serve others.
 const LARGE_BYTES: usize = 64 << 10;
 /// Bytes of batches that somebody may have sent and that aren't counted yet.
-const MOST_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+const MAX_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 
 /// What is answered to a batch, as JSON.
 #[derive(Debug, Serialize)]
@@ -86,7 +88,7 @@ impl Untaken {
 /// can't be.
 pub(super) async fn orders(
     socket: &mut Socket,
-    house: &House,
+    shared: &Shared,
     grant: &Grant,
     intake: &Intake,
     mut ends: watch::Receiver<Option<Denied>>,
@@ -98,15 +100,15 @@ pub(super) async fn orders(
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
     let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
     let mut untaken = Untaken::default();
-    write(socket, house, vec![Message::Text(intake.welcome().into())]).await?;
+    write(socket, shared, vec![Message::Text(intake.welcome().into())]).await?;
     loop {
-        if open_bytes >= MOST_OPEN_BYTES {
+        if open_bytes >= MAX_OPEN_BYTES {
             // Not read from, it can't end what it began.
             socket.get_mut().rest();
         }
         let out = tokio::select! {
             // Whoever is too quick waits until what they sent is counted.
-            message = socket.next(), if open_bytes < MOST_OPEN_BYTES => {
+            message = socket.next(), if open_bytes < MAX_OPEN_BYTES => {
                 let Some(message) = message else { return Ok(()) };
                 heard = tokio::time::Instant::now();
                 let bytes = match message {
@@ -139,12 +141,12 @@ pub(super) async fn orders(
                         Taken::Refused(_) => "refused",
                         Taken::Later(_) => "later",
                     };
-                    house.metrics.batches.get_or_create(&Why { why }).inc();
+                    shared.metrics.batches.get_or_create(&Why { why }).inc();
                     untaken.note(grant, &receipt, heard);
                     out.push(reply(&receipt));
                 }
                 if let Err(error) = read {
-                    write(socket, house, out).await?;
+                    write(socket, shared, out).await?;
                     return Err(End::Broken(CloseCode::Invalid, error.to_string()));
                 }
                 if !open.is_empty() {
@@ -163,19 +165,19 @@ pub(super) async fn orders(
             }
             _ = ping.tick() => {
                 // One that waits for answers isn't read from, and can't answer pings.
-                if heard.elapsed() > IDLE_LIMIT && open_bytes < MOST_OPEN_BYTES {
+                if heard.elapsed() > IDLE_LIMIT && open_bytes < MAX_OPEN_BYTES {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
                 vec![Message::Ping(Default::default())]
             }
             _ = look.tick() => {
-                if house.ended.load(Ordering::Acquire) {
+                if shared.ended.load(Ordering::Acquire) {
                     return Ok(());
                 }
                 continue;
             }
         };
-        write(socket, house, out).await?;
+        write(socket, shared, out).await?;
         let now = *counted.borrow_and_update();
         let mut out = Vec::new();
         while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
@@ -185,13 +187,13 @@ pub(super) async fn orders(
                 } else {
                     "duplicate"
                 };
-                house.metrics.batches.get_or_create(&Why { why }).inc();
+                shared.metrics.batches.get_or_create(&Why { why }).inc();
                 out.push(reply(&receipt));
             }
         }
         if open.is_empty() {
             open_bytes = 0;
         }
-        write(socket, house, out).await?;
+        write(socket, shared, out).await?;
     }
 }

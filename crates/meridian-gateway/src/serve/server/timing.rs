@@ -1,7 +1,9 @@
 //! How a stream goes with the clock, and what it says of it.
 
-use super::{LEAP_MS, Level, Names, Notice, Stream, Time, Turn};
+use super::stream::Stream;
 use crate::source::budget::Beyond;
+use crate::source::clock::{LEAP_MS, Time, Turn};
+use meridian_wire::{Level, Names, Notice};
 
 /// A leap in words, English and Chinese.
 fn by(by_ms: i64) -> (String, String) {
@@ -41,7 +43,7 @@ impl Stream {
             ahead_ms = at_ms - now_ms,
             "the day's log is ahead of the clock: event time waits"
         );
-        self.tell(self.notice(
+        self.notify(self.notice(
             Level::Warning,
             "clock_behind",
             format!("What was counted before is {en} ahead of the gateway's clock: event time waits, orders are counted"),
@@ -50,16 +52,16 @@ impl Stream {
     }
 
     /// What became of the wall clock.
-    pub(super) fn tell_of_clock(&mut self) {
+    pub(super) fn notify_of_clock(&mut self) {
         let Time { now_ms, wall_ms, .. } = self.clock.time();
-        self.house
+        self.shared
             .metrics
             .clock_apart_ms
             .set(wall_ms.saturating_sub(now_ms));
         for turn in self.clock.turns() {
             let (level, code, en, zh) = match turn {
                 Turn::Leapt { by_ms } => {
-                    self.house.metrics.clock_jumps.inc();
+                    self.shared.metrics.clock_jumps.inc();
                     let (en, zh) = by(by_ms);
                     (
                         Level::Warning,
@@ -91,14 +93,14 @@ impl Stream {
             tracing::warn!(code, "{en}");
             // What is played doesn't follow the clock.
             if self.publisher.is_live() {
-                self.tell(self.notice(level, code, en, zh));
+                self.notify(self.notice(level, code, en, zh));
             }
         }
     }
 
     /// What sources send beyond what they may.
-    pub(super) fn tell_of_sources(&self) {
-        let beyond = self.house.intake.as_ref().map(|intake| intake.beyond());
+    pub(super) fn notify_of_sources(&self) {
+        let beyond = self.shared.intake.as_ref().map(|intake| intake.beyond());
         for beyond in beyond.into_iter().flatten() {
             tracing::error!(problem = %beyond, "order batches aren't taken");
             let zh = match beyond {
@@ -115,7 +117,7 @@ impl Stream {
                 Beyond::Day => "当天金额总和超过 64 位上限".to_owned(),
             };
             let notice = self.notice(Level::Alert, "source_over_budget", beyond.to_string(), zh);
-            self.tell_directors(notice);
+            self.notify_directors(notice);
         }
     }
 
@@ -123,14 +125,14 @@ impl Stream {
     pub(super) fn day_is_over(&mut self) {
         let now_ms = self.clock.now_ms();
         let early = self.publisher.is_live() && now_ms + LEAP_MS < self.course.end_ms;
-        self.house.metrics.set_closed_early(early);
+        self.shared.metrics.set_closed_early(early);
         if !early {
-            self.house.metrics.set_over();
+            self.shared.metrics.set_over();
         } else if !self.closed_early {
             tracing::error!(
                 "the day is closed in its log, and by the clock it isn't over: no order can be counted until its end, or until the log is moved away"
             );
-            self.tell(self.notice(
+            self.notify(self.notice(
                 Level::Alert,
                 "closed_early",
                 "The day is closed in its log, and by the clock it isn't over: no more orders can be counted in it".to_owned(),

@@ -275,5 +275,12 @@ pub fn mono_ms() -> i64 {
     mono_us() / 1_000
 }
 
+/// The wall clock, milliseconds since the Unix epoch.
+pub fn wall_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
 #[cfg(test)]
 mod tests;

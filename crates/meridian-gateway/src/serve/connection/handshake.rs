@@ -1,4 +1,4 @@
-//! The door: from the first byte to a WebSocket that is let in, or an answer that says why not.
+//! The handshake: from the first byte to a WebSocket that is let in, or an answer that says why not.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,16 +10,18 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::accept::ConnectionGuard;
+use super::authorize::{Caller, Chosen, authorize};
+use super::end::End;
 use super::http::{Answer, Heard, Plain, accept, hear};
-use super::judge::{Caller, Chosen, judge};
-use super::{End, House, Inside};
+use super::shared::Shared;
 use crate::operate::access::Grant;
 use crate::serve::proxy::{Preamble, Proxies, preamble};
 use crate::source::clock::mono_ms;
 use meridian_client::socket::Stream;
 
 /// Refusals that may wait at once, where they come too often.
-const MOST_WAITING: usize = 64;
+const MAX_WAITING: usize = 64;
 /// How long they wait. A browser has six connections to one address at once, so a page gets six answers in this time.
 const WAIT: Duration = Duration::from_secs(1);
 /// When somebody whose token ended, or isn't any, may come again.
@@ -41,7 +43,7 @@ pub(super) struct Refusal {
     end: End,
 }
 
-/// What became of a connection at the door.
+/// What became of a connection at its handshake.
 pub(super) enum Met {
     Guest(Guest),
     Refusal(Refusal),
@@ -49,16 +51,16 @@ pub(super) enum Met {
 
 impl Refusal {
     /// Counts it, answers, and says how the connection ended.
-    pub async fn give(self, house: &House, address: IpAddr, by_proxy: bool) -> End {
+    pub async fn give(self, shared: &Shared, address: IpAddr, by_proxy: bool) -> End {
         let Self {
             mut socket,
             answer,
             end,
         } = self;
-        let pressing = house.count(address, &end);
+        let pressing = shared.count(address, &end);
         if pressing && !by_proxy {
             static WAITING: AtomicUsize = AtomicUsize::new(0);
-            if WAITING.fetch_add(1, Ordering::AcqRel) >= MOST_WAITING {
+            if WAITING.fetch_add(1, Ordering::AcqRel) >= MAX_WAITING {
                 WAITING.fetch_sub(1, Ordering::AcqRel);
                 return end;
             }
@@ -71,21 +73,25 @@ impl Refusal {
 }
 
 /// Takes a connection to its handshake's end.
-pub(super) async fn meet(mut socket: TcpStream, peer: SocketAddr, inside: &mut Inside) -> Result<Met, End> {
-    let house = Arc::clone(&inside.house);
+pub(super) async fn meet(
+    mut socket: TcpStream,
+    peer: SocketAddr,
+    guard: &mut ConnectionGuard,
+) -> Result<Met, End> {
+    let shared = Arc::clone(&guard.shared);
     let lost = |error: std::io::Error| End::Handshake(error.to_string());
-    if let Some(proxies) = house.proxies.as_ref().filter(|_| inside.by_proxy)
+    if let Some(proxies) = shared.proxies.as_ref().filter(|_| guard.by_proxy)
         && proxies.speak_first()
     {
         let client = introduced(&mut socket, proxies).await?;
         if let Some(client) = client {
-            inside.arrive(client).map_err(End::Limited)?;
+            guard.arrive(client).map_err(End::Limited)?;
         }
     }
-    let Some(tls) = &house.tls else {
+    let Some(tls) = &shared.tls else {
         let mut socket: Box<dyn Stream> = Box::new(socket);
         let heard = hear(&mut socket).await.map_err(lost)?;
-        return answer_to(socket, heard, peer, inside).await;
+        return answer_to(socket, heard, peer, guard).await;
     };
     let mut first = [0; 1];
     match socket.peek(&mut first).await {
@@ -112,7 +118,7 @@ pub(super) async fn meet(mut socket: TcpStream, peer: SocketAddr, inside: &mut I
     };
     let mut socket: Box<dyn Stream> = Box::new(stream);
     let heard = hear(&mut socket).await.map_err(lost)?;
-    answer_to(socket, heard, peer, inside).await
+    answer_to(socket, heard, peer, guard).await
 }
 
 /// Why there is no TLS. Whoever doesn't believe the certificate says so, or just goes; so does a balancer that looks whether the
@@ -158,8 +164,8 @@ async fn introduced(socket: &mut TcpStream, proxies: &Proxies) -> Result<Option<
 }
 
 /// For whom a proxy sends a request.
-fn arrive(inside: &mut Inside, headers: &HeaderMap, peer: SocketAddr) -> Result<(), (Answer, End)> {
-    let Some(proxies) = inside.house.proxies.as_ref().filter(|_| inside.by_proxy) else {
+fn arrive(guard: &mut ConnectionGuard, headers: &HeaderMap, peer: SocketAddr) -> Result<(), (Answer, End)> {
+    let Some(proxies) = guard.shared.proxies.as_ref().filter(|_| guard.by_proxy) else {
         return Ok(());
     };
     if proxies.speak_first() {
@@ -170,7 +176,7 @@ fn arrive(inside: &mut Inside, headers: &HeaderMap, peer: SocketAddr) -> Result<
         (answer, End::Handshake(problem))
     })?;
     // One that names nobody speaks for itself.
-    inside.arrive(client.unwrap_or(peer.ip())).map_err(|limited| {
+    guard.arrive(client.unwrap_or(peer.ip())).map_err(|limited| {
         let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS, format!("{limited}\n"));
         (answer.with("Retry-After", "10"), End::Limited(limited))
     })
@@ -181,19 +187,19 @@ async fn answer_to(
     mut socket: Box<dyn Stream>,
     heard: Heard,
     peer: SocketAddr,
-    inside: &mut Inside,
+    guard: &mut ConnectionGuard,
 ) -> Result<Met, End> {
     let refused = match heard {
         Heard::Probe(what) => return Err(End::Probe(what)),
         Heard::Wrong(answer, reason) => (answer, End::Handshake(reason)),
-        Heard::Plain(plain) => match arrive(inside, &plain.headers, peer) {
-            Ok(()) => (health(plain, &inside.house), End::Plain),
+        Heard::Plain(plain) => match arrive(guard, &plain.headers, peer) {
+            Ok(()) => (health(plain, &guard.shared), End::Plain),
             Err(refused) => refused,
         },
         Heard::Handshake(all) => {
             let (request, response, early) = *all;
-            let welcomed = match arrive(inside, request.headers(), peer) {
-                Ok(()) => welcome(&request, response, inside),
+            let welcomed = match arrive(guard, request.headers(), peer) {
+                Ok(()) => welcome(&request, response, guard),
                 Err(refused) => Err(refused),
             };
             match welcomed {
@@ -216,11 +222,11 @@ async fn answer_to(
 }
 
 /// Answers a balancer. Strangers are told no more than yes or no.
-fn health(plain: Plain, house: &House) -> Answer {
+fn health(plain: Plain, shared: &Shared) -> Answer {
     if !plain.health {
         return plain.answer;
     }
-    let mut answer = match house.metrics.unfit(mono_ms()) {
+    let mut answer = match shared.metrics.unfit(mono_ms()) {
         None => Answer::new(StatusCode::OK, "well\n"),
         Some(_) => Answer::new(StatusCode::SERVICE_UNAVAILABLE, "not well\n"),
     };
@@ -228,19 +234,19 @@ fn health(plain: Plain, house: &House) -> Answer {
     answer
 }
 
-/// Judges a handshake, and says how it is answered.
+/// Looks who comes with a handshake, and says how it is answered.
 fn welcome(
     request: &Request,
     mut response: Response,
-    inside: &mut Inside,
+    guard: &mut ConnectionGuard,
 ) -> Result<(Grant, Chosen, Response), (Answer, End)> {
-    let house = Arc::clone(&inside.house);
+    let shared = Arc::clone(&guard.shared);
     let caller = Caller {
-        address: inside.address,
-        by_proxy: inside.by_proxy,
-        locked: inside.is_locked(),
+        address: guard.address,
+        by_proxy: guard.by_proxy,
+        locked: guard.is_locked(),
     };
-    let (grant, chosen, name) = judge(&house, &caller, request).map_err(|denied| {
+    let (grant, chosen, name) = authorize(&shared, &caller, request).map_err(|denied| {
         let mut answer = Answer::new(denied.status, denied.told);
         if denied.status == StatusCode::SERVICE_UNAVAILABLE {
             answer = answer.with("Retry-After", "1");
@@ -250,11 +256,11 @@ fn welcome(
                 .with("WWW-Authenticate", "Bearer")
                 .with("Retry-After", RETRY_LOGIN_S.to_string());
         } else if denied.status == StatusCode::TOO_MANY_REQUESTS {
-            answer = answer.with("Retry-After", house.lockout_s.to_string());
+            answer = answer.with("Retry-After", shared.lockout_s.to_string());
         }
         (answer, End::Refused(denied.why, denied.token))
     })?;
-    inside.enter(&grant).map_err(|limited| {
+    guard.enter(&grant).map_err(|limited| {
         let answer = Answer::new(StatusCode::TOO_MANY_REQUESTS, format!("{limited}\n"));
         (answer.with("Retry-After", "30"), End::Limited(limited))
     })?;

@@ -6,10 +6,10 @@ use chrono::Utc;
 use tokio_tungstenite::tungstenite::handshake::server::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 
-use super::{House, SUBPROTOCOL_DESK};
-use crate::operate::access::{Denied, Grant, Role, bearer};
+use super::SUBPROTOCOL_DESK;
+use super::shared::Shared;
+use crate::operate::access::{Denied, Grant, bearer};
 use crate::operate::limits::origin_allowed;
-use crate::operate::metrics::Sees;
 use crate::serve::hub::Form;
 use crate::serve::proxy::sign_of_a_proxy;
 use meridian_wire::{DataClass, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, SUBPROTOCOL_ORDERS};
@@ -94,7 +94,7 @@ impl Refused {
 }
 
 /// Why a handshake was refused, and what is answered.
-pub(super) struct Judged {
+pub(super) struct Rejection {
     pub why: Refused,
     pub status: StatusCode,
     pub told: String,
@@ -102,7 +102,7 @@ pub(super) struct Judged {
     pub token: Option<String>,
 }
 
-impl Judged {
+impl Rejection {
     fn new(why: Refused, status: StatusCode, told: impl Into<String>) -> Self {
         Self {
             why,
@@ -124,17 +124,17 @@ pub(super) struct Caller {
 
 impl Caller {
     /// Whether it is surely this machine that connects: not where a proxy is, or may be.
-    fn is_this_machine(&self, house: &House, headers: &HeaderMap) -> bool {
+    fn is_this_machine(&self, shared: &Shared, headers: &HeaderMap) -> bool {
         self.address.is_loopback()
             && !self.by_proxy
-            && house.proxies.is_none()
+            && shared.proxies.is_none()
             && sign_of_a_proxy(headers).is_none()
     }
 }
 
 /// Whether orders may come from somebody: with a token for it; on a machine without tokens from itself.
-fn may_send(house: &House, grant: &Grant, from_here: bool) -> bool {
-    house.intake.is_some() && (grant.role.sends() || house.tokens.is_none() && from_here)
+fn may_send(shared: &Shared, grant: &Grant, from_here: bool) -> bool {
+    shared.intake.is_some() && (grant.role.sends() || shared.tokens.is_none() && from_here)
 }
 
 /// A token that was one, and isn't any more.
@@ -144,47 +144,47 @@ fn ended(header: Option<&str>, denied: Denied) -> Option<String> {
     ended.then(|| id.to_owned())
 }
 
-/// Judges a handshake. What the other side is told doesn't say more than it has to know.
-pub(super) fn judge(
-    house: &House,
+/// Decides who comes in, and to what. What the other side is told doesn't say more than it has to know.
+pub(super) fn authorize(
+    shared: &Shared,
     caller: &Caller,
     request: &Request,
-) -> Result<(Grant, Chosen, Option<&'static str>), Judged> {
+) -> Result<(Grant, Chosen, Option<&'static str>), Rejection> {
     let headers = request.headers();
     let origin = headers.get("origin").map(|value| value.to_str().unwrap_or("?"));
-    if !origin_allowed(origin, &house.origins) {
+    if !origin_allowed(origin, &shared.origins) {
         let told = "this page's origin isn't allowed\n";
-        return Err(Judged::new(Refused::Origin, StatusCode::FORBIDDEN, told));
+        return Err(Rejection::new(Refused::Origin, StatusCode::FORBIDDEN, told));
     }
     let token = headers
         .get("authorization")
         .map(|value| value.to_str().unwrap_or(""));
-    let granted = match (token, &house.tokens) {
+    let granted = match (token, &shared.tokens) {
         (Some(header), Some(tokens)) => match bearer(header) {
             Some(token) => tokens.load().check(token, Utc::now()),
             None => Err(Denied::Malformed),
         },
         // Where there are no tokens, one that is shown anyway opens nothing more.
-        _ => house.anonymous.map(Grant::anonymous).ok_or(Denied::Missing),
+        _ => shared.anonymous.map(Grant::anonymous).ok_or(Denied::Missing),
     };
     let grant = granted.map_err(|denied| {
         let told = "a token is needed that allows this: Authorization: Bearer mrd_…\n";
-        Judged {
+        Rejection {
             token: ended(token, denied),
-            ..Judged::new(Refused::Login(denied), StatusCode::UNAUTHORIZED, told)
+            ..Rejection::new(Refused::Login(denied), StatusCode::UNAUTHORIZED, told)
         }
     })?;
     if caller.locked && grant.id.is_empty() {
         let told = "this address is locked out for a while after failures: whoever has a token is let in\n";
-        return Err(Judged::new(
+        return Err(Rejection::new(
             Refused::LockedOut,
             StatusCode::TOO_MANY_REQUESTS,
             told,
         ));
     }
     let (chosen, name) = negotiate(headers)
-        .map_err(|told| Judged::new(Refused::Subprotocol, StatusCode::BAD_REQUEST, told))?;
-    let from_here = caller.is_this_machine(house, headers);
+        .map_err(|told| Rejection::new(Refused::Subprotocol, StatusCode::BAD_REQUEST, told))?;
+    let from_here = caller.is_this_machine(shared, headers);
     let more_than_a_viewer = grant.role.class() == DataClass::Internal || grant.role.sends();
     let needs_to_be_here = grant.id.is_empty() && (more_than_a_viewer || chosen == Chosen::Orders);
     let proxied = caller.by_proxy || sign_of_a_proxy(headers).is_some();
@@ -193,21 +193,21 @@ pub(super) fn judge(
         let told = format!(
             "through a proxy ({through}) this needs a token; and the gateway's configuration has to name the proxy: [proxy] trusted\n"
         );
-        return Err(Judged::new(Refused::Proxy, StatusCode::FORBIDDEN, told));
+        return Err(Rejection::new(Refused::Proxy, StatusCode::FORBIDDEN, told));
     }
     let allowed = match chosen {
         Chosen::Desk => grant.role.directs(),
-        Chosen::Orders => may_send(house, &grant, from_here),
+        Chosen::Orders => may_send(shared, &grant, from_here),
         Chosen::Feed(_) if !grant.role.follows() => false,
         Chosen::Feed(_) => {
             let sees = grant.role.class();
-            match house.hub(sees).class() {
+            match shared.hubs.of(sees).class() {
                 Some(class) => sees.may_see(class),
-                // Those who may see anything may wait inside.
+                // Those who may see anything may wait guard.
                 None if sees.may_see(DataClass::Internal) => true,
                 None => {
                     let told = "what this gateway passes on hasn't come yet: try again\n";
-                    return Err(Judged::new(
+                    return Err(Rejection::new(
                         Refused::Unready,
                         StatusCode::SERVICE_UNAVAILABLE,
                         told,
@@ -218,34 +218,7 @@ pub(super) fn judge(
     };
     if !allowed {
         let told = "this token's role doesn't allow that\n";
-        return Err(Judged::new(Refused::Role, StatusCode::FORBIDDEN, told));
+        return Err(Rejection::new(Refused::Role, StatusCode::FORBIDDEN, told));
     }
     Ok((grant, chosen, name))
-}
-
-impl House {
-    /// Whether somebody who directed with a token, or without one, still may, and as the same.
-    pub fn still_directs(&self, token: &str, mark: &str) -> bool {
-        let grant = match &self.tokens {
-            _ if token.is_empty() => self.anonymous.map(Grant::anonymous),
-            Some(tokens) => tokens.load().granted(token, Utc::now()),
-            None => None,
-        };
-        grant.is_some_and(|grant| grant.role.directs() && grant.mark() == mark)
-    }
-
-    /// What of the metrics somebody may see. Exact figures are for those who have them in their feed, and for auditors.
-    pub fn sees(&self, header: Option<&str>) -> Sees {
-        let (Some(header), Some(tokens)) = (header, &self.tokens) else {
-            return Sees::Released;
-        };
-        let granted = bearer(header).map(|token| tokens.load().check(token, Utc::now()));
-        match granted {
-            Some(Ok(grant)) if grant.role.class() == DataClass::Internal || grant.role == Role::Auditor => {
-                Sees::Everything
-            }
-            Some(Ok(_)) => Sees::Released,
-            _ => Sees::Nothing,
-        }
-    }
 }
