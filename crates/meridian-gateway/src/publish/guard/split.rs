@@ -241,6 +241,40 @@ impl<K: Ord + Copy> Split<K> {
         self.offset += count as i64;
         self.waiting += count as i64;
         let least = dice.k.max(1) as i64;
+        let mut ready = self.ready(now, dice, numbers);
+        if now.complete {
+            self.hold_back(&mut ready, least);
+        }
+        while now.heads
+            && let Some(until) = self.too_few_after(&ready, least)
+        {
+            let smallest = (0..ready.len())
+                .filter(|at| ready.get(*at).is_some_and(|(since, _, _)| *since < until))
+                .min_by_key(|at| ready.get(*at).map(|(_, count, _)| *count));
+            let Some(smallest) = smallest else {
+                break;
+            };
+            ready.remove(smallest);
+        }
+        self.count_gone(&ready);
+        let mut newest = self.starts.remove(&u64::MAX).unwrap_or_default();
+        newest.slack.push(-self.offset);
+        if ready.is_empty() {
+            thin(&mut newest.slack, least);
+            self.starts.insert(u64::MAX, newest);
+            return Vec::new();
+        }
+        newest.children = ready.len();
+        self.starts.insert(self.inflow, newest);
+        let mut out = self.release(&ready, now, dice, numbers);
+        self.join_starts(least);
+        out.sort_unstable_by_key(|released| released.key);
+        out
+    }
+
+    /// The children that may release something: the start of each, how many it would release, and which it is; the
+    /// newest start first.
+    fn ready(&self, now: Now, dice: &mut Dice, numbers: &mut BTreeMap<K, Told>) -> Vec<(u64, u64, K)> {
         let mut ready: Vec<(u64, u64, K)> = Vec::new();
         for key in &self.ripe {
             let Some(child) = self.children.get(key) else {
@@ -262,7 +296,11 @@ impl<K: Ord + Copy> Split<K> {
             }
         }
         ready.sort_unstable_by(|a, b| b.cmp(a));
+        ready
+    }
 
+    /// Holds the smallest back until no start is left with 1 to `least` − 1.
+    fn hold_back(&self, ready: &mut Vec<(u64, u64, K)>, least: i64) {
         // From the newest starts to the oldest: a release counts for the starts up to its span's.
         let mut inside: BTreeSet<(u64, K)> = BTreeSet::new();
         let mut held: BTreeSet<K> = BTreeSet::new();
@@ -280,7 +318,7 @@ impl<K: Ord + Copy> Split<K> {
                     .map(|slack| slack + self.offset - sum)
                     .any(|slack| slack != 0 && slack < least)
             };
-            while now.complete && wrong(sum) {
+            while wrong(sum) {
                 // The smallest joins what is left, which makes that k at least.
                 let Some((count, key)) = inside.pop_first() else {
                     break;
@@ -290,18 +328,10 @@ impl<K: Ord + Copy> Split<K> {
             }
         }
         ready.retain(|(_, _, key)| !held.contains(key));
-        while now.heads
-            && let Some(until) = self.too_few_after(&ready, least)
-        {
-            let smallest = (0..ready.len())
-                .filter(|at| ready.get(*at).is_some_and(|(since, _, _)| *since < until))
-                .min_by_key(|at| ready.get(*at).map(|(_, count, _)| *count));
-            let Some(smallest) = smallest else {
-                break;
-            };
-            ready.remove(smallest);
-        }
+    }
 
+    /// Takes what is released off what each start has left.
+    fn count_gone(&mut self, ready: &[(u64, u64, K)]) {
         let mut gone = 0_i64;
         let mut next = ready.iter().peekable();
         for (until, starts) in self.starts.iter_mut().rev() {
@@ -312,17 +342,18 @@ impl<K: Ord + Copy> Split<K> {
                 *slack -= gone;
             }
         }
-        let mut newest = self.starts.remove(&u64::MAX).unwrap_or_default();
-        newest.slack.push(-self.offset);
-        if ready.is_empty() {
-            thin(&mut newest.slack, least);
-            self.starts.insert(u64::MAX, newest);
-            return Vec::new();
-        }
-        newest.children = ready.len();
-        self.starts.insert(self.inflow, newest);
+    }
+
+    /// Releases what is ready: what it was, and since when it had waited.
+    fn release(
+        &mut self,
+        ready: &[(u64, u64, K)],
+        now: Now,
+        dice: &mut Dice,
+        numbers: &mut BTreeMap<K, Told>,
+    ) -> Vec<Released<K>> {
         let mut out = Vec::with_capacity(ready.len());
-        for (since, count, key) in &ready {
+        for (since, count, key) in ready {
             let Some(child) = self.children.get_mut(key) else {
                 continue;
             };
@@ -355,7 +386,11 @@ impl<K: Ord + Copy> Split<K> {
                 starts.children -= 1;
             }
         }
-        // Starts that no child tells apart any more are one group.
+        out
+    }
+
+    /// Makes one group of starts that no child tells apart any more.
+    fn join_starts(&mut self, least: i64) {
         let empty: Vec<u64> = self
             .starts
             .iter()
@@ -373,8 +408,6 @@ impl<K: Ord + Copy> Split<K> {
         for starts in self.starts.values_mut() {
             thin(&mut starts.slack, least);
         }
-        out.sort_unstable_by_key(|released| released.key);
-        out
     }
 }
 

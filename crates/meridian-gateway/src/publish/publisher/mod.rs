@@ -61,6 +61,8 @@ pub struct Publisher {
     warmth: WarmthMeter,
     internal: Audience,
     want_internal: bool,
+    /// What was kept of a live day is gone through again: nobody is told.
+    replaying: bool,
     /// None where public figures are the exact ones.
     guard: Option<Guard>,
     public: Audience,
@@ -138,6 +140,7 @@ impl Publisher {
             hello,
             event_ms: start_ms,
             want_internal: false,
+            replaying: false,
             guard,
             public,
             steps: 0,
@@ -180,7 +183,7 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`] when what was kept of them can't be read.
     pub fn again_while(&mut self, mut goes_on: impl FnMut(u64) -> bool) -> Result<Option<u64>, PublishError> {
-        let want_internal = std::mem::replace(&mut self.want_internal, false);
+        self.replaying = true;
         let mut steps = 0;
         while let Some(to_ms) = self.source.again()? {
             self.step(to_ms, 0);
@@ -189,7 +192,7 @@ impl Publisher {
                 return Ok(None);
             }
         }
-        self.want_internal = want_internal;
+        self.replaying = false;
         Ok(Some(steps))
     }
 
@@ -212,7 +215,7 @@ impl Publisher {
         self.source.is_live()
     }
 
-    /// Whether exact frames are made beside the public ones; they aren't unless this was said.
+    /// Whether exact frames are made beside the public ones; they aren't unless this was said, before the first step.
     pub fn want_internal(&mut self, want: bool) {
         self.want_internal = want;
     }
@@ -327,97 +330,86 @@ impl Publisher {
         {
             notices.push(self.fail(&error.to_string(), published_ms));
         }
-        while self.event_ms < to_ms && !self.failed {
-            // No further than the next point of the history, so that each point is exact.
-            let into_ms = self.event_ms - self.hello.day.start_ms;
-            let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
-            let until_ms = next_ms.min(to_ms);
-            self.pull(until_ms, published_ms, &mut light, &mut notices);
-            if self.failed {
-                break;
-            }
-            self.event_ms = until_ms;
-            let day = self.hello.day;
-            // One second after the end the rates are nothing, and that was said.
-            let over = self.source.ended() && until_ms >= day.end_ms + 1_000;
-            self.exact.meter.advance(until_ms);
-            self.exact.products.advance(until_ms);
-            self.internal.advance(until_ms, day, &self.exact);
-            let milestones = &self.hello.milestones_minor;
-            match &mut self.guard {
-                Some(guard) => {
-                    guard.advance(until_ms, over);
-                    self.public.pass(milestones, until_ms, guard.figures());
-                    self.public.advance(until_ms, day, guard.figures());
-                }
-                // Milestones are noted as the rows are gone through, as the internal ones are.
-                None => self.public.advance(until_ms, day, &self.exact),
-            }
-            if over {
-                self.over = true;
-                break;
-            }
+        while self.event_ms < to_ms && !self.failed && !self.over {
+            self.go_on(to_ms, published_ms, &mut light, &mut notices);
         }
         self.steps += 1;
-        let mut step = Step::default();
-        let at = TickStamp {
-            event_ms: self.event_ms,
-            published_ms,
-            mode: self.mode(),
-        };
         let ended = self.ended();
-        let cells = self.steps.is_multiple_of(CELLS_EVERY) || ended;
-        let when = (from_ms, self.event_ms, self.steps);
-        let lights = match &mut self.guard {
-            Some(guard) => guard.lights(from_ms, self.event_ms, self.steps),
-            None if light.events > 0 => {
-                let lights = Body::Lights(light.clone().into_lights(from_ms, self.event_ms, self.steps));
-                Some(Open(&self.exact).seal(lights))
-            }
-            None => None,
+        let span = Span {
+            at: self.stamp(published_ms),
+            from_ms,
+            cells: self.steps.is_multiple_of(CELLS_EVERY) || ended,
+            ended,
         };
-        step.public = match &self.guard {
-            Some(guard) => say(
-                &mut self.public,
-                guard.figures(),
-                at,
-                cells,
-                when,
-                lights,
-                ended,
-                &notices,
-            ),
-            None => say(
-                &mut self.public,
-                &Open(&self.exact),
-                at,
-                cells,
-                when,
-                lights,
-                ended,
-                &notices,
-            ),
-        };
-        // What receivers know is followed even while there are none.
-        let tick = self.internal.tick(at, cells, &self.exact);
-        let products = self
-            .internal
-            .products
-            .step(from_ms, self.event_ms, ended, &self.exact);
-        if self.want_internal {
-            let mut bodies = vec![Body::Tick(Box::new(tick))];
-            if light.events > 0 {
-                bodies.push(Body::Lights(light.into_lights(
-                    from_ms,
-                    self.event_ms,
-                    self.steps,
-                )));
-            }
-            bodies.extend(products.map(|products| Body::Products(Box::new(products))));
-            bodies.extend(notices.into_iter().map(Body::Notice));
-            step.internal = bodies.into_iter().map(|body| self.exact.seal(body)).collect();
+        Step {
+            public: self.say_publicly(&span, &mut light, &notices),
+            internal: self.say_internally(&span, light, notices),
         }
-        step
+    }
+
+    /// Goes on towards an instant: no further than the next point of the history, so that each point is exact.
+    fn go_on(&mut self, to_ms: EventMs, published_ms: i64, light: &mut Gathered, notices: &mut Vec<Notice>) {
+        let day = self.hello.day;
+        let into_ms = self.event_ms - day.start_ms;
+        let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
+        let until_ms = next_ms.min(to_ms);
+        self.pull(until_ms, published_ms, light, notices);
+        if self.failed {
+            return;
+        }
+        self.event_ms = until_ms;
+        // One second after the end the rates are nothing, and that was said.
+        self.over = self.source.ended() && until_ms >= day.end_ms + 1_000;
+        self.exact.meter.advance(until_ms);
+        self.exact.products.advance(until_ms);
+        self.internal.advance(until_ms, day, &self.exact);
+        let milestones = &self.hello.milestones_minor;
+        match &mut self.guard {
+            Some(guard) => {
+                guard.advance(until_ms, self.over);
+                self.public.pass(milestones, until_ms, guard.figures());
+                self.public.advance(until_ms, day, guard.figures());
+            }
+            // Milestones are noted as the rows are gone through, as the internal ones are.
+            None => self.public.advance(until_ms, day, &self.exact),
+        }
+    }
+
+    /// What walls are told of a step.
+    fn say_publicly(&mut self, span: &Span, light: &mut Gathered, notices: &[Notice]) -> Vec<Public<Body>> {
+        let (from_ms, to_ms) = (span.from_ms, self.event_ms);
+        let notices = notices.iter().map(plain);
+        match &mut self.guard {
+            Some(guard) => {
+                let lights = guard.lights(from_ms, to_ms, self.steps);
+                say(&mut self.public, guard.figures(), span, lights, notices)
+            }
+            None => {
+                let figures = Open(&self.exact);
+                let lights = (light.events > 0).then(|| {
+                    let light = match self.want_internal && !self.replaying {
+                        true => light.clone(),
+                        false => std::mem::take(light),
+                    };
+                    figures.seal(Body::Lights(light.into_lights(from_ms, to_ms, self.steps)))
+                });
+                say(&mut self.public, &figures, span, lights, notices)
+            }
+        }
+    }
+
+    /// What those who may see exact figures are told of a step: nothing where there can't be anybody. While a log is gone
+    /// through again nobody is there yet, but what they know is followed, so that they go on from it.
+    fn say_internally(&mut self, span: &Span, light: Gathered, notices: Vec<Notice>) -> Vec<Internal<Body>> {
+        if !self.want_internal {
+            return Vec::new();
+        }
+        let lights = (light.events > 0 && !self.replaying).then(|| {
+            let lights = light.into_lights(span.from_ms, self.event_ms, self.steps);
+            self.exact.seal(Body::Lights(lights))
+        });
+        let said = say(&mut self.internal, &self.exact, span, lights, notices.into_iter());
+        if self.replaying { Vec::new() } else { said }
     }
 
     /// Counts what the source has until an instant.
@@ -550,29 +542,32 @@ impl Publisher {
     }
 }
 
-/// What a step says to the public.
-fn say<F>(
+/// The step that is told of.
+struct Span {
+    at: TickStamp,
+    from_ms: EventMs,
+    /// Whether cells are told with it.
+    cells: bool,
+    /// Whether nothing comes after it.
+    ended: bool,
+}
+
+/// What a step says to one class.
+fn say<F: Figures>(
     audience: &mut Audience,
     figures: &F,
-    at: TickStamp,
-    cells: bool,
-    (from_ms, to_ms, _): (EventMs, EventMs, u64),
-    lights: Option<Public<Body>>,
-    ended: bool,
-    notices: &[Notice],
-) -> Vec<Public<Body>>
-where
-    F: Figures<Of<Body> = Public<Body>>,
-{
-    let mut out = vec![figures.seal(Body::Tick(Box::new(audience.tick(at, cells, figures))))];
+    span: &Span,
+    lights: Option<F::Of<Body>>,
+    notices: impl Iterator<Item = Notice>,
+) -> Vec<F::Of<Body>> {
+    let tick = audience.tick(span.at, span.cells, figures);
+    let mut out = vec![figures.seal(Body::Tick(Box::new(tick)))];
     out.extend(lights);
-    let products = audience.products.step(from_ms, to_ms, ended, figures);
+    let products = audience
+        .products
+        .step(span.from_ms, span.at.event_ms, span.ended, figures);
     out.extend(products.map(|products| figures.seal(Body::Products(Box::new(products)))));
-    out.extend(
-        notices
-            .iter()
-            .map(|notice| figures.seal(Body::Notice(plain(notice)))),
-    );
+    out.extend(notices.map(|notice| figures.seal(Body::Notice(notice))));
     out
 }
 

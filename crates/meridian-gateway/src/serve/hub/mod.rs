@@ -221,11 +221,6 @@ impl Hub {
     pub fn class(&self) -> Option<DataClass> {
         self.read(|inner| inner.class)
     }
-
-    /// How many follow it.
-    pub fn followers(&self) -> usize {
-        self.news.receiver_count()
-    }
 }
 
 impl Inner {
