@@ -11,6 +11,7 @@ pub mod layout;
 pub mod ledger;
 pub mod link;
 pub mod panels;
+mod pointer;
 pub mod quality;
 pub mod showroom;
 pub mod stage;

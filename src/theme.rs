@@ -41,6 +41,14 @@ pub mod light {
     pub const AIR: Vec3 = Vec3::new(0.18, 0.42, 0.95);
     /// The room.
     pub const ROOM: Vec3 = Vec3::new(0.0012, 0.0022, 0.0045);
+    /// The pool of light under a product.
+    pub const POOL: Vec3 = Vec3::new(
+        ROOM.x * 26.0 + 0.022,
+        ROOM.y * 26.0 + 0.026,
+        ROOM.z * 26.0 + 0.032,
+    );
+    /// The turntable's rim.
+    pub const RIM: Vec3 = Vec3::new(1.0, 0.62, 0.22);
 }
 
 /// Durations, in seconds.

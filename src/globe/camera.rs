@@ -3,12 +3,8 @@
 use bevy::camera::visibility::RenderLayers;
 use bevy::camera::{Hdr, SubCameraView};
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
-use bevy::input::gestures::PinchGesture;
-use bevy::input::mouse::{AccumulatedMouseScroll, MouseScrollUnit};
-use bevy::input::touch::Touches;
 use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
-use bevy::window::PrimaryWindow;
 use bevy_egui::PrimaryEguiContext;
 use bevy_egui::input::EguiWantsInput;
 
@@ -18,6 +14,7 @@ use crate::DisplaySystems;
 use crate::command::Command;
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Regions};
+use crate::pointer::{Pointer, SLOP_PX};
 use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
 use crate::view::{Screen, View};
@@ -45,9 +42,6 @@ const PLACE_ZOOM: f32 = 0.25;
 const SPIN_DAMPING_PER_SEC: f32 = 2.8;
 /// How fast the camera follows what keys and wheel ask for (as a rate per second).
 const FOLLOW_PER_SEC: f32 = 9.0;
-/// A pointer that travels less than this between press and release was a click, in logical pixels.
-pub(super) const CLICK_SLOP_PX: f32 = 6.0;
-
 /// Marks the camera that looks at the planet. It exists from `PreStartup` on; the stage sets where it draws.
 #[derive(Component, Debug, Clone, Copy, Default)]
 pub struct GlobeCamera;
@@ -451,11 +445,7 @@ fn set_dynamic_range(
 /// Mouse, wheel and fingers. What they do to the camera they do here; that somebody took over is a command.
 fn steer(
     time: Res<Time>,
-    windows: Query<&Window, With<PrimaryWindow>>,
-    buttons: Option<Res<ButtonInput<MouseButton>>>,
-    scroll: Option<Res<AccumulatedMouseScroll>>,
-    touches: Option<Res<Touches>>,
-    pinches: Option<MessageReader<PinchGesture>>,
+    mut pointed: Pointer,
     egui_wants: Option<Res<EguiWantsInput>>,
     layout: Res<Layout>,
     view: Res<View>,
@@ -463,43 +453,21 @@ fn steer(
     mut commands_out: MessageWriter<Command>,
 ) {
     let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
-    let mut zoom = 1.0_f32;
-    let mut pointer: Option<(Vec2, bool)> = None;
-    if let Ok(window) = windows.single()
-        && let (Some(position), Some(buttons)) = (window.cursor_position(), buttons.as_ref())
-    {
-        pointer = Some((position, buttons.pressed(MouseButton::Left)));
-    }
-    if let Some(scroll) = scroll.filter(|scroll| scroll.delta.y != 0.0) {
-        let lines = match scroll.unit {
-            MouseScrollUnit::Line => scroll.delta.y,
-            MouseScrollUnit::Pixel => scroll.delta.y / 60.0,
-        };
-        zoom *= (-0.14 * lines.clamp(-8.0, 8.0)).exp();
-    }
-    if let Some(mut pinches) = pinches {
-        for pinch in pinches.read() {
-            zoom *= (-1.4 * pinch.0).exp();
-        }
-    }
+    let mut pointer = pointed
+        .cursor()
+        .map(|position| (position, pointed.pressed(MouseButton::Left)));
+    let mut zoom = pointed.zoom();
     let mut pinch_px = None;
-    if let Some(touches) = touches.as_ref() {
-        let mut fingers: Vec<(u64, Vec2)> = touches
-            .iter()
-            .map(|touch| (touch.id(), touch.position()))
-            .collect();
-        fingers.sort_by_key(|(id, _)| *id);
-        match fingers.as_slice() {
-            [] => {}
-            [(_, position)] => pointer = Some((*position, true)),
-            [(_, one), (_, other), ..] => {
-                let now_px = one.distance(*other).max(1.0);
-                if let Some(before_px) = rig.pinch_px {
-                    zoom *= before_px / now_px;
-                }
-                pinch_px = Some(now_px);
-                pointer = None;
+    match pointed.fingers().as_slice() {
+        [] => {}
+        [position] => pointer = Some((*position, true)),
+        [one, other, ..] => {
+            let now_px = one.distance(*other).max(1.0);
+            if let Some(before_px) = rig.pinch_px {
+                zoom *= before_px / now_px;
             }
+            pinch_px = Some(now_px);
+            pointer = None;
         }
     }
     rig.pinch_px = pinch_px;
@@ -530,7 +498,7 @@ fn steer(
         }
         Some((_, false)) => {}
         Some((start, true)) => {
-            if rig.grabbed.is_none() && position.distance(start) > CLICK_SLOP_PX {
+            if rig.grabbed.is_none() && position.distance(start) > SLOP_PX {
                 rig.stop();
                 rig.grabbed = Some(lat_lon_from_world(sight.hit_or_limb(start)));
                 if view.tour {

@@ -5,18 +5,17 @@ use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 use bevy_egui::input::EguiWantsInput;
 
-use super::camera::{CLICK_SLOP_PX, Rig, Sight};
+use super::camera::{Rig, Sight};
 use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
 use crate::DisplaySystems;
 use crate::command::Command;
 use crate::ledger::Regions;
+use crate::pointer::{DOUBLE_SECS, SLOP_PX};
 use crate::showroom::hands::Zones;
 use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
-/// Two clicks within this are a double-click.
-const DOUBLE_SECS: f32 = 0.35;
 /// A small island is hit when the pointer is this near, in logical pixels.
 const SNAP_PX: f32 = 7.0;
 
@@ -81,7 +80,7 @@ fn pick_regions(
         }
         if buttons.just_released(MouseButton::Left)
             && let (Some(from), Some(to)) = (clicks.pressed_at.take(), cursor)
-            && from.distance(to) <= CLICK_SLOP_PX
+            && from.distance(to) <= SLOP_PX
         {
             clicked_at = Some(to);
         }
@@ -91,7 +90,7 @@ fn pick_regions(
         && !covered
     {
         for touch in touches.iter_just_released() {
-            if touch.start_position().distance(touch.position()) <= CLICK_SLOP_PX * 2.0
+            if touch.start_position().distance(touch.position()) <= SLOP_PX * 2.0
                 && zones.at(touch.position()).is_none()
             {
                 clicked_at = Some(touch.position());

@@ -7,6 +7,7 @@ use super::frame::Shape;
 use super::pen::Face;
 use super::scene::Scene;
 use crate::theme::{colour, size};
+use meridian_wire::Hello;
 
 /// Most points of a curve.
 const POINTS: usize = 480;
@@ -16,56 +17,107 @@ pub fn draw(scene: &Scene) {
     let Some(hello) = scene.ledger.hello.as_ref() else {
         return;
     };
+    let Some(chart) = Chart::new(scene, hello) else {
+        return;
+    };
+    draw_axes(scene, &chart);
+    let end_label = draw_past(scene, hello, &chart);
+    let Some(into_ms) = scene.ledger.into_day_ms().filter(|ms| *ms >= 0) else {
+        return;
+    };
+    let (points, now) = draw_present(scene, &chart, into_ms);
+    let now_rect = draw_now(scene, &chart, now);
+    let mut taken: Vec<Rect> = vec![now_rect.expand(5.0 * scene.pen.u)];
+    if let Some(end_y) = end_label {
+        let height = size::SMALL * scene.pen.u;
+        taken.push(Rect::from_min_max(
+            pos2(chart.plot.right(), end_y - height),
+            pos2(scene.frame.curve.right(), end_y + height),
+        ));
+    }
+    draw_milestones(scene, hello, &chart, &points, now, taken);
+}
+
+/// Where the curves are, and what their lengths mean.
+struct Chart {
+    plot: Rect,
+    day_ms: i64,
+    per_unit: i64,
+    /// What the top stands for, and the distance of two marks, in whole units of the currency.
+    tops: i128,
+    step: i128,
+    /// Value at the end of the day that is compared with.
+    past_most: i64,
+}
+
+impl Chart {
+    /// `None` where there is no room for one.
+    fn new(scene: &Scene, hello: &Hello) -> Option<Self> {
+        let pen = &scene.pen;
+        let u = pen.u;
+        let outer = scene.frame.curve;
+        let small = size::SMALL;
+        let top = if scene.frame.shape == Shape::Wide {
+            outer.top()
+        } else {
+            scene.heading(outer, &scene.t("the-day")) + 34.0 * u
+        };
+        let per_unit = scene.per_unit();
+        let total = scene.ledger.totals.counts.gmv_minor;
+        let past_most = hello
+            .comparisons
+            .first()
+            .and_then(|past| past.gmv_minor.last().copied())
+            .unwrap_or(0);
+        let most_units = format::units(total.max(past_most), per_unit).max(1);
+        let marks = if scene.frame.shape == Shape::Ultrawide {
+            6
+        } else {
+            3
+        };
+        let step = format::nice_step(most_units, marks);
+        let tops = ((most_units + step - 1) / step * step).max(step);
+        let axis_width = pen.width(&format::axis(tops, scene.lang()), small, Face::Figures) + 12.0 * u;
+        // Room for what stands at the curves' ends.
+        let end_width = hello.comparisons.first().map_or(0.0, |past| {
+            pen.width(scene.lang().pick(&past.label), small, Face::Text)
+                + pen.width(&scene.compact(past_most), small, Face::Figures)
+                + 7.0 * u
+        });
+        let right = outer.right() - end_width - 10.0 * u;
+        let plot = Rect::from_min_max(
+            pos2(outer.left() + axis_width, top),
+            pos2(right, outer.bottom() - 22.0 * u),
+        );
+        (plot.width() >= 20.0 && plot.height() >= 10.0).then(|| Self {
+            plot,
+            day_ms: (hello.day.end_ms - hello.day.start_ms).max(1),
+            per_unit,
+            tops,
+            step,
+            past_most,
+        })
+    }
+
+    fn x(&self, at_ms: i64) -> f32 {
+        self.plot.left() + self.plot.width() * (at_ms as f32 / self.day_ms as f32).clamp(0.0, 1.0)
+    }
+
+    fn y(&self, gmv_minor: i64) -> f32 {
+        let part = gmv_minor as f64 / self.per_unit as f64 / self.tops as f64;
+        self.plot.bottom() - self.plot.height() * part.clamp(0.0, 1.0) as f32
+    }
+}
+
+/// Values to the left, hours below.
+fn draw_axes(scene: &Scene, chart: &Chart) {
     let pen = &scene.pen;
     let u = pen.u;
-    let outer = scene.frame.curve;
     let small = size::SMALL;
-    let top = if scene.frame.shape == Shape::Wide {
-        outer.top()
-    } else {
-        scene.heading(outer, &scene.t("the-day")) + 34.0 * u
-    };
-    let per_unit = scene.per_unit();
-    let total = scene.ledger.totals.counts.gmv_minor;
-    let past_most = hello
-        .comparisons
-        .first()
-        .and_then(|past| past.gmv_minor.last().copied())
-        .unwrap_or(0);
-    let most_units = format::units(total.max(past_most), per_unit).max(1);
-    let marks = if scene.frame.shape == Shape::Ultrawide {
-        6
-    } else {
-        3
-    };
-    let step = format::nice_step(most_units, marks);
-    let tops = ((most_units + step - 1) / step * step).max(step);
-    let axis_width = pen.width(&format::axis(tops, scene.lang()), small, Face::Figures) + 12.0 * u;
-    // Room for what stands at the curves' ends.
-    let end_width = hello.comparisons.first().map_or(0.0, |past| {
-        pen.width(scene.lang().pick(&past.label), small, Face::Text)
-            + pen.width(&scene.compact(past_most), small, Face::Figures)
-            + 7.0 * u
-    });
-    let right = outer.right() - end_width - 10.0 * u;
-    let plot = Rect::from_min_max(
-        pos2(outer.left() + axis_width, top),
-        pos2(right, outer.bottom() - 22.0 * u),
-    );
-    if plot.width() < 20.0 || plot.height() < 10.0 {
-        return;
-    }
-    let day_ms = (hello.day.end_ms - hello.day.start_ms).max(1);
-    let x = |at_ms: i64| plot.left() + plot.width() * (at_ms as f32 / day_ms as f32).clamp(0.0, 1.0);
-    let y = |gmv_minor: i64| {
-        let part = gmv_minor as f64 / per_unit as f64 / tops as f64;
-        plot.bottom() - plot.height() * part.clamp(0.0, 1.0) as f32
-    };
-
-    // Axes: values to the left, hours below.
+    let plot = chart.plot;
     let mut mark = 0;
-    while mark <= tops {
-        let at = plot.bottom() - plot.height() * (mark as f64 / tops as f64) as f32;
+    while mark <= chart.tops {
+        let at = plot.bottom() - plot.height() * (mark as f64 / chart.tops as f64) as f32;
         pen.faded(if mark == 0 { 1.0 } else { 0.6 })
             .hairline(plot.left(), plot.right(), at);
         if mark > 0 {
@@ -78,9 +130,9 @@ pub fn draw(scene: &Scene) {
                 colour::INK_SOFT,
             );
         }
-        mark += step;
+        mark += chart.step;
     }
-    let hours = (day_ms / 3_600_000).max(1);
+    let hours = (chart.day_ms / 3_600_000).max(1);
     let label_width = pen.width("00:00", small, Face::Figures) * 2.2;
     let fits = (plot.width() / label_width).max(1.0) as i64;
     let every = [1, 2, 3, 4, 6, 12, 24, 48, 96]
@@ -89,7 +141,7 @@ pub fn draw(scene: &Scene) {
         .unwrap_or(hours);
     for hour in (0..=hours).step_by(usize::try_from(every).unwrap_or(1).max(1)) {
         pen.text(
-            pos2(x(hour * 3_600_000), plot.bottom() + 18.0 * u),
+            pos2(chart.x(hour * 3_600_000), plot.bottom() + 18.0 * u),
             Align::Center,
             &format!("{:02}:00", if hours <= 24 { hour } else { hour % 24 }),
             small,
@@ -97,43 +149,47 @@ pub fn draw(scene: &Scene) {
             colour::INK_SOFT,
         );
     }
+}
 
-    // The past, below the present.
-    let mut end_label: Option<f32> = None;
-    if let Some(past) = hello.comparisons.first() {
-        let points: Vec<Pos2> = past
-            .at_ms
-            .iter()
-            .zip(&past.gmv_minor)
-            .map(|(at_ms, gmv)| pos2(x(*at_ms), y(*gmv)))
-            .collect();
-        let end = points.last().copied();
-        pen.curve(points, 1.5, colour::PAST);
-        if let Some(end) = end {
-            let at = end.y + small * u * 0.35;
-            let label = pen.text(
-                pos2(end.x + 10.0 * u, at),
-                Align::Min,
-                scene.lang().pick(&past.label),
-                small,
-                Face::Text,
-                colour::INK_SOFT,
-            );
-            pen.text(
-                pos2(label.right() + 7.0 * u, at),
-                Align::Min,
-                &scene.compact(past_most),
-                small,
-                Face::Figures,
-                colour::INK_SOFT,
-            );
-            end_label = Some(end.y);
-        }
-    }
+/// The past, below the present; the height at which its end is named.
+fn draw_past(scene: &Scene, hello: &Hello, chart: &Chart) -> Option<f32> {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let small = size::SMALL;
+    let past = hello.comparisons.first()?;
+    let points: Vec<Pos2> = past
+        .at_ms
+        .iter()
+        .zip(&past.gmv_minor)
+        .map(|(at_ms, gmv)| pos2(chart.x(*at_ms), chart.y(*gmv)))
+        .collect();
+    let end = points.last().copied();
+    pen.curve(points, 1.5, colour::PAST);
+    let end = end?;
+    let at = end.y + small * u * 0.35;
+    let label = pen.text(
+        pos2(end.x + 10.0 * u, at),
+        Align::Min,
+        scene.lang().pick(&past.label),
+        small,
+        Face::Text,
+        colour::INK_SOFT,
+    );
+    pen.text(
+        pos2(label.right() + 7.0 * u, at),
+        Align::Min,
+        &scene.compact(chart.past_most),
+        small,
+        Face::Figures,
+        colour::INK_SOFT,
+    );
+    Some(end.y)
+}
 
-    let Some(into_ms) = scene.ledger.into_day_ms().filter(|ms| *ms >= 0) else {
-        return;
-    };
+/// The present: its curve's points, of which the last is now.
+fn draw_present(scene: &Scene, chart: &Chart, into_ms: i64) -> (Vec<Pos2>, Pos2) {
+    let pen = &scene.pen;
+    let plot = chart.plot;
     let history = &scene.ledger.history;
     let stride = history.gmv_minor.len().div_ceil(POINTS).max(1);
     let mut points: Vec<Pos2> = history
@@ -143,17 +199,24 @@ pub fn draw(scene: &Scene) {
         .step_by(stride)
         .map(|(at, gmv)| (at as i64 * history.step_ms, *gmv))
         .filter(|(at_ms, _)| *at_ms < into_ms)
-        .map(|(at_ms, gmv)| pos2(x(at_ms), y(gmv)))
+        .map(|(at_ms, gmv)| pos2(chart.x(at_ms), chart.y(gmv)))
         .collect();
     if points.is_empty() {
         points.push(pos2(plot.left(), plot.bottom()));
     }
-    let now = pos2(x(into_ms), y(total));
+    let now = pos2(chart.x(into_ms), chart.y(scene.ledger.totals.counts.gmv_minor));
     points.push(now);
     pen.area(&points, plot.bottom(), colour::GOLD, 0.30);
     pen.curve(points.clone(), 2.4, colour::GOLD);
+    (points, now)
+}
 
-    // Now.
+/// A line through now, and the word above it; where that is.
+fn draw_now(scene: &Scene, chart: &Chart, now: Pos2) -> Rect {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let small = size::SMALL;
+    let plot = chart.plot;
     pen.painter.vline(
         now.x,
         plot.top()..=plot.bottom(),
@@ -163,36 +226,38 @@ pub fn draw(scene: &Scene) {
         ),
     );
     pen.painter.circle_filled(now, 4.2 * u, pen.tint(colour::GOLD));
-    let now_text = scene.t("now");
-    let now_width = pen.width(&now_text, small, Face::Medium) + 8.0 * u;
-    let now_at = pos2(
-        now.x
-            .clamp(plot.left() + now_width * 0.5, plot.right() - now_width * 0.5),
+    let text = scene.t("now");
+    let width = pen.width(&text, small, Face::Medium) + 8.0 * u;
+    let at = pos2(
+        now.x.clamp(plot.left() + width * 0.5, plot.right() - width * 0.5),
         plot.top() - 6.0 * u,
     );
-    let now_rect = pen.text(
-        now_at,
-        Align::Center,
-        &now_text,
-        small,
-        Face::Medium,
-        colour::GOLD,
-    );
+    pen.text(at, Align::Center, &text, small, Face::Medium, colour::GOLD)
+}
 
-    // Milestones: every one a mark, the greatest ones named as far as the names keep apart.
-    let mut taken: Vec<Rect> = vec![now_rect.expand(5.0 * u)];
-    if let Some(end_y) = end_label {
-        taken.push(Rect::from_min_max(
-            pos2(plot.right(), end_y - small * u),
-            pos2(outer.right(), end_y + small * u),
-        ));
-    }
+/// Milestones: every one a mark, the greatest ones named as far as the names keep apart from each other and from what
+/// is `taken`.
+fn draw_milestones(
+    scene: &Scene,
+    hello: &Hello,
+    chart: &Chart,
+    points: &[Pos2],
+    now: Pos2,
+    mut taken: Vec<Rect>,
+) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let small = size::SMALL;
+    let plot = chart.plot;
     for reached in scene.ledger.reached.iter().rev() {
-        let at = pos2(x(reached.at_ms - hello.day.start_ms), y(reached.gmv_minor));
+        let at = pos2(
+            chart.x(reached.at_ms - hello.day.start_ms),
+            chart.y(reached.gmv_minor),
+        );
         pen.painter.circle_filled(at, 3.0 * u, pen.tint(colour::ROOM));
         pen.painter
             .circle_stroke(at, 3.0 * u, Stroke::new(1.4 * u, pen.tint(colour::GOLD)));
-        let value = format::axis(format::units(reached.gmv_minor, per_unit), scene.lang());
+        let value = format::axis(format::units(reached.gmv_minor, chart.per_unit), scene.lang());
         // A mark that an earlier day ended with says so.
         let past = hello.comparisons.iter().find(|past| {
             past.gmv_minor
@@ -216,7 +281,7 @@ pub fn draw(scene: &Scene) {
                     && place.top() >= plot.top() - 24.0 * u
                     && place.bottom() <= plot.bottom()
                     && !(written.left() - 3.0 * u..=written.right() + 3.0 * u).contains(&now.x)
-                    && !crosses(&points, written)
+                    && !crosses(points, written)
                     && !taken.iter().any(|rect| rect.intersects(place));
                 clear.then(|| (base, place, text.clone()))
             })

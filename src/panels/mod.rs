@@ -32,11 +32,9 @@ use super::globe::camera::Sight;
 use super::globe::lights::LightStats;
 use super::layout::Layout;
 use super::ledger::{FeedHealth, Ledger, Regions};
-use super::showroom::ar::Ar;
 use super::showroom::hands::Zones;
-use super::showroom::panel::{Pictures, Presses};
-use super::showroom::stand::ProductPicture;
-use super::showroom::{self, Place, Showroom, sales};
+use super::showroom::panel::{self, Pictures, Presses, Room};
+use super::showroom::{Place, Showroom, sales};
 use super::text::{Lang, Texts};
 use super::theme::{colour, size};
 use super::view::{Screen, View};
@@ -60,28 +58,18 @@ pub struct Known<'w> {
     sight: Res<'w, Sight>,
 }
 
-/// What of the showroom the panels show.
-#[derive(SystemParam)]
-pub struct Shown<'w> {
-    room: Res<'w, Showroom>,
-    product: Res<'w, ProductPicture>,
-    ar: Res<'w, Ar>,
-}
-
-impl Shown<'_> {
-    /// The pictures that are laid over the globe, as egui knows them.
-    fn pictures(&self, contexts: &mut EguiContexts) -> Pictures {
-        Pictures {
-            product: (self.product.size != UVec2::ZERO)
-                .then(|| [0, 1].map(|eye| texture(contexts, self.product.images.get(eye)))),
-            poster: self
-                .room
-                .poster
-                .as_ref()
-                .map(|poster| texture(contexts, Some(&poster.image))),
-            behind: (self.ar.on && self.ar.size != UVec2::ZERO)
-                .then(|| texture(contexts, Some(&self.ar.image))),
-        }
+/// The showroom's pictures as egui knows them, to be laid over the globe.
+fn pictures(room: &Room, contexts: &mut EguiContexts) -> Pictures {
+    let (product, ar) = (&room.picture, &room.ar);
+    Pictures {
+        product: (product.size != UVec2::ZERO)
+            .then(|| [0, 1].map(|eye| texture(contexts, product.images.get(eye)))),
+        poster: room
+            .arrivals
+            .poster
+            .as_ref()
+            .map(|poster| texture(contexts, Some(&poster.image))),
+        behind: (ar.on && ar.size != UVec2::ZERO).then(|| texture(contexts, Some(&ar.image))),
     }
 }
 
@@ -118,13 +106,13 @@ fn ranking(ledger: &Ledger, lang: Lang) -> Vec<(u8, String)> {
 pub fn draw_panels(
     mut contexts: EguiContexts,
     known: Known,
-    shown: Shown,
+    room: Room,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
     mut zones: ResMut<Zones>,
     mut commands: MessageWriter<Command>,
 ) {
-    let pictures = shown.pictures(&mut contexts);
+    let pictures = pictures(&room, &mut contexts);
     // No context yet, or no longer: a window that is being made or closed.
     let Ok(ctx) = contexts.ctx_mut() else {
         return;
@@ -134,8 +122,8 @@ pub fn draw_panels(
     if screen.width() < 16.0 || screen.height() < 16.0 {
         return;
     }
-    let room = &*shown.room;
-    let (placed, frame) = place_globe(Vec2::new(screen.width(), screen.height()), room.share);
+    let showroom = &*room.showroom;
+    let (placed, frame) = place_globe(Vec2::new(screen.width(), screen.height()), showroom.share);
     layout.set_if_neq(placed);
     if !fonts::ready(&ctx) {
         return;
@@ -170,21 +158,21 @@ pub fn draw_panels(
         real_secs: known.real.elapsed_secs_f64(),
     };
     zones.0.clear();
-    showroom::panel::draw(&scene, room, &shown.ar, pictures, &mut zones);
-    if room.two_pictures() {
+    panel::draw(&scene, &room, pictures, &mut zones);
+    if showroom.two_pictures() {
         search::draw(&scene);
         overlay::draw(&scene);
         return;
     }
     header::draw(&scene);
     let mut right = frame.whole.right() - size::MARGIN * frame.u;
-    if room.share < 0.5 {
-        let scene = scene.faded(1.0 - room.share * 2.4);
+    if showroom.share < 0.5 {
+        let scene = scene.faded(1.0 - showroom.share * 2.4);
         veil(&scene, &known.sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
-        right = doors(&scene, room, &mut zones).unwrap_or(right);
-        region::draw(&scene, room, &mut zones);
+        right = doors(&scene, showroom, &mut zones).unwrap_or(right);
+        region::draw(&scene, showroom, &mut zones);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }

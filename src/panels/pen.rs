@@ -1,5 +1,6 @@
 //! Drawing with egui's painter: text on baselines, hairlines, curves.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bevy_egui::egui::epaint::{Mesh, PathShape, PathStroke};
@@ -155,6 +156,13 @@ impl Pen {
         lines.push(line.trim_end().to_owned());
         lines.retain(|line| !line.is_empty());
         lines
+    }
+
+    /// A line of a list: what it is to the left, how much to the right.
+    pub fn row(&self, column: &RangeInclusive<f32>, y: f32, label: &str, value: &str, ink: Color32) {
+        let (left, right) = (pos2(*column.start(), y), pos2(*column.end(), y));
+        self.text(left, Align::Min, label, size::BODY, Face::Text, colour::INK_SOFT);
+        self.text(right, Align::Max, value, size::BODY, Face::Figures, ink);
     }
 
     /// A horizontal hairline.

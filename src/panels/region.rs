@@ -1,10 +1,12 @@
 //! The pinned region, and the one under the pointer.
 
+use std::ops::RangeInclusive;
+
 use bevy_egui::egui::{Align, Pos2, Rect, pos2, vec2};
 
 use super::board;
 use super::format;
-use super::pen::Face;
+use super::pen::{Face, Pen};
 use super::scene::Scene;
 use crate::command::Command;
 use crate::showroom::hands::Zones;
@@ -13,6 +15,7 @@ use crate::showroom::{Showroom, sales};
 use crate::text::Lang;
 use crate::theme::{colour, size};
 use meridian_core::sales::RegionId;
+use meridian_product::Product;
 use meridian_wire::Counts;
 
 /// Place of a region by value, from 1; `None` before it has any.
@@ -53,13 +56,6 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
         .get(usize::from(id))
         .copied()
         .unwrap_or_default();
-    let (name, other) = match scene.world.and_then(|world| world.region(RegionId(id))) {
-        Some(region) => match scene.lang() {
-            Lang::En => (region.name_en.clone(), region.name_zh.clone()),
-            Lang::Zh => (region.name_zh.clone(), region.name_en.clone()),
-        },
-        None => (format!("#{id}"), String::new()),
-    };
     // In a portrait the panel is broad and low: the curve and the categories stand beside each other.
     let broad = rect.width() > rect.height();
     let left_right = if broad {
@@ -67,105 +63,12 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
     } else {
         rect.right()
     };
-    let width = left_right - rect.left();
-
-    let mut y = rect.top() + size::TITLE * u * 0.75;
-    let name = pen.fit(&name, size::TITLE, Face::Bold, width);
-    pen.text(
-        pos2(rect.left(), y),
-        Align::Min,
-        &name,
-        size::TITLE,
-        Face::Bold,
-        colour::INK,
-    );
-    y += 24.0 * u;
-    let other = pen.fit(&other, size::BODY, Face::Text, width);
-    pen.text(
-        pos2(rect.left(), y),
-        Align::Min,
-        &other,
-        size::BODY,
-        Face::Text,
-        colour::INK_SOFT,
-    );
-    y += 12.0 * u;
-    pen.hairline(rect.left(), left_right, y);
-    y += 20.0 * u + size::FIGURE * u * 0.7;
-    let sign = scene.sign();
-    let full = format!(
-        "{sign}{}",
-        format::grouped(format::units(counts.gmv_minor, scene.per_unit()))
-    );
-    let mut figure_size = size::FIGURE;
-    let full_width = pen.width(&full, figure_size, Face::Figures);
-    if full_width > width {
-        figure_size *= width / full_width;
-    }
-    pen.text(
-        pos2(rect.left(), y),
-        Align::Min,
-        &full,
-        figure_size,
-        Face::Figures,
-        colour::GOLD,
-    );
-    y += 30.0 * u;
-    let all = scene.world.map_or(0, |world| world.regions().len());
-    let rows = [
-        ("region-orders", format::grouped(i128::from(counts.orders))),
-        ("region-payments", format::grouped(i128::from(counts.payments))),
-        (
-            "region-share",
-            format::percent(counts.gmv_minor, scene.ledger.totals.counts.gmv_minor),
-        ),
-        (
-            "region-rank",
-            rank(scene, id).map_or_else(|| "–".to_owned(), |rank| format!("{rank} / {all}")),
-        ),
-    ];
-    for (key, value) in rows {
-        pen.text(
-            pos2(rect.left(), y),
-            Align::Min,
-            &scene.t(key),
-            size::BODY,
-            Face::Text,
-            colour::INK_SOFT,
-        );
-        pen.text(
-            pos2(left_right, y),
-            Align::Max,
-            &value,
-            size::BODY,
-            Face::Figures,
-            colour::INK,
-        );
-        y += 26.0 * u;
-    }
+    let column = rect.left()..=left_right;
+    let y = draw_head(scene, &pen, id, rect.top(), &column, &counts);
+    let mut y = draw_rows(scene, &pen, id, y, &column, &counts);
     if let Some(product) = sales::best_in(scene.ledger, &room.shelf, id) {
-        let label = scene.t("region-best");
-        pen.text(
-            pos2(rect.left(), y),
-            Align::Min,
-            &label,
-            size::BODY,
-            Face::Text,
-            colour::INK_SOFT,
-        );
-        let left = pen.width(&label, size::BODY, Face::Text) + 34.0 * u;
-        let name = scene.lang().pick(&product.manifest.name);
-        let name = pen.fit(name, size::BODY, Face::Medium, width - left);
-        let tip = pos2(left_right, y - size::BODY * u * 0.34);
-        let at = pos2(left_right - 14.0 * u, y);
-        pen.text(at, Align::Max, &name, size::BODY, Face::Medium, colour::GOLD);
-        pen.chevron(tip, colour::GOLD);
-        let touch = Rect::from_min_max(
-            pos2(rect.left(), tip.y - 20.0 * u),
-            pos2(left_right, tip.y + 20.0 * u),
-        );
         let mut presses = Presses::new(zones, room.share == 0.0 && slide > 0.9);
-        presses.tap(touch, Command::Enter(Some(product.id.clone())));
+        draw_best(scene, &pen, product, y, &column, &mut presses);
         y += 26.0 * u;
     }
     let beside = left_right + 44.0 * u;
@@ -187,6 +90,137 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
     } else {
         Rect::from_min_max(pos2(rect.left(), plot.bottom() + 36.0 * u), rect.max)
     };
+    if list.height() > 60.0 * u {
+        draw_categories(scene, &pen, id, list);
+    }
+}
+
+/// The region's names and its value; the y below.
+fn draw_head(
+    scene: &Scene,
+    pen: &Pen,
+    id: u8,
+    top: f32,
+    column: &RangeInclusive<f32>,
+    counts: &Counts,
+) -> f32 {
+    let u = pen.u;
+    let (left, right) = (*column.start(), *column.end());
+    let width = right - left;
+    let (name, other) = match scene.world.and_then(|world| world.region(RegionId(id))) {
+        Some(region) => match scene.lang() {
+            Lang::En => (region.name_en.clone(), region.name_zh.clone()),
+            Lang::Zh => (region.name_zh.clone(), region.name_en.clone()),
+        },
+        None => (format!("#{id}"), String::new()),
+    };
+    let mut y = top + size::TITLE * u * 0.75;
+    let name = pen.fit(&name, size::TITLE, Face::Bold, width);
+    pen.text(
+        pos2(left, y),
+        Align::Min,
+        &name,
+        size::TITLE,
+        Face::Bold,
+        colour::INK,
+    );
+    y += 24.0 * u;
+    let other = pen.fit(&other, size::BODY, Face::Text, width);
+    pen.text(
+        pos2(left, y),
+        Align::Min,
+        &other,
+        size::BODY,
+        Face::Text,
+        colour::INK_SOFT,
+    );
+    y += 12.0 * u;
+    pen.hairline(left, right, y);
+    y += 20.0 * u + size::FIGURE * u * 0.7;
+    let sign = scene.sign();
+    let full = format!(
+        "{sign}{}",
+        format::grouped(format::units(counts.gmv_minor, scene.per_unit()))
+    );
+    let mut figure_size = size::FIGURE;
+    let full_width = pen.width(&full, figure_size, Face::Figures);
+    if full_width > width {
+        figure_size *= width / full_width;
+    }
+    pen.text(
+        pos2(left, y),
+        Align::Min,
+        &full,
+        figure_size,
+        Face::Figures,
+        colour::GOLD,
+    );
+    y + 30.0 * u
+}
+
+/// Orders, payments, share and rank; the y below.
+fn draw_rows(
+    scene: &Scene,
+    pen: &Pen,
+    id: u8,
+    top: f32,
+    column: &RangeInclusive<f32>,
+    counts: &Counts,
+) -> f32 {
+    let mut y = top;
+    let all = scene.world.map_or(0, |world| world.regions().len());
+    let rows = [
+        ("region-orders", format::grouped(i128::from(counts.orders))),
+        ("region-payments", format::grouped(i128::from(counts.payments))),
+        (
+            "region-share",
+            format::percent(counts.gmv_minor, scene.ledger.totals.counts.gmv_minor),
+        ),
+        (
+            "region-rank",
+            rank(scene, id).map_or_else(|| "–".to_owned(), |rank| format!("{rank} / {all}")),
+        ),
+    ];
+    for (key, value) in rows {
+        pen.row(column, y, &scene.t(key), &value, colour::INK);
+        y += 26.0 * pen.u;
+    }
+    y
+}
+
+/// The product of the shelf that sells most in the region: pressed, it is gone to.
+fn draw_best(
+    scene: &Scene,
+    pen: &Pen,
+    product: &Product,
+    y: f32,
+    column: &RangeInclusive<f32>,
+    presses: &mut Presses,
+) {
+    let u = pen.u;
+    let (left, right) = (*column.start(), *column.end());
+    let label = scene.t("region-best");
+    pen.text(
+        pos2(left, y),
+        Align::Min,
+        &label,
+        size::BODY,
+        Face::Text,
+        colour::INK_SOFT,
+    );
+    let taken = pen.width(&label, size::BODY, Face::Text) + 34.0 * u;
+    let name = scene.lang().pick(&product.manifest.name);
+    let name = pen.fit(name, size::BODY, Face::Medium, right - left - taken);
+    let tip = pos2(right, y - size::BODY * u * 0.34);
+    let at = pos2(right - 14.0 * u, y);
+    pen.text(at, Align::Max, &name, size::BODY, Face::Medium, colour::GOLD);
+    pen.chevron(tip, colour::GOLD);
+    let touch = Rect::from_min_max(pos2(left, tip.y - 20.0 * u), pos2(right, tip.y + 20.0 * u));
+    presses.tap(touch, Command::Enter(Some(product.id.clone())));
+}
+
+/// What of the region's value each category has.
+fn draw_categories(scene: &Scene, pen: &Pen, id: u8, list: Rect) {
     let categories = scene
         .ledger
         .hello
@@ -200,12 +234,11 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
         .get(from..(from + categories).min(scene.ledger.cells.len()))
         .filter(|cells| !cells.is_empty())
         .unwrap_or(&empty);
-    if list.height() > 60.0 * u {
-        board::categories(scene, &pen, list, cells);
-    }
+    board::categories(scene, pen, list, cells);
 }
 
-fn own_curve(scene: &Scene, pen: &super::pen::Pen, plot: Rect, id: u8, counts: &Counts) {
+/// The region's value so far today.
+fn own_curve(scene: &Scene, pen: &Pen, plot: Rect, id: u8, counts: &Counts) {
     let u = pen.u;
     let (Some(hello), Some(into_ms)) = (scene.ledger.hello.as_ref(), scene.ledger.into_day_ms()) else {
         return;

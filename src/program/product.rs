@@ -11,7 +11,8 @@ use bevy::math::UVec2;
 use meridian::quality::Quality;
 use meridian::showroom::Showroom;
 use meridian::showroom::export::{self, Exports};
-use meridian::showroom::orbit::{FOV_DEG, Pose};
+use meridian::showroom::lamps::Lamps;
+use meridian::showroom::orbit::{FOV_DEG, Orbit, Pose};
 use meridian::stage::picture::Studio;
 use meridian::stage::{Output, Setup, adapter};
 use meridian_product::shelf::Place;
@@ -144,6 +145,63 @@ fn check(folders: &[PathBuf]) -> ExitCode {
     }
 }
 
+/// The eye, the studio, the variant and the animation as the order has them.
+///
+/// # Errors
+/// When the product has no such variant or animation.
+fn set_up(studio: &mut Studio, order: &Render) -> Result<()> {
+    let world = studio.world_mut();
+    let mut orbit = world.resource_mut::<Orbit>();
+    let home = orbit.home;
+    let pose = Pose {
+        azimuth: order.azimuth.map_or(home.azimuth, f32::to_radians),
+        elevation: order.elevation.map_or(home.elevation, f32::to_radians),
+        distance: order.distance.unwrap_or(home.distance),
+        target: home.target,
+    };
+    orbit.now = pose;
+    orbit.goal = pose;
+    if let Some(name) = order.studio {
+        world.resource_mut::<Lamps>().studio = name;
+    }
+    let mut showroom = world.resource_mut::<Showroom>();
+    showroom.open_goal = order.open.clamp(0.0, 1.0);
+    if let Some(name) = &order.variant {
+        let stand = showroom
+            .stands
+            .first_mut()
+            .ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
+        let variants = &stand.prepared.model.variants;
+        let at = variants.iter().position(|known| known == name);
+        stand.variant = Some(at.ok_or_else(|| {
+            anyhow!(
+                "{}: no variant {name:?}; there are: {}",
+                order.id,
+                variants.join(", ")
+            )
+        })?);
+    }
+    showroom.playing.on = false;
+    showroom.playing.secs = order.at.max(0.0);
+    if let Some(name) = &order.animation {
+        let animations: Vec<&str> = showroom.first().map_or_else(Vec::new, |stand| {
+            let animations = stand.prepared.model.animations.iter();
+            animations.map(|animation| animation.name.as_str()).collect()
+        });
+        let at = animations.iter().position(|known| *known == name.as_str());
+        let at = at.ok_or_else(|| {
+            anyhow!(
+                "{}: no animation {name:?}; there are: {}",
+                order.id,
+                animations.join(", ")
+            )
+        })?;
+        showroom.playing.index = at;
+    }
+    Ok(())
+}
+
+/// Draws a product alone into a file, and says from where it is seen.
 fn render(order: &Render) -> Result<()> {
     let ending = order.output.extension().and_then(|ending| ending.to_str());
     if !ending.is_some_and(|ending| ["png", "webp"].contains(&ending.to_ascii_lowercase().as_str())) {
@@ -195,55 +253,7 @@ fn render(order: &Render) -> Result<()> {
         }
         studio.advance(frame);
     }
-    {
-        let mut showroom = studio.world_mut().resource_mut::<Showroom>();
-        let orbit = &mut showroom.orbit;
-        let home = orbit.home;
-        let pose = Pose {
-            azimuth: order.azimuth.map_or(home.azimuth, f32::to_radians),
-            elevation: order.elevation.map_or(home.elevation, f32::to_radians),
-            distance: order.distance.unwrap_or(home.distance),
-            target: home.target,
-        };
-        orbit.now = pose;
-        orbit.goal = pose;
-        showroom.open_goal = order.open.clamp(0.0, 1.0);
-        if let Some(name) = order.studio {
-            showroom.studio = name;
-        }
-        if let Some(name) = &order.variant {
-            let stand = showroom
-                .stands
-                .first_mut()
-                .ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
-            let variants = &stand.prepared.model.variants;
-            let at = variants.iter().position(|known| known == name);
-            stand.variant = Some(at.ok_or_else(|| {
-                anyhow!(
-                    "{}: no variant {name:?}; there are: {}",
-                    order.id,
-                    variants.join(", ")
-                )
-            })?);
-        }
-        showroom.playing.on = false;
-        showroom.playing.secs = order.at.max(0.0);
-        if let Some(name) = &order.animation {
-            let animations: Vec<&str> = showroom.first().map_or_else(Vec::new, |stand| {
-                let animations = stand.prepared.model.animations.iter();
-                animations.map(|animation| animation.name.as_str()).collect()
-            });
-            let at = animations.iter().position(|known| *known == name.as_str());
-            let at = at.ok_or_else(|| {
-                anyhow!(
-                    "{}: no animation {name:?}; there are: {}",
-                    order.id,
-                    animations.join(", ")
-                )
-            })?;
-            showroom.playing.index = at;
-        }
-    }
+    set_up(&mut studio, order)?;
     for _ in 0..3 {
         studio.advance(frame);
     }
@@ -262,20 +272,21 @@ fn render(order: &Render) -> Result<()> {
         std::thread::sleep(Duration::from_millis(5));
         if let Some(outcome) = studio.world_mut().resource_mut::<Exports>().done.pop() {
             let path = outcome.map_err(|problem| anyhow!(problem))?;
-            let showroom = studio.world_mut().resource::<Showroom>();
+            let world = studio.world_mut();
+            let (orbit, lamps) = (world.resource::<Orbit>(), world.resource::<Lamps>());
             let aspect = order.size.width as f32 / order.size.height.max(1) as f32;
-            let eye = showroom.orbit.transform(aspect).translation;
+            let eye = orbit.transform(aspect).translation;
             let line = json!({
                 "picture": path,
                 "camera": {
                     "eye": eye.to_array(),
-                    "target": showroom.orbit.now.target.to_array(),
+                    "target": orbit.now.target.to_array(),
                     "up": [0, 1, 0],
                     "fov_y_deg": FOV_DEG,
                     "aspect": aspect,
                 },
-                "studio": showroom.studio.id(),
-                "exposure": showroom.exposure,
+                "studio": lamps.studio.id(),
+                "exposure": lamps.exposure,
             });
             say!("{line}");
             return Ok(());

@@ -11,8 +11,9 @@ use bevy::render::render_resource::TextureFormat;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use crossbeam_channel::{Receiver, Sender};
 
+use super::cameras::ProductPicture;
 use super::eye::{Eye, Eyepiece};
-use super::stand::ProductPicture;
+use super::orbit::Orbit;
 use super::{SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
 use crate::DisplaySystems;
 use crate::link::Inbox;
@@ -105,6 +106,7 @@ fn save(image: Image, path: &Path) -> Result<(), String> {
 fn begin(
     mut commands: Commands,
     mut showroom: ResMut<Showroom>,
+    orbit: Res<Orbit>,
     picture: Res<ProductPicture>,
     mut exports: ResMut<Exports>,
     mut images: ResMut<Assets<Image>>,
@@ -131,7 +133,7 @@ fn begin(
             Image::new_target_texture(order.size.x, order.size.y, TextureFormat::Rgba8UnormSrgb, None);
         let target = images.add(image);
         let aspect = order.size.x as f32 / order.size.y.max(1) as f32;
-        let eye = Eye::orbiting(&showroom.orbit, aspect);
+        let eye = Eye::orbiting(&orbit, aspect);
         let layers = RenderLayers::layer(SHOWROOM_LAYER);
         let layers = if order.shadow {
             layers.with(SHADOW_LAYER)

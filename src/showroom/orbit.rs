@@ -51,7 +51,7 @@ impl Pose {
 }
 
 /// The eye, and what it may do.
-#[derive(Debug, Clone)]
+#[derive(Resource, Debug, Clone)]
 pub struct Orbit {
     /// Where it is.
     pub now: Pose,

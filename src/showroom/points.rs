@@ -2,6 +2,7 @@
 
 use bevy::prelude::*;
 
+use super::orbit::Orbit;
 use super::{Showroom, Stand};
 use meridian_product::Model;
 use meridian_product::manifest::Hotspot;
@@ -42,14 +43,14 @@ pub fn at_rest(model: &Model, hotspot: &Hotspot) -> (Vec3, Vec3) {
 }
 
 /// Where each point of interest is seen.
-pub fn seen(showroom: &Showroom) -> Vec<Option<Seen>> {
+pub fn seen(showroom: &Showroom, orbit: &Orbit) -> Vec<Option<Seen>> {
     let Some(stand) = showroom.first() else {
         return Vec::new();
     };
     let model = &stand.prepared.model;
-    let (local, _) = super::stand::posed(model, showroom, true);
+    let (local, _) = super::motion::posed(model, showroom, true);
     let worlds = model.worlds(&local);
-    let table = showroom.table(stand).to_matrix();
+    let table = showroom.table(orbit, stand).to_matrix();
     let eye = table
         .inverse()
         .transform_point3(showroom.eye.transform.translation);
@@ -98,10 +99,10 @@ fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
 }
 
 /// The box round a product as it stands now, in the room: its eight corners, bottom four first.
-pub fn corners(showroom: &Showroom) -> Option<([Vec3; 8], Vec3)> {
+pub fn corners(showroom: &Showroom, orbit: &Orbit) -> Option<([Vec3; 8], Vec3)> {
     let stand = showroom.first()?;
     let bounds = stand.prepared.model.bounds;
-    let table = showroom.table(stand).to_matrix();
+    let table = showroom.table(orbit, stand).to_matrix();
     let corner = |x: f32, y: f32, z: f32| table.transform_point3(Vec3::new(x, y, z));
     let (min, max) = (bounds.min, bounds.max);
     Some((

@@ -77,25 +77,45 @@ pub fn trend_text(scene: &Scene, trend: &Trend) -> String {
 pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
     let Some(product) = room.product() else { return };
     let rect = place.sales;
-    let pen = &scene.pen;
     let u = place.u;
     let line = scene.heading(rect, &scene.t("sales-title"));
     let Some(sold) = of(scene.ledger, product) else {
-        let y = line + 30.0 * u;
-        let mut y = y;
-        for text in pen.wrap(&scene.t("sales-none"), size::BODY, Face::Text, rect.width()) {
-            pen.text(
-                pos2(rect.left(), y),
-                Align::Min,
-                &text,
-                size::BODY,
-                Face::Text,
-                colour::INK_SOFT,
-            );
-            y += 25.0 * u;
-        }
+        draw_none(scene, rect, line + 30.0 * u);
         return;
     };
+    let mut y = draw_figures(scene, rect, line, sold);
+    let left = rect.bottom() - y;
+    if left < 120.0 * u || place.shape == Shape::Portrait {
+        return;
+    }
+    y += 22.0 * u;
+    let height = (left * 0.34).min(120.0 * u);
+    let plot = Rect::from_min_max(pos2(rect.left(), y), pos2(rect.right(), y + height));
+    curve(scene, &scene.pen, plot, sold);
+    draw_regions(scene, rect, plot.bottom() + 14.0 * u, sold);
+}
+
+/// The feed knows nothing of the product.
+fn draw_none(scene: &Scene, rect: Rect, top: f32) {
+    let pen = &scene.pen;
+    let mut y = top;
+    for text in pen.wrap(&scene.t("sales-none"), size::BODY, Face::Text, rect.width()) {
+        pen.text(
+            pos2(rect.left(), y),
+            Align::Min,
+            &text,
+            size::BODY,
+            Face::Text,
+            colour::INK_SOFT,
+        );
+        y += 25.0 * pen.u;
+    }
+}
+
+/// Pieces, value, rate, rank, and where it sells more than usual; the last line's y.
+fn draw_figures(scene: &Scene, rect: Rect, line: f32, sold: &ProductLedger) -> f32 {
+    let pen = &scene.pen;
+    let u = pen.u;
     let mut y = line + size::FIGURE * u * 0.7 + 14.0 * u;
     let units = format::grouped(i128::from(sold.counts.units));
     let figure = pen.text(
@@ -132,22 +152,7 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
     ];
     for (key, value, ink) in rows {
         y += ROW * u;
-        pen.text(
-            pos2(rect.left(), y),
-            Align::Min,
-            &scene.t(key),
-            size::BODY,
-            Face::Text,
-            colour::INK_SOFT,
-        );
-        pen.text(
-            pos2(rect.right(), y),
-            Align::Max,
-            &value,
-            size::BODY,
-            Face::Figures,
-            ink,
-        );
+        pen.row(&(rect.left()..=rect.right()), y, &scene.t(key), &value, ink);
     }
     if let Some(trend) = sold.trends.first() {
         y += ROW * 1.25 * u;
@@ -175,15 +180,14 @@ pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
             colour::INK,
         );
     }
-    let left = rect.bottom() - y;
-    if left < 120.0 * u || place.shape == Shape::Portrait {
-        return;
-    }
-    y += 22.0 * u;
-    let height = (left * 0.34).min(120.0 * u);
-    let plot = Rect::from_min_max(pos2(rect.left(), y), pos2(rect.right(), y + height));
-    curve(scene, pen, plot, sold);
-    y = plot.bottom() + 14.0 * u;
+    y
+}
+
+/// The regions where it sells most, as far as there is room.
+fn draw_regions(scene: &Scene, rect: Rect, top: f32, sold: &ProductLedger) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let mut y = top;
     let rows = (((rect.bottom() - y) / (ROW * u)) as usize).min(5);
     let mut regions = sold.regions.clone();
     regions.sort_by(|a, b| {

@@ -2,7 +2,7 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
-use super::{Presses, TOUCH, showroom_command};
+use super::{Presses, Room, TOUCH, showroom_command};
 use crate::command::ShowroomCommand;
 use crate::panels::format;
 use crate::panels::frame::Shape as Stands;
@@ -39,8 +39,9 @@ fn price(room: &Showroom, lang: Lang) -> Option<String> {
 }
 
 /// What the product is, and what can be done with it.
-pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presses) {
-    let Some(product) = room.product() else { return };
+pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presses) {
+    let showroom = &*room.showroom;
+    let Some(product) = showroom.product() else { return };
     let lang = scene.lang();
     let manifest = &product.manifest;
     let rect = place.card;
@@ -77,7 +78,7 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
         Face::Bold,
         colour::INK,
     );
-    if let Some(price) = price(room, lang) {
+    if let Some(price) = price(showroom, lang) {
         y += 40.0 * u;
         pen.text(
             pos2(left, y),
@@ -90,7 +91,7 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
     }
     y += 34.0 * u;
     // What is explained: the point of interest, or the product.
-    let point = room.point.and_then(|at| manifest.hotspots.get(at));
+    let point = room.tour.point.and_then(|at| manifest.hotspots.get(at));
     let (head, text) = match point {
         Some(point) => (Some(lang.pick(&point.name)), lang.pick(&point.text)),
         None => (None, lang.pick(&manifest.text)),
@@ -118,14 +119,14 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
         y += 25.0 * u;
     }
     y += 12.0 * u;
-    y = draw_swatches(scene, room, pos2(left, y), column, press);
+    y = draw_swatches(scene, showroom, pos2(left, y), column, press);
     let (mut at, width) = if portrait {
         (pos2(rect.right() - column, rect.top()), column)
     } else {
         (pos2(left, y.max(rect.top() + rect.height() * 0.5)), column)
     };
     at = draw_actions(scene, room, at, width, rect.bottom(), press);
-    draw_scrub(scene, room, at, width, press);
+    draw_scrub(scene, showroom, at, width, press);
 }
 
 /// The variants as dots of their colours, and the name of the chosen one; the y below.
@@ -210,18 +211,12 @@ fn action(scene: &Scene, rect: Rect, label: &str, state: &str, key: &str, on: bo
 }
 
 /// What can be done with the product, a line each; where the lines end.
-fn draw_actions(
-    scene: &Scene,
-    room: &Showroom,
-    at: Pos2,
-    width: f32,
-    floor: f32,
-    press: &mut Presses,
-) -> Pos2 {
+fn draw_actions(scene: &Scene, room: &Room, at: Pos2, width: f32, floor: f32, press: &mut Presses) -> Pos2 {
+    let showroom = &*room.showroom;
     let u = scene.pen.u;
     let mut rows: Vec<(&str, String, &str, bool, ShowroomCommand)> = Vec::new();
-    if room.opens() {
-        let state = if room.open_goal > 0.5 {
+    if showroom.opens() {
+        let state = if showroom.open_goal > 0.5 {
             "showroom-open"
         } else {
             "showroom-closed"
@@ -230,11 +225,11 @@ fn draw_actions(
             "showroom-explode",
             scene.t(state),
             "E",
-            room.open_goal > 0.5,
+            showroom.open_goal > 0.5,
             ShowroomCommand::ToggleOpen,
         ));
     }
-    if room
+    if showroom
         .first()
         .is_some_and(|stand| !stand.prepared.product.manifest.hotspots.is_empty())
     {
@@ -242,11 +237,11 @@ fn draw_actions(
             "showroom-tour",
             String::new(),
             "T",
-            room.tour_secs.is_some(),
+            room.tour.secs.is_some(),
             ShowroomCommand::ToggleTour,
         ));
     }
-    let measure = match room.measure {
+    let measure = match showroom.measure {
         None => String::new(),
         Some(Measure::Metric) => scene.t("showroom-metric"),
         Some(Measure::Imperial) => scene.t("showroom-imperial"),
@@ -255,17 +250,17 @@ fn draw_actions(
         "showroom-measure",
         measure,
         "M",
-        room.measure.is_some(),
+        showroom.measure.is_some(),
         ShowroomCommand::NextMeasure,
     ));
-    let light = scene.t(match room.studio {
+    let light = scene.t(match room.lamps.studio {
         studio::Name::Studio => "showroom-light-studio",
         studio::Name::Daylight => "showroom-light-day",
         studio::Name::Stage => "showroom-light-stage",
     });
     rows.push(("showroom-light", light, "B", false, ShowroomCommand::Studio(None)));
-    if room.shelf.products.len() > 1 {
-        let beside = room.wanted.get(1).and_then(|id| room.shelf.product(id));
+    if showroom.shelf.products.len() > 1 {
+        let beside = showroom.wanted.get(1).and_then(|id| showroom.shelf.product(id));
         let name = beside.map_or_else(String::new, |other| {
             scene.lang().pick(&other.manifest.name).to_owned()
         });
@@ -281,16 +276,16 @@ fn draw_actions(
         "showroom-ar",
         String::new(),
         "G",
-        room.in_ar,
+        showroom.in_ar,
         ShowroomCommand::ToggleAr,
     ));
-    let eyes = match room.stereo {
+    let eyes = match showroom.stereo {
         None => String::new(),
         Some(Stereo::Anaglyph) => scene.t("showroom-anaglyph"),
         Some(Stereo::SideBySide) => scene.t("showroom-sides"),
         Some(Stereo::Halves) => scene.t("showroom-halves"),
     };
-    let on = room.stereo.is_some();
+    let on = showroom.stereo.is_some();
     rows.push(("showroom-stereo", eyes, "I", on, ShowroomCommand::NextStereo));
     let room_for = ((floor - at.y) / rows.len().max(1) as f32 - 0.5).min(TOUCH * u);
     let mut y = at.y;

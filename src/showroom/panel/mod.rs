@@ -5,12 +5,18 @@ mod card;
 mod points;
 mod shelf;
 
-use bevy_egui::egui::{Align, Color32, Pos2, Rect, TextureId, pos2, vec2};
+use bevy::ecs::system::SystemParam;
+use bevy::prelude::Res;
+use bevy_egui::egui::{Align, Color32, Painter, Pos2, Rect, TextureId, pos2, vec2};
 
 use super::ar::Ar;
+use super::arrive::{Arrivals, Poster};
+use super::cameras::ProductPicture;
 use super::hands::{Press, Zone, Zones};
+use super::lamps::Lamps;
+use super::orbit::Orbit;
 use super::place::Place;
-use super::{Showroom, Stereo};
+use super::{Showroom, Stereo, Tour};
 use crate::command::{Command, ShowroomCommand};
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
@@ -59,53 +65,132 @@ pub struct Pictures {
     pub poster: Option<TextureId>,
 }
 
+/// What of the showroom the panels show.
+#[derive(SystemParam)]
+pub struct Room<'w> {
+    /// What is shown.
+    pub showroom: Res<'w, Showroom>,
+    /// What is on its way.
+    pub arrivals: Res<'w, Arrivals>,
+    /// The product's picture.
+    pub picture: Res<'w, ProductPicture>,
+    /// In front of a camera.
+    pub ar: Res<'w, Ar>,
+    orbit: Res<'w, Orbit>,
+    tour: Res<'w, Tour>,
+    lamps: Res<'w, Lamps>,
+}
+
 /// Draws the product's picture, then everything about it.
-pub fn draw(scene: &Scene, room: &Showroom, ar: &Ar, pictures: Pictures, zones: &mut Zones) {
-    if room.share <= 0.0 {
+pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, zones: &mut Zones) {
+    let (showroom, ar) = (&*room.showroom, &*room.ar);
+    if showroom.share <= 0.0 {
         return;
     }
     let place = Place::new(bevy::math::Vec2::new(
         scene.frame.whole.width(),
         scene.frame.whole.height(),
     ));
-    let seen = ((room.share - 0.35) / 0.5).clamp(0.0, 1.0);
-    let come = room.first().map_or(0.0, |stand| stand.share);
-    let both = place.pictures(room.stereo, ar.aspect());
-    let two = matches!(room.stereo, Some(Stereo::SideBySide | Stereo::Halves));
+    let seen = ((showroom.share - 0.35) / 0.5).clamp(0.0, 1.0);
+    let come = showroom.first().map_or(0.0, |stand| stand.share);
+    let both = place.pictures(showroom.stereo, ar.aspect());
+    let two = matches!(showroom.stereo, Some(Stereo::SideBySide | Stereo::Halves));
     if two {
         // Nothing else is seen: what lies between the two pictures would tear them apart.
         let dark = scene.pen.tint(colour::ROOM).gamma_multiply(seen);
         scene.pen.painter.rect_filled(place.whole, 0.0, dark);
     }
-    let painter = &scene.pen.painter;
-    let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-    if let Some(behind) = pictures.behind {
-        let tint = Color32::WHITE.gamma_multiply(seen);
-        let [left, right] = both;
-        painter.image(behind, left, whole, tint);
-        if two {
-            painter.image(behind, right, whole, tint);
+    let pasted = Pasted {
+        painter: &scene.pen.painter,
+        both,
+        two,
+        seen,
+    };
+    pasted.behind(pictures.behind);
+    if let Some((poster, texture)) = room
+        .arrivals
+        .poster
+        .as_ref()
+        .zip(pictures.poster)
+        .filter(|_| !ar.on)
+    {
+        pasted.poster(texture, poster, come);
+    }
+    if let Some(product) = pictures.product.filter(|_| !showroom.stands.is_empty()) {
+        pasted.product(product, showroom.stereo, ar.on, come);
+    }
+    if two {
+        for half in both {
+            draw_caption(&scene.faded(seen), showroom, half);
+        }
+        return;
+    }
+    let faded = scene.faded(((showroom.share - 0.6) / 0.4).clamp(0.0, 1.0));
+    let mut press = Presses::new(zones, showroom.share > 0.6);
+    let [picture, _] = both;
+    let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
+    if come > 0.95 && showroom.share > 0.95 && in_sight && showroom.stereo.is_none() {
+        points::draw_measure(&faded, room, picture);
+        points::draw(&faded, room, picture, &mut press);
+    }
+    if ar.on {
+        camera::draw(&faded, ar, picture);
+    }
+    draw_coming(&faded, room, &place);
+    card::draw(&faded, room, &place, &mut press);
+    shelf::draw(&faded, showroom, &place, &mut press);
+    super::sales::draw(&faded, showroom, &place);
+}
+
+/// Pictures laid over the globe, for each eye.
+struct Pasted<'a> {
+    painter: &'a Painter,
+    both: [Rect; 2],
+    /// The two are apart.
+    two: bool,
+    /// How far the showroom is seen, 0 to 1.
+    seen: f32,
+}
+
+impl Pasted<'_> {
+    /// All of a texture.
+    const WHOLE: Rect = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+
+    /// The camera's picture.
+    fn behind(&self, texture: Option<TextureId>) {
+        let Some(behind) = texture else { return };
+        let tint = Color32::WHITE.gamma_multiply(self.seen);
+        let [left, right] = self.both;
+        self.painter.image(behind, left, Self::WHOLE, tint);
+        if self.two {
+            self.painter.image(behind, right, Self::WHOLE, tint);
         }
     }
-    if let Some((poster, texture)) = room.poster.as_ref().zip(pictures.poster).filter(|_| !ar.on) {
-        let level = seen * (1.0 - come) * poster.share;
-        for rect in both.iter().take(if two { 2 } else { 1 }) {
+
+    /// The product's poster, until it is there.
+    fn poster(&self, texture: TextureId, poster: &Poster, come: f32) {
+        let level = self.seen * (1.0 - come) * poster.share;
+        for rect in self.both.iter().take(if self.two { 2 } else { 1 }) {
             // The first view shows the sphere round the product, whatever the picture's shape; so does a poster.
             let side = rect.width().min(rect.height());
             let size = vec2(poster.aspect.min(1.0), (1.0 / poster.aspect).min(1.0)) * side;
             let at = Rect::from_center_size(rect.center(), size);
-            painter.image(texture, at, whole, Color32::WHITE.gamma_multiply(level));
+            self.painter
+                .image(texture, at, Self::WHOLE, Color32::WHITE.gamma_multiply(level));
         }
     }
-    if let Some([left, right]) = pictures.product.filter(|_| !room.stands.is_empty()) {
-        let opacity = seen * come;
+
+    /// The product, as far as it has come.
+    fn product(&self, [left, right]: [TextureId; 2], stereo: Option<Stereo>, in_ar: bool, come: f32) {
+        let opacity = self.seen * come;
         // Grows out of the dark as the planet leaves.
-        let grown = if ar.on { 1.0 } else { 0.86 + 0.14 * seen };
+        let grown = if in_ar { 1.0 } else { 0.86 + 0.14 * self.seen };
         let place_of = |rect: Rect| Rect::from_center_size(rect.center(), rect.size() * grown);
-        let [at_left, at_right] = both.map(place_of);
+        let [at_left, at_right] = self.both.map(place_of);
         let tint = Color32::WHITE.gamma_multiply(opacity);
         let level = tint.r();
-        match room.stereo {
+        let (painter, whole) = (self.painter, Self::WHOLE);
+        match stereo {
             None => {
                 painter.image(left, at_left, whole, tint);
             }
@@ -122,27 +207,6 @@ pub fn draw(scene: &Scene, room: &Showroom, ar: &Ar, pictures: Pictures, zones: 
             }
         }
     }
-    if two {
-        for half in both {
-            draw_caption(&scene.faded(seen), room, half);
-        }
-        return;
-    }
-    let faded = scene.faded(((room.share - 0.6) / 0.4).clamp(0.0, 1.0));
-    let mut press = Presses::new(zones, room.share > 0.6);
-    let [picture, _] = both;
-    let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
-    if come > 0.95 && room.share > 0.95 && in_sight && room.stereo.is_none() {
-        points::draw_measure(&faded, room, picture);
-        points::draw(&faded, room, picture, &mut press);
-    }
-    if ar.on {
-        camera::draw(&faded, ar, picture);
-    }
-    draw_coming(&faded, room, &place);
-    card::draw(&faded, room, &place, &mut press);
-    shelf::draw(&faded, room, &place, &mut press);
-    super::sales::draw(&faded, room, &place);
 }
 
 /// What stands in each eye's picture: the product, the sale's value, and what the figures are.
@@ -169,11 +233,12 @@ fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
 }
 
 /// On its way, or why not.
-fn draw_coming(scene: &Scene, room: &Showroom, place: &Place) {
+fn draw_coming(scene: &Scene, room: &Room, place: &Place) {
+    let showroom = &*room.showroom;
     let pen = &scene.pen;
     let u = place.u;
     let middle = place.product.center();
-    if let Some(problem) = &room.problem {
+    if let Some(problem) = &showroom.problem {
         let width = place.product.width() * 0.8;
         pen.text(
             middle,
@@ -197,14 +262,14 @@ fn draw_coming(scene: &Scene, room: &Showroom, place: &Place) {
         }
         return;
     }
-    let Some(share) = room.progress().filter(|_| !room.loading.is_empty()) else {
+    let Some(share) = room.arrivals.progress() else {
         return;
     };
     let mut middle = middle;
-    if room.poster.is_some() {
+    if room.arrivals.poster.is_some() {
         middle.y = place.product.bottom() - 30.0 * u;
     } else {
-        let name = room
+        let name = showroom
             .product()
             .map_or("", |product| scene.lang().pick(&product.manifest.name));
         pen.text(

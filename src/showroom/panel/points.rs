@@ -2,16 +2,17 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Stroke, pos2, vec2};
 
-use super::{Presses, TOUCH, in_picture, showroom_command};
+use super::{Presses, Room, TOUCH, in_picture, showroom_command};
 use crate::command::ShowroomCommand;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
-use crate::showroom::{Measure, Showroom, points};
+use crate::showroom::{Measure, points};
 use crate::theme::{colour, size};
 
 /// The points of interest that face the eye.
-pub(super) fn draw(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Presses) {
-    let Some(stand) = room.first().filter(|_| room.stands.len() == 1) else {
+pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, press: &mut Presses) {
+    let showroom = &*room.showroom;
+    let Some(stand) = showroom.first().filter(|_| showroom.stands.len() == 1) else {
         return;
     };
     let u = scene.pen.u;
@@ -22,15 +23,15 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, picture: Rect, press: &mut Pr
         .manifest
         .hotspots
         .iter()
-        .zip(points::seen(room))
+        .zip(points::seen(showroom, &room.orbit))
         .enumerate()
     {
         let Some(seen) = seen else { continue };
-        let chosen = room.point == Some(at);
+        let chosen = room.tour.point == Some(at);
         // Fades as it turns away; while another is explained, the rest step back.
         let facing = ((seen.facing - 0.05) / 0.3).clamp(0.0, 1.0);
-        let opened = 1.0 - (room.open - hotspot.open).abs().min(1.0);
-        let quiet = if room.point.is_some() && !chosen {
+        let opened = 1.0 - (showroom.open - hotspot.open).abs().min(1.0);
+        let quiet = if room.tour.point.is_some() && !chosen {
             0.35
         } else {
             1.0
@@ -97,14 +98,16 @@ fn length(metres: f32, measure: Measure) -> String {
 }
 
 /// Width, height and depth, drawn along the box round the product on the sides that face the eye.
-pub(super) fn draw_measure(scene: &Scene, room: &Showroom, picture: Rect) {
-    let (Some(measure), Some((corners, extent))) = (room.measure, points::corners(room)) else {
+pub(super) fn draw_measure(scene: &Scene, room: &Room, picture: Rect) {
+    let showroom = &*room.showroom;
+    let seen = points::corners(showroom, &room.orbit);
+    let (Some(measure), Some((corners, extent))) = (showroom.measure, seen) else {
         return;
     };
-    if room.open > 0.02 || room.stands.len() != 1 {
+    if showroom.open > 0.02 || showroom.stands.len() != 1 {
         return;
     }
-    let eye = room.eye;
+    let eye = showroom.eye;
     let seen: Vec<Option<Pos2>> = corners
         .iter()
         .map(|corner| eye.project(*corner).map(|at| in_picture(picture, at)))
