@@ -23,6 +23,11 @@ pub mod colour {
     pub const PAST: Color32 = Color32::from_rgb(110, 124, 148);
     /// Something isn't as it should be.
     pub const WARN: Color32 = Color32::from_rgb(255, 122, 61);
+
+    /// What words stand on over a picture: the room, through which it is just seen.
+    pub fn plate(alpha: u8) -> Color32 {
+        Color32::from_rgba_unmultiplied(ROOM.r(), ROOM.g(), ROOM.b(), alpha)
+    }
 }
 
 /// Linear RGB of the same jobs on the globe, where values above 1 glow.
@@ -49,6 +54,19 @@ pub mod light {
     );
     /// The turntable's rim.
     pub const RIM: Vec3 = Vec3::new(1.0, 0.62, 0.22);
+}
+
+/// How what goes from 0 to 1 begins and ends.
+pub mod ease {
+    /// Softly.
+    pub fn soft(share: f32) -> f32 {
+        share * share * (3.0 - 2.0 * share)
+    }
+
+    /// More softly: a way that a camera takes.
+    pub fn glide(share: f32) -> f32 {
+        share * share * share * (share * (share * 6.0 - 15.0) + 10.0)
+    }
 }
 
 /// Durations, in seconds.
@@ -81,6 +99,14 @@ pub mod size {
     pub const MARGIN: f32 = 48.0;
     /// The width of a column beside the planet.
     pub const COLUMN: f32 = 340.0;
+    /// From line to line of a text, of [`BODY`].
+    pub const LINE: f32 = 25.0;
+    /// From row to row of a panel's figures.
+    pub const ROW: f32 = 26.0;
+    /// A thing to touch is at least so high.
+    pub const TOUCH: f32 = 44.0;
+    /// Height of a capital letter, as a share of its type's size.
+    pub const CAP: f32 = 0.72;
     /// The thickness of a hairline.
     pub const HAIRLINE: f32 = 1.0;
     /// Fading of hints and notices, in seconds.

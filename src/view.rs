@@ -63,7 +63,7 @@ impl Default for Layers {
     }
 }
 
-/// What is looked at now. Only [`apply_commands`] writes it (and the globe: `hovered`).
+/// What is looked at now. Only commands change it (and the globe: `hovered`).
 #[derive(Resource, Debug, Clone, Default)]
 pub struct View {
     /// Language on screen.

@@ -17,6 +17,7 @@ use crate::ledger::{Ledger, Regions};
 use crate::pointer::{Pointer, SLOP_PX};
 use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
+use crate::theme::ease;
 use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
@@ -332,7 +333,7 @@ impl Rig {
         if let Some(mut flight) = self.flight {
             flight.elapsed_secs += delta_secs;
             let share = (flight.elapsed_secs / flight.duration_secs.max(1e-3)).min(1.0);
-            let eased = share * share * share * (share * (share * 6.0 - 15.0) + 10.0);
+            let eased = ease::glide(share);
             self.pose = flight.at(eased).limited();
             self.goal = self.pose;
             self.flight = (share < 1.0).then_some(flight);

@@ -19,7 +19,7 @@ use super::{PLANET_LAYER, PlanetLook, ring, shader, sun};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
 use crate::quality::{Budget, Quality};
-use crate::theme::light;
+use crate::theme::{ease, light};
 use crate::view::{View, Worldview};
 
 const SHADER: Handle<Shader> = uuid_handle!("0b7d3c52-4a39-4be0-9d0e-6f1a54c8e917");
@@ -399,11 +399,7 @@ fn lattices(sight: &Sight, layout: &Layout) -> (f32, f32, f32) {
     // Most of a level's way shows one lattice; only the middle fades between two.
     let share = ((level - coarse - 0.35) / 0.3).clamp(0.0, 1.0);
     let coarse_dots = (DOTS * coarse.exp2()).round();
-    (
-        coarse_dots,
-        coarse_dots * 2.0,
-        share * share * (3.0 - 2.0 * share),
-    )
+    (coarse_dots, coarse_dots * 2.0, ease::soft(share))
 }
 
 fn mark(region: Option<meridian_core::sales::RegionId>) -> f32 {

@@ -72,6 +72,25 @@ pub struct LightStats {
     pub drawn: u64,
 }
 
+/// Lights that are born in a batch, spread over its tick by chance.
+struct Births {
+    seed: u32,
+    now_ms: u64,
+}
+
+impl Births {
+    fn next(&mut self, direction: u32, kind: u32, bucket: u32, weight: f32) -> Instance {
+        self.seed = self.seed.wrapping_add(1);
+        let random = hash(self.seed);
+        Instance {
+            a: direction,
+            b: kind | bucket << 1 | (random & 0xffff_0000),
+            birth_ms: (self.now_ms as u32).wrapping_add(((random & 0xffff) * SPREAD_MS) >> 16),
+            weight,
+        }
+    }
+}
+
 /// Packs batches of lights into instances. Keeps how crowded each place is.
 #[derive(Debug, Clone, Default)]
 pub struct Packer {
@@ -194,6 +213,28 @@ impl Packer {
             *crowd *= decay;
         }
         self.touched.clear();
+        let placed = self.count(lights);
+        self.weigh(lights.per_light.max(1) as f32);
+        let mut births = Births {
+            seed: self.seed,
+            now_ms,
+        };
+        if merge_deg.is_some() {
+            self.write_merged(&mut births, out);
+        } else {
+            self.write_each(lights, &mut births, out);
+        }
+        self.seed = births.seed;
+        for key in &self.touched {
+            if let Some(counts) = self.counts.get_mut(*key as usize) {
+                *counts = (0, 0);
+            }
+        }
+        placed
+    }
+
+    /// Counts the batch's lights by place and kind; how many have a place.
+    fn count(&mut self, lights: &Lights) -> u64 {
         let mut placed = 0;
         for (place, code) in lights.place.iter().zip(&lights.code) {
             let key = usize::from(*place) * 2 + usize::from((code >> 3) & 1);
@@ -207,7 +248,11 @@ impl Packer {
             *buckets += u32::from(code & 7);
             placed += 1;
         }
-        let per_light = lights.per_light.max(1) as f32;
+        placed
+    }
+
+    /// Adds the counted lights to their places' crowds, and weighs one of each.
+    fn weigh(&mut self, per_light: f32) {
         for key in &self.touched {
             let key = *key as usize;
             if let (Some(crowd), Some((count, _))) = (self.crowd.get_mut(key), self.counts.get(key)) {
@@ -240,70 +285,52 @@ impl Packer {
             let of_kind = if key & 1 == 1 { held_back } else { 1.0 };
             *slot = per_light * crowd.max(1.0).powf(PLACE_POWER - 1.0) * held_back * of_kind;
         }
-        let mut seed = self.seed;
-        let mut instance = |direction: u32, kind: u32, bucket: u32, weight: f32| {
-            seed = seed.wrapping_add(1);
-            let random = hash(seed);
-            Instance {
-                a: direction,
-                b: kind | bucket << 1 | (random & 0xffff_0000),
-                birth_ms: (now_ms as u32).wrapping_add(((random & 0xffff) * SPREAD_MS) >> 16),
-                weight,
-            }
-        };
-        if merge_deg.is_some() {
-            self.merged_touched.clear();
-            for key in &self.touched {
-                let key = *key as usize;
-                let (Some(leader), Some(weight), Some((count, buckets))) = (
-                    self.leaders.get(key / 2),
-                    self.weights.get(key),
-                    self.counts.get(key),
-                ) else {
-                    continue;
-                };
-                let at = usize::from(*leader) * 2 + (key & 1);
-                if let Some(sum) = self.merged.get_mut(at) {
-                    if sum.0 == 0 {
-                        self.merged_touched.push(at as u32);
-                    }
-                    *sum = (sum.0 + count, sum.1 + buckets, sum.2 + *count as f32 * weight);
-                }
-            }
-            for key in &self.merged_touched {
-                let key = *key as usize;
-                let (Some(direction), Some(sum)) = (self.directions.get(key / 2), self.merged.get_mut(key))
-                else {
-                    continue;
-                };
-                let (count, buckets, weight) = std::mem::take(sum);
-                let bucket = (buckets + count / 2) / count.max(1);
-                out.push(instance(*direction, (key & 1) as u32, bucket.min(7), weight));
-            }
-        } else {
-            for (place, code) in lights.place.iter().zip(&lights.code) {
-                let kind = (code >> 3) & 1;
-                let key = usize::from(*place) * 2 + usize::from(kind);
-                let (Some(direction), Some(weight)) =
-                    (self.directions.get(usize::from(*place)), self.weights.get(key))
-                else {
-                    continue;
-                };
-                out.push(instance(
-                    *direction,
-                    u32::from(kind),
-                    u32::from(code & 7),
-                    *weight,
-                ));
-            }
-        }
-        self.seed = seed;
+    }
+
+    /// Writes one light for those of a kind in a cell, at the cell's leader.
+    fn write_merged(&mut self, births: &mut Births, out: &mut Vec<Instance>) {
+        self.merged_touched.clear();
         for key in &self.touched {
-            if let Some(counts) = self.counts.get_mut(*key as usize) {
-                *counts = (0, 0);
+            let key = *key as usize;
+            let (Some(leader), Some(weight), Some((count, buckets))) = (
+                self.leaders.get(key / 2),
+                self.weights.get(key),
+                self.counts.get(key),
+            ) else {
+                continue;
+            };
+            let at = usize::from(*leader) * 2 + (key & 1);
+            if let Some(sum) = self.merged.get_mut(at) {
+                if sum.0 == 0 {
+                    self.merged_touched.push(at as u32);
+                }
+                *sum = (sum.0 + count, sum.1 + buckets, sum.2 + *count as f32 * weight);
             }
         }
-        placed
+        for key in &self.merged_touched {
+            let key = *key as usize;
+            let (Some(direction), Some(sum)) = (self.directions.get(key / 2), self.merged.get_mut(key))
+            else {
+                continue;
+            };
+            let (count, buckets, weight) = std::mem::take(sum);
+            let bucket = (buckets + count / 2) / count.max(1);
+            out.push(births.next(*direction, (key & 1) as u32, bucket.min(7), weight));
+        }
+    }
+
+    /// Writes each light of the batch.
+    fn write_each(&self, lights: &Lights, births: &mut Births, out: &mut Vec<Instance>) {
+        for (place, code) in lights.place.iter().zip(&lights.code) {
+            let kind = (code >> 3) & 1;
+            let key = usize::from(*place) * 2 + usize::from(kind);
+            let (Some(direction), Some(weight)) =
+                (self.directions.get(usize::from(*place)), self.weights.get(key))
+            else {
+                continue;
+            };
+            out.push(births.next(*direction, u32::from(kind), u32::from(code & 7), *weight));
+        }
     }
 
     /// Number of places.

@@ -272,7 +272,7 @@ fn draw_milestones(
             let beside = pos2(at.x + 10.0 * u, at.y + small * u * 0.36);
             [above, beside].into_iter().find_map(|base| {
                 let written = Rect::from_min_max(
-                    pos2(base.x, base.y - small * u * 0.72),
+                    pos2(base.x, base.y - small * u * size::CAP),
                     pos2(base.x + width, base.y),
                 );
                 let place = written.expand(4.0 * u);

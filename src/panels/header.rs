@@ -6,7 +6,7 @@ use super::format;
 use super::frame::Shape;
 use super::pen::Face;
 use super::scene::Scene;
-use crate::theme::{colour, size};
+use crate::theme::{colour, ease, size};
 use meridian_wire::{DataClass, Mode};
 
 /// Milliseconds of a day.
@@ -23,7 +23,7 @@ pub fn roll(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
     }
     let left_secs = (1.0 - (value_minor / digit_minor).fract()) / digits_per_s;
     let into = (1.0 - left_secs / ROLL_SECS).clamp(0.0, 1.0) as f32;
-    into * into * (3.0 - 2.0 * into)
+    ease::soft(into)
 }
 
 /// Draws the head of the picture.

@@ -111,7 +111,10 @@ impl Pen {
             self.painter
                 .galley(pos2(left, at.y - baseline), galley, self.tint(colour));
         }
-        Rect::from_min_max(pos2(left, at.y - size * self.u * 0.72), pos2(left + width, at.y))
+        Rect::from_min_max(
+            pos2(left, at.y - size * self.u * size::CAP),
+            pos2(left + width, at.y),
+        )
     }
 
     /// A text cut with an ellipsis to a width in points.

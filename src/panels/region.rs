@@ -69,7 +69,7 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
     if let Some(product) = sales::best_in(scene.ledger, &room.shelf, id) {
         let mut presses = Presses::new(zones, room.share == 0.0 && slide > 0.9);
         draw_best(scene, &pen, product, y, &column, &mut presses);
-        y += 26.0 * u;
+        y += size::ROW * u;
     }
     let beside = left_right + 44.0 * u;
     let plot = if broad {
@@ -183,7 +183,7 @@ fn draw_rows(
     ];
     for (key, value) in rows {
         pen.row(column, y, &scene.t(key), &value, colour::INK);
-        y += 26.0 * pen.u;
+        y += size::ROW * pen.u;
     }
     y
 }
@@ -339,7 +339,7 @@ pub fn draw_hovered(scene: &Scene, pointer: Option<Pos2>) {
     );
     pen.text(at, Align::Min, &name, size::BODY, Face::Bold, colour::INK);
     pen.text(
-        at + vec2(0.0, 25.0 * u),
+        at + vec2(0.0, size::LINE * u),
         Align::Min,
         &figures,
         size::BODY,

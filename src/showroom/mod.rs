@@ -34,6 +34,7 @@ use self::orbit::Orbit;
 use self::prepare::Prepared;
 use crate::DisplaySystems;
 use crate::link::Inbox;
+use crate::theme::ease;
 use crate::view::Screen;
 use meridian_product::model::Bounds;
 use meridian_product::{Shelf, animate};
@@ -205,7 +206,7 @@ impl Showroom {
         };
         // It comes in smaller, and turns into place.
         let eased = if stand.swings {
-            stand.share * stand.share * (3.0 - 2.0 * stand.share)
+            ease::soft(stand.share)
         } else {
             1.0
         };
@@ -231,13 +232,8 @@ impl Showroom {
 }
 
 /// The shelf is read at the start; what is wrong on it is told.
-fn read_shelf(
-    folders: Option<Res<ProductFolders>>,
-    mut showroom: ResMut<Showroom>,
-    mut inbox: ResMut<Inbox>,
-) {
-    let extra = folders.map(|folders| folders.0.clone()).unwrap_or_default();
-    let (shelf, problems) = Shelf::load(&extra);
+fn read_shelf(folders: Res<ProductFolders>, mut showroom: ResMut<Showroom>, mut inbox: ResMut<Inbox>) {
+    let (shelf, problems) = Shelf::load(&folders.0);
     showroom.shelf = shelf;
     for problem in problems {
         warn!("{problem}");
@@ -262,6 +258,7 @@ fn on_screen(screen: Res<State<Screen>>, showroom: Res<Showroom>) -> bool {
 /// The showroom.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Showroom>()
+        .init_resource::<ProductFolders>()
         .init_resource::<arrive::Arrivals>()
         .init_resource::<lamps::Lamps>()
         .init_resource::<Orbit>()

@@ -12,7 +12,7 @@ use super::material::{GroundMaterial, GroundParams, ProductMaterial};
 use super::orbit::Orbit;
 use super::stand::{Exhibit, Form, GroundOf, NodeOf, PartOf, Variant, Waits, transform};
 use super::{Showroom, Stand};
-use crate::theme::light;
+use crate::theme::{ease, light};
 use meridian_product::model::Trs;
 use meridian_product::{Model, animate};
 
@@ -31,8 +31,7 @@ pub fn posed(model: &Model, showroom: &Showroom, first: bool) -> (Vec<Trs>, Vec<
             animate::pose(animation, showroom.playing.secs, &mut local, &mut weights);
         }
     }
-    let open = showroom.open;
-    animate::explode(model, open * open * (3.0 - 2.0 * open), &mut local);
+    animate::explode(model, ease::soft(showroom.open), &mut local);
     (local, weights)
 }
 
@@ -202,7 +201,7 @@ fn ground_of(showroom: &Showroom, orbit: &Orbit, stand: &Stand) -> (Transform, G
         orbit.turned
     };
     let single = showroom.stands.len() == 1;
-    let eased = stand.share * stand.share * (3.0 - 2.0 * stand.share);
+    let eased = ease::soft(stand.share);
     let bounds = stand.prepared.model.bounds;
     let pivot = Vec3::new(bounds.centre().x, bounds.min.y, bounds.centre().z);
     let contact = &stand.prepared.contact;

@@ -108,7 +108,7 @@ fn draw_none(scene: &Scene, rect: Rect, top: f32) {
             Face::Text,
             colour::INK_SOFT,
         );
-        y += 25.0 * pen.u;
+        y += size::LINE * pen.u;
     }
 }
 

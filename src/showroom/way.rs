@@ -8,6 +8,7 @@ use super::eye::Eye;
 use super::orbit::Orbit;
 use super::{Place, Showroom, Tour};
 use crate::layout::Layout;
+use crate::theme::ease;
 use crate::view::{Live, Screen, View};
 
 /// How long the way from the globe to the showroom takes, in seconds.
@@ -36,8 +37,7 @@ pub(super) fn advance_showroom(
     let way_secs = if view.reduced_motion { 0.3 } else { WAY_SECS };
     let step = if at_once { 1.0 } else { delta / way_secs };
     showroom.way += (goal - showroom.way).clamp(-step, step);
-    let way = showroom.way;
-    let share = way * way * way * (way * (way * 6.0 - 15.0) + 10.0);
+    let share = ease::glide(showroom.way);
     if showroom.share != share {
         showroom.share = share;
     }

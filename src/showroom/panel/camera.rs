@@ -16,7 +16,7 @@ pub(super) fn draw(scene: &Scene, ar: &Ar, picture: Rect) {
     let plate = |at: Pos2, text: &str, ink: Color32| {
         let width = pen.width(text, size::BODY, Face::Medium);
         let rect = Rect::from_center_size(at, vec2(width + 32.0 * u, 34.0 * u));
-        let dark = pen.tint(Color32::from_rgba_unmultiplied(4, 7, 13, 200));
+        let dark = pen.tint(colour::plate(200));
         pen.painter.rect_filled(rect, 17.0 * u, dark);
         pen.text(
             pos2(at.x, at.y + 6.0 * u),

@@ -2,7 +2,7 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
-use super::{Presses, Room, TOUCH, showroom_command};
+use super::{Presses, Room, showroom_command};
 use crate::command::ShowroomCommand;
 use crate::panels::format;
 use crate::panels::frame::Shape as Stands;
@@ -55,7 +55,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presse
         rect.width()
     };
     let left = rect.left();
-    let mut y = rect.top() + size::SMALL * u * 0.72;
+    let mut y = rect.top() + size::SMALL * u * size::CAP;
     let category = lang.pick(&manifest.category);
     if !category.is_empty() {
         pen.text(
@@ -68,7 +68,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presse
         );
         y += 18.0 * u;
     }
-    y += size::TITLE * 1.5 * u * 0.72 + 6.0 * u;
+    y += size::TITLE * 1.5 * u * size::CAP + 6.0 * u;
     let name = pen.fit(lang.pick(&manifest.name), size::TITLE * 1.5, Face::Bold, column);
     pen.text(
         pos2(left, y),
@@ -105,7 +105,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presse
             Face::Bold,
             colour::INK,
         );
-        y += 26.0 * u;
+        y += size::ROW * u;
     }
     for line in pen.wrap(text, size::BODY, Face::Text, column).into_iter().take(6) {
         pen.text(
@@ -116,7 +116,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presse
             Face::Text,
             colour::INK_SOFT,
         );
-        y += 25.0 * u;
+        y += size::LINE * u;
     }
     y += 12.0 * u;
     y = draw_swatches(scene, showroom, pos2(left, y), column, press);
@@ -140,8 +140,8 @@ fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &m
     let u = pen.u;
     let swatches = &stand.prepared.product.manifest.variants;
     let chosen = stand.variant.unwrap_or(0);
-    let step = (TOUCH * u).min(width / variants.len() as f32);
-    let y = at.y + TOUCH * u * 0.5;
+    let step = (size::TOUCH * u).min(width / variants.len() as f32);
+    let y = at.y + size::TOUCH * u * 0.5;
     for (index, name) in variants.iter().enumerate() {
         let middle = pos2(at.x + step * index as f32 + 15.0 * u, y);
         let rgb = swatches
@@ -160,7 +160,7 @@ fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &m
                 Stroke::new((1.6 * u).max(1.0), pen.tint(colour::INK)),
             );
         }
-        let touch = Rect::from_center_size(middle, vec2(step, TOUCH * u));
+        let touch = Rect::from_center_size(middle, vec2(step, size::TOUCH * u));
         press.tap(touch, showroom_command(ShowroomCommand::Variant(Some(index))));
     }
     let name = variants.get(chosen).map_or("", String::as_str);
@@ -169,7 +169,7 @@ fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &m
         .map_or(name, |swatch| scene.lang().pick(&swatch.name));
     let after = at.x + step * variants.len() as f32 + 8.0 * u;
     let (at, text) = if after + pen.width(name, size::BODY, Face::Medium) < at.x + width {
-        (pos2(after, y + 6.0 * u), y + TOUCH * u * 0.5)
+        (pos2(after, y + 6.0 * u), y + size::TOUCH * u * 0.5)
     } else {
         (pos2(at.x, y + 40.0 * u), y + 52.0 * u)
     };
@@ -287,7 +287,7 @@ fn draw_actions(scene: &Scene, room: &Room, at: Pos2, width: f32, floor: f32, pr
     };
     let on = showroom.stereo.is_some();
     rows.push(("showroom-stereo", eyes, "I", on, ShowroomCommand::NextStereo));
-    let room_for = ((floor - at.y) / rows.len().max(1) as f32 - 0.5).min(TOUCH * u);
+    let room_for = ((floor - at.y) / rows.len().max(1) as f32 - 0.5).min(size::TOUCH * u);
     let mut y = at.y;
     for (label, state, key, on, command) in rows {
         let rect = Rect::from_min_max(pos2(at.x, y), pos2(at.x + width, y + room_for));
@@ -304,7 +304,7 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut 
     let Some(animation) = room.animation() else { return };
     let pen = &scene.pen;
     let u = pen.u;
-    let row = Rect::from_min_size(at, vec2(width, TOUCH * u));
+    let row = Rect::from_min_size(at, vec2(width, size::TOUCH * u));
     let middle = row.center().y;
     let button = pos2(at.x + 9.0 * u, middle);
     if room.playing.on {
@@ -350,8 +350,8 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut 
         pen.tint(colour::INK),
     );
     press.tap(
-        Rect::from_center_size(button, vec2(TOUCH, TOUCH) * u),
+        Rect::from_center_size(button, vec2(size::TOUCH, size::TOUCH) * u),
         showroom_command(ShowroomCommand::TogglePlay),
     );
-    press.add(track.expand2(vec2(8.0 * u, TOUCH * u * 0.5)), Press::Scrub);
+    press.add(track.expand2(vec2(8.0 * u, size::TOUCH * u * 0.5)), Press::Scrub);
 }

@@ -22,9 +22,6 @@ use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::theme::{colour, size};
 
-/// A thing to touch is at least so high, in units.
-const TOUCH: f32 = 44.0;
-
 /// Collects what can be pressed while drawing.
 pub struct Presses<'a> {
     zones: &'a mut Zones,
@@ -258,7 +255,7 @@ fn draw_coming(scene: &Scene, room: &Room, place: &Place) {
                 Face::Text,
                 colour::INK_SOFT,
             );
-            y += 25.0 * u;
+            y += size::LINE * u;
         }
         return;
     }

@@ -2,7 +2,7 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Stroke, pos2, vec2};
 
-use super::{Presses, Room, TOUCH, in_picture, showroom_command};
+use super::{Presses, Room, in_picture, showroom_command};
 use crate::command::ShowroomCommand;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
@@ -51,7 +51,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, press: &mut Presse
         pen.painter
             .circle_stroke(middle, 9.0 * u, Stroke::new((1.5 * u).max(1.0), pen.tint(ring)));
         pen.painter.circle_filled(middle, 3.0 * u, pen.tint(ring));
-        let touch = Rect::from_center_size(middle, vec2(TOUCH, TOUCH) * u);
+        let touch = Rect::from_center_size(middle, vec2(size::TOUCH, size::TOUCH) * u);
         let next = if chosen { None } else { Some(at) };
         press.tap(touch, showroom_command(ShowroomCommand::Point(next)));
         // Its name comes with the pointer; a finger opens it at once.
@@ -158,11 +158,8 @@ pub(super) fn draw_measure(scene: &Scene, room: &Room, picture: Rect) {
         let middle = a + (b - a) * 0.5;
         let half = pen.width(&text, size::BODY, Face::Figures) * 0.5 + 8.0 * u;
         let plate = Rect::from_center_size(middle, vec2(half * 2.0, 26.0 * u));
-        pen.painter.rect_filled(
-            plate,
-            13.0 * u,
-            pen.tint(Color32::from_rgba_unmultiplied(4, 7, 13, 215)),
-        );
+        pen.painter
+            .rect_filled(plate, 13.0 * u, pen.tint(colour::plate(215)));
         pen.text(
             pos2(middle.x, middle.y + 6.0 * u),
             Align::Center,

@@ -2,7 +2,7 @@
 
 use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
 
-use super::{Presses, TOUCH};
+use super::Presses;
 use crate::command::Command;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
@@ -35,8 +35,8 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
     );
     press.tap(
         Rect::from_min_max(
-            pos2(rect.left() - 10.0 * u, rect.center().y - TOUCH * u * 0.5),
-            pos2(text.right() + 20.0 * u, rect.center().y + TOUCH * u * 0.5),
+            pos2(rect.left() - 10.0 * u, rect.center().y - size::TOUCH * u * 0.5),
+            pos2(text.right() + 20.0 * u, rect.center().y + size::TOUCH * u * 0.5),
         ),
         Command::Back,
     );
@@ -87,8 +87,8 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
                 .hline(drawn.left()..=drawn.right(), y + 10.0 * u, stroke);
         }
         let touch = Rect::from_min_max(
-            pos2(x - gap * 0.5, rect.center().y - TOUCH * u * 0.5),
-            pos2(x + width + gap * 0.5, rect.center().y + TOUCH * u * 0.5),
+            pos2(x - gap * 0.5, rect.center().y - size::TOUCH * u * 0.5),
+            pos2(x + width + gap * 0.5, rect.center().y + size::TOUCH * u * 0.5),
         );
         if touch.left() >= from - gap && touch.right() <= rect.right() + gap {
             press.tap(touch, Command::Enter(Some((*id).to_owned())));
