@@ -307,6 +307,7 @@ mod tests {
             include_str!("rates.rs"),
             include_str!("region.rs"),
             include_str!("search.rs"),
+            include_str!("../keys.rs"),
             include_str!("../showroom/panel/camera.rs"),
             include_str!("../showroom/panel/card.rs"),
             include_str!("../showroom/panel/mod.rs"),
