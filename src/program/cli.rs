@@ -13,6 +13,8 @@ use meridian::view::Worldview;
 use meridian_ar::intrinsics::Intrinsics;
 use meridian_ar::source::SourceSpec;
 use meridian_client::tls::Pin;
+use meridian_gateway::config::values::{parse_clock, parse_speed};
+use meridian_gateway::{PlayArgs, SourceArgs};
 use meridian_product::studio::Name as StudioName;
 use meridian_wire::PublicKey;
 
@@ -46,20 +48,6 @@ pub enum Command {
     Calibrate(super::ar::Calibrate),
     /// Print whose packages this program is made of, and their licences.
     Licences,
-}
-
-/// Where the figures come from.
-#[derive(Debug, Clone, Args)]
-pub struct Sources {
-    /// A day from config/, or a file of your own (.toml).
-    #[arg(long, value_name = "NAME|FILE", default_value = "double11-2016")]
-    pub scenario: String,
-    /// A real shop's orders (CSV or NDJSON), played instead of a scenario.
-    #[arg(long, value_name = "FILE", requires = "mapping")]
-    pub orders: Option<PathBuf>,
-    /// What the columns of --orders mean.
-    #[arg(long, value_name = "FILE", requires = "orders")]
-    pub mapping: Option<PathBuf>,
 }
 
 /// How it looks.
@@ -103,9 +91,9 @@ pub struct Looks {
 /// The globe, live.
 #[derive(Debug, Clone, Args)]
 pub struct Live {
-    /// Where the figures come from.
+    /// Which day is played, from when and how fast.
     #[command(flatten)]
-    pub sources: Sources,
+    pub play: PlayArgs,
     /// A gateway to subscribe to; without it one is started inside this process.
     #[arg(long, value_name = "ws[s]://HOST:PORT", conflicts_with_all = ["orders", "start", "speed"])]
     pub feed: Option<String>,
@@ -124,12 +112,6 @@ pub struct Live {
     /// Every count by region and product as it is, for a desk and not for a wall (own gateway only).
     #[arg(long, conflicts_with = "feed")]
     pub internal: bool,
-    /// When to start on the day's clock; negative is before midnight.
-    #[arg(long, value_name = "HH:MM:SS", allow_hyphen_values = true)]
-    pub start: Option<Clock>,
-    /// How fast the day runs, 1 to 3600.
-    #[arg(long, value_name = "N", value_parser = speed)]
-    pub speed: Option<f64>,
     /// How it looks.
     #[command(flatten)]
     pub looks: Looks,
@@ -164,7 +146,7 @@ pub struct Shot {
     pub output: PathBuf,
     /// Where the figures come from.
     #[command(flatten)]
-    pub sources: Sources,
+    pub source: SourceArgs,
     /// How it looks.
     #[command(flatten)]
     pub looks: Looks,
@@ -191,7 +173,7 @@ pub struct Film {
     #[arg(long, value_name = "N", value_parser = seconds)]
     pub seconds: Option<f64>,
     /// How fast the day runs in it, 1 to 3600.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse_speed)]
     pub speed: f64,
     /// Frames per second.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=240))]
@@ -204,7 +186,7 @@ pub struct Film {
     pub output: PathBuf,
     /// Where the figures come from.
     #[command(flatten)]
-    pub sources: Sources,
+    pub source: SourceArgs,
     /// How it looks.
     #[command(flatten)]
     pub looks: Looks,
@@ -401,32 +383,7 @@ impl FromStr for Clock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || {
-            format!(
-                "{text:?} is no time: HH:MM:SS is needed, as in 00:06:58 (or -00:00:10 for the countdown)"
-            )
-        };
-        let (sign, rest) = match text.strip_prefix('-') {
-            Some(rest) => (-1, rest),
-            None => (1, text),
-        };
-        let parts: Vec<&str> = rest.split(':').collect();
-        let [hours, minutes, seconds] = parts.as_slice() else {
-            return Err(wrong());
-        };
-        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-        let number = |text: &str, most: i64| -> Result<i64, String> {
-            if text.is_empty() || text.len() > 3 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-                return Err(wrong());
-            }
-            text.parse::<i64>()
-                .ok()
-                .filter(|number| *number <= most)
-                .ok_or_else(wrong)
-        };
-        let millis = number(fraction, 999)? * 10_i64.pow(3 - fraction.len().min(3) as u32);
-        let secs = number(hours, 999)? * 3600 + number(minutes, 59)? * 60 + number(whole, 59)?;
-        Ok(Self(sign * (secs * 1000 + millis)))
+        parse_clock(text).map(Self)
     }
 }
 
@@ -507,14 +464,6 @@ impl FromStr for Look {
     }
 }
 
-/// A speed of the day.
-fn speed(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|speed| (1.0..=3600.0).contains(speed))
-        .ok_or_else(|| format!("{text:?} is no speed: a number from 1 to 3600 is needed"))
-}
-
 /// A clip's length.
 fn seconds(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
@@ -550,14 +499,14 @@ mod tests {
         assert_eq!((shot.size.width, shot.size.height), (3840, 860));
         assert_eq!(shot.looks.lang, Lang::Zh);
         assert_eq!(shot.sight.select.as_deref(), Some("CN"));
-        assert_eq!(shot.sources.scenario, "double11-2016");
+        assert_eq!(shot.source.scenario(), "double11-2016");
     }
 
     #[test]
     fn nothing_said_is_the_whole_day_live() {
         let cli = parse("meridian").unwrap();
         assert!(cli.command.is_none());
-        assert!(cli.live.feed.is_none() && cli.live.start.is_none() && !cli.live.fullscreen);
+        assert!(cli.live.feed.is_none() && cli.live.play.start.is_none() && !cli.live.fullscreen);
     }
 
     #[test]
@@ -583,6 +532,8 @@ mod tests {
 
     #[test]
     fn a_countdown_can_be_a_value() {
+        let live = parse("meridian --start -00:00:10").unwrap().live;
+        assert_eq!(live.play.start, Some(-10_000));
         let cli = parse("meridian shot --at -00:00:10 -o out.png").unwrap();
         let Some(Command::Shot(shot)) = cli.command else {
             panic!("no shot");

@@ -1,7 +1,6 @@
 //! `meridian`: the globe, live, in a window or, where there is no screen, in a picture kept current.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result};
@@ -17,13 +16,10 @@ use meridian_client::recall::file_for;
 use meridian_client::tls::Trust;
 use meridian_client::{Link, LinkConfig};
 use meridian_gateway::operate::access::Role;
-use meridian_gateway::{GatewayConfig, Publisher, serve};
+use meridian_gateway::{GatewayConfig, serve};
 
 use super::cli::Live;
-use super::{catalogue, offscreen, open_source};
-
-/// How long before the day's beginning the display starts unless told otherwise.
-const COUNTDOWN_MS: i64 = 10_000;
+use super::{catalogue, offscreen};
 
 /// Runs until it is told to end.
 ///
@@ -53,12 +49,9 @@ pub fn run(live: &Live) -> Result<ExitCode> {
     let gateway = match &live.feed {
         Some(_) => None,
         None => {
-            let source = open_source(&live.sources, &setup.catalogue)?;
-            let start_ms = source.hello().day.start_ms + live.start.map_or(-COUNTDOWN_MS, |clock| clock.0);
-            let speed = live.speed.unwrap_or(1.0);
-            let publisher = Publisher::new(source, Arc::clone(&setup.catalogue), start_ms, speed)?;
+            let publisher = live.play.publisher(&setup.catalogue, None)?;
             let config = GatewayConfig {
-                speed,
+                speed: live.play.speed(),
                 anonymous: live.internal.then_some(Role::Executive),
                 ..GatewayConfig::default()
             };

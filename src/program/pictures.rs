@@ -83,7 +83,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
 pub fn shot(shot: &Shot) -> Result<()> {
     let file = writable(&shot.output)?;
     let catalogue = catalogue()?;
-    let mut player = Player::open(&shot.sources, &catalogue, shot.at.0 - LEAD_MS - PAST_MS, 1.0)?;
+    let mut player = Player::open(&shot.source, &catalogue, shot.at.0 - LEAD_MS - PAST_MS, 1.0)?;
     let mut studio = studio(&catalogue, shot.size, &shot.looks, &shot.sight)?;
     studio.receive(player.opening()?, 0);
     // The minutes before are there for the rates' short history; their lights are long gone.
@@ -198,7 +198,7 @@ pub fn film(film: &Film) -> Result<()> {
     let lead_frames = LEAD_MS * i64::from(film.fps) / 1000;
     let catalogue = catalogue()?;
     let mut reel = Reel::open(&film.output, film.size, film.fps)?;
-    let mut player = Player::open(&film.sources, &catalogue, event_ms(-lead_frames), film.speed)?;
+    let mut player = Player::open(&film.source, &catalogue, event_ms(-lead_frames), film.speed)?;
     let mut studio = studio(&catalogue, film.size, &film.looks, &film.sight)?;
     studio.receive(player.opening()?, 0);
     let bar = ProgressBar::new(frames as u64);

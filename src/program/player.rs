@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use meridian_core::sales::Catalogue;
+use meridian_gateway::SourceArgs;
 use meridian_gateway::publish::publisher::Publisher;
 use meridian_wire::{Body, Frame};
-
-use super::cli::Sources;
 
 /// A source that is played.
 pub struct Player {
@@ -21,8 +20,8 @@ impl Player {
     ///
     /// # Errors
     /// When the source can't be read or is wrong.
-    pub fn open(sources: &Sources, catalogue: &Arc<Catalogue>, at_ms: i64, speed: f64) -> Result<Self> {
-        let source = super::open_source(sources, catalogue)?;
+    pub fn open(source: &SourceArgs, catalogue: &Arc<Catalogue>, at_ms: i64, speed: f64) -> Result<Self> {
+        let source = source.open(catalogue)?;
         let start_ms = source.hello().day.start_ms;
         let publisher = Publisher::new(source, Arc::clone(catalogue), start_ms + at_ms, speed)?;
         Ok(Self {

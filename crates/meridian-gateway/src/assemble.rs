@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::values::{parse_speed, parse_start};
-use crate::{PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms};
+use crate::config::SourceConfig;
+use crate::config::values::{parse_listen, parse_speed, parse_start};
+use crate::{
+    OrdersSource, PublishError, Publisher, SavedState, ScenarioSource, Source, SourceError, wall_ms,
+};
 use meridian_core::sales::{Catalogue, EventMs};
 
-/// What is to be shown, and from when.
+/// Which day is shown: a scenario, or a real shop's orders.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct SourceArgs {
     /// The day: a scenario's name or file; double11-2016 unless anything else is given.
@@ -19,8 +22,16 @@ pub struct SourceArgs {
     /// What the columns of --orders mean: a file, or a shipped mapping's name.
     #[arg(long, value_name = "NAME|FILE", requires = "orders")]
     pub mapping: Option<String>,
-    /// Time of the day to begin at, as in 00:06:58; without it, ten seconds before the day.
-    #[arg(long, value_name = "HH:MM:SS", value_parser = parse_start)]
+}
+
+/// Which day is played, from when and how fast.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct PlayArgs {
+    /// The day.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// When to begin on the day's clock, as in 00:06:58; negative is before midnight. Without it, ten seconds before the day.
+    #[arg(long, value_name = "HH:MM:SS", value_parser = parse_start, allow_hyphen_values = true)]
     pub start: Option<i64>,
     /// How fast the day runs: 1 to 3600.
     #[arg(long, value_name = "N", value_parser = parse_speed)]
@@ -37,7 +48,7 @@ impl SourceArgs {
     /// [`SourceError`] naming the file and what is wrong in it.
     pub fn open(&self, catalogue: &Arc<Catalogue>) -> Result<Box<dyn Source>, SourceError> {
         if let (Some(orders), Some(mapping)) = (&self.orders, &self.mapping) {
-            return Ok(Box::new(crate::OrdersSource::open(
+            return Ok(Box::new(OrdersSource::open(
                 orders,
                 mapping,
                 Arc::clone(catalogue),
@@ -57,10 +68,18 @@ impl SourceArgs {
         }
     }
 
-    fn scenario(&self) -> &str {
+    /// The scenario: the one that is given, or the default.
+    pub fn scenario(&self) -> &str {
         self.scenario.as_deref().unwrap_or("double11-2016")
     }
 
+    /// Whether the command line names a day at all.
+    pub fn is_given(&self) -> bool {
+        self.scenario.is_some() || self.orders.is_some()
+    }
+}
+
+impl PlayArgs {
     /// How fast the day runs.
     pub fn speed(&self) -> f64 {
         self.speed.unwrap_or(1.0)
@@ -70,15 +89,20 @@ impl SourceArgs {
     ///
     /// # Errors
     /// What is wrong with a value.
-    pub fn or(self, config: &crate::config::SourceConfig) -> Result<Self, String> {
-        let given = self.scenario.is_some() || self.orders.is_some();
+    pub fn or(self, config: &SourceConfig) -> Result<Self, String> {
+        let given = self.source.is_given();
         let start = config.start.as_deref().map(parse_start).transpose()?;
+        let SourceArgs {
+            scenario,
+            orders,
+            mapping,
+        } = self.source;
         Ok(Self {
-            scenario: self
-                .scenario
-                .or_else(|| config.scenario.clone().filter(|_| !given)),
-            orders: self.orders.or_else(|| config.orders.clone().filter(|_| !given)),
-            mapping: self.mapping.or_else(|| config.mapping.clone().filter(|_| !given)),
+            source: SourceArgs {
+                scenario: scenario.or_else(|| config.scenario.clone().filter(|_| !given)),
+                orders: orders.or_else(|| config.orders.clone().filter(|_| !given)),
+                mapping: mapping.or_else(|| config.mapping.clone().filter(|_| !given)),
+            },
             start: self.start.or(start),
             speed: self.speed.or(config.speed),
         })
@@ -88,7 +112,7 @@ impl SourceArgs {
     pub fn start_ms(&self, source: &dyn Source, saved: Option<&SavedState>) -> EventMs {
         let day = source.hello().day;
         match saved {
-            Some(saved) if saved.source == self.name() => saved.event_ms_at(wall_ms()).min(day.end_ms),
+            Some(saved) if saved.source == self.source.name() => saved.event_ms_at(wall_ms()).min(day.end_ms),
             _ => day.start_ms + self.start.unwrap_or(-COUNTDOWN_MS),
         }
     }
@@ -102,7 +126,7 @@ impl SourceArgs {
         catalogue: &Arc<Catalogue>,
         saved: Option<&SavedState>,
     ) -> Result<Publisher, PublishError> {
-        let source = self.open(catalogue)?;
+        let source = self.source.open(catalogue)?;
         let start_ms = self.start_ms(source.as_ref(), saved);
         Publisher::new(source, Arc::clone(catalogue), start_ms, self.speed())
     }
@@ -112,7 +136,7 @@ impl SourceArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ServeArgs {
     /// Where to listen; 127.0.0.1:9016 unless the configuration says otherwise.
-    #[arg(long, value_name = "ADDRESS", value_parser = crate::config::values::parse_listen)]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_listen)]
     pub listen: Option<std::net::SocketAddr>,
     /// Serve other machines without TLS, when --listen is no loopback address.
     #[arg(long)]

@@ -9,7 +9,7 @@ pub mod serve;
 pub mod source;
 pub mod store;
 
-pub use assemble::{ServeArgs, SourceArgs};
+pub use assemble::{PlayArgs, ServeArgs, SourceArgs};
 pub use operate::certificate::check_certificate;
 pub use operate::state::{SavedState, State};
 pub use publish::class::{DataClass, Internal, Privacy, PrivacyError, Restricted};

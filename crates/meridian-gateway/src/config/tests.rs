@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::config::values::is_itself;
+use crate::config::values::{is_itself, parse_start};
 
 #[test]
 fn the_shipped_file_says_every_key_and_its_default() {
@@ -202,4 +202,18 @@ fn what_is_wrong_is_named() {
         let problem = Config::parse(text).unwrap_err();
         assert!(problem.contains(words), "{problem}");
     }
+}
+
+#[test]
+fn a_day_begins_before_midnight_too_and_its_seconds_may_be_left_out() {
+    for (text, start_ms) in [
+        ("00:06:58", 418_000),
+        ("00:06", 360_000),
+        ("-00:00:10", -10_000),
+        ("-00:01", -60_000),
+    ] {
+        assert_eq!(parse_start(text), Ok(start_ms), "{text}");
+        Config::parse(&format!("[source]\nstart = '{text}'")).unwrap();
+    }
+    assert!(parse_start("noon").unwrap_err().contains("HH:MM:SS"));
 }

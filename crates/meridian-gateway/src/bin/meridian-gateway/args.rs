@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use meridian_client::tls::Pin;
 use meridian_gateway::operate::access::Role;
-use meridian_gateway::{GatewayError, ServeArgs, SourceArgs};
+use meridian_gateway::{GatewayError, PlayArgs, ServeArgs};
 use meridian_wire::Scene;
 
 /// Meridian's gateway: serves a day of orders and payments over WebSocket.
@@ -26,7 +26,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
+    pub(crate) play: PlayArgs,
     #[command(flatten)]
     pub(crate) serve: ServeArgs,
 }
@@ -88,7 +88,7 @@ pub(crate) enum Task {
         #[arg(long, value_name = "N", default_value_t = 1)]
         number: u32,
         #[command(flatten)]
-        source: SourceArgs,
+        play: PlayArgs,
     },
     /// Print whose packages this program is made of, and their licences.
     Licences,

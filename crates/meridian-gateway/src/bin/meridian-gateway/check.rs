@@ -12,7 +12,7 @@ use meridian_gateway::config::Config;
 use meridian_gateway::operate::access::TokenStore;
 use meridian_gateway::operate::audit;
 use meridian_gateway::{
-    Clock, GatewayError, LiveDay, Privacy, ServeArgs, SourceArgs, State, load_catalogue, wall_ms,
+    Clock, GatewayError, LiveDay, PlayArgs, Privacy, ServeArgs, SourceArgs, State, load_catalogue, wall_ms,
 };
 
 use crate::args::Run;
@@ -26,12 +26,12 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<()> {
     let config = Config::read(path)?;
     let run = Run {
         config: Some(path.to_owned()),
-        source: SourceArgs::default(),
+        play: PlayArgs::default(),
         serve: ServeArgs::default(),
     };
     let catalogue = load_catalogue()?;
     let live = live_day(&run, &config, &catalogue, wall_ms())?;
-    let (gateway, source) = gateway_config(&run, &config, live.as_ref(), &Clock::system(), false)?;
+    let (gateway, play) = gateway_config(&run, &config, live.as_ref(), &Clock::system(), false)?;
     if let Some(tls) = &gateway.tls {
         say!("certificate     {}", certificate_pin(&tls.certificate)?);
         meridian_gateway::check_certificate(tls)?;
@@ -49,9 +49,9 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<()> {
     }
     check_kept(&run, &config, gateway.audit.as_deref())?;
     check_audit(gateway.audit.as_deref());
-    let name = live.as_ref().map_or_else(|| source.name(), LiveDay::name);
+    let name = live.as_ref().map_or_else(|| play.source.name(), LiveDay::name);
     check_state(config.state.as_deref(), &name)?;
-    check_source(&run, &config, &source, live.as_ref(), &catalogue)?;
+    check_source(&run, &config, &play.source, live.as_ref(), &catalogue)?;
     if !gateway.listen.ip().is_loopback() && gateway.tls.is_none() && !gateway.allow_remote {
         bail!("{}", GatewayError::Remote(gateway.listen));
     }

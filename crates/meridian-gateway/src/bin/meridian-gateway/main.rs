@@ -56,7 +56,7 @@ fn carry_out(task: &Task) -> anyhow::Result<()> {
             ca,
             pin,
             number,
-            source,
+            play,
         } => {
             let config = SenderConfig {
                 url: gateway.clone(),
@@ -66,7 +66,7 @@ fn carry_out(task: &Task) -> anyhow::Result<()> {
                     pin: *pin,
                 },
             };
-            send::send(&config, *number, source)
+            send::send(&config, *number, play)
         }
         Task::Direct {
             gateway,

@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::bail;
 use meridian_client::orders::{OrderSender, SenderConfig, SenderEvent};
 use meridian_gateway::source::play::Play;
-use meridian_gateway::{SourceArgs, load_catalogue, wall_ms};
+use meridian_gateway::{PlayArgs, load_catalogue, wall_ms};
 
 use crate::signal::stop_asked;
 
 /// Plays a source into a gateway until it ends or somebody stops it.
-pub(crate) fn send(config: &SenderConfig, number: u32, source: &SourceArgs) -> anyhow::Result<()> {
+pub(crate) fn send(config: &SenderConfig, number: u32, play: &PlayArgs) -> anyhow::Result<()> {
     let catalogue = load_catalogue()?;
-    let orders = source.open(&catalogue)?;
-    let from_ms = source.start_ms(orders.as_ref(), None);
+    let orders = play.source.open(&catalogue)?;
+    let from_ms = play.start_ms(orders.as_ref(), None);
     let sender = OrderSender::start(config)?;
     let url = &config.url;
     let welcome = loop {
@@ -26,7 +26,7 @@ pub(crate) fn send(config: &SenderConfig, number: u32, source: &SourceArgs) -> a
             SenderEvent::Counted { .. } | SenderEvent::Refused { .. } => {}
         }
     };
-    let mut play = Play::new(orders, &welcome, number, from_ms, wall_ms(), source.speed())?;
+    let mut player = Play::new(orders, &welcome, number, from_ms, wall_ms(), play.speed())?;
     let (mut rows, mut counted, mut refused) = (0, 0_u64, 0_u64);
     let mut said = std::time::Instant::now();
     let stop = Arc::new(AtomicBool::new(false));
@@ -39,9 +39,9 @@ pub(crate) fn send(config: &SenderConfig, number: u32, source: &SourceArgs) -> a
         }
     });
     loop {
-        let over = play.ended() || stop.load(Ordering::Acquire);
+        let over = player.ended() || stop.load(Ordering::Acquire);
         if !over {
-            let played = play.until(wall_ms())?;
+            let played = player.until(wall_ms())?;
             rows += played.rows;
             for notice in played.notices {
                 eprintln!("{}", notice.text.en);

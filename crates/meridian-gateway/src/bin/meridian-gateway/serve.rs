@@ -10,7 +10,7 @@ use meridian_core::sales::Catalogue;
 use meridian_gateway::config::{Config, LogFormat};
 use meridian_gateway::operate::desk::Desk;
 use meridian_gateway::{
-    Clock, Gateway, LiveDay, LiveSource, Privacy, Publisher, Retraced, SavedState, SourceArgs, State,
+    Clock, Gateway, LiveDay, LiveSource, PlayArgs, Privacy, Publisher, Retraced, SavedState, State,
     load_catalogue, relay, serve, wall_ms,
 };
 
@@ -23,18 +23,18 @@ use crate::signal::stop_asked;
 
 /// Real orders that are played: a restart releases what it had released, and goes on where the day would be now.
 fn retraced(
-    source: &SourceArgs,
+    play: &PlayArgs,
     state: &Path,
     saved: Option<&SavedState>,
     catalogue: &Arc<Catalogue>,
     privacy: Privacy,
 ) -> anyhow::Result<Publisher> {
-    let orders = source.open(catalogue)?;
-    let begin_ms = source.start_ms(orders.as_ref(), None);
-    let now_ms = source.start_ms(orders.as_ref(), saved);
+    let orders = play.source.open(catalogue)?;
+    let begin_ms = play.start_ms(orders.as_ref(), None);
+    let now_ms = play.start_ms(orders.as_ref(), saved);
     let (orders, privacy) = Retraced::open(orders, state, begin_ms, privacy)?;
     let start_ms = orders.start_ms();
-    let mut publisher = Publisher::new(Box::new(orders), Arc::clone(catalogue), start_ms, source.speed())?
+    let mut publisher = Publisher::new(Box::new(orders), Arc::clone(catalogue), start_ms, play.speed())?
         .with_privacy(privacy)?;
     publisher.again()?;
     if saved.is_some() {
@@ -58,7 +58,7 @@ fn start(
     let catalogue = load_catalogue()?;
     // By the time that is believed: a clock that leapt begins no day.
     let live = live_day(run, config, &catalogue, clock.now_ms())?;
-    let (mut gateway, source) = gateway_config(run, config, live.as_ref(), clock, true)?;
+    let (mut gateway, play) = gateway_config(run, config, live.as_ref(), clock, true)?;
     if shows_all_to_strangers(&gateway) {
         tracing::warn!(listen = %gateway.listen, "access.anonymous is \"executive\": {EXACT_FOR_ALL}");
     }
@@ -66,9 +66,9 @@ fn start(
     let Some(live) = live else {
         let saved = gateway.state.as_ref().and_then(State::saved);
         let state = run.serve.state.as_deref().or(config.state.as_deref());
-        let publisher = match state.filter(|_| source.orders.is_some() && privacy.is_on()) {
-            Some(state) => retraced(&source, state, saved, &catalogue, privacy)?,
-            None => source.publisher(&catalogue, saved)?.with_privacy(privacy)?,
+        let publisher = match state.filter(|_| play.source.orders.is_some() && privacy.is_on()) {
+            Some(state) => retraced(&play, state, saved, &catalogue, privacy)?,
+            None => play.publisher(&catalogue, saved)?.with_privacy(privacy)?,
         };
         let gateway = serve(gateway, publisher).map_err(|error| run.placed(error))?;
         return Ok((gateway, None));

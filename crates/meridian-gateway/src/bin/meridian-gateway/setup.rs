@@ -9,7 +9,7 @@ use meridian_client::tls::Trust;
 use meridian_core::sales::Catalogue;
 use meridian_gateway::config::Config;
 use meridian_gateway::operate::access::Role;
-use meridian_gateway::{Clock, GatewayConfig, LiveDay, Privacy, SourceArgs, State};
+use meridian_gateway::{Clock, GatewayConfig, LiveDay, PlayArgs, Privacy, State};
 use meridian_wire::SigningKey;
 
 use crate::args::Run;
@@ -29,12 +29,8 @@ pub(crate) fn gateway_config(
     live: Option<&LiveDay>,
     clock: &Arc<Clock>,
     serves: bool,
-) -> anyhow::Result<(GatewayConfig, SourceArgs)> {
-    let source = run
-        .source
-        .clone()
-        .or(&config.source)
-        .map_err(anyhow::Error::msg)?;
+) -> anyhow::Result<(GatewayConfig, PlayArgs)> {
+    let play = run.play.clone().or(&config.source).map_err(anyhow::Error::msg)?;
     // Whoever only checks makes no key: it would be theirs and not the gateway's.
     let signing = match &config.signing {
         Some(signing) if serves || signing.key.exists() => {
@@ -44,7 +40,7 @@ pub(crate) fn gateway_config(
         _ => None,
     };
     let state = run.serve.state.as_deref().or(config.state.as_deref());
-    let name = live.map_or_else(|| source.name(), LiveDay::name);
+    let name = live.map_or_else(|| play.source.name(), LiveDay::name);
     let state = match state.filter(|_| serves) {
         Some(path) => {
             let flag = run.serve.state.as_ref().map(|_| "--state");
@@ -59,7 +55,7 @@ pub(crate) fn gateway_config(
             .or(config.listen)
             .unwrap_or(meridian_gateway::config::LISTEN),
         allow_remote: run.serve.allow_remote || config.allow_plain,
-        speed: source.speed(),
+        speed: play.speed(),
         state,
         delay_ms: (config.delay_s * 1e3) as u64,
         tls: config.tls.clone(),
@@ -87,11 +83,11 @@ pub(crate) fn gateway_config(
         desk: None,
         clock: Arc::clone(clock),
     };
-    Ok((gateway, source))
+    Ok((gateway, play))
 }
 
 pub(crate) fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<LinkConfig>> {
-    let given = run.source.scenario.is_some() || run.source.orders.is_some();
+    let given = run.play.source.is_given();
     let from_config = config.source.upstream.clone().filter(|_| !given);
     let Some(url) = run.serve.upstream.clone().or(from_config) else {
         return Ok(None);
@@ -160,7 +156,7 @@ pub(crate) fn live_day(
     catalogue: &Catalogue,
     now_ms: i64,
 ) -> anyhow::Result<Option<LiveDay>> {
-    let given = run.source.scenario.is_some() || run.source.orders.is_some();
+    let given = run.play.source.is_given();
     let from_config = config.source.live.as_deref().filter(|_| !given);
     let Some(path) = run.serve.live.as_deref().or(from_config) else {
         return Ok(None);
