@@ -13,7 +13,7 @@ use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_core::sales::columns::encode;
 use meridian_core::sales::{Batch, Kind};
 use meridian_gateway::operate::access::{NewToken, Role, TokenStore};
-use meridian_gateway::operate::desk::Command;
+use meridian_gateway::operate::director::Command;
 use meridian_gateway::{
     Gateway, GatewayConfig, GatewayError, LiveDay, LiveSource, Privacy, Publisher, SUBPROTOCOL_DESK,
     ScenarioSource, Source, check_anonymous, load_catalogue, relay, serve, wall_ms,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_gateway::{
     Gateway, GatewayConfig, GatewayError, OrdersSource, Privacy, Publisher, SavedState, ScenarioSource,
-    Source, State, load_catalogue, operate::desk::Desk, serve,
+    Source, State, load_catalogue, operate::director::DirectorState, serve,
 };
 use meridian_wire::{
     Body, DataClass, Frame, Heartbeat, Mode, Products, Sequencer, Totals, Verdict, decode_json, encode_bin,
@@ -146,7 +146,7 @@ fn a_restart_goes_on_where_the_day_would_be_now() {
         epoch: 8,
         seq: 100,
         totals,
-        desk: Desk::default(),
+        desk: DirectorState::default(),
         held: None,
     };
     open().save(state.clone());

@@ -16,7 +16,7 @@ use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_gateway::config::TlsConfig;
 use meridian_gateway::operate::access::{Role, TokenStore};
 use meridian_gateway::operate::audit;
-use meridian_gateway::operate::desk::{Command, DeskMode};
+use meridian_gateway::operate::director::{Command, FiguresMode};
 use meridian_gateway::operate::limits::Limits;
 use meridian_gateway::{
     Gateway, GatewayConfig, Publisher, SUBPROTOCOL_DESK, ScenarioSource, Source, State, load_catalogue,
@@ -481,7 +481,7 @@ fn one_director_holds_two_release_and_every_display_obeys() {
     );
     let scene = Scene::Showroom(Some("shoe".to_owned()));
     assert_eq!(first.say(&Command::Scene { scene })["outcome"], "done");
-    let mode = DeskMode::Rehearsal;
+    let mode = FiguresMode::Rehearsal;
     assert_eq!(second.say(&Command::Mode { mode })["outcome"], "done");
     let direct = until(&link, |event| match body(event)? {
         Body::Direct(direct) if direct.rehearsal => Some(direct),
@@ -538,7 +538,7 @@ fn a_hold_outlives_the_day() {
     let mut director = Director::new(&gateway, &anna).unwrap();
     director.say(&Command::Hold);
     director.say(&Command::Mode {
-        mode: DeskMode::Rehearsal,
+        mode: FiguresMode::Rehearsal,
     });
     drop(director);
     let desk = gateway.end_day().unwrap();

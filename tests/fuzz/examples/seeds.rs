@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use meridian_gateway::operate::audit::{AuditLog, Details, Kind};
-use meridian_gateway::operate::desk::Desk;
+use meridian_gateway::operate::director::DirectorState;
 use meridian_gateway::{Publisher, SavedState, ScenarioSource, Source, load_catalogue};
 use meridian_core::sales::columns::{Columns, encode};
 use meridian_core::sales::{self, Batch};
@@ -511,7 +511,7 @@ fn logs(corpus: &Corpus) {
         epoch: 1_700_000_000_000,
         seq: 4_242,
         totals: Totals::default(),
-        desk: Desk::with_delay(5_000),
+        desk: DirectorState::with_delay(5_000),
         held: None,
     };
     let bounds = SavedState {

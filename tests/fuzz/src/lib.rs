@@ -13,7 +13,7 @@ use meridian_core::tally::{Counted, Merged, Of, Partial, Taken, Tally, Window};
 use meridian_gateway::config::Config;
 use meridian_gateway::operate::access::{self, TokenRecord};
 use meridian_gateway::operate::audit::{self, AuditLog, Details, Kind as AuditKind, Verified};
-use meridian_gateway::operate::desk::{Command, Desk, Director, MAX_DELAY_MS, Outcome};
+use meridian_gateway::operate::director::{Command, Director, DirectorState, MAX_DELAY_MS, Outcome};
 use meridian_gateway::source::intake::Outcome as Offered;
 use meridian_gateway::store::journal::{Journal, JournalError};
 use meridian_gateway::store::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
@@ -868,7 +868,7 @@ pub fn access(bytes: &[u8]) {
 
 /// What directors ask for, one JSON object a line, Anna's and Bo's lines in turn, a second apart.
 pub fn desk(bytes: &[u8]) {
-    let mut desk = Desk::default();
+    let mut desk = DirectorState::default();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let Ok(command) = serde_json::from_slice::<Command>(line) else {
             continue;
@@ -896,7 +896,7 @@ pub fn desk(bytes: &[u8]) {
         }
         assert!(desk.delay_ms() <= MAX_DELAY_MS);
         let kept = serde_json::to_vec(&desk).unwrap();
-        assert_eq!(serde_json::from_slice::<Desk>(&kept).unwrap(), desk);
+        assert_eq!(serde_json::from_slice::<DirectorState>(&kept).unwrap(), desk);
         let direct = desk.direct(now_ms);
         if let Some(scene) = &direct.scene {
             assert!(scene.parse::<Scene>().is_ok(), "{scene:?}");

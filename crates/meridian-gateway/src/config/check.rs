@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::values::parse_start;
 use crate::config::{Config, LISTEN, SourceConfig};
-use crate::operate::desk::MAX_DELAY_MS;
+use crate::operate::director::MAX_DELAY_MS;
 use crate::operate::metrics;
 use crate::publish::class::MAX_K;
 

@@ -5,7 +5,7 @@ pub mod audit;
 pub(crate) mod auditor;
 pub mod certificate;
 pub mod config_error;
-pub mod desk;
+pub mod director;
 pub(crate) mod keeper;
 pub mod limits;
 pub mod metrics;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::operate::desk::Desk;
+use crate::operate::director::DirectorState;
 use crate::publish::sealed::{InternalClass, Known, PublicClass};
 use crate::store::journal::{Journal, JournalError};
 use meridian_core::files::private;
@@ -28,14 +28,14 @@ pub struct SavedState {
     pub speed: f64,
     /// Whether event time stood still.
     pub paused: bool,
-    /// The stream.
+    /// The epoch of the stream that goes on.
     pub epoch: u64,
     /// The newest frame in it.
     pub seq: u64,
-    /// The totals.
+    /// The totals that were told last: what goes on isn't lower.
     pub totals: Totals,
     /// What the directors decided.
-    pub desk: Desk,
+    pub desk: DirectorState,
     /// The figures that are shown while others are held back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<HeldSnapshots>,
@@ -45,9 +45,9 @@ pub struct SavedState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeldSnapshots {
-    /// What walls see.
+    /// The figures that walls see.
     pub public: Known<PublicClass>,
-    /// What executives see.
+    /// The figures that executives see.
     pub internal: Known<InternalClass>,
 }
 
@@ -175,7 +175,7 @@ impl State {
         self.journal.displaced()
     }
 
-    /// Keeps a state.
+    /// Writes a state to the journal; where the disk refuses that is said, and tried again with the next.
     pub fn save(&mut self, mut state: SavedState) {
         state.source.clone_from(&self.source);
         match self.journal.append(&state) {

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
-use crate::operate::desk::{Command, Desk, DeskError, Director, Outcome};
+use crate::operate::director::{Command, Director, DirectorError, DirectorState, Outcome};
 use crate::operate::limits::IntrusionAlert;
 
 /// A message to the thread that fills the streams.
@@ -19,7 +19,7 @@ pub(crate) enum ControlMsg {
 pub(crate) struct DeskRequest {
     pub command: Command,
     pub by: Director,
-    pub reply: oneshot::Sender<Result<DeskAnswer, DeskError>>,
+    pub reply: oneshot::Sender<Result<DeskAnswer, DirectorError>>,
 }
 
 /// What a director is answered.
@@ -28,7 +28,7 @@ pub struct DeskAnswer {
     /// What became of it.
     pub outcome: Outcome,
     /// How things stand now.
-    pub desk: Desk,
+    pub desk: DirectorState,
 }
 
 /// Steers a running gateway.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::operate::desk::DeskError;
+use crate::operate::director::DirectorError;
 use crate::serve::connection::Hubs;
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::RelayOutlet;
@@ -101,7 +101,7 @@ fn next(messages: &Receiver<ControlMsg>, link: &Link) -> Next {
             Err(crossbeam_channel::TryRecvError::Empty) => break,
             // Time and desk are the source's, and only it can sign a notice.
             Ok(ControlMsg::Desk(request)) => {
-                let _ = request.reply.send(Err(DeskError::Relay));
+                let _ = request.reply.send(Err(DirectorError::Relay));
             }
             Ok(ControlMsg::Pause(_) | ControlMsg::Speed(_) | ControlMsg::Intrusion(_)) => {}
         }

@@ -210,7 +210,7 @@ fn delay(text: &str) -> Result<Duration, String> {
     };
     number
         .checked_mul(scale)
-        .filter(|delay_ms| *delay_ms <= meridian_gateway::operate::desk::MAX_DELAY_MS)
+        .filter(|delay_ms| *delay_ms <= meridian_gateway::operate::director::MAX_DELAY_MS)
         .map(Duration::from_millis)
         .ok_or_else(wrong)
 }

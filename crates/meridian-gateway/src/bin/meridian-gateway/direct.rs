@@ -9,7 +9,7 @@ use meridian_client::socket::{Failed, Way, connect};
 use meridian_client::tls::Trust;
 use meridian_core::say;
 use meridian_gateway::SUBPROTOCOL_DESK;
-use meridian_gateway::operate::desk::{Command, DeskMode};
+use meridian_gateway::operate::director::{Command, FiguresMode};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -48,9 +48,9 @@ fn command_of(task: &DirectTask) -> Command {
         DirectTask::Scene { scene } => Command::Scene { scene: scene.clone() },
         DirectTask::Mode { mode } => Command::Mode {
             mode: if mode == "rehearsal" {
-                DeskMode::Rehearsal
+                FiguresMode::Rehearsal
             } else {
-                DeskMode::Normal
+                FiguresMode::Normal
             },
         },
         DirectTask::Delay { delay } => Command::Delay {

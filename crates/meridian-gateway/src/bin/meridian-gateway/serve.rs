@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use meridian_core::sales::Catalogue;
 use meridian_gateway::config::{Config, LogFormat};
-use meridian_gateway::operate::desk::Desk;
+use meridian_gateway::operate::director::DirectorState;
 use meridian_gateway::{
     Clock, Gateway, LiveDay, LiveSource, PlayArgs, Privacy, Publisher, Retraced, SavedState, State,
     load_catalogue, relay, serve, wall_ms,
@@ -47,7 +47,7 @@ fn retraced(
 fn start(
     run: &Run,
     config: &Config,
-    desk: Option<Desk>,
+    desk: Option<DirectorState>,
     clock: &Arc<Clock>,
 ) -> anyhow::Result<(Gateway, Option<LiveDay>)> {
     if let Some(upstream) = upstream(run, config)? {

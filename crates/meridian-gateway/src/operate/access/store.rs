@@ -21,7 +21,7 @@ use meridian_core::files::private::{self, Lock, Stamp};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {problem}")]
 pub struct AccessError {
-    /// The file.
+    /// The token file.
     pub file: String,
     /// What is wrong, and what would be right.
     pub problem: String,

@@ -32,7 +32,7 @@ pub enum Denied {
     /// No such token, or another secret.
     #[error("unknown token")]
     Unknown,
-    /// Its time is over.
+    /// The instant at which it ended is past.
     #[error("expired token")]
     Expired,
     /// It was taken back.
@@ -44,7 +44,7 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// A stable name.
+    /// The reason as it stands in the audit log and the metrics; it never changes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -68,14 +68,14 @@ pub struct TokenRecord {
     /// Who bears it, where somebody may have several; absent: whom the name says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// What it allows.
+    /// The role that it gives its bearer.
     pub role: Role,
     /// The source numbers that it sends orders under; none: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<u32>,
     /// SHA-256 of the secret, in hexadecimal.
     pub sha256: String,
-    /// When it was made.
+    /// The instant at which it was made.
     pub made: DateTime<Utc>,
     /// When its time is over; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,7 +123,7 @@ pub struct NewToken<'a> {
     pub name: &'a str,
     /// Who bears it, where somebody may have several.
     pub person: Option<&'a str>,
-    /// What it allows.
+    /// The role that it gives its bearer.
     pub role: Role,
     /// The source numbers that it sends orders under; none: any.
     pub numbers: &'a [u32],
@@ -136,11 +136,11 @@ pub struct NewToken<'a> {
 pub struct Grant {
     /// The token's id; empty for somebody without one.
     pub id: String,
-    /// Whose it is.
+    /// Whom it was made for, for people.
     pub name: String,
     /// Who bears it, where the token says so.
     pub person: Option<String>,
-    /// What it allows.
+    /// The role that it gives its bearer.
     pub role: Role,
     /// The source numbers that they send orders under; none: any.
     pub numbers: Vec<u32>,
@@ -149,7 +149,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Somebody without a token.
+    /// The grant of somebody who shows no token.
     pub fn anonymous(role: Role) -> Self {
         Self {
             id: String::new(),

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 /// What happened. The names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
-    /// The gateway started.
+    /// The gateway started to serve.
     #[serde(rename = "meridian.gateway.started")]
     Started,
     /// The gateway stopped.
@@ -19,7 +19,7 @@ pub enum Kind {
     /// A client left or was lost.
     #[serde(rename = "meridian.client.left")]
     Left,
-    /// A client was refused.
+    /// A client that asked to be let in was refused.
     #[serde(rename = "meridian.client.refused")]
     Refused,
     /// A token was shown that isn't one, or no longer.
@@ -70,7 +70,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Details {
-    /// The other side's address.
+    /// The address that the other side comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     /// The token's id.
@@ -79,13 +79,13 @@ pub struct Details {
     /// Whose token it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The role.
+    /// The role that the token gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// The class of data that is seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// Why, or what.
+    /// Why it happened, or what exactly was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// How often, or how much.
@@ -96,13 +96,13 @@ pub struct Details {
 /// What happened, before it is a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What.
+    /// The kind of event.
     pub kind: Kind,
-    /// To whom or what.
+    /// Whom or what it happened to.
     pub subject: String,
     /// What else is known of it.
     pub details: Details,
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
 }
 

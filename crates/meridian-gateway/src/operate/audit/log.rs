@@ -35,9 +35,9 @@ pub struct AuditLog {
 struct Tail {
     /// Until where it is lines of a log.
     kept: u64,
-    /// What follows that.
+    /// The bytes after that, which are no whole line.
     rest: Vec<u8>,
-    /// The last line.
+    /// The last line that is whole.
     last: Option<Line>,
 }
 
@@ -331,7 +331,7 @@ impl AuditLog {
         self.log.fail_as(faults);
     }
 
-    /// The newest hash.
+    /// The hash of the newest line: what the next one follows.
     pub fn head(&self) -> &str {
         &self.head
     }

@@ -35,7 +35,7 @@ pub enum AuditError {
     Disk {
         /// The file.
         file: String,
-        /// Why.
+        /// What the system says of it.
         source: io::Error,
     },
     /// A line isn't what was written there.
@@ -45,7 +45,7 @@ pub enum AuditError {
         file: String,
         /// The line, from 1.
         line: u64,
-        /// What is wrong.
+        /// What is wrong with the line.
         problem: String,
     },
     /// The file has lines, and none of this log.
@@ -66,7 +66,7 @@ pub enum AuditError {
     },
 }
 
-/// An instant, for people.
+/// An instant in UTC with milliseconds, as lines of the log have it.
 pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -18,7 +18,7 @@ pub struct Verified {
     pub first: Option<DateTime<Utc>>,
     /// When the last was written.
     pub last: Option<DateTime<Utc>>,
-    /// The newest hash.
+    /// The hash of the newest line.
     pub head: String,
     /// How many lines say that the log's end was torn or its file changed: worth reading.
     pub repaired: u64,

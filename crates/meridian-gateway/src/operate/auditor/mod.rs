@@ -32,7 +32,7 @@ pub(crate) struct Auditor {
 
 /// The two ways into the log.
 struct Ways {
-    /// What strangers do.
+    /// Events that strangers bring about: bounded, and left out where it is full.
     strangers: Sender<Event>,
     /// All else: few, and never left out.
     acts: Sender<Event>,
@@ -50,7 +50,7 @@ fn is_strangers(kind: Kind) -> bool {
 }
 
 impl Auditor {
-    /// One that keeps nothing.
+    /// An auditor without a log: it keeps nothing.
     pub fn nowhere(metrics: Arc<Metrics>) -> Self {
         Self { ways: None, metrics }
     }
@@ -101,7 +101,7 @@ impl Auditor {
         }
     }
 
-    /// Something happened.
+    /// Notes that something happened, now.
     pub fn record(&self, kind: Kind, subject: &'static str, details: Details) {
         let Some(ways) = &self.ways else { return };
         let event = event(kind, subject, details);
@@ -119,7 +119,7 @@ impl Auditor {
     }
 }
 
-/// What happens now.
+/// An event that happens now.
 fn event(kind: Kind, subject: &str, details: Details) -> Event {
     Event {
         kind,

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a disk that refuses is tried when the gateway stops.
 const LAST_TRIES: u32 = 3;
 
-/// The audit log's thread.
+/// What the audit log's thread holds: the log, and the events that wait for it.
 pub(super) struct Writer {
     pub(super) log: AuditLog,
     pub(super) metrics: Arc<Metrics>,

@@ -7,7 +7,7 @@ use meridian_wire::Names;
 /// Why somebody isn't let in now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Limited {
-    /// The gateway is full.
+    /// The gateway has all connections that it may have.
     #[error("the gateway is full")]
     Full,
     /// Too many connections from there.
@@ -22,7 +22,7 @@ pub enum Limited {
     /// Too quick, one after the other.
     #[error("too many new connections from this address")]
     TooQuick,
-    /// Locked out after failures.
+    /// The address is locked out after too many failures.
     #[error("locked out after too many failures")]
     LockedOut,
 }
@@ -48,9 +48,9 @@ pub enum Failure {
     Login,
     /// A token that was one, and holds no longer. Counted by token.
     EndedToken,
-    /// No handshake.
+    /// What was sent was no handshake.
     Handshake,
-    /// None in time.
+    /// The handshake took too long.
     Slow,
     /// A page of an origin that isn't allowed.
     Origin,
@@ -98,9 +98,9 @@ impl Failure {
 /// Something that looks like an attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntrusionAlert {
-    /// What it was, last.
+    /// The kind of the failure that raised the alert.
     pub failure: Failure,
-    /// From where, last.
+    /// The address that it came from.
     pub address: IpAddr,
     /// The token, where it is one that ended.
     pub token: Option<String>,
@@ -111,7 +111,7 @@ pub struct IntrusionAlert {
 }
 
 impl IntrusionAlert {
-    /// In words, for directors.
+    /// The alert in words, as directors read it.
     pub fn in_words(&self) -> Names {
         let Self { address, count, .. } = self;
         if let Some(token) = &self.token {

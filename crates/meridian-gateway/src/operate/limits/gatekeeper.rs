@@ -45,7 +45,7 @@ pub struct Entry {
     pub dropped: oneshot::Receiver<Infallible>,
 }
 
-/// Counts who is there.
+/// Counts connections by address and by token, and decides who may come in.
 #[derive(Debug)]
 pub struct Gatekeeper {
     pub(super) limits: Limits,
@@ -60,7 +60,7 @@ pub struct Gatekeeper {
 }
 
 impl Gatekeeper {
-    /// One with nobody inside.
+    /// A gatekeeper with nobody inside.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -237,7 +237,7 @@ impl Gatekeeper {
         })
     }
 
-    /// Somebody connects.
+    /// Somebody connects from an address: whether they may, and on what terms.
     ///
     /// # Errors
     /// [`Limited`]: to be closed without a word.

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How much is allowed.
+/// How many connections and handshakes are allowed, and how many failures.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Connections at once.
+    /// Connections at once, of all addresses together.
     pub connections: usize,
     /// Connections at once from one address.
     pub connections_per_address: usize,

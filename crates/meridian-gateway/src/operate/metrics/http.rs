@@ -15,15 +15,15 @@ use crate::operate::metrics::Metrics;
 /// What somebody who asks may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sees {
-    /// What walls are told.
+    /// The figures that walls are told.
     Released,
-    /// Exact figures.
+    /// The exact figures too.
     Everything,
     /// Nothing: they showed a token that isn't one.
     Nothing,
 }
 
-/// Who may ask.
+/// Who may ask, and what they may see.
 pub struct Asker {
     /// Hosts besides loopback's names.
     pub hosts: Vec<String>,

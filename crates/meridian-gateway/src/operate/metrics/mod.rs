@@ -39,14 +39,14 @@ const LOST: [&str; 11] = [
     "unwritable",
 ];
 
-/// The label `why`.
+/// The label `why`: for what reason, or by what kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Why {
     /// A reason, in words that never change: dashboards and alerts ask for them.
     pub why: &'static str,
 }
 
-/// The label `what`.
+/// The label `what`: of what is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct What {
     /// [`Store::name`].
@@ -60,7 +60,7 @@ pub struct Class {
     pub class: &'static str,
 }
 
-/// What is counted.
+/// Everything that is counted, with the problems that `/health` tells.
 #[derive(Debug)]
 pub struct Metrics {
     pub(super) registry: Registry,
@@ -141,7 +141,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Everything at nought.
+    /// All metrics, registered and at nought.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let it = Self {
@@ -357,7 +357,7 @@ impl Metrics {
         self.storage_damaged.get_or_create(&What { what }).set(bytes);
     }
 
-    /// Somebody changed a file.
+    /// Counts that somebody else changed a file that is kept.
     pub fn displaced(&self, store: Store) {
         let what = store.name();
         self.storage_displaced.get_or_create(&What { what }).inc();
@@ -411,7 +411,7 @@ impl Metrics {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// The gateway stops.
+    /// From now on `/health` says that the gateway stops.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
     }
@@ -501,7 +501,7 @@ impl Metrics {
         }
     }
 
-    /// So much was counted.
+    /// Notes the exact figures, for those who may see them.
     pub fn counted(&self, counts: &Counts) {
         for (exact, count) in self.exact.iter().zip([counts.orders, counts.payments]) {
             exact.store(most(count), Ordering::Relaxed);

@@ -12,7 +12,7 @@ use super::client::{IDLE_LIMIT, MessageBudget, PING_EVERY, Socket, token_ended, 
 use super::end::{End, broken};
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
-use crate::operate::desk::{Command, Desk, Director, Outcome};
+use crate::operate::director::{Command, Director, DirectorState, Outcome};
 use crate::serve::control::{ControlMsg, DeskRequest};
 
 /// Commands that one desk may give a minute.
@@ -25,7 +25,7 @@ struct Answer<'a> {
     outcome: &'static str,
     text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    desk: Option<&'a Desk>,
+    desk: Option<&'a DirectorState>,
 }
 
 /// A director's desk: one JSON command a message, one JSON answer each.

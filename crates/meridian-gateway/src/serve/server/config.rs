@@ -8,7 +8,7 @@ use crate::operate::access::{AccessError, Role};
 use crate::operate::audit::AuditError;
 use crate::operate::certificate::TlsConfig;
 use crate::operate::config_error::ConfigError;
-use crate::operate::desk::Desk;
+use crate::operate::director::DirectorState;
 use crate::operate::limits::Limits;
 use crate::operate::state::State;
 use crate::publish::gate::Bounds;
@@ -57,7 +57,7 @@ pub struct GatewayConfig {
     /// Where a live day's orders come in.
     pub intake: Option<Arc<Intake>>,
     /// What the directors had decided on the day before. What `state` goes on from comes first.
-    pub desk: Option<Desk>,
+    pub desk: Option<DirectorState>,
     /// What time it is: one for all days of a process.
     pub clock: Arc<Clock>,
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::show::Out;
 use super::stream::Stream;
 use crate::operate::audit::{Details, Kind as AuditKind};
-use crate::operate::desk::{Command, DeskError, Outcome};
+use crate::operate::director::{Command, DirectorError, Outcome};
 use crate::operate::limits::IntrusionAlert;
 use crate::publish::gate::Implausible;
 use crate::serve::control::{DeskAnswer, DeskRequest};
@@ -75,16 +75,16 @@ impl Stream {
     }
 
     /// Carries a command out, where there is what it asks for.
-    fn carry_out(&mut self, request: &DeskRequest) -> Result<Outcome, DeskError> {
+    fn carry_out(&mut self, request: &DeskRequest) -> Result<Outcome, DirectorError> {
         if let Command::Scene {
             scene: Scene::Region(iso2),
         } = &request.command
             && !self.publisher.has_region(iso2)
         {
-            return Err(DeskError::NoRegion(iso2.clone()));
+            return Err(DirectorError::NoRegion(iso2.clone()));
         }
         if !self.pace.allows(&request.command, &request.by.token, mono_ms()) {
-            return Err(DeskError::TooMany);
+            return Err(DirectorError::TooMany);
         }
         let still_directs = |token: &str, mark: &str| self.shared.still_directs(token, mark);
         if request.command == Command::Release
@@ -148,7 +148,7 @@ impl Stream {
     }
 
     /// Logs and audits what a director asked for and what came of it.
-    fn record(&self, request: &DeskRequest, result: &Result<Outcome, DeskError>) {
+    fn record(&self, request: &DeskRequest, result: &Result<Outcome, DirectorError>) {
         if request.command == Command::Status {
             return;
         }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::Publisher;
-use crate::operate::desk::Desk;
+use crate::operate::director::DirectorState;
 use crate::operate::metrics::Metrics;
 use crate::serve::control::GatewayControl;
 
 /// What a publisher's thread leaves behind.
 pub(crate) struct Ended {
     pub publisher: Publisher,
-    pub desk: Desk,
+    pub desk: DirectorState,
 }
 
 /// A gateway that runs. Dropping it stops it.
@@ -77,7 +77,7 @@ impl Gateway {
     }
 
     /// Stops with a goodbye, and gives what the directors decided to the next day.
-    pub fn end_day(mut self) -> Option<Desk> {
+    pub fn end_day(mut self) -> Option<DirectorState> {
         self.shut_down(Duration::from_millis(300)).map(|ended| ended.desk)
     }
 

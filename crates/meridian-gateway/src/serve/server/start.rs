@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 use super::config::GatewayConfig;
 use super::outlets::Outlets;
 use super::stream::Stream;
-use crate::operate::desk::{Desk, Pace};
+use crate::operate::director::{DirectorState, Pace};
 use crate::operate::state::State;
 use crate::operate::storage::Watch;
 use crate::publish::gate::Gate;
@@ -31,7 +31,7 @@ pub(super) struct Start {
     pub wants_internal: bool,
     pub state: Option<State>,
     /// What the directors had decided on the day before.
-    pub desk: Option<Desk>,
+    pub desk: Option<DirectorState>,
     pub shared: Arc<Shared>,
     pub config: GatewayConfig,
 }
@@ -53,13 +53,13 @@ impl Start {
         let epoch = goes_on.map_or_else(|| new_epoch(now_ms), |saved| saved.epoch);
         let seq = goes_on.map_or(0, SavedState::next_seq);
         let held = goes_on.and_then(|saved| saved.held.clone());
-        let carried = goes_on.is_none() && self.desk.as_ref().is_some_and(Desk::is_held);
+        let carried = goes_on.is_none() && self.desk.as_ref().is_some_and(DirectorState::is_held);
         let desk = match (goes_on, self.desk) {
             (Some(saved), _) if saved.desk.is_held() && held.is_none() => saved.desk.clone().let_go(),
             (Some(saved), _) => saved.desk.clone(),
             // A day that begins while figures are held is shown as it begins, until two directors let them go.
             (None, Some(desk)) => desk,
-            (None, None) => Desk::with_delay(self.config.delay_ms),
+            (None, None) => DirectorState::with_delay(self.config.delay_ms),
         };
         let (kept_public, kept_internal) = match held {
             Some(held) => (Some(held.public), Some(held.internal)),
@@ -103,7 +103,7 @@ impl Start {
 
 /// What the streams of all classes begin with.
 struct First<'a> {
-    desk: &'a Desk,
+    desk: &'a DirectorState,
     now_ms: i64,
     not_before_ms: Option<i64>,
     epoch: u64,

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::handle::Ended;
 use super::outlets::Outlets;
 use super::show::Out;
-use crate::operate::desk::{Desk, Pace};
+use crate::operate::director::{DirectorState, Pace};
 use crate::operate::state::{HeldSnapshots, State};
 use crate::operate::storage::{To, Watch};
 use crate::publish::gate::{Figures, Gate};
@@ -36,7 +36,7 @@ pub(super) struct Stream {
     /// Whether anybody may see exact figures: otherwise none are made ready.
     pub wants_internal: bool,
     pub gate: Gate,
-    pub desk: Desk,
+    pub desk: DirectorState,
     pub shared: Arc<Shared>,
     pub speed: f64,
     pub paused: bool,

@@ -21,14 +21,14 @@ fn two_tokens_of_one_person_are_one_director() {
         grant: String::new(),
     };
     let release = |first: &Director, second: &Director| {
-        let mut desk = Desk::default();
+        let mut desk = DirectorState::default();
         desk.hold_for("orders fell");
         assert_eq!(
             desk.carry_out(&Command::Release, first, 0),
             Ok(Outcome::NeedsSecond)
         );
         // A restart in between changes nothing.
-        let mut desk: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+        let mut desk: DirectorState = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
         let outcome = desk.carry_out(&Command::Release, second, 1);
         assert_eq!(outcome.is_ok(), !desk.is_held());
         outcome.is_ok()
@@ -58,7 +58,7 @@ fn two_tokens_of_one_person_are_one_director() {
 #[test]
 fn a_request_of_an_older_state_is_one_of_a_name() {
     let text = r#"{"held_by":"x","rehearsal":false,"delay_ms":0,"scene":null,"scene_number":0,"asked":["1","Anna",5]}"#;
-    let mut desk: Desk = serde_json::from_str(text).unwrap();
+    let mut desk: DirectorState = serde_json::from_str(text).unwrap();
     let again = Director {
         token: "2".to_owned(),
         ..named("anna")
@@ -71,7 +71,7 @@ fn a_request_of_an_older_state_is_one_of_a_name() {
 fn who_asked_and_may_not_direct_any_more_is_no_first_of_two() {
     let (anna, bo) = (named("anna"), named("bo"));
     let asked = || {
-        let mut desk = Desk::default();
+        let mut desk = DirectorState::default();
         desk.hold_for("orders fell");
         let first = Director {
             grant: "then".to_owned(),
@@ -79,7 +79,7 @@ fn who_asked_and_may_not_direct_any_more_is_no_first_of_two() {
         };
         desk.carry_out(&Command::Release, &first, 0).unwrap();
         // A restart in between changes nothing.
-        serde_json::from_str::<Desk>(&serde_json::to_string(&desk).unwrap()).unwrap()
+        serde_json::from_str::<DirectorState>(&serde_json::to_string(&desk).unwrap()).unwrap()
     };
     let mut desk = asked();
     let holds = |token: &str, grant: &str| (token, grant) == ("anna", "then");
@@ -98,7 +98,7 @@ fn who_asked_and_may_not_direct_any_more_is_no_first_of_two() {
         Ok(Outcome::NeedsSecond)
     );
     assert!(desk.is_held());
-    assert_eq!(Desk::default().forget_request_unless(|_, _| false), None);
+    assert_eq!(DirectorState::default().forget_request_unless(|_, _| false), None);
 }
 
 #[test]
@@ -115,9 +115,10 @@ fn one_token_asks_for_so_much_a_minute_and_may_always_hold() {
 
 #[test]
 fn one_holds_and_two_release() {
-    let mut desk = Desk::default();
-    let release =
-        |desk: &mut Desk, person: &str, now_ms| desk.carry_out(&Command::Release, &named(person), now_ms);
+    let mut desk = DirectorState::default();
+    let release = |desk: &mut DirectorState, person: &str, now_ms| {
+        desk.carry_out(&Command::Release, &named(person), now_ms)
+    };
     assert_eq!(release(&mut desk, "anna", 0), Ok(Outcome::Unchanged));
     desk.carry_out(&Command::Hold, &named("anna"), 1).unwrap();
     assert!(desk.is_held() && desk.direct(2).held);
@@ -138,11 +139,11 @@ fn one_holds_and_two_release() {
 
 #[test]
 fn an_old_or_overruled_request_counts_for_nothing() {
-    let mut desk = Desk::default();
+    let mut desk = DirectorState::default();
     assert!(desk.hold_for("orders fell"));
     assert!(!desk.hold_for("again"));
     assert_eq!(desk.held_by(), Some("orders fell"));
-    let release = |desk: &mut Desk, person: &str, now_ms| {
+    let release = |desk: &mut DirectorState, person: &str, now_ms| {
         desk.carry_out(&Command::Release, &named(person), now_ms).unwrap()
     };
     assert_eq!(release(&mut desk, "anna", 0), Outcome::NeedsSecond);
@@ -162,7 +163,7 @@ fn an_old_or_overruled_request_counts_for_nothing() {
 
 #[test]
 fn a_scene_is_told_once_for_each_time_it_was_asked_for() {
-    let mut desk = Desk::default();
+    let mut desk = DirectorState::default();
     assert!(desk.is_plain());
     // Also where the clock is set back.
     for (now_ms, number) in [(5, 5), (5, 6), (2, 7)] {
@@ -178,6 +179,6 @@ fn a_scene_is_told_once_for_each_time_it_was_asked_for() {
     assert!(desk.carry_out(&long, &named("anna"), 0).is_err());
     let text = serde_json::to_string(&Command::Delay { delay_ms: 5_000 }).unwrap();
     assert_eq!(text, r#"{"action":"delay","delay_ms":5000}"#);
-    let kept: Desk = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
+    let kept: DirectorState = serde_json::from_str(&serde_json::to_string(&desk).unwrap()).unwrap();
     assert_eq!(kept, desk);
 }

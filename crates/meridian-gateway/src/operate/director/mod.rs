@@ -1,4 +1,4 @@
-//! The directors' desk, pure: what every display shows, and who may change it.
+//! What directors decide, pure: what every display shows, and who may change it.
 //!
 //! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
 //! within [`AGREE_WITHIN_MS`]. Two are two tokens of two people: who has two tokens is one all the same.
@@ -15,8 +15,8 @@ pub const AGREE_WITHIN_MS: i64 = 300_000;
 /// The longest delay that can be asked for.
 pub const MAX_DELAY_MS: u64 = 600_000;
 
-/// Commands with one token in a minute, however many desks it has: each is told to all displays, and a line of the audit log.
-pub const MOST_A_MINUTE: u32 = 120;
+/// Commands with one token in a minute, however many connections it has: each is told to all displays, and a line of the audit log.
+pub const MAX_COMMANDS_PER_MINUTE: u32 = 120;
 
 /// How much each token asked for within a minute.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Pace {
         }
         let count = self.counts.entry(token.to_owned()).or_default();
         *count = count.saturating_add(1);
-        *count <= MOST_A_MINUTE
+        *count <= MAX_COMMANDS_PER_MINUTE
     }
 }
 
@@ -48,15 +48,15 @@ pub enum Command {
     Hold,
     /// The figures go on; a second director has to ask for the same.
     Release,
-    /// Every display shows this.
+    /// Every display shows this scene.
     Scene {
-        /// What.
+        /// The globe, a region, the showroom or one of its products.
         scene: Scene,
     },
     /// What the figures are called.
     Mode {
-        /// Which.
-        mode: DeskMode,
+        /// A rehearsal, or what they are.
+        mode: FiguresMode,
     },
     /// Orders are shown so much later than they happened.
     Delay {
@@ -70,10 +70,10 @@ pub enum Command {
 /// What the figures can be called by directors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DeskMode {
-    /// A rehearsal.
+pub enum FiguresMode {
+    /// They belong to a rehearsal, and every display says so.
     Rehearsal,
-    /// What they are.
+    /// They are what they are: nothing is said of them.
     Normal,
 }
 
@@ -90,7 +90,7 @@ pub enum Outcome {
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DeskError {
+pub enum DirectorError {
     /// A delay beyond what can be kept.
     #[error("a delay of {asked_ms} ms is too long: at most {MAX_DELAY_MS} ms")]
     TooLong {
@@ -106,7 +106,9 @@ pub enum DeskError {
     )]
     SamePerson(String),
     /// More than one director can mean.
-    #[error("too many commands with this token: {MOST_A_MINUTE} a minute are possible, a hold always is")]
+    #[error(
+        "too many commands with this token: {MAX_COMMANDS_PER_MINUTE} a minute are possible, a hold always is"
+    )]
     TooMany,
     /// A gateway that passes a feed on has no desk.
     #[error("this gateway passes another one's feed on: directing is done at that one")]
@@ -146,7 +148,7 @@ fn are_two(first: &Director, second: &Director) -> bool {
 /// What directors decided, and what still needs a second one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Desk {
+pub struct DirectorState {
     /// Whether the figures are held, and why: a director's name, or what was implausible.
     held_by: Option<String>,
     rehearsal: bool,
@@ -163,8 +165,8 @@ pub struct Desk {
     asked_grant: Option<String>,
 }
 
-impl Desk {
-    /// A desk with a delay from the start.
+impl DirectorState {
+    /// Nothing decided yet, with a delay from the start.
     pub fn with_delay(delay_ms: u64) -> Self {
         Self {
             delay_ms: delay_ms.min(MAX_DELAY_MS),
@@ -251,8 +253,13 @@ impl Desk {
     /// Carries out what a director asks for.
     ///
     /// # Errors
-    /// [`DeskError`] saying what would be right; nothing is changed then.
-    pub fn carry_out(&mut self, command: &Command, by: &Director, now_ms: i64) -> Result<Outcome, DeskError> {
+    /// [`DirectorError`] saying what would be right; nothing is changed then.
+    pub fn carry_out(
+        &mut self,
+        command: &Command,
+        by: &Director,
+        now_ms: i64,
+    ) -> Result<Outcome, DirectorError> {
         let name = by.name.as_str();
         let done = |changed: bool, text: String| {
             if changed {
@@ -278,7 +285,7 @@ impl Desk {
                 }
                 match self.waiting(now_ms) {
                     Some(first) if !are_two(&first, by) => {
-                        return Err(DeskError::SamePerson(first.name));
+                        return Err(DirectorError::SamePerson(first.name));
                     }
                     Some(first) => {
                         let text = format!("released by {} and {name}", first.name);
@@ -302,7 +309,7 @@ impl Desk {
                 Outcome::Done(format!("{name} shows {scene}"))
             }
             Command::Mode { mode } => {
-                let rehearsal = *mode == DeskMode::Rehearsal;
+                let rehearsal = *mode == FiguresMode::Rehearsal;
                 let changed = self.rehearsal != rehearsal;
                 self.rehearsal = rehearsal;
                 let what = if rehearsal { "begins" } else { "ends" };
@@ -310,7 +317,7 @@ impl Desk {
             }
             Command::Delay { delay_ms } => {
                 if *delay_ms > MAX_DELAY_MS {
-                    return Err(DeskError::TooLong { asked_ms: *delay_ms });
+                    return Err(DirectorError::TooLong { asked_ms: *delay_ms });
                 }
                 let changed = self.delay_ms != *delay_ms;
                 self.delay_ms = *delay_ms;
