@@ -19,7 +19,7 @@ use meridian_core::sales::{Batch, Catalogue, Kind};
 use meridian_core::tally::{Partial, Taken, Tally};
 use meridian_gateway::source::intake::Outcome;
 use meridian_gateway::{
-    LiveDay, LiveSource, Privacy, Publisher, Pulled, ScenarioSource, Source, load_catalogue,
+    LiveDay, LiveSource, Privacy, Publisher, Pulled, Restricted, ScenarioSource, Source, load_catalogue,
 };
 use meridian_wire::Hello;
 
@@ -47,7 +47,8 @@ fn main() {
         let mut tick = Batch::new(Kind::Order, at_ms - 100, at_ms);
         for batch in pulled
             .batches
-            .into_iter()
+            .iter()
+            .map(Restricted::expose)
             .filter(|batch| batch.kind == Kind::Order)
         {
             for row in 0..batch.len() {

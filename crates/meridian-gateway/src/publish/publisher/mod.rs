@@ -422,8 +422,7 @@ impl Publisher {
     ) {
         let mut pulled = Pulled::default();
         let result = self.source.pull(until_ms, &mut pulled);
-        let batches = Restricted::new(pulled.batches);
-        for batch in batches.rows() {
+        for batch in &pulled.batches {
             if let Err(error) = self.take(batch, light) {
                 notices.push(self.fail(&error.to_string(), published_ms));
                 break;
@@ -523,7 +522,8 @@ impl Publisher {
         }
     }
 
-    fn take(&mut self, batch: &Batch, light: &mut Gathered) -> Result<(), TallyError> {
+    fn take(&mut self, batch: &Restricted<Batch>, light: &mut Gathered) -> Result<(), TallyError> {
+        let batch = batch.rows();
         // One that only says that its source is there costs nothing.
         if batch.is_empty() && batch.items.row.is_empty() {
             return Ok(());

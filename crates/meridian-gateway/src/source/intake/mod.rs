@@ -13,6 +13,7 @@ pub use self::answer::{Outcome, Receipt, Sender};
 use self::queue::{Phase, Queue};
 use self::rules::Rules;
 pub use self::rules::{MAX_AHEAD_MS, MAX_SPAN_MS};
+use crate::source::Restricted;
 pub use crate::source::budget::MAX_AMOUNT_MINOR;
 use crate::source::budget::{Asked, Beyond, By, MAX_IN_MESSAGE};
 use crate::source::clock::{Clock, Time};
@@ -264,7 +265,12 @@ impl Intake {
 
     /// So many of those that wait, oldest first: a step of the log to an instant. Where something of it is lost they may be
     /// fewer, and the first step after that takes all of them.
-    pub(crate) fn step_again(&self, to_ms: EventMs, batches: u32, gap: Gap) -> Option<Vec<Batch>> {
+    pub(crate) fn step_again(
+        &self,
+        to_ms: EventMs,
+        batches: u32,
+        gap: Gap,
+    ) -> Option<Vec<Restricted<Batch>>> {
         let mut queue = self.queue();
         let many = match gap {
             Gap::None => batches as usize,
@@ -309,7 +315,7 @@ impl Intake {
     ///
     /// # Errors
     /// [`JournalError`] when the disk refuses: a later step may be tried, and until one is made nothing more is taken.
-    pub(crate) fn step(&self, to_ms: EventMs) -> Result<Vec<Batch>, JournalError> {
+    pub(crate) fn step(&self, to_ms: EventMs) -> Result<Vec<Restricted<Batch>>, JournalError> {
         let mut queue = self.queue();
         let many = queue.step_size();
         let batches = u32::try_from(many).unwrap_or(u32::MAX);

@@ -127,9 +127,9 @@ impl Queue {
     }
 
     /// Takes the oldest of those that wait.
-    pub(super) fn draw(&mut self, many: usize) -> Vec<Batch> {
-        let out: Vec<Batch> = self.waiting.drain(..many).map(Restricted::into_rows).collect();
-        self.waiting_rows -= out.iter().map(cost).sum::<usize>();
+    pub(super) fn draw(&mut self, many: usize) -> Vec<Restricted<Batch>> {
+        let out: Vec<_> = self.waiting.drain(..many).collect();
+        self.waiting_rows -= out.iter().map(|batch| cost(batch.rows())).sum::<usize>();
         out
     }
 

@@ -34,7 +34,7 @@ pub struct LiveSource {
     /// The step of the log that is to be gone through next.
     again_ms: Option<EventMs>,
     /// What the step under way takes.
-    step: Restricted<Vec<Batch>>,
+    step: Vec<Restricted<Batch>>,
     notices: Vec<Notice>,
     now_ms: EventMs,
     /// When a batch came last.
@@ -79,7 +79,7 @@ impl LiveSource {
             log,
             gap: Gap::None,
             again_ms: None,
-            step: Restricted::new(Vec::new()),
+            step: Vec::new(),
             notices: Vec::new(),
             silent: false,
         };
@@ -99,7 +99,7 @@ impl LiveSource {
     /// Notes whether batches come, and says so when that changes.
     fn listen(&mut self, to_ms: EventMs) {
         let day = self.day.hello.day;
-        let silent = if self.step.rows().is_empty() {
+        let silent = if self.step.is_empty() {
             let since_ms = self.heard_ms.max(day.start_ms);
             let open = (day.start_ms..day.end_ms).contains(&to_ms);
             self.silent || self.day.silent_ms > 0 && open && to_ms - since_ms >= self.day.silent_ms
@@ -132,11 +132,10 @@ impl Source for LiveSource {
 
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
         if self.again_ms.take() != Some(to_ms) {
-            let step = self
+            self.step = self
                 .intake
                 .step(to_ms)
                 .map_err(|error| SourceError::waits(&error))?;
-            self.step = Restricted::new(step);
         }
         self.listen(to_ms);
         Ok(())
@@ -162,10 +161,9 @@ impl Source for LiveSource {
                 Record::Step { to_ms, batches } => {
                     let gap = self.gap;
                     self.gap = gap.after();
-                    let step = self.intake.step_again(to_ms, batches, gap).ok_or_else(|| {
+                    self.step = self.intake.step_again(to_ms, batches, gap).ok_or_else(|| {
                         wrong(format!("a step takes {batches} batches, more than there were"))
                     })?;
-                    self.step = Restricted::new(step);
                     self.again_ms = Some(to_ms);
                     return Ok(Some(to_ms));
                 }
@@ -192,8 +190,7 @@ impl Source for LiveSource {
     }
 
     fn pull(&mut self, to_ms: EventMs, out: &mut Pulled) -> Result<(), SourceError> {
-        let step = std::mem::replace(&mut self.step, Restricted::new(Vec::new()));
-        out.batches.extend(step.into_rows());
+        out.batches.append(&mut self.step);
         out.notices.append(&mut self.notices);
         self.now_ms = to_ms;
         Ok(())

@@ -637,7 +637,7 @@ fn what_waits_is_not_written_down() {
     let bytes = encode(&batch, 1, 1).unwrap();
     assert!(matches!(offered(&intake, &bytes, START_MS), Outcome::Taken(_)));
     let pulled = Pulled {
-        batches: vec![batch],
+        batches: vec![Restricted::new(batch)],
         ..Pulled::default()
     };
     let written = format!("{intake:?} {pulled:?} {:?}", Restricted::new(987_654_321));

@@ -45,7 +45,7 @@ use self::order::{Item, Order, items_from};
 use self::plan::Plan;
 use self::product_opening::product_opening;
 use self::report::totalled;
-use crate::source::{Opening, Pulled, Source, SourceError};
+use crate::source::{Opening, Pulled, Restricted, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
 use meridian_wire::{DataClass, Day, Hello, Mode, Names, Notice, ProductInfo};
 
@@ -289,7 +289,7 @@ impl Source for OrdersSource {
                 );
                 self.next += 1;
             }
-            out.batches.push(batch);
+            out.batches.push(Restricted::new(batch));
         }
         self.now_ms = self.now_ms.max(to_ms);
         Ok(())

@@ -119,8 +119,7 @@ fn dirty_file_is_read_to_the_penny() {
     let catalogue = catalogue();
     let pulled = all(&mut source);
     let rows: Vec<(u16, u8, u8, i64, u8)> = pulled
-        .batches
-        .iter()
+        .rows()
         .flat_map(|batch| {
             (0..batch.len()).map(|i| {
                 (
@@ -270,11 +269,11 @@ fn ndjson_is_read() {
     let day = source.hello().day;
     assert_eq!((day.utc_offset_min, day.start_ms), (480, 1_709_222_400_000));
     let pulled = all(&mut source);
-    let first = &pulled.batches[0];
+    let first = pulled.batches[0].rows();
     assert_eq!((first.amount_minor[0], first.category[0]), (22_000, 0));
     assert_eq!(first.channel[0], Channel::Mobile.index());
     assert_eq!(
-        pulled.batches[1].channel,
+        pulled.batches[1].rows().channel,
         [Channel::Desktop.index(), Channel::Store.index()]
     );
 }
@@ -282,8 +281,7 @@ fn ndjson_is_read() {
 #[test]
 fn pulls_in_any_steps_give_the_same() {
     let whole: Vec<i64> = all(&mut ndjson())
-        .batches
-        .iter()
+        .rows()
         .flat_map(|b| b.amount_minor.clone())
         .collect();
     for step_ms in [250, 1_000, 7_001, 3_600_000] {
@@ -297,12 +295,12 @@ fn pulls_in_any_steps_give_the_same() {
             now += step_ms;
             let before = out.batches.len();
             source.pull(now, &mut out).unwrap();
-            for batch in &out.batches[before..] {
+            for batch in out.rows().skip(before) {
                 assert!(batch.from_ms >= end && batch.from_ms < batch.to_ms && batch.to_ms <= now);
                 end = batch.to_ms;
             }
         }
-        let stepped: Vec<i64> = out.batches.iter().flat_map(|b| b.amount_minor.clone()).collect();
+        let stepped: Vec<i64> = out.rows().flat_map(|b| b.amount_minor.clone()).collect();
         assert_eq!(stepped, whole, "steps of {step_ms} ms");
         assert!(source.ended());
     }
@@ -327,8 +325,7 @@ fn a_seek_and_a_pull_add_up_to_the_whole_at_every_instant() {
             Some(&opening.totals.counts.gmv_minor)
         );
         let rest: i64 = all(&mut source)
-            .batches
-            .iter()
+            .rows()
             .flat_map(|batch| batch.amount_minor.clone())
             .sum();
         assert_eq!(opening.totals.counts.gmv_minor + rest, total);
@@ -381,7 +378,7 @@ fn uci_online_retail_to_the_penny() {
     assert_eq!(report.unreadable, [(14_596, "1 of 8 columns".to_owned())]);
     assert!(report.unknown_countries.is_empty());
     let mut by_category: HashMap<u8, (u32, i64)> = HashMap::new();
-    for batch in all(&mut source).batches {
+    for batch in all(&mut source).rows() {
         for (category, amount) in batch.category.iter().zip(&batch.amount_minor) {
             let entry = by_category.entry(*category).or_default();
             entry.0 += 1;
@@ -625,8 +622,8 @@ fn products_of_a_file_are_its_own_numbers_by_value() {
         Kind::Order,
     )
     .with_products(3);
-    for batch in all(&mut source).batches {
-        tally.add(&batch).unwrap();
+    for batch in all(&mut source).rows() {
+        tally.add(batch).unwrap();
     }
     let lantern = tally.product(1);
     assert_eq!((lantern.counts.orders, lantern.units), (2, 6 + 2 + 1 - 1));

@@ -7,7 +7,7 @@ use super::file::DayFile;
 use super::model::Model;
 use super::rows::interleave;
 use super::value::Lane;
-use crate::source::{Opening, Pulled, Source, SourceError};
+use crate::source::{Opening, Pulled, Restricted, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
 use meridian_wire::{Hello, Reached, Totals};
 
@@ -201,7 +201,7 @@ impl Source for ScenarioSource {
             for mut batch in [orders_made, payments_made] {
                 if !batch.is_empty() {
                     interleave(&mut batch);
-                    out.batches.push(batch);
+                    out.batches.push(Restricted::new(batch));
                 }
             }
             self.now_ms = next_ms;

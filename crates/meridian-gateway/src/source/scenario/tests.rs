@@ -156,7 +156,7 @@ fn going_through_comes_to_the_same_as_jumping() {
             let to = (now + steps).min(until);
             let mut pulled = Pulled::default();
             source.pull(to, &mut pulled).unwrap();
-            for batch in &pulled.batches {
+            for batch in pulled.rows() {
                 assert!(batch.from_ms >= now && batch.to_ms <= to);
                 assert!(batch.amount_minor.iter().all(|amount| *amount > 0));
                 tally.add(batch).unwrap();
@@ -193,12 +193,7 @@ fn nothing_happens_before_the_start_or_after_the_end() {
     source.seek(START + 86_400_000 - 500).unwrap();
     source.pull(START + 86_500_000, &mut pulled).unwrap();
     assert!(source.ended());
-    assert!(
-        pulled
-            .batches
-            .iter()
-            .all(|batch| batch.to_ms <= START + 86_400_000)
-    );
+    assert!(pulled.rows().all(|batch| batch.to_ms <= START + 86_400_000));
     let before = pulled.batches.len();
     source.pull(START + 86_600_000, &mut pulled).unwrap();
     assert_eq!(pulled.batches.len(), before);
@@ -212,7 +207,7 @@ fn the_same_seed_gives_the_same_rows_and_another_gives_others() {
         source.seek(START + 70_000).unwrap();
         let mut pulled = Pulled::default();
         source.pull(START + 71_000, &mut pulled).unwrap();
-        pulled.batches
+        pulled.rows().cloned().collect::<Vec<_>>()
     };
     let first = pull(DAY);
     assert_eq!(first, pull(DAY));
@@ -228,7 +223,7 @@ fn the_peaks_are_those_that_a_meter_finds() {
     for second in 1..=90 {
         let mut pulled = Pulled::default();
         source.pull(from + second * 1_000, &mut pulled).unwrap();
-        pulled.batches.iter().for_each(|batch| meter.add(batch));
+        pulled.rows().for_each(|batch| meter.add(batch));
         meter.advance(from + second * 1_000);
     }
     let opening = source.seek(from + 90_000).unwrap();
@@ -272,7 +267,7 @@ fn orders_cross_borders_as_the_file_says_and_lie_in_their_regions() {
     let china = catalogue.by_iso2("CN").unwrap().0;
     let japan = catalogue.by_iso2("JP").unwrap().0;
     let (mut home, mut imports, mut from_japan, mut abroad, mut exports) = (0.0, 0.0, 0.0, 0.0, 0.0);
-    for batch in &pulled.batches {
+    for batch in pulled.rows() {
         for (place, from) in batch.place.iter().zip(&batch.ships_from) {
             if batch.kind == Kind::Payment {
                 assert_eq!(*from, Batch::DOMESTIC);
@@ -355,7 +350,7 @@ fn a_retailers_own_day_works() {
     let mut tally = opened(&mut source, day.start_ms);
     let mut pulled = Pulled::default();
     source.pull(day.end_ms, &mut pulled).unwrap();
-    for batch in &pulled.batches {
+    for batch in pulled.rows() {
         tally.add(batch).unwrap();
     }
     assert_eq!(tally.totals(), opened(&mut source, day.end_ms).totals());
@@ -383,7 +378,7 @@ fn measure() {
     for tick in 1..=100 {
         let mut pulled = Pulled::default();
         source.pull(START + 200_000 + tick * 100, &mut pulled).unwrap();
-        rows += pulled.batches.iter().map(Batch::len).sum::<usize>();
+        rows += pulled.rows().map(Batch::len).sum::<usize>();
     }
     println!("ten peak seconds, {rows} rows {:?}", begun.elapsed());
     for pass in ["first", "second"] {
@@ -399,11 +394,11 @@ fn measure() {
     let made = begun.elapsed();
     let begun = std::time::Instant::now();
     for _ in 0..100 {
-        pulled.batches.iter().for_each(|batch| tally.add(batch).unwrap());
+        pulled.rows().for_each(|batch| tally.add(batch).unwrap());
     }
     println!(
         "seek and pull {made:?}; counting {} rows {:?}",
-        100 * pulled.batches.iter().map(Batch::len).sum::<usize>(),
+        100 * pulled.rows().map(Batch::len).sum::<usize>(),
         begun.elapsed()
     );
 }
@@ -430,7 +425,7 @@ fn products_change_no_total_and_no_row() {
     let mut pulled = Pulled::default();
     source.pull(START + 201_000, &mut pulled).unwrap();
     let mut rows = 0_u64;
-    for batch in &pulled.batches {
+    for batch in pulled.rows() {
         for index in 0..batch.len() {
             let row = (u64::from(batch.place[index]) << 32)
                 | (u64::from(batch.category[index]) << 16)
@@ -494,7 +489,7 @@ fn products_played_through_come_to_the_closed_form() {
             now = (now + step_ms).min(until);
             let mut pulled = Pulled::default();
             source.pull(now, &mut pulled).unwrap();
-            for batch in &pulled.batches {
+            for batch in pulled.rows() {
                 for index in 0..batch.items.len() {
                     let row = batch.items.row[index] as usize;
                     let product = usize::from(batch.items.product[index]);
