@@ -111,18 +111,18 @@ pub fn encode_subscribe_bin(subscribe: &Subscribe) -> Vec<u8> {
 /// [`CodecError`] saying what is wrong.
 pub fn decode_subscribe_bin(bytes: &[u8]) -> Result<Subscribe> {
     cap(bytes.len(), MAX_SUBSCRIBE_BYTES)?;
-    let said = proto::Subscribe::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
+    let message = proto::Subscribe::decode(bytes).map_err(|error| prost_error(bytes, &error))?;
     Ok(Subscribe {
-        resume: said.resume.map(|position| Position {
+        resume: message.resume.map(|position| Position {
             epoch: position.epoch,
             seq: position.seq,
         }),
-        lights_per_s: said.lights_per_s,
-        compression: match said.compression {
+        lights_per_s: message.lights_per_s,
+        compression: match message.compression {
             0 => None,
             1 => Some(Compression::Zstd),
             other => return Err(unknown("compression", other)),
         },
-        relay: said.relay,
+        relay: message.relay,
     })
 }

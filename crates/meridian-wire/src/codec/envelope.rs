@@ -26,10 +26,10 @@ pub(super) struct Head {
 
 /// The numbers of the types, 1 to 9; a body's field is 10 more.
 pub(super) const KINDS: std::ops::RangeInclusive<u32> = 1..=9;
-/// The highest number of a type of tomorrow: protobuf has fields up to 2²⁹ − 1.
+/// The highest number that a later version may give a type: protobuf has fields up to 2²⁹ − 1.
 pub(super) const MAX_KIND: u32 = (1 << 29) - 11;
 
-/// A body as binary, for everybody: the bytes that are signed, and the same compressed where that pays.
+/// A body as binary, encoded once for all receivers: the bytes that are signed, and the same compressed where that pays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     kind: u32,
@@ -226,7 +226,7 @@ impl<'a> Envelope<'a> {
         Ok(it)
     }
 
-    /// The body's bytes; none for a type of tomorrow.
+    /// The body's bytes; none for a type that this version doesn't know.
     pub(super) fn body(&self, bytes: &[u8]) -> Result<Option<Cow<'a, [u8]>>> {
         if let Some(packed) = self.zstd {
             let body = zstd::bulk::decompress(packed, MAX_FRAME_BYTES)

@@ -85,22 +85,22 @@ struct Head {
 pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
     cap(bytes.len(), MAX_FRAME_BYTES)?;
     let head: Head = read(bytes)?;
-    let said = match key {
+    let content = match key {
         Some(key) => Cow::Owned(signed_part(&head, bytes, key)?),
         None => Cow::Borrowed(bytes),
     };
-    let said = said.as_ref();
+    let content = content.as_ref();
     // Read again as the type it is: serde's flattened enums would copy every number through a tree.
     let body = match head.kind.as_str() {
-        "hello" => Body::Hello(read(said)?),
-        "snapshot" => Body::Snapshot(read(said)?),
-        "tick" => Body::Tick(read(said)?),
-        "lights" => Body::Lights(read(said)?),
-        "heartbeat" => Body::Heartbeat(read(said)?),
-        "notice" => Body::Notice(read(said)?),
-        "bye" => Body::Bye(read(said)?),
-        "products" => Body::Products(read(said)?),
-        "direct" => Body::Direct(read(said)?),
+        "hello" => Body::Hello(read(content)?),
+        "snapshot" => Body::Snapshot(read(content)?),
+        "tick" => Body::Tick(read(content)?),
+        "lights" => Body::Lights(read(content)?),
+        "heartbeat" => Body::Heartbeat(read(content)?),
+        "notice" => Body::Notice(read(content)?),
+        "bye" => Body::Bye(read(content)?),
+        "products" => Body::Products(read(content)?),
+        "direct" => Body::Direct(read(content)?),
         _ => Body::Unknown(head.kind),
     };
     check(&body)?;
@@ -115,7 +115,7 @@ pub fn open_json(bytes: &[u8], key: Option<&PublicKey>) -> Result<Opened> {
     })
 }
 
-/// What a frame says, once its signature is found to be the key's.
+/// The signed part of a frame, as an object of its own, if the key signed it.
 fn signed_part(head: &Head, bytes: &[u8], key: &PublicKey) -> Result<Vec<u8>> {
     let unsigned = |problem| CodecError::Signature {
         seq: head.seq,
@@ -174,7 +174,7 @@ pub fn encode_subscribe_json(subscribe: &Subscribe) -> String {
 pub fn decode_subscribe_json(bytes: &[u8]) -> Result<Subscribe> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Said {
+    struct Fields {
         #[serde(rename = "type")]
         kind: String,
         #[serde(default)]
@@ -187,18 +187,18 @@ pub fn decode_subscribe_json(bytes: &[u8]) -> Result<Subscribe> {
         relay: bool,
     }
     cap(bytes.len(), MAX_SUBSCRIBE_BYTES)?;
-    let said: Said =
+    let fields: Fields =
         serde_json::from_slice(bytes).map_err(|error| CodecError::Malformed(error.to_string()))?;
-    if said.kind != "subscribe" {
+    if fields.kind != "subscribe" {
         return Err(CodecError::Unknown {
             field: "type",
-            value: format!("{:?}", said.kind),
+            value: format!("{:?}", fields.kind),
         });
     }
     Ok(Subscribe {
-        resume: said.resume,
-        lights_per_s: said.lights_per_s,
-        compression: said.compression,
-        relay: said.relay,
+        resume: fields.resume,
+        lights_per_s: fields.lights_per_s,
+        compression: fields.compression,
+        relay: fields.relay,
     })
 }
