@@ -9,8 +9,8 @@
 //! that most of the value is in. Its rows of one product are one item. Amounts are added as whole billionths
 //! of a unit, so no float touches money.
 //!
-//! The way of a row: [`mapping`] and [`plan`] say what it means, [`lines`], [`csv`] and [`ndjson`] read it,
-//! [`grouping`] makes orders of rows; [`opening`] adds up the orders before an instant.
+//! The way of a row: `mapping` and `plan` say what it means, `lines`, `csv` and `ndjson` read it, `grouping`
+//! makes orders of rows; `opening` adds up the orders before an instant.
 
 mod cells;
 mod csv;
