@@ -7,11 +7,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "a kit: no set of products uses every tool"
-)]
 mod kit;
 mod products;
 

@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use glam::Vec3;
 use serde_json::{Map, Value, json};
 
-use super::product::{Channel, Material, MaterialId, Node, Paint, Product};
-use super::texture::{Canvas, Maps};
+use super::product::{Channel, Material, MaterialId, Node, Paint, Part, Product};
+use super::texture::{Canvas, Maps, Picture};
 
 const FLOAT: u32 = 5126;
 const ARRAY: u32 = 34962;
@@ -124,6 +124,51 @@ impl Writer {
         self.accessors.len() - 1
     }
 
+    fn primitive(&mut self, product: &Product, part: &Part) -> Value {
+        let mesh = &part.mesh;
+        let v = &mesh.vertices;
+        let flat = |f: &dyn Fn(&super::mesh::Vertex) -> Vec<f32>| v.iter().flat_map(f).collect::<Vec<f32>>();
+        let (textured, bumpy) = looks(product, &part.paint);
+        let mut attributes = Map::new();
+        let position = self.floats(&flat(&|v| v.position.to_array().to_vec()), 3, Some(ARRAY), true);
+        attributes.insert("POSITION".into(), json!(position));
+        let normal = self.floats(&flat(&|v| v.normal.to_array().to_vec()), 3, Some(ARRAY), false);
+        attributes.insert("NORMAL".into(), json!(normal));
+        if textured {
+            let uv = self.floats(&flat(&|v| vec![v.uv.x, 1.0 - v.uv.y]), 2, Some(ARRAY), false);
+            attributes.insert("TEXCOORD_0".into(), json!(uv));
+        }
+        if bumpy {
+            let tangent = self.floats(&flat(&|v| v.tangent.to_array().to_vec()), 4, Some(ARRAY), false);
+            attributes.insert("TANGENT".into(), json!(tangent));
+        }
+        let occlusion = self.floats(&flat(&|v| vec![v.occlusion]), 1, Some(ARRAY), false);
+        attributes.insert("_OCCLUSION".into(), json!(occlusion));
+        let index: Vec<u32> = mesh.triangles.iter().flatten().copied().collect();
+        let indices = self.indices(&index, v.len());
+        let mut primitive = json!({"attributes": attributes, "indices": indices, "mode": 4});
+        if let Some(o) = primitive.as_object_mut() {
+            match &part.paint {
+                Paint::One(MaterialId(m)) => {
+                    o.insert("material".into(), json!(m));
+                }
+                Paint::Each(ids) => {
+                    o.insert("material".into(), json!(ids.first().map_or(0, |m| m.0)));
+                    let mappings: Vec<Value> = ids
+                        .iter()
+                        .enumerate()
+                        .map(|(i, m)| json!({"material": m.0, "variants": [i]}))
+                        .collect();
+                    o.insert(
+                        "extensions".into(),
+                        json!({"KHR_materials_variants": {"mappings": mappings}}),
+                    );
+                }
+            }
+        }
+        primitive
+    }
+
     fn node(&mut self, product: &Product, node: &Node) -> usize {
         let children: Vec<usize> = node.children.iter().map(|c| self.node(product, c)).collect();
         let mut out = Map::new();
@@ -148,56 +193,12 @@ impl Writer {
             out.insert("children".into(), json!(children));
         }
         if !node.parts.is_empty() {
-            let mut primitives = Vec::new();
-            for part in &node.parts {
-                let mesh = &part.mesh;
-                if mesh.triangles.is_empty() {
-                    continue;
-                }
-                let v = &mesh.vertices;
-                let flat =
-                    |f: &dyn Fn(&super::mesh::Vertex) -> Vec<f32>| v.iter().flat_map(f).collect::<Vec<f32>>();
-                let (textured, bumpy) = looks(product, &part.paint);
-                let mut attributes = Map::new();
-                let position = self.floats(&flat(&|v| v.position.to_array().to_vec()), 3, Some(ARRAY), true);
-                attributes.insert("POSITION".into(), json!(position));
-                let normal = self.floats(&flat(&|v| v.normal.to_array().to_vec()), 3, Some(ARRAY), false);
-                attributes.insert("NORMAL".into(), json!(normal));
-                if textured {
-                    let uv = self.floats(&flat(&|v| vec![v.uv.x, 1.0 - v.uv.y]), 2, Some(ARRAY), false);
-                    attributes.insert("TEXCOORD_0".into(), json!(uv));
-                }
-                if bumpy {
-                    let tangent =
-                        self.floats(&flat(&|v| v.tangent.to_array().to_vec()), 4, Some(ARRAY), false);
-                    attributes.insert("TANGENT".into(), json!(tangent));
-                }
-                let occlusion = self.floats(&flat(&|v| vec![v.occlusion]), 1, Some(ARRAY), false);
-                attributes.insert("_OCCLUSION".into(), json!(occlusion));
-                let index: Vec<u32> = mesh.triangles.iter().flatten().copied().collect();
-                let indices = self.indices(&index, v.len());
-                let mut primitive = json!({"attributes": attributes, "indices": indices, "mode": 4});
-                if let Some(o) = primitive.as_object_mut() {
-                    match &part.paint {
-                        Paint::One(MaterialId(m)) => {
-                            o.insert("material".into(), json!(m));
-                        }
-                        Paint::Each(ids) => {
-                            o.insert("material".into(), json!(ids.first().map_or(0, |m| m.0)));
-                            let mappings: Vec<Value> = ids
-                                .iter()
-                                .enumerate()
-                                .map(|(i, m)| json!({"material": m.0, "variants": [i]}))
-                                .collect();
-                            o.insert(
-                                "extensions".into(),
-                                json!({"KHR_materials_variants": {"mappings": mappings}}),
-                            );
-                        }
-                    }
-                }
-                primitives.push(primitive);
-            }
+            let primitives: Vec<Value> = node
+                .parts
+                .iter()
+                .filter(|part| !part.mesh.triangles.is_empty())
+                .map(|part| self.primitive(product, part))
+                .collect();
             out.insert("mesh".into(), json!(self.meshes.len()));
             self.meshes
                 .push(json!({"name": node.name, "primitives": primitives}));
@@ -325,61 +326,56 @@ fn material(
     Value::Object(out)
 }
 
-/// The file's bytes; [`Product::finish`] must have run.
-pub fn write(product: &Product) -> Result<Vec<u8>> {
-    let mut w = Writer::default();
-    let roots: Vec<usize> = product.nodes.iter().map(|n| w.node(product, n)).collect();
+/// The pictures of maps and of what glows, as they go into the file.
+#[derive(Default)]
+struct Textures {
+    images: Vec<Value>,
+    textures: Vec<Value>,
+    /// The one white picture of maps without a colour.
+    white: Option<usize>,
+}
 
-    let mut images = Vec::new();
-    let mut textures = Vec::new();
+impl Textures {
+    fn put(&mut self, w: &mut Writer, picture: &Picture) -> usize {
+        let view = w.view(&picture.bytes, None);
+        self.images
+            .push(json!({"name": picture.name, "mimeType": picture.mime, "bufferView": view}));
+        self.textures
+            .push(json!({"name": picture.name, "sampler": 0, "source": self.images.len() - 1}));
+        self.textures.len() - 1
+    }
+
+    fn maps(&mut self, w: &mut Writer, maps: &Maps) -> Result<Places> {
+        let colour = match (&maps.colour, self.white) {
+            (Some(colour), _) => self.put(w, colour),
+            (None, Some(white)) => white,
+            (None, None) => {
+                let white = self.put(w, &Canvas::paint(4, |_, _| Vec3::ONE).png("White")?);
+                self.white = Some(white);
+                white
+            }
+        };
+        Ok(Places {
+            colour,
+            normal: maps.normal.as_ref().map(|picture| self.put(w, picture)),
+            orm: maps.orm.as_ref().map(|picture| self.put(w, picture)),
+            scale: (1.0 / f64::from(maps.tile) * 1000.0).round() / 1000.0,
+        })
+    }
+}
+
+/// The product's materials; their pictures go into `textures`.
+fn materials(product: &Product, w: &mut Writer, textures: &mut Textures) -> Result<Vec<Value>> {
     let mut places: Vec<Places> = Vec::new();
-    let mut white = None;
     for maps in &product.maps {
-        let mut put = |picture: &super::texture::Picture| {
-            let view = w.view(&picture.bytes, None);
-            images.push(json!({"name": picture.name, "mimeType": picture.mime, "bufferView": view}));
-            textures.push(json!({"name": picture.name, "sampler": 0, "source": images.len() - 1}));
-            textures.len() - 1
-        };
-        let Maps {
-            tile,
-            colour,
-            normal,
-            orm,
-        } = maps;
-        let colour = match colour {
-            Some(c) => put(c),
-            None => match white {
-                Some(i) => i,
-                None => {
-                    let i = put(&Canvas::paint(4, |_, _| Vec3::ONE).png("White")?);
-                    white = Some(i);
-                    i
-                }
-            },
-        };
-        let scale = (1.0 / f64::from(*tile) * 1000.0).round() / 1000.0;
-        places.push(Places {
-            colour,
-            normal: normal.as_ref().map(&mut put),
-            orm: orm.as_ref().map(&mut put),
-            scale,
-        });
+        places.push(textures.maps(w, maps)?);
     }
     let glows: Vec<Option<usize>> = product
         .materials
         .iter()
-        .map(|m| {
-            m.glow_picture.as_ref().map(|picture| {
-                let view = w.view(&picture.bytes, None);
-                images.push(json!({"name": picture.name, "mimeType": picture.mime, "bufferView": view}));
-                textures.push(json!({"name": picture.name, "sampler": 0, "source": images.len() - 1}));
-                textures.len() - 1
-            })
-        })
+        .map(|m| m.glow_picture.as_ref().map(|picture| textures.put(w, picture)))
         .collect();
-    let mut used = std::mem::take(&mut w.used);
-    let materials: Vec<Value> = product
+    Ok(product
         .materials
         .iter()
         .zip(glows)
@@ -388,11 +384,14 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
                 m,
                 m.maps.and_then(|id| places.get(id.0).copied()),
                 glow,
-                &mut used,
+                &mut w.used,
             )
         })
-        .collect();
+        .collect())
+}
 
+/// The product's animations, their nodes found by name.
+fn animations(product: &Product, w: &mut Writer) -> Result<Vec<Value>> {
     let mut animations = Vec::new();
     for a in &product.animations {
         let (mut channels, mut samplers) = (Vec::new(), Vec::new());
@@ -431,7 +430,16 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
         }
         animations.push(json!({"name": a.name, "channels": channels, "samplers": samplers}));
     }
+    Ok(animations)
+}
 
+/// The file's bytes; [`Product::finish`] must have run.
+pub fn write(product: &Product) -> Result<Vec<u8>> {
+    let mut w = Writer::default();
+    let roots: Vec<usize> = product.nodes.iter().map(|n| w.node(product, n)).collect();
+    let mut pictures = Textures::default();
+    let materials = materials(product, &mut w, &mut pictures)?;
+    let animations = animations(product, &mut w)?;
     while !w.bytes.len().is_multiple_of(4) {
         w.bytes.push(0);
     }
@@ -447,35 +455,40 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
         "buffers": [{"byteLength": w.bytes.len()}],
     });
     if let Some(o) = root.as_object_mut() {
-        if !textures.is_empty() {
+        if !pictures.textures.is_empty() {
             o.insert(
                 "samplers".into(),
                 json!([{"magFilter": 9729, "minFilter": 9987, "wrapS": 10497, "wrapT": 10497}]),
             );
-            o.insert("textures".into(), Value::Array(textures));
-            o.insert("images".into(), Value::Array(images));
+            o.insert("textures".into(), Value::Array(pictures.textures));
+            o.insert("images".into(), Value::Array(pictures.images));
         }
         if !animations.is_empty() {
             o.insert("animations".into(), Value::Array(animations));
         }
         if !product.variants.is_empty() {
-            used.insert("KHR_materials_variants");
+            w.used.insert("KHR_materials_variants");
             let names: Vec<Value> = product.variants.iter().map(|n| json!({"name": n})).collect();
             o.insert(
                 "extensions".into(),
                 json!({"KHR_materials_variants": {"variants": names}}),
             );
         }
-        if !used.is_empty() {
-            o.insert("extensionsUsed".into(), json!(used));
+        if !w.used.is_empty() {
+            o.insert("extensionsUsed".into(), json!(w.used));
         }
     }
+    container(product, &root, &w.bytes)
+}
+
+/// JSON and bytes as one binary file.
+fn container(product: &Product, root: &Value, bytes: &[u8]) -> Result<Vec<u8>> {
     let mut text = String::new();
-    canonical(&root, &mut text);
+    canonical(root, &mut text);
     while !text.len().is_multiple_of(4) {
         text.push(' ');
     }
-    let total = 12 + 8 + text.len() + 8 + w.bytes.len();
+    let total = 12 + 8 + text.len() + 8 + bytes.len();
     ensure!(
         total < u32::MAX as usize,
         "{}: too large for one file",
@@ -488,8 +501,8 @@ pub fn write(product: &Product) -> Result<Vec<u8>> {
     }
     out.extend_from_slice(b"JSON");
     out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(&(w.bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(b"BIN\0");
-    out.extend_from_slice(&w.bytes);
+    out.extend_from_slice(bytes);
     Ok(out)
 }

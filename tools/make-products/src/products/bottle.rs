@@ -80,9 +80,30 @@ fn engraved(figure: &Figure, cell: f32, y: f32) -> Mesh {
         .wrapped_cylinder(COAT_RADIUS + 0.000_04)
 }
 
+/// The materials; those of several variants in the variants' order.
+struct Look {
+    coat: Vec<MaterialId>,
+    silicone: Vec<MaterialId>,
+    steel: MaterialId,
+    polished: MaterialId,
+    cut: MaterialId,
+    copper: MaterialId,
+    laser: MaterialId,
+    polymer: MaterialId,
+    seal: MaterialId,
+}
+
 /// Makes it.
 pub fn make() -> Result<Product> {
     let mut product = Product::new("bottle", "Insulated bottle");
+    let look = look(&mut product)?;
+    product.add(body(&wall(), &look));
+    product.add(boot(&look.silicone));
+    product.add(cap(&look));
+    Ok(product)
+}
+
+fn look(product: &mut Product) -> Result<Look> {
     let grain = product.maps(texture::powder_coat()?);
     let brush = product.maps(texture::brushed()?);
     let fine = product.maps(texture::satin()?);
@@ -124,8 +145,33 @@ pub fn make() -> Result<Product> {
     let laser = product.material(Material::new("Laser mark", 0xd3d1cd).metal().rough(0.38));
     let polymer = product.material(Material::new("Cap polymer", 0x24262a).rough(0.5).maps(fine));
     let seal = product.material(Material::new("Seal silicone", 0xd8d9d6).rough(0.6).specular(0.7));
+    Ok(Look {
+        coat,
+        silicone,
+        steel,
+        polished,
+        cut,
+        copper,
+        laser,
+        polymer,
+        seal,
+    })
+}
 
-    // The wall, as one line round its section: outside upwards, lip, inside downwards, then the vacuum's side.
+/// The wall's lines, and all of them as one round its section.
+struct Wall {
+    bottom: Vec<Vec2>,
+    outside: Vec<Vec2>,
+    collar: Vec<Vec2>,
+    neck: Vec<Vec2>,
+    inside: Vec<Vec2>,
+    lining: Vec<Vec2>,
+    shell: Vec<Vec2>,
+    section: Vec<Vec2>,
+}
+
+/// The wall: outside upwards, lip, inside downwards, then the vacuum's side.
+fn wall() -> Wall {
     let bottom = turned(&[
         (0.0, 6.6, 0.0),
         (22.0, 6.6, 1.5),
@@ -191,18 +237,31 @@ pub fn make() -> Result<Product> {
     }
 
     let section = inset(&section, 0.000_03);
+    Wall {
+        bottom,
+        outside,
+        collar,
+        neck,
+        inside,
+        lining,
+        shell,
+        section,
+    }
+}
 
+/// The body, a quarter of it to be taken off.
+fn body(wall: &Wall, look: &Look) -> Node {
     let lathe = Lathe::full(SEGMENTS).tile(0.012);
     let hidden = Lathe::full(48).tile(0.03).around();
     let metal = Lathe::full(SEGMENTS).tile(0.03).around();
     let within = Lathe::full(96).tile(0.03).around();
-    let (bottom_front, bottom_back) = within.spin(&bottom).split(front);
-    let (outside_front, outside_back) = lathe.spin(&outside).split(front);
-    let (collar_front, collar_back) = metal.spin(&collar).split(front);
-    let (neck_front, neck_back) = within.spin(&neck).split(front);
-    let (inside_front, inside_back) = within.spin(&inside).split(front);
-    let (lining_front, lining_back) = hidden.spin(&lining).split(front);
-    let (shell_front, shell_back) = hidden.spin(&shell).split(front);
+    let (bottom_front, bottom_back) = within.spin(&wall.bottom).split(front);
+    let (outside_front, outside_back) = lathe.spin(&wall.outside).split(front);
+    let (collar_front, collar_back) = metal.spin(&wall.collar).split(front);
+    let (neck_front, neck_back) = within.spin(&wall.neck).split(front);
+    let (inside_front, inside_back) = within.spin(&wall.inside).split(front);
+    let (lining_front, lining_back) = hidden.spin(&wall.lining).split(front);
+    let (shell_front, shell_back) = hidden.spin(&wall.shell).split(front);
     let (eighth, whole) = (THREAD / 8, THREAD);
     let quarter = Lathe::arc(8, -45.0, 45.0);
     let rest = Lathe::arc(8, 45.0, 315.0);
@@ -215,64 +274,65 @@ pub fn make() -> Result<Product> {
     );
 
     // A lip of coat under the quarter's edges, lest light shines through the seam.
-    let under: Vec<Vec2> = outside.iter().map(|p| Vec2::new(p.x - 0.000_06, p.y)).collect();
+    let under: Vec<Vec2> = wall
+        .outside
+        .iter()
+        .map(|p| Vec2::new(p.x - 0.000_06, p.y))
+        .collect();
     let lip = Lathe::arc(1, 44.5, 45.5)
         .spin(&under)
         .with(&Lathe::arc(1, -45.5, -44.5).spin(&under));
 
-    let body = Node::new("Body")
+    Node::new("Body")
         .explode(0.0, 0.045, 0.0)
         .child(
             Node::new("Body shell")
-                .part(outside_back, &coat)
-                .part(lip, &coat)
-                .part(collar_back, steel),
+                .part(outside_back, &look.coat)
+                .part(lip, &look.coat)
+                .part(collar_back, look.steel),
         )
         .child(
             Node::new("Body interior")
                 .inner()
-                .part(bottom_back, steel)
-                .part(neck_back, steel)
-                .part(thread(eighth, whole - eighth), steel)
-                .part(thread(whole + eighth, 2 * whole - eighth), steel)
-                .part(thread(2 * whole + eighth, 2 * whole + whole / 4), steel)
-                .part(inside_back, polished)
-                .part(lining_back, copper)
-                .part(shell_back, steel)
+                .part(bottom_back, look.steel)
+                .part(neck_back, look.steel)
+                .part(thread(eighth, whole - eighth), look.steel)
+                .part(thread(whole + eighth, 2 * whole - eighth), look.steel)
+                .part(thread(2 * whole + eighth, 2 * whole + whole / 4), look.steel)
+                .part(inside_back, look.polished)
+                .part(lining_back, look.copper)
+                .part(shell_back, look.steel)
                 .part(
-                    rest.section(&section, false).with(&rest.section(&section, true)),
-                    cut,
+                    rest.section(&wall.section, false)
+                        .with(&rest.section(&wall.section, true)),
+                    look.cut,
                 ),
         )
         .child(
             Node::new("Front quarter")
                 .explode(-0.072, 0.0, 0.046)
-                .part(outside_front, &coat)
-                .part(mark.with(&words), laser)
-                .part(collar_front, steel)
+                .part(outside_front, &look.coat)
+                .part(mark.with(&words), look.laser)
+                .part(collar_front, look.steel)
                 .child(
                     Node::new("Front quarter interior")
                         .inner()
-                        .part(bottom_front, steel)
-                        .part(neck_front, steel)
-                        .part(thread(0, eighth), steel)
-                        .part(thread(whole - eighth, whole + eighth), steel)
-                        .part(thread(2 * whole - eighth, 2 * whole + eighth), steel)
-                        .part(inside_front, polished)
-                        .part(lining_front, copper)
-                        .part(shell_front, steel)
+                        .part(bottom_front, look.steel)
+                        .part(neck_front, look.steel)
+                        .part(thread(0, eighth), look.steel)
+                        .part(thread(whole - eighth, whole + eighth), look.steel)
+                        .part(thread(2 * whole - eighth, 2 * whole + eighth), look.steel)
+                        .part(inside_front, look.polished)
+                        .part(lining_front, look.copper)
+                        .part(shell_front, look.steel)
                         .part(
                             quarter
-                                .section(&section, false)
-                                .with(&quarter.section(&section, true)),
-                            cut,
+                                .section(&wall.section, false)
+                                .with(&quarter.section(&wall.section, true)),
+                            look.cut,
                         ),
                 ),
-        );
-    product.add(body);
-    product.add(boot(&silicone));
-    product.add(cap(polymer, steel, laser, seal, &silicone));
-    Ok(product)
+        )
 }
 
 fn boot(silicone: &[MaterialId]) -> Node {
@@ -312,15 +372,8 @@ fn boot(silicone: &[MaterialId]) -> Node {
         .child(Node::new("Silicone boot inside").inner().part(inside, silicone))
 }
 
-fn cap(
-    polymer: MaterialId,
-    steel: MaterialId,
-    laser: MaterialId,
-    seal: MaterialId,
-    silicone: &[MaterialId],
-) -> Node {
-    // Ribs fade out at both ends of the grip; the cap is turned about its own foot, 212.75 mm up.
-    const FOOT: f32 = 212.75;
+/// The cap's ribbed side; the ribs fade out at both ends of the grip.
+fn grip() -> Mesh {
     let side = path(&mm(&[
         (24.4, 0.0, 0.0),
         (25.3, 0.0, 0.5),
@@ -340,13 +393,8 @@ fn cap(
         (21.4, 28.6, 0.25),
         (20.9, 28.6, 0.0),
     ]));
-    let within = Lathe::full(96).tile(0.01).spin(&turned(&[
-        (23.95, 16.0, 0.0),
-        (23.95, 0.8, 0.4),
-        (24.4, 0.0, 0.0),
-    ]));
     let ribs = 50.0;
-    let grip = Lathe::full(250)
+    Lathe::full(250)
         .tile(0.01)
         .spin(&side)
         .bend(|p| {
@@ -360,7 +408,67 @@ fn cap(
             let k = 1.0 - band * wave.powf(1.5) * 0.000_62 / r;
             Vec3::new(p.x * k, p.y, p.z * k)
         })
-        .smooth(CREASE);
+        .smooth(CREASE)
+}
+
+/// The loop: a strap from one pivot over the top to the other, its ends half round.
+fn carry_loop() -> Mesh {
+    let arch: Vec<Vec3> = path(&mm(&[
+        (-27.3, 8.0, 0.0),
+        (-28.0, 28.0, 60.0),
+        (-26.8, 47.6, 17.0),
+        (0.0, 50.7, 200.0),
+        (26.8, 47.6, 17.0),
+        (28.0, 28.0, 60.0),
+        (27.3, 8.0, 0.0),
+    ]))
+    .into_iter()
+    .map(|p| p.extend(0.0))
+    .collect();
+    let length = lengths(&arch, false).last().copied().unwrap_or_default();
+    let half = 0.006_6;
+    let mut stations: Vec<f32> = (0..=12)
+        .map(|k| half * (1.0 - (FRAC_PI_2 * k as f32 / 12.0).cos()))
+        .collect();
+    let middle = 110;
+    stations.extend((1..middle).map(|k| half + (length - 2.0 * half) * k as f32 / middle as f32));
+    stations.extend(
+        (0..=12)
+            .map(|k| length - half * (FRAC_PI_2 * k as f32 / 12.0).sin())
+            .rev()
+            .map(|s| s.min(length)),
+    );
+    stations.sort_by(f32::total_cmp);
+    let points: Vec<Vec3> = stations.iter().map(|s| along(&arch, *s)).collect();
+    let n = points.len();
+    sweep(
+        &points,
+        false,
+        |t| {
+            let s = at(&stations, (t * (n - 1) as f32).round() as usize);
+            let end = s.min(length - s);
+            let wide = if end < half {
+                (half * half - (half - end).powi(2)).max(0.0).sqrt()
+            } else {
+                half
+            };
+            // A touch narrower overhead; the rim of its ends is rounded too.
+            let wide = (wide * (1.0 - 0.1 * ramp(0.02, 0.05, end))).max(0.000_2);
+            let rim = (1.0 - end / 0.001).clamp(0.0, 1.0);
+            rounded_rect_even(wide * 2.0, 0.001_4 + 0.003 * (1.0 - rim * rim).sqrt(), 0.001_6, 6)
+        },
+        Cap::Flat,
+    )
+}
+
+fn cap(look: &Look) -> Node {
+    // The cap is turned about its own foot, 212.75 mm up.
+    const FOOT: f32 = 212.75;
+    let within = Lathe::full(96).tile(0.01).spin(&turned(&[
+        (23.95, 16.0, 0.0),
+        (23.95, 0.8, 0.4),
+        (24.4, 0.0, 0.0),
+    ]));
     let plate = Lathe::full(96).tile(0.03).spin(&turned(&[
         (21.25, 28.0, 0.0),
         (21.25, 29.05, 0.35),
@@ -394,53 +502,6 @@ fn cap(
         (18.5, 6.9, 0.0),
     ]));
 
-    // The loop: a strap from one pivot over the top to the other, its ends half round.
-    let arch: Vec<Vec3> = path(&mm(&[
-        (-27.3, 8.0, 0.0),
-        (-28.0, 28.0, 60.0),
-        (-26.8, 47.6, 17.0),
-        (0.0, 50.7, 200.0),
-        (26.8, 47.6, 17.0),
-        (28.0, 28.0, 60.0),
-        (27.3, 8.0, 0.0),
-    ]))
-    .into_iter()
-    .map(|p| p.extend(0.0))
-    .collect();
-    let length = lengths(&arch, false).last().copied().unwrap_or_default();
-    let half = 0.006_6;
-    let mut stations: Vec<f32> = (0..=12)
-        .map(|k| half * (1.0 - (FRAC_PI_2 * k as f32 / 12.0).cos()))
-        .collect();
-    let middle = 110;
-    stations.extend((1..middle).map(|k| half + (length - 2.0 * half) * k as f32 / middle as f32));
-    stations.extend(
-        (0..=12)
-            .map(|k| length - half * (FRAC_PI_2 * k as f32 / 12.0).sin())
-            .rev()
-            .map(|s| s.min(length)),
-    );
-    stations.sort_by(f32::total_cmp);
-    let points: Vec<Vec3> = stations.iter().map(|s| along(&arch, *s)).collect();
-    let n = points.len();
-    let strap = sweep(
-        &points,
-        false,
-        |t| {
-            let s = at(&stations, (t * (n - 1) as f32).round() as usize);
-            let end = s.min(length - s);
-            let wide = if end < half {
-                (half * half - (half - end).powi(2)).max(0.0).sqrt()
-            } else {
-                half
-            };
-            // A touch narrower overhead; the rim of its ends is rounded too.
-            let wide = (wide * (1.0 - 0.1 * ramp(0.02, 0.05, end))).max(0.000_2);
-            let rim = (1.0 - end / 0.001).clamp(0.0, 1.0);
-            rounded_rect_even(wide * 2.0, 0.001_4 + 0.003 * (1.0 - rim * rim).sqrt(), 0.001_6, 6)
-        },
-        Cap::Flat,
-    );
     let mut pins = Mesh::new();
     let pin = Lathe::full(48).tile(0.03).spin(&path(&mm(&[
         (3.5, -4.0, 0.0),
@@ -457,15 +518,23 @@ fn cap(
     Node::new("Cap")
         .at(0.0, FOOT * 0.001, 0.0)
         .explode(0.0, 0.115, 0.0)
-        .part(grip, polymer)
-        .part(plate, steel)
-        .part(mark, laser)
-        .child(Node::new("Carry loop").part(strap, silicone).part(pins, steel))
-        .child(Node::new("Cap plug").inner().part(plug.with(&within), polymer))
+        .part(grip(), look.polymer)
+        .part(plate, look.steel)
+        .part(mark, look.laser)
+        .child(
+            Node::new("Carry loop")
+                .part(carry_loop(), &look.silicone)
+                .part(pins, look.steel),
+        )
+        .child(
+            Node::new("Cap plug")
+                .inner()
+                .part(plug.with(&within), look.polymer),
+        )
         .child(
             Node::new("Cap seal")
                 .shade(Shade::Alone)
                 .explode(0.0, -0.02, 0.0)
-                .part(ring, seal),
+                .part(ring, look.seal),
         )
 }

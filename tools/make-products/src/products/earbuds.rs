@@ -9,8 +9,8 @@ use crate::kit::curve::{mm, ramp};
 use crate::kit::loft::{Grid, facing};
 use crate::kit::texture;
 use crate::kit::{
-    Animation, Channel, Lathe, Material, Mesh, Node, Product, Shade, Track, around, at, chamfered_box,
-    circle, lift, path, rounded_rect, superellipse, tube,
+    Animation, Channel, Lathe, Material, MaterialId, Mesh, Node, Product, Shade, Track, around, at,
+    chamfered_box, circle, lift, path, rounded_rect, superellipse, tube,
 };
 
 /// Half the case's width, height, depth.
@@ -459,10 +459,45 @@ fn keys(from: f32, to: f32, f: impl Fn(f32) -> Vec4) -> Vec<(f32, Vec4)> {
         .collect()
 }
 
+/// The materials; those of several variants in the variants' order.
+struct Look {
+    case: Vec<MaterialId>,
+    inner: Vec<MaterialId>,
+    shell: Vec<MaterialId>,
+    housing: Vec<MaterialId>,
+    touch: Vec<MaterialId>,
+    tip: Vec<MaterialId>,
+    gold: MaterialId,
+    steel: MaterialId,
+    trim: MaterialId,
+    magnet: MaterialId,
+    copper: MaterialId,
+    cone: MaterialId,
+    frame: MaterialId,
+    board: MaterialId,
+    chips: MaterialId,
+    mesh_metal: MaterialId,
+    dark: MaterialId,
+    port: MaterialId,
+    light: MaterialId,
+}
+
 /// Makes them.
 pub fn make() -> Result<Product> {
     let mut product = Product::new("earbuds", "Wireless earbuds");
     product.bake.reach = 0.014;
+    let look = look(&mut product)?;
+    product.add(case(&look));
+    product.add(tray_with_pins(&look));
+    product.add(open_lid(&look));
+    product.add(left_bud(&look));
+    let stand = stand();
+    product.add(right_bud(&look, stand));
+    product.animations.push(opening(stand));
+    Ok(product)
+}
+
+fn look(product: &mut Product) -> Result<Look> {
     let satin = product.maps(texture::satin()?);
     let grille = product.maps(texture::perforated(0.0012, 4)?);
     let brushed = product.maps(texture::brushed()?);
@@ -527,8 +562,30 @@ pub fn make() -> Result<Product> {
     );
     let port = product.material(Material::new("Port", 0x0a0a0b).rough(0.7));
     let light = product.material(Material::new("Light", 0xbfeedd).rough(0.4).glowing(0x63ffc2, 2.2));
+    Ok(Look {
+        case,
+        inner,
+        shell,
+        housing,
+        touch,
+        tip,
+        gold,
+        steel,
+        trim,
+        magnet,
+        copper,
+        cone,
+        frame,
+        board,
+        chips,
+        mesh_metal,
+        dark,
+        port,
+        light,
+    })
+}
 
-    // The case.
+fn case(look: &Look) -> Node {
     let hinge = tube(
         &[
             Vec3::new(-0.0105, HINGE.y, HINGE.z),
@@ -544,36 +601,37 @@ pub fn make() -> Result<Product> {
         rounded_rect(0.0086, 0.0028, 0.0014),
         rounded_rect(0.0100, 0.0042, 0.0021),
     );
-    product.add(
-        Node::new("Case body")
-            .part(case_body(), &case)
-            .part(hinge, steel)
-            .part(
-                on_case(
-                    0.0,
-                    0.0205,
-                    0.00004,
-                    &rounded_rect(0.0034, 0.0011, 0.00055),
-                    0.0006,
-                    0.00004,
-                ),
-                light,
-            )
-            .part(on_case(PI, 0.0075, 0.00012, &usb_rim, 0.0012, 0.0002), steel)
-            .part(on_case(PI, 0.0075, 0.00016, &usb, 0.0012, 0.00002), port)
-            .part(
-                on_case(
-                    PI,
-                    0.0075,
-                    0.00022,
-                    &rounded_rect(0.0060, 0.0007, 0.0003),
-                    0.0012,
-                    0.00002,
-                ),
-                gold,
+    Node::new("Case body")
+        .part(case_body(), &look.case)
+        .part(hinge, look.steel)
+        .part(
+            on_case(
+                0.0,
+                0.0205,
+                0.00004,
+                &rounded_rect(0.0034, 0.0011, 0.00055),
+                0.0006,
+                0.00004,
             ),
-    );
-    // The tray with its pins and magnets.
+            look.light,
+        )
+        .part(on_case(PI, 0.0075, 0.00012, &usb_rim, 0.0012, 0.0002), look.steel)
+        .part(on_case(PI, 0.0075, 0.00016, &usb, 0.0012, 0.00002), look.port)
+        .part(
+            on_case(
+                PI,
+                0.0075,
+                0.00022,
+                &rounded_rect(0.0060, 0.0007, 0.0003),
+                0.0012,
+                0.00002,
+            ),
+            look.gold,
+        )
+}
+
+/// The tray with its pins and magnets.
+fn tray_with_pins(look: &Look) -> Node {
     let mut pins = Mesh::new();
     for bud in [-1.0_f32, 1.0] {
         for s in [-1.0_f32, 1.0] {
@@ -608,109 +666,119 @@ pub fn make() -> Result<Product> {
                 .moved(x, DECK, z),
         );
     }
-    product.add(
-        Node::new("Tray")
-            .explode(0.0, 0.022, 0.0)
-            .part(tray(), &inner)
-            .part(pins, gold)
-            .part(magnets, magnet),
-    );
+    Node::new("Tray")
+        .explode(0.0, 0.022, 0.0)
+        .part(tray(), &look.inner)
+        .part(pins, look.gold)
+        .part(magnets, look.magnet)
+}
+
+fn open_lid(look: &Look) -> Node {
     let (outside, inside) = lid();
     let open = Quat::from_rotation_x(-OPEN.to_radians());
-    product.add(
-        Node::new("Lid")
-            .at(HINGE.x, HINGE.y, HINGE.z)
-            .turned(open)
-            .explode(0.0, 0.012, -0.022)
-            .part(outside, &case)
-            .part(inside, &inner),
-    );
+    Node::new("Lid")
+        .at(HINGE.x, HINGE.y, HINGE.z)
+        .turned(open)
+        .explode(0.0, 0.012, -0.022)
+        .part(outside, &look.case)
+        .part(inside, &look.inner)
+}
 
-    // The buds. Local +Y is the touch face, -Y the nozzle.
-    let seat = |s: f32| {
-        (
-            Vec3::new(s * SEAT, DECK + 0.0008, 0.0),
-            Quat::from_rotation_z(-s * 0.09),
-        )
-    };
-    let (shell_mesh, ring_mesh, touch_mesh) = bud_shell();
-    let (gold_dots, window) = contacts();
-    let (at_left, turn_left) = seat(-1.0);
-    let mirror = |m: &Mesh| m.clone().mirrored();
-    product.add(
-        Node::new("Left bud")
-            .at(at_left.x, at_left.y, at_left.z)
-            .turned(turn_left)
-            .explode(0.0, 0.045, 0.0)
-            .part(mirror(&shell_mesh), &shell)
-            .part(mirror(&ring_mesh), trim)
-            .part(mirror(&touch_mesh), &touch)
-            .part(mirror(&bud_housing()), &housing)
-            .part(mirror(&bud_tip()), &tip)
-            .part(mirror(&bud_mesh()), mesh_metal)
-            .part(mirror(&gold_dots), gold)
-            .part(mirror(&window), dark),
-    );
-    // The right one leans before the case: it touches the floor with its rim and its tip.
+/// Where a bud sits in the tray, and how it is turned there. Local +Y is the touch face, -Y the nozzle.
+fn seat(s: f32) -> (Vec3, Quat) {
+    (
+        Vec3::new(s * SEAT, DECK + 0.0008, 0.0),
+        Quat::from_rotation_z(-s * 0.09),
+    )
+}
+
+/// Where the right bud leans before the case: it touches the floor with its rim and its tip.
+fn stand() -> (Vec3, Quat) {
+    let (shell_mesh, _, _) = bud_shell();
     let turn = Quat::from_rotation_arc(Vec3::Y, Vec3::new(0.84, 0.44, 0.30).normalize())
         * Quat::from_rotation_y(0.5);
     let lowest = [&shell_mesh, &bud_tip(), &bud_housing()]
         .iter()
         .flat_map(|m| m.vertices.iter().map(|v| (turn * v.position).y))
         .fold(f32::MAX, f32::min);
-    let stand = Vec3::new(0.0165, -lowest + 0.00002, 0.0282);
+    (Vec3::new(0.0165, -lowest + 0.00002, 0.0282), turn)
+}
+
+fn left_bud(look: &Look) -> Node {
+    let (shell_mesh, ring_mesh, touch_mesh) = bud_shell();
+    let (gold_dots, window) = contacts();
+    let (at_left, turn_left) = seat(-1.0);
+    let mirror = |m: &Mesh| m.clone().mirrored();
+    Node::new("Left bud")
+        .at(at_left.x, at_left.y, at_left.z)
+        .turned(turn_left)
+        .explode(0.0, 0.045, 0.0)
+        .part(mirror(&shell_mesh), &look.shell)
+        .part(mirror(&ring_mesh), look.trim)
+        .part(mirror(&touch_mesh), &look.touch)
+        .part(mirror(&bud_housing()), &look.housing)
+        .part(mirror(&bud_tip()), &look.tip)
+        .part(mirror(&bud_mesh()), look.mesh_metal)
+        .part(mirror(&gold_dots), look.gold)
+        .part(mirror(&window), look.dark)
+}
+
+fn right_bud(look: &Look, (stand, turn): (Vec3, Quat)) -> Node {
+    let (shell_mesh, ring_mesh, touch_mesh) = bud_shell();
+    let (gold_dots, window) = contacts();
     let (frame_mesh, magnet_mesh, coil_mesh, cone_mesh) = driver();
     let (can, seal, board_mesh, parts, board_gold) = electronics();
     let inside_alone = |n: Node| n.shade(Shade::Alone);
-    product.add(
-        Node::new("Right bud")
-            .at(stand.x, stand.y, stand.z)
-            .turned(turn)
-            .explode(0.012, 0.030, 0.030)
-            .child(
-                Node::new("Ear tip")
-                    .explode(0.0, -0.022, 0.0)
-                    .part(bud_tip(), &tip),
-            )
-            .child(
-                Node::new("Nozzle mesh")
-                    .explode(0.0, -0.0155, 0.0)
-                    .part(bud_mesh(), mesh_metal),
-            )
-            .child(
-                Node::new("Driver housing")
-                    .explode(0.0, -0.006, 0.0)
-                    .part(bud_housing(), &housing)
-                    .part(gold_dots, gold)
-                    .part(window, dark),
-            )
-            .child(inside_alone(
-                Node::new("Speaker driver")
-                    .explode(0.0, 0.0055, 0.0)
-                    .part(frame_mesh, frame)
-                    .part(magnet_mesh, magnet)
-                    .part(coil_mesh, copper)
-                    .part(cone_mesh, cone),
-            ))
-            .child(inside_alone(
-                Node::new("Battery and board")
-                    .explode(0.0, 0.0155, 0.0)
-                    .part(can, steel)
-                    .part(seal, frame)
-                    .part(board_mesh, board)
-                    .part(parts, chips)
-                    .part(board_gold, gold),
-            ))
-            .child(
-                Node::new("Outer shell")
-                    .explode(0.0, 0.028, 0.0)
-                    .part(shell_mesh, &shell)
-                    .part(ring_mesh, trim)
-                    .part(touch_mesh, &touch),
-            ),
-    );
+    Node::new("Right bud")
+        .at(stand.x, stand.y, stand.z)
+        .turned(turn)
+        .explode(0.012, 0.030, 0.030)
+        .child(
+            Node::new("Ear tip")
+                .explode(0.0, -0.022, 0.0)
+                .part(bud_tip(), &look.tip),
+        )
+        .child(
+            Node::new("Nozzle mesh")
+                .explode(0.0, -0.0155, 0.0)
+                .part(bud_mesh(), look.mesh_metal),
+        )
+        .child(
+            Node::new("Driver housing")
+                .explode(0.0, -0.006, 0.0)
+                .part(bud_housing(), &look.housing)
+                .part(gold_dots, look.gold)
+                .part(window, look.dark),
+        )
+        .child(inside_alone(
+            Node::new("Speaker driver")
+                .explode(0.0, 0.0055, 0.0)
+                .part(frame_mesh, look.frame)
+                .part(magnet_mesh, look.magnet)
+                .part(coil_mesh, look.copper)
+                .part(cone_mesh, look.cone),
+        ))
+        .child(inside_alone(
+            Node::new("Battery and board")
+                .explode(0.0, 0.0155, 0.0)
+                .part(can, look.steel)
+                .part(seal, look.frame)
+                .part(board_mesh, look.board)
+                .part(parts, look.chips)
+                .part(board_gold, look.gold),
+        ))
+        .child(
+            Node::new("Outer shell")
+                .explode(0.0, 0.028, 0.0)
+                .part(shell_mesh, &look.shell)
+                .part(ring_mesh, look.trim)
+                .part(touch_mesh, &look.touch),
+        )
+}
 
-    // The lid opens, the buds rise; the right one steps out and leans before the case.
+/// The lid opens, the buds rise; the right one steps out and leans before the case.
+fn opening((stand, turn): (Vec3, Quat)) -> Animation {
+    let (at_left, _) = seat(-1.0);
     let (at_right, turn_right) = seat(1.0);
     let xyz = |v: Vec3| v.extend(0.0);
     let quat = |q: Quat| Vec4::from_array(q.to_array());
@@ -722,7 +790,7 @@ pub fn make() -> Result<Product> {
         up.lerp(stand, go) + arc
     };
     let right_turn = move |t: f32| turn_right.slerp(turn, ease((t - 1.75) / 1.0));
-    product.animations.push(Animation {
+    Animation {
         name: "Open lid".to_owned(),
         tracks: vec![
             Track {
@@ -757,6 +825,5 @@ pub fn make() -> Result<Product> {
                 keys: keys(0.0, 3.0, |t| quat(right_turn(t))),
             },
         ],
-    });
-    Ok(product)
+    }
 }

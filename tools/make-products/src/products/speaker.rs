@@ -492,16 +492,8 @@ fn chassis(look: &Look) -> Node {
     node
 }
 
-fn woofer(look: &Look) -> Node {
-    let flange = Lathe::full(72).spin(&turned(&[
-        (44.0, 91.0, 0.0),
-        (54.0, 91.0, 0.4),
-        (54.0, 93.2, 0.7),
-        (47.2, 93.2, 0.6),
-        (46.0, 92.0, 0.5),
-        (44.0, 91.4, 0.0),
-    ]));
-    // The roll of the surround: a half round from the cone's rim to the flange.
+/// The roll of the surround: a half round from the cone's rim to the flange.
+fn surround() -> Mesh {
     let mut roll: Vec<Vec2> = path(&mm(&[(50.5, 92.6, 0.0), (50.2, 93.7, 0.3), (48.8, 93.8, 0.2)]));
     roll.extend((0..=16).map(|k| {
         let a = PI * k as f32 / 16.0;
@@ -512,7 +504,11 @@ fn woofer(look: &Look) -> Node {
         (38.6, 92.9, 0.2),
         (38.0, 92.2, 0.0),
     ])));
-    let surround = Lathe::full(72).tile(0.01).spin(&roll);
+    Lathe::full(72).tile(0.01).spin(&roll)
+}
+
+/// The cone, with ribs that fade out at its rim and its middle.
+fn cone() -> Mesh {
     let mut cone: Vec<Vec2> = (0..=24)
         .map(|k| {
             let t = k as f32 / 24.0;
@@ -525,16 +521,13 @@ fn woofer(look: &Look) -> Node {
         })
         .collect();
     cone.push(Vec2::new(14.2, 77.0) * 0.001);
-    let cone = Lathe::full(80).tile(0.02).around().spin(&cone);
-    let cap: Vec<Vec2> = (0..=9)
-        .map(|k| {
-            let a = FRAC_PI_2 * k as f32 / 9.0;
-            Vec2::new(17.6 * a.cos(), 79.2 + 5.4 * a.sin()) * 0.001
-        })
-        .collect();
-    let cap = Lathe::full(72).tile(0.02).spin(&cap);
-    let mut mark = Figure::mark(0.011, 0.001_1).stamp(0.000_5, 0.000_3, 0.000_2);
-    mark = mark.wrapped(|p| {
+    Lathe::full(80).tile(0.02).around().spin(&cone)
+}
+
+/// The mark on the dust cap.
+fn cap_mark() -> Mesh {
+    let mark = Figure::mark(0.011, 0.001_1).stamp(0.000_5, 0.000_3, 0.000_2);
+    mark.wrapped(|p| {
         let s = (1.0 - (p.length() / 0.0176).powi(2)).max(0.0).sqrt();
         let n = Vec3::new(p.x / 0.0176 / 0.0176, s / 0.0054, -p.y / 0.0176 / 0.0176).normalize();
         let flat = Quat::from_rotation_x(-FRAC_PI_2);
@@ -542,8 +535,11 @@ fn woofer(look: &Look) -> Node {
             Vec3::new(p.x, 0.0792 + 0.0054 * s, -p.y),
             Quat::from_rotation_arc(Vec3::Y, n) * flat,
         )
-    });
-    // The basket: six spokes from the flange down to the magnet.
+    })
+}
+
+/// The basket: six spokes from the flange down to the magnet.
+fn basket() -> Mesh {
     let mut basket = Mesh::new();
     for i in 0..6 {
         let spoke: Vec<Vec3> = (0..=10)
@@ -580,6 +576,25 @@ fn woofer(look: &Look) -> Node {
         (16.0, 75.8, 0.5),
         (14.0, 77.4, 0.0),
     ])));
+    basket
+}
+
+fn woofer(look: &Look) -> Node {
+    let flange = Lathe::full(72).spin(&turned(&[
+        (44.0, 91.0, 0.0),
+        (54.0, 91.0, 0.4),
+        (54.0, 93.2, 0.7),
+        (47.2, 93.2, 0.6),
+        (46.0, 92.0, 0.5),
+        (44.0, 91.4, 0.0),
+    ]));
+    let cap: Vec<Vec2> = (0..=9)
+        .map(|k| {
+            let a = FRAC_PI_2 * k as f32 / 9.0;
+            Vec2::new(17.6 * a.cos(), 79.2 + 5.4 * a.sin()) * 0.001
+        })
+        .collect();
+    let cap = Lathe::full(72).tile(0.02).spin(&cap);
     let back = Lathe::full(64).spin(&turned(&[
         (14.5, 76.6, 0.0),
         (39.2, 91.8, 0.0),
@@ -619,11 +634,11 @@ fn woofer(look: &Look) -> Node {
         .explode(0.0, 0.062, 0.0)
         .shade(Shade::Alone)
         .part(flange, look.cast)
-        .part(surround, look.rubber)
-        .part(cone, look.cone)
+        .part(surround(), look.rubber)
+        .part(cone(), look.cone)
         .part(cap, look.cone)
-        .part(mark, look.print)
-        .part(basket, look.cast)
+        .part(cap_mark(), look.print)
+        .part(basket(), look.cast)
         .part(back.with(&spider), look.cone)
         .part(ferrite, look.rubber)
         .part(plates, look.steel);
