@@ -10,6 +10,7 @@ pub mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod link;
+pub mod own_files;
 pub mod panels;
 mod pointer;
 pub mod quality;
@@ -48,6 +49,7 @@ pub fn plugin(app: &mut App) {
     );
     app.add_plugins((
         ledger::plugin,
+        own_files::plugin,
         link::plugin,
         view::plugin,
         text::plugin,

@@ -9,6 +9,7 @@ use super::command::Command;
 use super::ledger::{
     Applied, FeedHealth, FeedStatus, Ledger, LightsArrived, MilestoneReached, Regions, WarmthArrived,
 };
+use super::own_files::FileUnusable;
 use meridian_client::recall::span;
 use meridian_client::{Link, LinkEvent};
 use meridian_wire::{Body, Level, Names, Notice, Scene};
@@ -155,8 +156,8 @@ fn dated(off_ms: i64) -> Notice {
 }
 
 /// Tells people of the files of theirs that can't be used.
-pub fn tell_of_files(mut inbox: ResMut<Inbox>) {
-    for problem in meridian_core::files::take_problems() {
+pub fn tell_of_files(mut problems: MessageReader<FileUnusable>, mut inbox: ResMut<Inbox>) {
+    for FileUnusable(problem) in problems.read() {
         error!("{problem}; the shipped file stands in for it");
         inbox.local.push(Notice {
             level: Level::Warning,

@@ -4,6 +4,7 @@ use bevy::prelude::*;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 
+use crate::own_files::{self, FileUnusable};
 use meridian_wire::Names;
 
 /// A language of the display.
@@ -53,7 +54,7 @@ pub struct Texts {
     zh: FluentBundle<FluentResource>,
 }
 
-fn bundle(path: &str, id: &str) -> FluentBundle<FluentResource> {
+fn bundle(path: &str, id: &str, tell: &mut impl FnMut(FileUnusable)) -> FluentBundle<FluentResource> {
     let language = id.parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![language]);
     bundle.set_use_isolating(false);
@@ -72,18 +73,18 @@ fn bundle(path: &str, id: &str) -> FluentBundle<FluentResource> {
         bundle.add_resource_overriding(resource);
     }
     match meridian_core::files::usable(path, parse) {
-        Ok(resource) => bundle.add_resource_overriding(resource),
+        Ok(loaded) => bundle.add_resource_overriding(own_files::take(loaded, tell)),
         Err(error) => error!("{error}"),
     }
     bundle
 }
 
 impl Texts {
-    /// Reads both files.
-    pub fn load() -> Self {
+    /// Reads both files; what is wrong with the user's own goes to `tell`.
+    pub fn load(mut tell: impl FnMut(FileUnusable)) -> Self {
         Self {
-            en: bundle("assets/locales/en.ftl", "en"),
-            zh: bundle("assets/locales/zh.ftl", "zh-Hans"),
+            en: bundle("assets/locales/en.ftl", "en", &mut tell),
+            zh: bundle("assets/locales/zh.ftl", "zh-Hans", &mut tell),
         }
     }
 
@@ -114,5 +115,8 @@ impl Texts {
 
 /// Loads the texts.
 pub fn plugin(app: &mut App) {
-    app.insert_resource(Texts::load());
+    let texts = Texts::load(|problem| {
+        app.world_mut().write_message(problem);
+    });
+    app.insert_resource(texts);
 }

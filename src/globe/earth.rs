@@ -18,6 +18,7 @@ use super::camera::Sight;
 use super::{PLANET_LAYER, PlanetLook, ring, shader, sun};
 use crate::layout::Layout;
 use crate::ledger::Ledger;
+use crate::own_files::{self, FileUnusable};
 use crate::quality::{Budget, Quality};
 use crate::theme::{ease, light};
 use crate::view::{View, Worldview};
@@ -183,12 +184,15 @@ impl RegionMap {
     }
 }
 
-fn decode(path: &str) -> Option<image::DynamicImage> {
+fn decode(path: &str, problems: &mut MessageWriter<FileUnusable>) -> Option<image::DynamicImage> {
     let parse =
         |bytes: Cow<'static, [u8]>| image::load_from_memory(&bytes).map_err(|error| error.to_string());
-    meridian_core::files::usable(path, parse)
+    let loaded = meridian_core::files::usable(path, parse)
         .inspect_err(|error| error!("{error}"))
-        .ok()
+        .ok()?;
+    Some(own_files::take(loaded, |problem| {
+        problems.write(problem);
+    }))
 }
 
 fn sampler(filter: ImageFilterMode) -> ImageSampler {
@@ -273,21 +277,24 @@ fn spawn_earth(
     mut images: ResMut<Assets<Image>>,
     mut materials: ResMut<Assets<EarthMaterial>>,
     view: Res<View>,
+    mut problems: MessageWriter<FileUnusable>,
 ) {
-    let (width, height, gray) = decode(regions_file(view.worldview)).map_or((1, 1, vec![0]), |image| {
-        let gray = image.into_luma8();
-        (gray.width() as usize, gray.height() as usize, gray.into_raw())
-    });
+    let (width, height, gray) =
+        decode(regions_file(view.worldview), &mut problems).map_or((1, 1, vec![0]), |image| {
+            let gray = image.into_luma8();
+            (gray.width() as usize, gray.height() as usize, gray.into_raw())
+        });
     commands.insert_resource(RegionMap::from_gray(width, height, &gray));
     let (near_width, near_height, near) = near_land(width, height, &gray);
-    let (earth_width, earth_height, earth) = decode(EARTH_FILE).map_or((1, 1, vec![0; 4]), |image| {
-        let colours = image.into_rgba8();
-        (
-            colours.width() as usize,
-            colours.height() as usize,
-            colours.into_raw(),
-        )
-    });
+    let (earth_width, earth_height, earth) =
+        decode(EARTH_FILE, &mut problems).map_or((1, 1, vec![0; 4]), |image| {
+            let colours = image.into_rgba8();
+            (
+                colours.width() as usize,
+                colours.height() as usize,
+                colours.into_raw(),
+            )
+        });
     let nearest = ImageFilterMode::Nearest;
     let disc = EarthMaterial {
         part: Part {

@@ -16,6 +16,7 @@ use super::geo::world_from_lat_lon;
 use super::{PLANET_LAYER, PlanetLook, shader, sun};
 use crate::DisplaySystems;
 use crate::ledger::Ledger;
+use crate::own_files::{self, FileUnusable};
 
 const SHADER: Handle<Shader> = uuid_handle!("5a0f7c1e-92a4-4d6b-b1de-3f5e0b7a6c21");
 /// Right ascension (u16, a turn is 65,536), declination (i16, ±90° is ±32,767), magnitude and B−V (u8).
@@ -116,6 +117,7 @@ fn spawn_sky(
     mut commands: Commands,
     mut meshes: ResMut<Assets<Mesh>>,
     mut materials: ResMut<Assets<SkyMaterial>>,
+    mut problems: MessageWriter<FileUnusable>,
 ) {
     let whole = |bytes: Cow<'static, [u8]>| match bytes.len() % BYTES_PER_STAR {
         0 => Ok(bytes),
@@ -125,7 +127,9 @@ fn spawn_sky(
         )),
     };
     let bytes = match meridian_core::files::usable(STARS_FILE, whole) {
-        Ok(bytes) => bytes,
+        Ok(loaded) => own_files::take(loaded, |problem| {
+            problems.write(problem);
+        }),
         Err(error) => {
             error!("{error}");
             return;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use skrifa::{FontRef, MetadataProvider};
 
+use bevy_egui::EguiContexts;
 use bevy_egui::egui::{Context, FontData, FontDefinitions, FontFamily, Id, Visuals};
 
+use crate::own_files::{self, FileUnusable};
 use crate::theme::{colour, family};
 
 /// Files by the name they get.
@@ -20,11 +22,12 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// The fonts that can be read. For one that can't, the shipped one stands in, and failing that another of the four.
-fn definitions() -> Option<FontDefinitions> {
+fn definitions(mut tell: impl FnMut(FileUnusable)) -> Option<FontDefinitions> {
     let mut data: BTreeMap<String, Arc<FontData>> = BTreeMap::new();
     for (name, path) in FILES {
         match meridian_core::files::usable(path, font) {
-            Ok(font) => {
+            Ok(loaded) => {
+                let font = own_files::take(loaded, &mut tell);
                 data.insert(name.to_owned(), Arc::new(font));
             }
             Err(error) => error!("{error}; another font stands in for it"),
@@ -83,31 +86,43 @@ fn font(bytes: Cow<'static, [u8]>) -> Result<FontData, String> {
     })
 }
 
-/// Gives a context its fonts once. True when text can be laid out with them.
-pub fn ready(ctx: &Context) -> bool {
-    let id = Id::new("meridian fonts since pass");
-    let pass = ctx.cumulative_pass_nr();
-    match ctx.data(|data| data.get_temp::<u64>(id)) {
-        Some(since) => pass > since,
-        None => {
-            match definitions() {
-                Some(definitions) => {
-                    ctx.set_fonts(definitions);
-                    ctx.data_mut(|data| data.insert_temp(id, pass));
-                }
-                None => {
-                    error!("no font can be read: the panels stay empty");
-                    ctx.data_mut(|data| data.insert_temp(id, u64::MAX));
-                }
-            }
-            let mut visuals = Visuals::dark();
-            visuals.override_text_color = Some(colour::INK);
-            visuals.panel_fill = colour::ROOM;
-            visuals.window_fill = colour::ROOM;
-            ctx.set_visuals(visuals);
-            false
-        }
+/// Where a context keeps since which pass it has its fonts.
+fn since() -> Id {
+    Id::new("meridian fonts since pass")
+}
+
+/// Gives a context its fonts once.
+pub fn install(mut contexts: EguiContexts, mut problems: MessageWriter<FileUnusable>) {
+    let Ok(ctx) = contexts.ctx_mut() else {
+        return;
+    };
+    if ctx.data(|data| data.get_temp::<u64>(since())).is_some() {
+        return;
     }
+    let pass = match definitions(|problem| {
+        problems.write(problem);
+    }) {
+        Some(definitions) => {
+            ctx.set_fonts(definitions);
+            ctx.cumulative_pass_nr()
+        }
+        None => {
+            error!("no font can be read: the panels stay empty");
+            u64::MAX
+        }
+    };
+    ctx.data_mut(|data| data.insert_temp(since(), pass));
+    let mut visuals = Visuals::dark();
+    visuals.override_text_color = Some(colour::INK);
+    visuals.panel_fill = colour::ROOM;
+    visuals.window_fill = colour::ROOM;
+    ctx.set_visuals(visuals);
+}
+
+/// True when text can be laid out with a context's fonts: from the pass after [`install`].
+pub fn ready(ctx: &Context) -> bool {
+    ctx.data(|data| data.get_temp::<u64>(since()))
+        .is_some_and(|since| ctx.cumulative_pass_nr() > since)
 }
 
 #[cfg(test)]
@@ -117,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_family_has_fonts() {
-        let fonts = definitions().unwrap();
+        let fonts = definitions(drop).unwrap();
         for name in [family::TEXT, family::MEDIUM, family::BOLD, family::FIGURES] {
             let chain = &fonts.families[&FontFamily::Name(name.into())];
             assert_eq!(chain[0], name);

@@ -239,7 +239,7 @@ fn veil(scene: &scene::Scene, sight: &Sight, rest: f32) {
 pub fn plugin(app: &mut App) {
     app.init_resource::<PanelState>()
         .init_resource::<Exact>()
-        .add_systems(EguiPrimaryContextPass, draw_panels);
+        .add_systems(EguiPrimaryContextPass, (fonts::install, draw_panels).chain());
 }
 
 #[cfg(test)]
@@ -338,7 +338,7 @@ mod tests {
             .filter(|key| !key.starts_with("shot-"))
             .collect();
         assert!(unused.is_empty(), "no panel uses {unused:?}");
-        let texts = Texts::load();
+        let texts = Texts::load(drop);
         for key in &used {
             // A text that Fluent can't read comes back as its key. In English a text may be its key.
             assert_ne!(&texts.get(Lang::Zh, key), key, "{key} in Chinese");

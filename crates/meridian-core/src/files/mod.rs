@@ -12,7 +12,6 @@ pub mod private;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use directories::ProjectDirs;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -109,19 +108,30 @@ pub fn read(path: &str) -> Result<Cow<'static, [u8]>, FileError> {
     }
 }
 
+/// What [`usable`] read, and why the user's own copy couldn't be used where there is one.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// What was read: of the user's copy, or of the shipped one.
+    pub value: T,
+    /// What is wrong with the user's copy; the shipped one stands in for it.
+    pub problem: Option<FileError>,
+}
+
 /// Reads a file without which the display shall not stay dark: where the user's copy can't be read or `parse`
-/// finds it wrong, the shipped one stands in, and [`take_problems`] tells.
+/// finds it wrong, the shipped one stands in, and [`Loaded::problem`] tells.
 ///
 /// # Errors
 /// [`FileError`] when the shipped file is missing or wrong too.
 pub fn usable<T>(
     path: &str,
     parse: impl Fn(Cow<'static, [u8]>) -> Result<T, String>,
-) -> Result<T, FileError> {
+) -> Result<Loaded<T>, FileError> {
     let problem = match read_users(path) {
         Ok(None) => None,
         Ok(Some((found, bytes))) => match parse(Cow::Owned(bytes)) {
-            Ok(parsed) => return Ok(parsed),
+            Ok(value) => {
+                return Ok(Loaded { value, problem: None });
+            }
             Err(problem) => Some(FileError::Unusable {
                 path: found.display().to_string(),
                 problem,
@@ -129,24 +139,13 @@ pub fn usable<T>(
         },
         Err(problem) => Some(problem),
     };
-    if let Some(problem) = problem {
-        PROBLEMS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(problem);
+    match parse(read_shipped(path)?) {
+        Ok(value) => Ok(Loaded { value, problem }),
+        Err(problem) => Err(FileError::Unusable {
+            path: path.to_owned(),
+            problem,
+        }),
     }
-    parse(read_shipped(path)?).map_err(|problem| FileError::Unusable {
-        path: path.to_owned(),
-        problem,
-    })
-}
-
-/// What [`usable`] found since it was last asked.
-static PROBLEMS: Mutex<Vec<FileError>> = Mutex::new(Vec::new());
-
-/// The user's files that couldn't be used since this was last called; the shipped ones stand in for them.
-pub fn take_problems() -> Vec<FileError> {
-    std::mem::take(&mut PROBLEMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Whether what can't be read is no file of this user's: there is none, or it can't so much as be looked for, as where

@@ -172,6 +172,157 @@ fn rows<T: for<'de> Deserialize<'de>>(file: &str, bytes: &[u8]) -> Result<Vec<(u
     Ok(out)
 }
 
+impl RegionRow {
+    /// Holds a row against what a region can be; `Err` has the column and what would be right.
+    fn check(&self) -> Result<Currency, (&'static str, String)> {
+        let is_code =
+            |code: &str, len: usize| code.len() == len && code.bytes().all(|byte| byte.is_ascii_uppercase());
+        if !is_code(&self.iso2, 2) {
+            let problem = format!(
+                "{:?} is no ISO 3166-1 alpha-2 code: two capital letters are needed, as in \"CN\"",
+                self.iso2
+            );
+            return Err(("iso2", problem));
+        }
+        if !is_code(&self.iso3, 3) {
+            let problem = format!(
+                "{:?} is no ISO 3166-1 alpha-3 code: three capital letters are needed, as in \"CHN\"",
+                self.iso3
+            );
+            return Err(("iso3", problem));
+        }
+        for (column, value, bound) in [
+            ("lat", self.lat, 90.0),
+            ("lon", self.lon, 180.0),
+            ("label_lat", self.label_lat, 90.0),
+            ("label_lon", self.label_lon, 180.0),
+        ] {
+            if !(-bound..=bound).contains(&value) {
+                return Err((column, format!("{value} is outside −{bound} to {bound} degrees")));
+            }
+        }
+        for (column, value) in [("name_en", &self.name_en), ("name_zh", &self.name_zh)] {
+            if value.trim().is_empty() {
+                return Err((column, "a name is needed".to_owned()));
+            }
+        }
+        if !(-720..=840).contains(&self.utc_min_20161111) {
+            let problem = format!("{} is outside −720 to 840 minutes", self.utc_min_20161111);
+            return Err(("utc_min_20161111", problem));
+        }
+        Currency::from_code(&self.currency).map_err(|error| ("currency", error.to_string()))
+    }
+}
+
+/// The regions, without their places, and their numbers by code.
+fn read_regions(file: &str, csv: &[u8]) -> Result<(Vec<Region>, HashMap<String, RegionId>), CatalogueError> {
+    let mut regions: Vec<Region> = Vec::new();
+    let mut by_iso2 = HashMap::new();
+    for (line, row) in rows::<RegionRow>(file, csv)? {
+        let wrong = |(column, problem): (&str, String)| CatalogueError::Row {
+            file: file.to_owned(),
+            line,
+            column: column.to_owned(),
+            problem,
+        };
+        let currency = row.check().map_err(wrong)?;
+        let id = u8::try_from(regions.len())
+            .ok()
+            .filter(|id| *id != u8::MAX)
+            .ok_or_else(|| wrong(("iso2", "at most 255 regions are possible".to_owned())))?;
+        if by_iso2.insert(row.iso2.clone(), RegionId(id)).is_some() {
+            return Err(wrong(("iso2", format!("{:?} is there twice", row.iso2))));
+        }
+        regions.push(Region {
+            iso2: row.iso2,
+            iso3: row.iso3,
+            name_en: row.name_en,
+            name_zh: row.name_zh,
+            lat: row.lat,
+            lon: row.lon,
+            label_lat: row.label_lat,
+            label_lon: row.label_lon,
+            subregion: row.m49_subregion_name,
+            continent_en: row.continent_en,
+            continent_zh: row.continent_zh,
+            utc_offset_min: row.utc_min_20161111,
+            population: row.population,
+            gdp_ppp_usd: row.gdp_ppp_usd,
+            currency,
+            places: 0..0,
+        });
+    }
+    if regions.is_empty() {
+        return Err(CatalogueError::File {
+            file: file.to_owned(),
+            problem: "no region in it".to_owned(),
+        });
+    }
+    Ok((regions, by_iso2))
+}
+
+/// The places, each region's together and the largest first; tells the regions which are theirs.
+fn read_places(
+    file: &str,
+    csv: &[u8],
+    regions_file: &str,
+    regions: &mut [Region],
+    by_iso2: &HashMap<String, RegionId>,
+) -> Result<Vec<Place>, CatalogueError> {
+    let mut grouped: Vec<Vec<Place>> = vec![Vec::new(); regions.len()];
+    let mut count = 0_usize;
+    for (line, row) in rows::<CityRow>(file, csv)? {
+        let wrong = |column: &str, problem: String| CatalogueError::Row {
+            file: file.to_owned(),
+            line,
+            column: column.to_owned(),
+            problem,
+        };
+        let Some(&region) = by_iso2.get(&row.iso2) else {
+            let problem = format!("{:?} is no region of {regions_file}", row.iso2);
+            return Err(wrong("iso2", problem));
+        };
+        for (column, value, bound) in [("lat", row.lat, 90.0), ("lon", row.lon, 180.0)] {
+            if !(-bound..=bound).contains(&value) {
+                return Err(wrong(
+                    column,
+                    format!("{value} is outside −{bound} to {bound} degrees"),
+                ));
+            }
+        }
+        count += 1;
+        if count > usize::from(u16::MAX) {
+            return Err(wrong("name", "at most 65,535 places are possible".to_owned()));
+        }
+        if let Some(group) = grouped.get_mut(usize::from(region.0)) {
+            group.push(Place {
+                region,
+                name: row.name,
+                lat: row.lat as f32,
+                lon: row.lon as f32,
+                population: row.population,
+            });
+        }
+    }
+    let mut places = Vec::with_capacity(count);
+    for (region, mut group) in regions.iter_mut().zip(grouped) {
+        if group.is_empty() {
+            return Err(CatalogueError::File {
+                file: file.to_owned(),
+                problem: format!(
+                    "no city in {} ({}): each region needs at least one",
+                    region.iso2, region.name_en
+                ),
+            });
+        }
+        group.sort_by(|a, b| b.population.cmp(&a.population).then_with(|| a.name.cmp(&b.name)));
+        let start = places.len() as u16;
+        places.append(&mut group);
+        region.places = start..places.len() as u16;
+    }
+    Ok(places)
+}
+
 impl Catalogue {
     /// Builds the catalogue from the two files' bytes; `*_file` are their names, for errors.
     ///
@@ -183,149 +334,8 @@ impl Catalogue {
         cities_file: &str,
         cities_csv: &[u8],
     ) -> Result<Self, CatalogueError> {
-        let wrong = |line: u64, column: &str, problem: String| CatalogueError::Row {
-            file: regions_file.to_owned(),
-            line,
-            column: column.to_owned(),
-            problem,
-        };
-        let mut regions: Vec<Region> = Vec::new();
-        let mut by_iso2 = HashMap::new();
-        for (line, row) in rows::<RegionRow>(regions_file, regions_csv)? {
-            let is_code = |code: &str, len: usize| {
-                code.len() == len && code.bytes().all(|byte| byte.is_ascii_uppercase())
-            };
-            if !is_code(&row.iso2, 2) {
-                let problem = format!(
-                    "{:?} is no ISO 3166-1 alpha-2 code: two capital letters are needed, as in \"CN\"",
-                    row.iso2
-                );
-                return Err(wrong(line, "iso2", problem));
-            }
-            if !is_code(&row.iso3, 3) {
-                let problem = format!(
-                    "{:?} is no ISO 3166-1 alpha-3 code: three capital letters are needed, as in \"CHN\"",
-                    row.iso3
-                );
-                return Err(wrong(line, "iso3", problem));
-            }
-            for (column, value, bound) in [
-                ("lat", row.lat, 90.0),
-                ("lon", row.lon, 180.0),
-                ("label_lat", row.label_lat, 90.0),
-                ("label_lon", row.label_lon, 180.0),
-            ] {
-                if !(-bound..=bound).contains(&value) {
-                    let problem = format!("{value} is outside −{bound} to {bound} degrees");
-                    return Err(wrong(line, column, problem));
-                }
-            }
-            for (column, value) in [("name_en", &row.name_en), ("name_zh", &row.name_zh)] {
-                if value.trim().is_empty() {
-                    return Err(wrong(line, column, "a name is needed".to_owned()));
-                }
-            }
-            if !(-720..=840).contains(&row.utc_min_20161111) {
-                let problem = format!("{} is outside −720 to 840 minutes", row.utc_min_20161111);
-                return Err(wrong(line, "utc_min_20161111", problem));
-            }
-            let currency = Currency::from_code(&row.currency)
-                .map_err(|error| wrong(line, "currency", error.to_string()))?;
-            let id = u8::try_from(regions.len())
-                .ok()
-                .filter(|id| *id != u8::MAX)
-                .ok_or_else(|| wrong(line, "iso2", "at most 255 regions are possible".to_owned()))?;
-            if by_iso2.insert(row.iso2.clone(), RegionId(id)).is_some() {
-                let problem = format!("{:?} is there twice", row.iso2);
-                return Err(wrong(line, "iso2", problem));
-            }
-            regions.push(Region {
-                iso2: row.iso2,
-                iso3: row.iso3,
-                name_en: row.name_en,
-                name_zh: row.name_zh,
-                lat: row.lat,
-                lon: row.lon,
-                label_lat: row.label_lat,
-                label_lon: row.label_lon,
-                subregion: row.m49_subregion_name,
-                continent_en: row.continent_en,
-                continent_zh: row.continent_zh,
-                utc_offset_min: row.utc_min_20161111,
-                population: row.population,
-                gdp_ppp_usd: row.gdp_ppp_usd,
-                currency,
-                places: 0..0,
-            });
-        }
-        if regions.is_empty() {
-            return Err(CatalogueError::File {
-                file: regions_file.to_owned(),
-                problem: "no region in it".to_owned(),
-            });
-        }
-
-        let wrong_city = |line: u64, column: &str, problem: String| CatalogueError::Row {
-            file: cities_file.to_owned(),
-            line,
-            column: column.to_owned(),
-            problem,
-        };
-        let mut grouped: Vec<Vec<Place>> = vec![Vec::new(); regions.len()];
-        let mut count = 0_usize;
-        for (line, row) in rows::<CityRow>(cities_file, cities_csv)? {
-            let Some(&region) = by_iso2.get(&row.iso2) else {
-                let problem = format!("{:?} is no region of {regions_file}", row.iso2);
-                return Err(wrong_city(line, "iso2", problem));
-            };
-            if !(-90.0..=90.0).contains(&row.lat) {
-                return Err(wrong_city(
-                    line,
-                    "lat",
-                    format!("{} is outside −90 to 90 degrees", row.lat),
-                ));
-            }
-            if !(-180.0..=180.0).contains(&row.lon) {
-                return Err(wrong_city(
-                    line,
-                    "lon",
-                    format!("{} is outside −180 to 180 degrees", row.lon),
-                ));
-            }
-            count += 1;
-            if count > usize::from(u16::MAX) {
-                return Err(wrong_city(
-                    line,
-                    "name",
-                    "at most 65,535 places are possible".to_owned(),
-                ));
-            }
-            if let Some(group) = grouped.get_mut(usize::from(region.0)) {
-                group.push(Place {
-                    region,
-                    name: row.name,
-                    lat: row.lat as f32,
-                    lon: row.lon as f32,
-                    population: row.population,
-                });
-            }
-        }
-        let mut places = Vec::with_capacity(count);
-        for (region, mut group) in regions.iter_mut().zip(grouped) {
-            if group.is_empty() {
-                return Err(CatalogueError::File {
-                    file: cities_file.to_owned(),
-                    problem: format!(
-                        "no city in {} ({}): each region needs at least one",
-                        region.iso2, region.name_en
-                    ),
-                });
-            }
-            group.sort_by(|a, b| b.population.cmp(&a.population).then_with(|| a.name.cmp(&b.name)));
-            let start = places.len() as u16;
-            places.append(&mut group);
-            region.places = start..places.len() as u16;
-        }
+        let (mut regions, by_iso2) = read_regions(regions_file, regions_csv)?;
+        let places = read_places(cities_file, cities_csv, regions_file, &mut regions, &by_iso2)?;
         let mut hasher = Sha256::new();
         hasher.update(regions_csv);
         hasher.update([0]);

@@ -26,12 +26,14 @@ pub mod counts;
 pub mod meter;
 pub mod partial;
 pub mod product;
+pub mod shape;
 pub mod windows;
 
 pub use counts::{Counts, ProductCounts, Rates, Totals};
 pub use meter::Meter;
 pub use partial::{Counted, MergeError, Merged, Partial, Seen, Taken};
 pub use product::{MARK_MS, MEAN_SECONDS, Mark, Minutes, ProductMeter, WINDOW_MINUTES};
+pub use shape::Shape;
 pub use windows::{Margins, Of, Peak, Window, Windows};
 
 use serde::{Deserialize, Serialize};
@@ -154,6 +156,11 @@ impl Tally {
         self.categories
     }
 
+    /// What it can count.
+    pub fn shape(&self) -> Shape {
+        Shape::new(self.region_of_place.len(), self.categories, self.products())
+    }
+
     fn index(&self, region: usize, category: usize, channel: usize) -> usize {
         (region * self.categories + category) * Channel::COUNT + channel
     }
@@ -163,42 +170,7 @@ impl Tally {
     /// # Errors
     /// [`TallyError`] naming the column and what would be right.
     pub fn check(&self, batch: &Batch) -> Result<(), TallyError> {
-        self.products.check(batch, false)?;
-        self.check_rows(batch)
-    }
-
-    fn check_rows(&self, batch: &Batch) -> Result<(), TallyError> {
-        let rows = batch.place.len();
-        for (column, len) in [
-            ("category", batch.category.len()),
-            ("channel", batch.channel.len()),
-            ("amount_minor", batch.amount_minor.len()),
-            ("ships_from", batch.ships_from.len()),
-        ] {
-            if len != rows {
-                return Err(TallyError::Ragged { column, len, rows });
-            }
-        }
-        // Folds without early exit: the compiler makes them wide.
-        let unknown = |what, number, count| Err(TallyError::Unknown { what, number, count });
-        let highest_category = batch.category.iter().fold(0, |high, value| high.max(*value));
-        if rows > 0 && usize::from(highest_category) >= self.categories {
-            return unknown("category", u64::from(highest_category), self.categories);
-        }
-        let highest_channel = batch.channel.iter().fold(0, |high, value| high.max(*value));
-        if usize::from(highest_channel) >= Channel::COUNT {
-            return unknown("channel", u64::from(highest_channel), Channel::COUNT);
-        }
-        // +1 turns UNPLACED into 0.
-        let highest_place = batch
-            .place
-            .iter()
-            .fold(0_u16, |high, value| high.max(value.wrapping_add(1)));
-        if usize::from(highest_place) > self.region_of_place.len() {
-            let places = self.region_of_place.len();
-            return unknown("place", u64::from(highest_place) - 1, places);
-        }
-        Ok(())
+        self.shape().check(batch)
     }
 
     /// Counts a batch.
@@ -209,9 +181,11 @@ impl Tally {
     /// # Errors
     /// [`TallyError`] for a batch that doesn't fit; nothing of it is counted then.
     pub fn add(&mut self, batch: &Batch) -> Result<(), TallyError> {
-        self.check_rows(batch)?;
+        let shape = self.shape();
+        shape.check_rows(batch)?;
+        shape.check_items(batch)?;
         let carries = batch.kind == self.gmv_counts;
-        let product_volume = self.products.check(batch, carries)?;
+        let product_volume = self.products.volume_after(batch, carries)?;
         if carries {
             let sum: u128 = batch
                 .amount_minor

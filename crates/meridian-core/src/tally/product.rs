@@ -46,36 +46,13 @@ impl ProductTally {
         self.products
     }
 
-    /// Whether a batch's items can be counted, and the volume afterwards.
-    pub(super) fn check(&self, batch: &Batch, carries: bool) -> Result<i64, TallyError> {
-        let items = &batch.items;
-        let rows = items.row.len();
-        for (column, len) in [
-            ("items.product", items.product.len()),
-            ("items.units", items.units.len()),
-            ("items.amount_minor", items.amount_minor.len()),
-        ] {
-            if len != rows {
-                return Err(TallyError::Ragged { column, len, rows });
-            }
-        }
-        // A tally without products passes over them.
-        if self.products == 0 {
-            return Ok(0);
-        }
-        let unknown = |what, number, count| Err(TallyError::Unknown { what, number, count });
-        let highest_row = items.row.iter().fold(0, |high, value| high.max(*value));
-        if rows > 0 && highest_row as usize >= batch.len() {
-            return unknown("row", u64::from(highest_row), batch.len());
-        }
-        let highest = items.product.iter().fold(0, |high, value| high.max(*value));
-        if rows > 0 && usize::from(highest) >= self.products {
-            return unknown("product", u64::from(highest), self.products);
-        }
-        if !carries {
+    /// The volume once a batch was counted that [`Shape`](super::Shape) let pass.
+    pub(super) fn volume_after(&self, batch: &Batch, carries: bool) -> Result<i64, TallyError> {
+        if self.products == 0 || !carries {
             return Ok(self.volume_minor);
         }
-        let sum: u128 = items
+        let sum: u128 = batch
+            .items
             .amount_minor
             .iter()
             .map(|amount| u128::from(amount.unsigned_abs()))
@@ -88,7 +65,7 @@ impl ProductTally {
             })
     }
 
-    /// Counts a batch's items; `volume_minor` is what [`check`](Self::check) gave.
+    /// Counts a batch's items; `volume_minor` is what [`volume_after`](Self::volume_after) gave.
     pub(super) fn add(&mut self, batch: &Batch, region_of_place: &[u8], carries: bool, volume_minor: i64) {
         if self.products == 0 {
             return;

@@ -59,17 +59,14 @@ pub mod texture;
 mod tests;
 
 pub use curve::{
-    circle, inset, lift, mm, outline, path, ramp, resampled, rounded_rect, rounded_rect_even, spline,
-    stepped, superellipse,
+    circle, inset, lift, mm, outline, path, ramp, rounded_rect, rounded_rect_even, spline, stepped,
+    superellipse,
 };
 pub use mesh::{Mesh, Vertex};
-pub use product::{
-    Animation, Channel, Material, MaterialId, Node, Paint, Product, Report, Shade, Track, srgb,
-};
+pub use product::{Animation, Channel, Material, MaterialId, Node, Product, Shade, Track, srgb};
 pub use relief::{Figure, around, stamp};
 pub use shape::{
-    CREASE, Cap, Lathe, chamfered_box, extrude, extrude_rings, fill, frames, loft, loft_loop, patch,
-    rounded_box, sheet, sweep, tube,
+    CREASE, Cap, Lathe, chamfered_box, extrude, extrude_rings, fill, frames, loft, rounded_box, sweep, tube,
 };
 
 /// The item at an index, or the default when there is none.

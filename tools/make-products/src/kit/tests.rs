@@ -58,7 +58,7 @@ fn solids_are_closed_and_face_outwards() {
         false,
     );
     let ring = tube(&lift(&circle(0.02, 64), 0.0), 0.003, 24, true);
-    let leaf = sheet(12, 12, 0.002, |u, v| {
+    let leaf = shape::sheet(12, 12, 0.002, |u, v| {
         Vec3::new(u * 0.03, 0.004 * (u * 3.0).sin(), v * 0.04)
     });
     for (name, mesh, want) in [

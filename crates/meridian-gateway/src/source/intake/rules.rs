@@ -5,7 +5,7 @@ use crate::source::budget::max_amount_minor;
 use crate::source::clock::Time;
 use meridian_core::sales::columns::Columns;
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
-use meridian_core::tally::Tally;
+use meridian_core::tally::Shape;
 use meridian_wire::Hello;
 
 /// How far a batch may be ahead of the clock.
@@ -16,7 +16,7 @@ pub const MAX_SPAN_MS: i64 = 3_600_000;
 /// What is asked of a batch.
 pub(super) struct Rules {
     /// An empty tally with the day's places, categories and products: batches are checked against it.
-    shape: Tally,
+    shape: Shape,
     regions: usize,
     start_ms: EventMs,
     end_ms: EventMs,
@@ -32,14 +32,12 @@ pub(super) struct Rules {
 
 impl Rules {
     pub(super) fn new(hello: &Hello, catalogue: &Catalogue, late_ms: i64, daily: bool) -> Self {
-        let shape = Tally::new(
-            catalogue.region_of_place(),
-            catalogue.regions().len(),
-            hello.categories.len(),
-            hello.gmv_counts,
-        );
         Self {
-            shape: shape.with_products(hello.products.len()),
+            shape: Shape::new(
+                catalogue.places().len(),
+                hello.categories.len(),
+                hello.products.len(),
+            ),
             regions: catalogue.regions().len(),
             start_ms: hello.day.start_ms,
             end_ms: hello.day.end_ms,

@@ -4,7 +4,6 @@ use std::f32::consts::{PI, TAU};
 
 use glam::{Vec2, Vec3};
 
-use super::last::{rim, side};
 use super::upper::Upper;
 use crate::kit::curve::{ramp, spline};
 use crate::kit::loft::{facing, flat_oval, table, tape};

@@ -2,7 +2,7 @@
 
 use glam::{Vec2, Vec3};
 
-use super::closure::{tongue, tongue_face, tongue_line};
+use super::closure::{tongue_face, tongue_line};
 use super::last::{Sole, rim, spring};
 use super::midsole::{FOAM, bed, wall_out};
 use super::upper::Upper;

@@ -4,7 +4,7 @@ use std::f32::consts::{PI, TAU};
 
 use glam::{Quat, Vec2, Vec3};
 
-use super::last::{Sole, rim, side};
+use super::last::{Sole, rim};
 use super::ribs::ribs;
 use crate::kit::curve::{ramp, spline};
 use crate::kit::loft::{Grid, facing, table, table_round};
