@@ -248,7 +248,7 @@ impl Calibrator {
     /// The lens. [`FEWEST`] views will do; all that are asked for do better.
     ///
     /// # Errors
-    /// [`CalibrateError`].
+    /// [`CalibrateError`] where the views are too few or don't tell the lens.
     pub fn solve(&self) -> Result<Intrinsics, CalibrateError> {
         let views: Vec<&[Sight]> = self.views.iter().map(|(_, sights)| sights.as_slice()).collect();
         solve_views(self.size.0, self.size.1, &views)
@@ -258,7 +258,7 @@ impl Calibrator {
 /// The lens by views of known points of a plane.
 ///
 /// # Errors
-/// [`CalibrateError`].
+/// [`CalibrateError`] where the views are too few or don't tell the lens.
 pub fn solve_views(width: u32, height: u32, views: &[&[Sight]]) -> Result<Intrinsics, CalibrateError> {
     if views.len() < FEWEST {
         return Err(CalibrateError::TooFew {
@@ -331,24 +331,71 @@ fn zhang(width: u32, height: u32, views: &[&[Sight]]) -> Option<f64> {
     Some(if told { focal * scale } else { scale })
 }
 
-/// Fits lens and poses together.
-fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Option<()> {
-    /// fx, fy, cx, cy, k1, k2.
-    const OWN: usize = 6;
-    let wide = f64::from(lens.width.max(lens.height));
-    let middle = DVec2::new(f64::from(lens.width), f64::from(lens.height)) / 2.0;
-    let get = |lens: &Intrinsics| {
-        let [k1, k2, ..] = lens.distortion;
-        [lens.fx, lens.fy, lens.cx, lens.cy, k1, k2]
-    };
-    let set = |lens: &Intrinsics, [fx, fy, cx, cy, k1, k2]: [f64; OWN]| Intrinsics {
+/// How many numbers of the lens are fitted: fx, fy, cx, cy, k1, k2.
+const OWN: usize = 6;
+
+fn own_of(lens: &Intrinsics) -> [f64; OWN] {
+    let [k1, k2, ..] = lens.distortion;
+    [lens.fx, lens.fy, lens.cx, lens.cy, k1, k2]
+}
+
+fn with_own(lens: &Intrinsics, [fx, fy, cx, cy, k1, k2]: [f64; OWN]) -> Intrinsics {
+    Intrinsics {
         fx,
         fy,
         cx,
         cy,
         distortion: [k1, k2, 0.0, 0.0, 0.0],
         ..*lens
+    }
+}
+
+/// Adds the two rows of one sight: how its pixel moves with each number of the lens and of its view's pose.
+fn add_sight(
+    normal: &mut Normal,
+    lens: &Intrinsics,
+    steps: [f64; OWN],
+    (view, pose): (usize, &Pose),
+    sight: &Sight,
+) {
+    let Some(here) = lens.project(pose, sight.point) else {
+        return;
     };
+    let own = own_of(lens);
+    let mut rows: [Vec<(usize, f64)>; 2] = [Vec::with_capacity(12), Vec::with_capacity(12)];
+    let [across, down] = &mut rows;
+    let mut push = |column: usize, there: Option<DVec2>, step: f64| {
+        if let Some(there) = there {
+            across.push((column, (there.x - here.x) / step));
+            down.push((column, (there.y - here.y) / step));
+        }
+    };
+    for (column, step) in steps.iter().enumerate() {
+        let mut moved = own;
+        if let Some(value) = moved.get_mut(column) {
+            *value += step;
+        }
+        push(column, with_own(lens, moved).project(pose, sight.point), *step);
+    }
+    for column in 0..6 {
+        const STEP: f64 = 1e-6;
+        let mut motion = [0.0; 6];
+        if let Some(value) = motion.get_mut(column) {
+            *value = STEP;
+        }
+        let [a, b, c, x, y, z] = motion;
+        let moved = pose.nudged(DVec3::new(a, b, c), DVec3::new(x, y, z));
+        push(OWN + view * 6 + column, lens.project(&moved, sight.point), STEP);
+    }
+    let error = sight.pixel - here;
+    normal.add_sparse(across, error.x, 1.0);
+    normal.add_sparse(down, error.y, 1.0);
+}
+
+/// Fits lens and poses together.
+fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Option<()> {
+    let wide = f64::from(lens.width.max(lens.height));
+    let middle = DVec2::new(f64::from(lens.width), f64::from(lens.height)) / 2.0;
     let steps = [wide * 1e-6, wide * 1e-6, wide * 1e-6, wide * 1e-6, 1e-6, 1e-6];
     // What is known of lenses before any view, as rows: pixels nearly square, the middle nearly in the middle, little
     // distortion. A few corners' worth.
@@ -369,7 +416,7 @@ fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Opti
             .zip(poses)
             .map(|(sights, pose)| pose::rms_of(sights, lens, pose).powi(2) * sights.len() as f64)
             .sum();
-        seen + beliefs(get(lens))
+        seen + beliefs(own_of(lens))
             .iter()
             .map(|(_, error)| error * error)
             .sum::<f64>()
@@ -377,44 +424,14 @@ fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Opti
     let mut now = cost(lens, poses);
     let mut damping = 1e-3;
     for _ in 0..60 {
-        let own = get(lens);
+        let own = own_of(lens);
         let mut normal = Normal::new(OWN + 6 * poses.len());
         for (row, error) in beliefs(own) {
             normal.add_sparse(&row, error, 1.0);
         }
         for (view, (sights, pose)) in views.iter().zip(poses.iter()).enumerate() {
             for sight in *sights {
-                let Some(here) = lens.project(pose, sight.point) else {
-                    continue;
-                };
-                let mut rows: [Vec<(usize, f64)>; 2] = [Vec::with_capacity(12), Vec::with_capacity(12)];
-                let [across, down] = &mut rows;
-                let mut push = |column: usize, there: Option<DVec2>, step: f64| {
-                    if let Some(there) = there {
-                        across.push((column, (there.x - here.x) / step));
-                        down.push((column, (there.y - here.y) / step));
-                    }
-                };
-                for (column, step) in steps.iter().enumerate() {
-                    let mut moved = own;
-                    if let Some(value) = moved.get_mut(column) {
-                        *value += step;
-                    }
-                    push(column, set(lens, moved).project(pose, sight.point), *step);
-                }
-                for column in 0..6 {
-                    const STEP: f64 = 1e-6;
-                    let mut motion = [0.0; 6];
-                    if let Some(value) = motion.get_mut(column) {
-                        *value = STEP;
-                    }
-                    let [a, b, c, x, y, z] = motion;
-                    let moved = pose.nudged(DVec3::new(a, b, c), DVec3::new(x, y, z));
-                    push(OWN + view * 6 + column, lens.project(&moved, sight.point), STEP);
-                }
-                let error = sight.pixel - here;
-                normal.add_sparse(across, error.x, 1.0);
-                normal.add_sparse(down, error.y, 1.0);
+                add_sight(&mut normal, lens, steps, (view, pose), sight);
             }
         }
         let Some(step) = normal.solve(damping) else {
@@ -428,7 +445,7 @@ fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Opti
         for (value, change) in next.iter_mut().zip(&step) {
             *value += change;
         }
-        let next_lens = set(lens, next);
+        let next_lens = with_own(lens, next);
         let next_poses: Vec<Pose> = poses
             .iter()
             .zip(step.get(OWN..)?.chunks_exact(6))

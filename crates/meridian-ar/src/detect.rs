@@ -15,7 +15,7 @@ use super::intrinsics::Intrinsics;
 use super::light;
 
 /// A picture larger than this isn't searched, pixels.
-pub const MOST_PIXELS: usize = 64_000_000;
+pub const MAX_PIXELS: usize = 64_000_000;
 
 /// A tag of the board that was found.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub enum DetectError {
         length: usize,
     },
     /// It is too small or too large.
-    #[error("a picture of {width}×{height} pixels can't be searched; 32×32 to {MOST_PIXELS} pixels can")]
+    #[error("a picture of {width}×{height} pixels can't be searched; 32×32 to {MAX_PIXELS} pixels can")]
     Size {
         /// Pixels across.
         width: usize,
@@ -128,7 +128,7 @@ impl Detector {
                 length: grey.len(),
             });
         }
-        if width < 32 || height < 32 || grey.len() > MOST_PIXELS || width > 32_768 {
+        if width < 32 || height < 32 || grey.len() > MAX_PIXELS || width > 32_768 {
             return Err(DetectError::Size { width, height });
         }
         if self.size != (width, height) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::frame::{Frame, FrameSource, Pace, SourceError, Yuv};
-use super::intrinsics::LARGEST_SIDE;
+use super::intrinsics::MAX_SIDE;
 
 /// Wider pictures are made smaller by ffmpeg, pixels.
 const WIDEST: u32 = 1920;
@@ -18,7 +18,7 @@ const WIDEST: u32 = 1920;
 /// Without a frame for so long the stream is given up. A network camera may take a few seconds to begin.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// A running ffmpeg.
+/// An ffmpeg that runs beside this program and writes frames into a pipe.
 pub struct Ffmpeg {
     name: String,
     child: Child,
@@ -204,7 +204,7 @@ fn header_size(header: &str) -> Result<(usize, usize, bool), String> {
         let number = |text: &str| {
             text.parse::<u32>()
                 .ok()
-                .filter(|side| (16..=LARGEST_SIDE).contains(side))
+                .filter(|side| (16..=MAX_SIDE).contains(side))
         };
         if let Some(text) = field.strip_prefix('W') {
             width = number(text).unwrap_or(0);

@@ -61,7 +61,7 @@ impl OneEuro {
         }
     }
 
-    /// Forgets what was.
+    /// Forgets the poses so far: the next one is taken as it comes.
     pub fn reset(&mut self) {
         self.state = None;
     }

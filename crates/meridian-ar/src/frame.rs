@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::geometry::Pose;
-use super::intrinsics::{Intrinsics, LARGEST_SIDE};
+use super::intrinsics::{Intrinsics, MAX_SIDE};
 
 /// One picture of a source.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +76,7 @@ impl Frame {
 
 /// How many pixels a picture of this size has; `None` where a side is 0 or too large.
 pub(super) fn pixels(width: u32, height: u32) -> Option<usize> {
-    let fits = (1..=LARGEST_SIDE).contains(&width) && (1..=LARGEST_SIDE).contains(&height);
+    let fits = (1..=MAX_SIDE).contains(&width) && (1..=MAX_SIDE).contains(&height);
     fits.then(|| width as usize * height as usize)
 }
 
@@ -181,7 +181,7 @@ pub(super) struct Yuv {
 }
 
 impl Yuv {
-    /// One pixel.
+    /// The colour of one pixel, sRGB.
     pub fn rgb(self, y: u8, u: u8, v: u8) -> [u8; 3] {
         let (y, u, v) = (i32::from(y), i32::from(u) - 128, i32::from(v) - 128);
         // 16 bits of fraction.

@@ -129,7 +129,7 @@ impl Homography {
         p.truncate() / p.z
     }
 
-    /// The map back.
+    /// The map that undoes this one.
     pub fn inverse(&self) -> Self {
         Self(self.0.inverse())
     }

@@ -31,7 +31,7 @@ use super::geometry::Pose;
 pub const GUESSED_VIEW: f64 = 60.0;
 
 /// The most pixels a picture may have across or down.
-pub const LARGEST_SIDE: u32 = 16_384;
+pub const MAX_SIDE: u32 = 16_384;
 
 /// A camera's lens at one picture size.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -292,8 +292,8 @@ impl Intrinsics {
 
     fn checked(self) -> Result<Self, String> {
         for (key, size) in [("width", self.width), ("height", self.height)] {
-            if !(16..=LARGEST_SIDE).contains(&size) {
-                return Err(format!("{key}: {size} pixels; 16 to {LARGEST_SIDE} are possible"));
+            if !(16..=MAX_SIDE).contains(&size) {
+                return Err(format!("{key}: {size} pixels; 16 to {MAX_SIDE} are possible"));
             }
         }
         let wide = f64::from(self.width.max(self.height));

@@ -71,7 +71,7 @@ fn white_places() -> impl Iterator<Item = DVec2> {
     around_tags.chain(around_stage)
 }
 
-/// sRGB to linear.
+/// A byte of sRGB as linear light, 0 to 1.
 pub fn linear(value: u8) -> f64 {
     let value = f64::from(value) / 255.0;
     if value <= 0.040_45 {

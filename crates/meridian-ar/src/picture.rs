@@ -5,7 +5,7 @@ use std::path::Path;
 use image::ImageReader;
 
 use super::frame::{Frame, SourceError, pixels};
-use super::intrinsics::LARGEST_SIDE;
+use super::intrinsics::MAX_SIDE;
 
 /// Reads one picture: PNG, JPEG, WebP or binary PGM/PPM, of at most 64 million pixels.
 ///
@@ -37,14 +37,14 @@ pub(super) fn decode(bytes: &[u8], sequence: u64) -> Result<Frame, String> {
         return Err("not a picture that can be read (PNG, JPEG, WebP, PGM or PPM)".to_owned());
     }
     let mut limits = image::Limits::default();
-    limits.max_image_width = Some(LARGEST_SIDE);
-    limits.max_image_height = Some(LARGEST_SIDE);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(512 << 20);
     reader.limits(limits);
     let picture = reader.decode().map_err(|error| error.to_string())?;
     let (width, height) = (picture.width(), picture.height());
     let many = || format!("{width}×{height} pixels are too many or too few");
-    if width as usize * height as usize > super::detect::MOST_PIXELS {
+    if width as usize * height as usize > super::detect::MAX_PIXELS {
         return Err(many());
     }
     match picture {
@@ -82,7 +82,7 @@ fn decode_netpbm(bytes: &[u8], sequence: u64) -> Result<Frame, String> {
         return Err("a PGM or PPM with a width, a height and 255 shades is needed".to_owned());
     };
     let size = pixels(width, height)
-        .filter(|pixels| *pixels <= super::detect::MOST_PIXELS)
+        .filter(|pixels| *pixels <= super::detect::MAX_PIXELS)
         .ok_or_else(|| format!("{width}×{height} pixels are too many or too few"))?;
     let data = rest.get(1..).unwrap_or_default();
     let colour = bytes.starts_with(b"P6");

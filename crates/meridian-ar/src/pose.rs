@@ -64,7 +64,7 @@ pub struct Sight {
 /// The pose of the board by its tags. `before` is the pose a moment ago, if one is known.
 ///
 /// # Errors
-/// [`PoseError`].
+/// [`PoseError`] where the tags are too few, or no pose explains where they are seen.
 pub fn solve(tags: &[Found], lens: &Intrinsics, before: Option<&Pose>) -> Result<BoardPose, PoseError> {
     let mut used: Vec<(u16, [Sight; 4])> = tags.iter().filter_map(sights).collect();
     let mut rejected = Vec::new();

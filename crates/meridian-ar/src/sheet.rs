@@ -228,7 +228,14 @@ fn ruler(page: &mut Drawing, middle: DVec2) {
     }
 }
 
-/// The whole sheet.
+/// The sheet's fonts.
+struct Faces<'a> {
+    regular: FontRef<'a>,
+    bold: FontRef<'a>,
+    figures: FontRef<'a>,
+}
+
+/// Draws the sheet: tags, wordmark, ruler and instructions.
 fn draw(paper: Paper) -> Result<Drawing, SheetError> {
     const REGULAR: &str = "assets/fonts/NotoSansSC-400Regular-full.ttf";
     const BOLD: &str = "assets/fonts/NotoSansSC-700Bold-full.ttf";
@@ -247,15 +254,23 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
             problem: error.to_string(),
         })
     };
-    let regular = font(REGULAR, &regular)?;
-    let bold = font(BOLD, &bold)?;
-    let figures = font(FIGURES, &figures)?;
+    let faces = Faces {
+        regular: font(REGULAR, &regular)?,
+        bold: font(BOLD, &bold)?,
+        figures: font(FIGURES, &figures)?,
+    };
 
     let mut page = plain(paper);
+    draw_wordmark(&mut page, &faces);
+    draw_ruler(&mut page, &faces, paper);
+    draw_instructions(&mut page, &faces);
+    Ok(page)
+}
+
+/// The wordmark: a globe of three meridians, and the name. Below the tags, which side is the front.
+fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>) {
     let middle = page.size / 2.0;
     let at = |x: f64, y: f64| middle + DVec2::new(x, y);
-
-    // The wordmark: a globe of three meridians, and the name.
     let globe = at(0.0, -85.6);
     for radii in [(4.2, 4.2), (1.9, 4.2)] {
         page.ring(globe, DVec2::from(radii), 0.42, TEXT);
@@ -266,9 +281,17 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
         0.42,
         TEXT,
     );
-    page.text(&bold, "MERIDIAN", at(0.9, -72.4), 6.4, 0.28, Align::Centre, TEXT);
     page.text(
-        &regular,
+        &faces.bold,
+        "MERIDIAN",
+        at(0.9, -72.4),
+        6.4,
+        0.28,
+        Align::Centre,
+        TEXT,
+    );
+    page.text(
+        &faces.regular,
         "AR MARKER SHEET  ·  增强现实底板",
         at(0.25, -65.8),
         3.1,
@@ -277,8 +300,21 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
         SOFT,
     );
 
-    page.text(&bold, "FRONT  正面", at(0.1, 57.8), 2.9, 0.1, Align::Centre, TEXT);
+    page.text(
+        &faces.bold,
+        "FRONT  正面",
+        at(0.1, 57.8),
+        2.9,
+        0.1,
+        Align::Centre,
+        TEXT,
+    );
+}
 
+/// The ruler's figures, and what it is for.
+fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, paper: Paper) {
+    let middle = page.size / 2.0;
+    let at = |x: f64, y: f64| middle + DVec2::new(x, y);
     for centimetre in 0..=10 {
         let x = -50.0 + f64::from(centimetre) * 10.0;
         let (x, align) = match centimetre {
@@ -287,10 +323,10 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
             _ => (x, Align::Centre),
         };
         let label = (centimetre * 10).to_string();
-        page.text(&figures, &label, at(x, RULER + 4.1), 3.6, 0.0, align, TEXT);
+        page.text(&faces.figures, &label, at(x, RULER + 4.1), 3.6, 0.0, align, TEXT);
     }
     page.text(
-        &bold,
+        &faces.bold,
         "Print at 100 %: this ruler must measure 100 mm",
         at(0.0, RULER + 11.2),
         3.5,
@@ -299,7 +335,7 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
         TEXT,
     );
     page.text(
-        &regular,
+        &faces.regular,
         "请按 100% 实际大小打印，并确认此标尺长 100 毫米",
         at(0.0, RULER + 16.6),
         3.3,
@@ -310,7 +346,7 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
     let corner = TAGS.first().map_or(0.0, |tag| tag.size * 1000.0);
     let inner = TAGS.last().map_or(0.0, |tag| tag.size * 1000.0);
     page.text(
-        &regular,
+        &faces.regular,
         &format!(
             "{}  ·  tag36h11 0–4  ·  {corner:.0} mm, {inner:.0} mm",
             paper.name()
@@ -321,13 +357,17 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
         Align::Centre,
         FAINT,
     );
+}
 
-    // What to do, between the tags: English left, Chinese right.
+/// What to do, between the tags: English left, Chinese right.
+fn draw_instructions(page: &mut Drawing, faces: &Faces<'_>) {
+    let middle = page.size / 2.0;
+    let at = |x: f64, y: f64| middle + DVec2::new(x, y);
     let edge = (TAGS
         .first()
         .map_or(0.0, |tag| tag.middle.x.abs() - tag.size / 2.0))
         * 1000.0;
-    let wide = corner;
+    let wide = TAGS.first().map_or(0.0, |tag| tag.size * 1000.0);
     let columns: [(f64, [&str; 3]); 2] = [
         (
             -edge - wide,
@@ -350,7 +390,7 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
         for (index, line) in lines.iter().enumerate() {
             let y = -5.4 + index as f64 * 6.6;
             page.text(
-                &figures,
+                &faces.figures,
                 &(index + 1).to_string(),
                 at(x, y),
                 4.2,
@@ -358,10 +398,17 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
                 Align::Left,
                 ACCENT,
             );
-            page.text(&regular, line, at(x + 4.6, y - 0.1), 3.5, 0.0, Align::Left, TEXT);
+            page.text(
+                &faces.regular,
+                line,
+                at(x + 4.6, y - 0.1),
+                3.5,
+                0.0,
+                Align::Left,
+                TEXT,
+            );
         }
     }
-    Ok(page)
 }
 
 /// The PNG with a pHYs chunk after its header: pixels in a metre.

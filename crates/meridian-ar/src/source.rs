@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::frame::{FrameSource, Pace, SourceError};
-use super::intrinsics::LARGEST_SIDE;
+use super::intrinsics::MAX_SIDE;
 use super::{ffmpeg, images, synthetic};
 
 /// Frames a second of a folder of pictures, where the text names no other rate.
@@ -116,7 +116,7 @@ impl FromStr for SourceSpec {
                         let parsed = size.split_once('x').and_then(|(width, height)| {
                             Some((width.parse::<u32>().ok()?, height.parse::<u32>().ok()?))
                         });
-                        let fits = |side: &u32| (64..=LARGEST_SIDE).contains(side);
+                        let fits = |side: &u32| (64..=MAX_SIDE).contains(side);
                         let size = parsed
                             .filter(|(width, height)| fits(width) && fits(height))
                             .ok_or_else(|| wrong("after @ a size is needed, as in 1280x720"))?;

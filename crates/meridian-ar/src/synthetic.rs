@@ -12,11 +12,11 @@ use super::geometry::Pose;
 use super::intrinsics::Intrinsics;
 use super::sheet;
 
-/// Pixels across.
+/// Width of the synthetic camera's picture, in pixels.
 pub const WIDTH: u32 = 960;
-/// Pixels down.
+/// Height of the synthetic camera's picture, in pixels.
 pub const HEIGHT: u32 = 540;
-/// Frames a second.
+/// Frames a second of the synthetic camera.
 pub const RATE: f64 = 15.0;
 
 /// How far the table reaches: left and right, back (to the wall) and front, metres.
@@ -26,7 +26,7 @@ const WALL: f64 = 1.1;
 /// Pixels in a metre of the table and of the wall.
 const FINENESS: (f64, f64) = (1000.0, 250.0);
 
-/// The room's lens.
+/// The lens that the synthetic room is seen through.
 pub fn lens() -> Intrinsics {
     Intrinsics {
         estimated: false,

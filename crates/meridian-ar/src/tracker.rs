@@ -31,7 +31,7 @@ pub const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::f
 const WAIT: Duration = Duration::from_millis(50);
 
 /// After so many frames in a row that can't be used the source counts as failed.
-const MOST_BAD: u32 = 30;
+const MAX_BAD: u32 = 30;
 
 /// What is known of the board.
 #[derive(Debug, Clone, PartialEq)]
@@ -231,7 +231,7 @@ impl Drop for Tracker {
     }
 }
 
-/// The reading thread.
+/// What the reading thread does: opens the source, again where it fails, and keeps the newest frame.
 fn read(shared: &Shared, mut opener: Opener) {
     let mut patience = RETRY.0;
     let stopped = || shared.stop.load(Ordering::Acquire);
@@ -287,7 +287,7 @@ fn follow(shared: &Shared, source: &mut dyn FrameSource, patience: &mut Duration
                 shared.news.notify_all();
             }
             Ok(None) => {}
-            Err(error) if error.is_passing() && bad < MOST_BAD => {
+            Err(error) if error.is_passing() && bad < MAX_BAD => {
                 bad += 1;
                 lock(&shared.inbox).notice = Some(error.to_string());
                 shared.news.notify_all();
@@ -298,7 +298,7 @@ fn follow(shared: &Shared, source: &mut dyn FrameSource, patience: &mut Duration
     None
 }
 
-/// The searching thread.
+/// What the searching thread does: finds the sheet in each newest frame.
 fn search(shared: &Shared, options: Options) {
     let mut detector = Detector::new(options.gates);
     let mut filter = OneEuro::new(options.filter);

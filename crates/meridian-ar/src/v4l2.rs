@@ -55,7 +55,7 @@ impl Encoding {
     }
 }
 
-/// An open camera.
+/// A camera that is open, with the stream that it fills.
 pub struct Camera {
     device: String,
     name: String,

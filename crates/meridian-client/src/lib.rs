@@ -61,7 +61,7 @@ pub struct LinkConfig {
 }
 
 impl LinkConfig {
-    /// The usual limits.
+    /// A subscriber of that address, with the usual limits.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -260,7 +260,7 @@ enum End {
 /// Distance at which a waiting thread looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(20);
 /// So many notices of a snapshot are told.
-const MOST_STANDING: usize = 16;
+const MAX_STANDING: usize = 16;
 
 struct Follower {
     config: LinkConfig,
@@ -518,7 +518,7 @@ impl Follower {
             // What still holds is told after the snapshot, as if it were told now.
             let standing: Vec<Frame> = match &frame.body {
                 Body::Snapshot(snapshot) if !self.config.relay => {
-                    let notices = snapshot.notices.iter().take(MOST_STANDING);
+                    let notices = snapshot.notices.iter().take(MAX_STANDING);
                     let told = |notice: &Notice| Frame {
                         epoch: frame.epoch,
                         seq: frame.seq,

@@ -19,7 +19,7 @@ use meridian_core::sales::{EventMs, Kind};
 use meridian_wire::SUBPROTOCOL_ORDERS;
 
 /// Batches that may be on their way; whoever gives more waits.
-const MOST_OPEN: usize = 1_000;
+const MAX_OPEN: usize = 1_000;
 /// Without a word for so long a connection is given up.
 const IDLE: Duration = Duration::from_secs(20);
 /// The longest wait before the next attempt.
@@ -291,7 +291,7 @@ impl Work {
                         }
                     }
                 }
-                batch = self.given.recv(), if welcomed && self.open.len() < MOST_OPEN => {
+                batch = self.given.recv(), if welcomed && self.open.len() < MAX_OPEN => {
                     let Some(batch) = batch else { return End::Stopped };
                     if let Ok((columns, _)) = Columns::read(&batch) {
                         let name = (columns.source, columns.sequence);

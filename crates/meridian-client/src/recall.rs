@@ -131,7 +131,7 @@ impl Recall {
     /// Judges a frame whose signature is good.
     ///
     /// # Errors
-    /// [`Doubt`].
+    /// [`Doubt`] where the frame isn't of now or was there before.
     pub fn judge(&mut self, frame: &Frame, now_ms: i64) -> Result<(), Doubt> {
         // Of any stream or none, without figures.
         if matches!(frame.body, Body::Bye(_)) {

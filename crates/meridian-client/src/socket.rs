@@ -52,7 +52,7 @@ pub enum Failed {
 /// A token that isn't taken won't be the next second either: whoever asks on and on only looks like an attack.
 const RETRY_LOGIN: Duration = Duration::from_secs(120);
 /// Nobody is sent away for longer.
-const LONGEST_RETRY: Duration = Duration::from_secs(600);
+const MAX_RETRY: Duration = Duration::from_secs(600);
 
 /// When a refusal says to come again, if it does.
 fn retry_after(response: &HttpResponse<Option<Vec<u8>>>) -> Option<Duration> {
@@ -60,7 +60,7 @@ fn retry_after(response: &HttpResponse<Option<Vec<u8>>>) -> Option<Duration> {
         .headers()
         .get("retry-after")
         .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds: u64| Duration::from_secs(seconds).min(LONGEST_RETRY));
+        .map(|seconds: u64| Duration::from_secs(seconds).min(MAX_RETRY));
     match response.status() {
         StatusCode::UNAUTHORIZED => Some(said.unwrap_or(RETRY_LOGIN)),
         _ => said,
@@ -126,7 +126,7 @@ fn is_loopback(host: &str) -> bool {
 /// Connects, and offers subprotocols.
 ///
 /// # Errors
-/// [`Failed`].
+/// [`Failed`] with why there is no connection.
 pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response), Failed> {
     connect_within(way, protocols, client_limits()).await
 }
@@ -158,7 +158,7 @@ fn in_words(problem: &rustls::CertificateError, host: &str) -> String {
 /// Connects within other limits than a feed needs.
 ///
 /// # Errors
-/// [`Failed`].
+/// [`Failed`] with why there is no connection.
 pub async fn connect_within(
     way: &Way,
     protocols: &[&str],

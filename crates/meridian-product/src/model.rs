@@ -219,7 +219,7 @@ pub struct Material {
 }
 
 impl Default for Material {
-    /// glTF's default material.
+    /// What glTF has a primitive without a material look like: white, metallic and rough.
     fn default() -> Self {
         Self {
             name: "default".to_owned(),
@@ -322,7 +322,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Holds nothing yet.
+    /// A box that holds no point yet; [`add`](Self::add) makes it larger.
     pub const EMPTY: Self = Self {
         min: Vec3::INFINITY,
         max: Vec3::NEG_INFINITY,
@@ -339,7 +339,7 @@ impl Bounds {
         (self.max - self.min).max(Vec3::ZERO)
     }
 
-    /// The middle.
+    /// The point halfway between the two corners.
     pub fn centre(&self) -> Vec3 {
         (self.max + self.min) * 0.5
     }

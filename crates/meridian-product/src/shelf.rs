@@ -78,7 +78,7 @@ impl Product {
     /// Reads the model; takes a while.
     ///
     /// # Errors
-    /// [`ModelError`].
+    /// [`ModelError`] where the file can't be read or isn't a model that is drawn.
     pub fn model(&self) -> Result<Model, ModelError> {
         match &self.place {
             Place::Folder(folder) => read(&folder.join(&self.manifest.model)),

@@ -90,7 +90,7 @@ fn softbox(azimuth_deg: f32, elevation_deg: f32, half: [f32; 2], edge: f32, ligh
 }
 
 impl Lights {
-    /// A studio's lamps.
+    /// The light of a studio: its sky and its soft boxes.
     pub fn of(name: Name) -> Self {
         match name {
             Name::Studio => Self {

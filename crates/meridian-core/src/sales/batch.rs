@@ -95,7 +95,7 @@ impl Items {
         *self = merged;
     }
 
-    /// Adds one item.
+    /// Adds one item of the order in that row.
     pub fn push(&mut self, row: u32, product: u16, units: i32, amount_minor: i64) {
         self.row.push(row);
         self.product.push(product);
@@ -135,7 +135,7 @@ impl Batch {
         self.place.is_empty()
     }
 
-    /// Adds one row.
+    /// Adds one row: an order or a payment.
     pub fn push(&mut self, place: u16, category: u8, channel: u8, amount_minor: i64, ships_from: u8) {
         self.place.push(place);
         self.category.push(category);

@@ -21,13 +21,13 @@ const NUMBERS: usize = 1 << 16;
 const SUM_BITS: u32 = 44;
 const SUM_MASK: u64 = (1 << SUM_BITS) - 1;
 /// Most rows before the cells are emptied.
-const MOST_ROWS: u64 = (1 << (64 - SUM_BITS)) - 1;
+const MAX_ROWS: u64 = (1 << (64 - SUM_BITS)) - 1;
 /// Neighbouring rows go to different lanes, so that one needn't wait for the other's cell.
 const LANES: usize = 4;
 /// So many rows are taken in one step.
 const GROUP: usize = 8;
 /// So that category and channel of a row make one byte.
-const MOST_CATEGORIES: usize = (1 << 8) / Channel::COUNT;
+const MAX_CATEGORIES: usize = (1 << 8) / Channel::COUNT;
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,12 +209,12 @@ impl Counted {
         }
     }
 
-    /// The totals.
+    /// The totals counted so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The rates.
+    /// The rates counted so far.
     pub fn windows(&self) -> &Windows {
         &self.windows
     }
@@ -317,7 +317,7 @@ impl Partial {
         let stride = tally.categories() * Channel::COUNT;
         let cells = (tally.regions() + 1) * stride;
         let unplaced = tally.regions() * stride;
-        let fits = cells <= NUMBERS && tally.categories() <= MOST_CATEGORIES;
+        let fits = cells <= NUMBERS && tally.categories() <= MAX_CATEGORIES;
         let mut base_of_place = match vec![0_u16; NUMBERS].into_boxed_slice().try_into() {
             Ok(table) => table,
             Err(_) => Box::new([0; NUMBERS]),
@@ -439,13 +439,13 @@ impl Partial {
         }
         (self.waiting.second_ms, self.waiting.kind) = (second_ms, Some(batch.kind));
         // So many rows fit into emptied cells.
-        let step = (MOST_ROWS.min(SUM_MASK / u64::from(most.max(1)))).max(1) as usize;
+        let step = (MAX_ROWS.min(SUM_MASK / u64::from(most.max(1)))).max(1) as usize;
         let mut from = 0;
         while from < batch.len() {
             let until = batch.len().min(from + step);
             let rows = (until - from) as u64;
             let bound = rows * u64::from(most);
-            if self.waiting.rows + rows > MOST_ROWS || self.waiting.sum_bound + bound > SUM_MASK {
+            if self.waiting.rows + rows > MAX_ROWS || self.waiting.sum_bound + bound > SUM_MASK {
                 self.settle();
                 (self.waiting.second_ms, self.waiting.kind) = (second_ms, Some(batch.kind));
             }

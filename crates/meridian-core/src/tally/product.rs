@@ -370,7 +370,7 @@ impl Minutes {
         }
     }
 
-    /// The newest mark.
+    /// The mark of the newest whole minute, if there is one.
     pub fn newest(&self) -> Option<&Mark> {
         self.marks.back()
     }

@@ -265,9 +265,6 @@ fn material(
     if m.alpha.is_some() {
         out.insert("alphaMode".into(), json!("BLEND"));
     }
-    if m.double_sided {
-        out.insert("doubleSided".into(), json!(true));
-    }
     let mut ext = Map::new();
     let mut put = |name: &'static str, value: Value| {
         used.insert(name);
@@ -408,7 +405,6 @@ fn animations(product: &Product, w: &mut Writer) -> Result<Vec<Value>> {
             let (path, width) = match t.channel {
                 Channel::Translation => ("translation", 3),
                 Channel::Rotation => ("rotation", 4),
-                Channel::Scale => ("scale", 3),
             };
             let times: Vec<f32> = t.keys.iter().map(|(s, _)| *s).collect();
             let input = match inputs.iter().find(|(k, _)| *k == times) {

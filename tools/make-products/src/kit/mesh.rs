@@ -420,15 +420,6 @@ impl Mesh {
         out.welded(false)
     }
 
-    /// Texture coordinates turned by a quarter, so that a directed map runs the other way.
-    #[must_use]
-    pub fn uv_turned(self) -> Self {
-        self.map(|v| Vertex {
-            uv: Vec2::new(-v.uv.y, v.uv.x),
-            ..v
-        })
-    }
-
     /// Laid on a surface: what lies in the plane z = 0 at (x, y) goes to the point and turn that `f` says; z stands
     /// out along the turned z axis.
     #[must_use]
@@ -456,6 +447,7 @@ impl Mesh {
     }
 
     /// The smallest and greatest corner.
+    #[cfg(test)]
     pub fn bounds(&self) -> (Vec3, Vec3) {
         self.vertices
             .iter()
@@ -465,6 +457,7 @@ impl Mesh {
     }
 
     /// How many edges have another count than two triangles; 0 is a closed surface.
+    #[cfg(test)]
     pub fn open_edges(&self) -> usize {
         let mut edges: HashMap<([i64; 3], [i64; 3]), i32> = HashMap::new();
         for t in &self.triangles {

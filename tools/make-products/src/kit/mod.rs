@@ -34,8 +34,7 @@
 //! - Every shape comes with normals ([`Mesh::smooth`] at [`CREASE`] degrees). After [`Mesh::bend`] or a merge of touching
 //!   pieces call `smooth` again. Bevels need no more than a fillet: large faces keep flat normals, the bevel bends.
 //! - Texture coordinates are metres, v upwards; the writer turns v and repeats maps by `KHR_texture_transform`.
-//!   [`Lathe::tile`] makes a map meet itself; [`Mesh::uv_box`] and [`Mesh::uv_planar`] suit flat pieces,
-//!   [`Mesh::uv_turned`] turns a directed grain.
+//!   [`Lathe::tile`] makes a map meet itself; [`Mesh::uv_box`] and [`Mesh::uv_planar`] suit flat pieces.
 //! - Occlusion is per corner (`_OCCLUSION`): long faces need corners where shadows fall, so run [`Mesh::refined`] on them
 //!   (6 to 10 mm). What is seen only when taken apart is [`Shade::Alone`]; what glows or is glass is [`Shade::Open`].
 //!   [`Node::inner`] also tells viewers that they may leave the node out while the product is whole.

@@ -89,8 +89,6 @@ pub struct Material {
     pub alpha: Option<f32>,
     /// Alpha for viewers without transmission.
     pub fallback_alpha: Option<f32>,
-    /// Drawn from behind too.
-    pub double_sided: bool,
 }
 
 impl Material {
@@ -112,7 +110,6 @@ impl Material {
             specular: None,
             alpha: None,
             fallback_alpha: None,
-            double_sided: false,
         }
     }
 
@@ -192,13 +189,6 @@ impl Material {
     #[must_use]
     pub fn alpha(mut self, alpha: f32) -> Self {
         self.alpha = Some(alpha);
-        self
-    }
-
-    /// Seen from both sides.
-    #[must_use]
-    pub fn double_sided(mut self) -> Self {
-        self.double_sided = true;
         self
     }
 }
@@ -319,13 +309,6 @@ impl Node {
         self
     }
 
-    /// With a value for viewers.
-    #[must_use]
-    pub fn extra(mut self, name: &str, value: Value) -> Self {
-        self.extras.insert(name.to_owned(), value);
-        self
-    }
-
     fn matrix(&self) -> Mat4 {
         Mat4::from_scale_rotation_translation(self.scale, self.rotation, self.translation)
     }
@@ -338,8 +321,6 @@ pub enum Channel {
     Translation,
     /// A quaternion, xyzw.
     Rotation,
-    /// Factors, in xyz.
-    Scale,
 }
 
 /// A node's movement.

@@ -368,48 +368,6 @@ pub fn weave(tile: f32, threads: i32) -> Result<Maps> {
     })
 }
 
-/// Wood with the grain along u; multiply by the colour of the wood.
-pub fn wood() -> Result<Maps> {
-    let tile = 0.16;
-    let grain = |u: f32, v: f32| {
-        let bend = 0.05 * noise(u, v, 2, 3, 11) + 0.012 * noise(u, v, 6, 12, 12);
-        let ring = ((v + bend) * TAU * 9.0 + 1.6 * noise(u, v + bend, 1, 5, 13)).sin() * 0.5 + 0.5;
-        let fibre = noise(u, v, 6, 180, 14) * 0.5 + noise(u, v, 12, 90, 15) * 0.5;
-        let pore = (noise(u, v, 14, 220, 16) - 0.42).max(0.0) * 3.0;
-        (ring.powf(1.6), fibre, pore.min(1.0))
-    };
-    Ok(Maps {
-        tile,
-        colour: Some(
-            Canvas::paint(512, |u, v| {
-                let (ring, fibre, pore) = grain(u, v);
-                let tone = 0.88 - 0.22 * ring + 0.10 * fibre - 0.35 * pore;
-                Vec3::new(tone, tone * (0.985 - 0.05 * ring), tone * (0.96 - 0.09 * ring))
-                    .clamp(Vec3::ZERO, Vec3::ONE)
-            })
-            .jpeg("Wood colour", 86)?,
-        ),
-        normal: Some(
-            Canvas::normals(512, tile, |u, v| {
-                let (_, fibre, pore) = grain(u, v);
-                fibre * 0.000_02 - pore * 0.000_08
-            })
-            .png("Wood normals")?,
-        ),
-        orm: Some(
-            Canvas::paint(256, |u, v| {
-                let (ring, fibre, pore) = grain(u, v);
-                Vec3::new(
-                    1.0,
-                    (0.82 + 0.1 * ring - 0.08 * fibre + 0.2 * pore).clamp(0.0, 1.0),
-                    1.0,
-                )
-            })
-            .jpeg("Wood roughness", 82)?,
-        ),
-    })
-}
-
 /// Round holes in offset rows, `holes` to the tile's width: dark and sunk, for grilles.
 pub fn perforated(tile: f32, holes: i32) -> Result<Maps> {
     let n = holes as f32;
