@@ -15,7 +15,7 @@ pub const MAX_SPAN_MS: i64 = 3_600_000;
 
 /// What is asked of a batch.
 pub(super) struct Rules {
-    /// An empty tally with the day's places, categories and products: batches are checked against it.
+    /// The day's places, categories and products: batches are checked against them.
     shape: Shape,
     regions: usize,
     start_ms: EventMs,
