@@ -310,8 +310,6 @@ pub fn command_of(key: &Key, ctrl: bool, typing: bool, screen: Screen, quality: 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn key(text: &str) -> Key {

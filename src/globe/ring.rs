@@ -359,7 +359,6 @@ pub fn plugin(app: &mut App) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     fn unpack(packed: u32) -> Vec3 {

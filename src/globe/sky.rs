@@ -170,7 +170,6 @@ pub fn plugin(app: &mut App) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -121,7 +121,6 @@ pub fn nice_step(most: i128, marks: i128) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

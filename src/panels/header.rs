@@ -312,7 +312,6 @@ fn under(scene: &Scene, counting_down: bool) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

@@ -244,7 +244,6 @@ pub fn plugin(app: &mut App) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use std::collections::BTreeSet;
 
     use crate::text::{Lang, Texts};

@@ -293,7 +293,6 @@ pub fn draw(scene: &Scene) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     fn world() -> Catalogue {

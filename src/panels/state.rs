@@ -124,7 +124,6 @@ impl PanelState {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     fn ledger(gmv_minor: i64, per_s: i64) -> Ledger {

@@ -301,7 +301,6 @@ pub(super) fn go_to(showroom: &mut Showroom, orbit: &mut Orbit, tour: &mut Tour,
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
     use meridian_product::Shelf;
     use meridian_product::manifest::Manifest;

@@ -475,7 +475,6 @@ fn adjust(lens: &mut Intrinsics, poses: &mut [Pose], views: &[&[Sight]]) -> Opti
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::board::TAGS;

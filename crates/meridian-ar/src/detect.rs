@@ -466,7 +466,6 @@ fn cross(p: (DVec2, DVec2), q: (DVec2, DVec2)) -> Option<DVec2> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

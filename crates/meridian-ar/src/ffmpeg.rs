@@ -309,7 +309,6 @@ impl Drop for Ffmpeg {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

@@ -130,7 +130,6 @@ fn difference(from: DQuat, to: DQuat) -> DVec3 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use rand::{Rng, SeedableRng};

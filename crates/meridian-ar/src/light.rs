@@ -156,7 +156,6 @@ fn mean(frame: &Frame, at: DVec2) -> Option<DVec3> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::render::{self, Look};

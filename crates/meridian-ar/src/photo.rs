@@ -237,7 +237,6 @@ fn focal_by_edges(sights: &[Sight], size: DVec2) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::render::viewpoint;

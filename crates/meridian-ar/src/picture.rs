@@ -100,7 +100,6 @@ fn decode_netpbm(bytes: &[u8], sequence: u64) -> Result<Frame, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 

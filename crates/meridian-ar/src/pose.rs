@@ -319,7 +319,6 @@ pub fn rms_of(sights: &[Sight], lens: &Intrinsics, pose: &Pose) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::board::TAGS;

@@ -259,7 +259,6 @@ pub fn viewpoint(distance: f64, tilt: f64, side: f64, roll: f64, off: DVec2) -> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::detect::Detector;

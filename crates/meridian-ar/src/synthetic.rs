@@ -421,7 +421,6 @@ impl FrameSource for Synthetic {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::detect::Detector;

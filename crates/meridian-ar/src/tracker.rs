@@ -400,7 +400,6 @@ fn absent(last: Option<(Instant, Pose)>, now: Instant) -> Tracking {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::render::{self, Look};

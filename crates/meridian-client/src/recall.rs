@@ -254,8 +254,6 @@ pub fn span(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
     use meridian_wire::{Bye, Direct, Heartbeat, Hello, Level, Lights, Mode, Names, Notice, SigningKey};
 

@@ -118,8 +118,6 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use rand::{Rng, SeedableRng};
 
     use super::*;

@@ -374,7 +374,6 @@ fn minor(text: &str, digits: u8) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     const GOOD: &str = r##"

@@ -259,7 +259,6 @@ fn product_in(folder: &Path) -> Result<Product, ShelfError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

@@ -384,7 +384,6 @@ pub fn terms(n: Vec3) -> [f32; 9] {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

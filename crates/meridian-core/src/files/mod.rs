@@ -216,7 +216,6 @@ pub fn shipped(prefix: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use std::io::{Error, ErrorKind};
 
     use sha2::{Digest, Sha256};

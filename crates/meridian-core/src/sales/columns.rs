@@ -369,8 +369,6 @@ pub fn encode(batch: &Batch, source: u32, sequence: u64) -> Result<Vec<u8>, Colu
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::collection::vec;
     use proptest::prelude::*;
 

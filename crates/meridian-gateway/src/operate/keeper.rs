@@ -165,8 +165,6 @@ fn tell(auditor: &Auditor, file: &'static str, looked: Looked) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use std::sync::mpsc;
 
     use super::*;

@@ -237,8 +237,6 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn figures(event_ms: i64, orders: u64, gmv_minor: i64) -> Figures {

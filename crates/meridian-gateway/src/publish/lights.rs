@@ -131,7 +131,6 @@ pub(super) fn arcs(parcels: &BTreeMap<(u8, u16), u32>, step: u64) -> Arcs {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use super::*;
 
     #[test]

@@ -301,8 +301,6 @@ fn preamble_v2(bytes: &[u8]) -> Preamble {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn proxies(header: ProxyHeader) -> Proxies {

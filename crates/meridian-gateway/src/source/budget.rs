@@ -222,8 +222,6 @@ impl Budgets {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn asked(source: u32, value_minor: u128) -> Asked<'static> {

@@ -1,5 +1,4 @@
 //! Broken and hostile models: each is refused by name, none panics.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! Any frame at all, for tests.
 
-#![allow(clippy::unwrap_used)]
-
 use meridian_core::sales::{Currency, Kind, MAX_PRODUCTS};
 use proptest::collection::vec;
 use proptest::prelude::*;

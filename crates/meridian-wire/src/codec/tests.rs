@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use meridian_core::insight::MAX_TRENDS;
 use meridian_core::sales::MAX_PRODUCTS;
 use proptest::collection::vec;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::*;
 use crate::{
     Counts, DataClass, Day, Hello, History, Lights, Mode, Names, Products, Rates, Snapshot, Tick, Warmth,

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use std::f32::consts::PI;
 
 use glam::{Vec2, Vec3};

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used)]
-
 use glam::Vec3;
 
 use crate::PRODUCTS;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 //! Disks that are full for a while, beneath everything that is kept.
 
 use std::net::TcpStream;

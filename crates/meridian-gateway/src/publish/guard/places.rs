@@ -449,8 +449,6 @@ fn coarsen(buckets: &mut [u32; BUCKETS], stay: u64, k: u64) -> Vec<(u8, u64)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;

@@ -1,4 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! The adversary: knows the algorithm, reads public frames, and tries to work out small counts.
 
 use std::collections::{BTreeMap, BTreeSet};

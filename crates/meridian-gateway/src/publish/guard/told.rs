@@ -180,8 +180,6 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::{prop_assert, proptest};
 
     use super::*;

@@ -316,8 +316,6 @@ impl Odometer {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     fn orders(amounts: impl IntoIterator<Item = i64>) -> Sum {

@@ -374,8 +374,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Incoming<S> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     const FEW: Allowed = Allowed {

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::follower::RELAY_SNAPSHOT_MS;

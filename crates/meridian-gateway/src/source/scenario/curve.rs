@@ -129,8 +129,6 @@ pub(super) fn counts_along(value: &[f64], peak: f64, total: f64) -> Result<Vec<f
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::*;
 
     use super::*;

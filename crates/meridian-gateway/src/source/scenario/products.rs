@@ -385,8 +385,6 @@ fn surges(key: &str, table: &ProductTable, catalogue: &Catalogue, secs: usize) -
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use super::*;
 use crate::store::order_log::record::*;
 use crate::store::record_log::tests::Faults;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 //! Disks that are full, that fail and that come back, for whoever writes a log.
 
 use std::cell::Cell;
