@@ -293,7 +293,12 @@ fn peak(catalogue: &Arc<Catalogue>) -> (ScenarioSource, Vec<Batch>, Vec<Body>) {
     let frames = (1..=10)
         .flat_map(|tick| publisher.step(peak_ms + tick * 100, 0).public_bodies())
         .collect();
-    (source, pulled.batches, frames)
+    let batches = pulled
+        .batches
+        .iter()
+        .map(|batch| batch.expose().clone())
+        .collect();
+    (source, batches, frames)
 }
 
 /// Decode and tally.
