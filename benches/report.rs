@@ -713,6 +713,10 @@ fn flat(catalogue: &Arc<Catalogue>, orders_per_s: u64) -> ScenarioSource {
 }
 
 /// Runs one row and prints a line of JSON.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a row of the report from its window to its figures"
+)]
 fn frames(row: &str, load: Load) {
     let adapter = adapter::find().unwrap_or_else(|problem| panic!("{problem}"));
     let catalogue = load_catalogue().unwrap();

@@ -9,6 +9,7 @@ pub mod recall;
 pub mod socket;
 pub mod tls;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,12 +23,12 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use self::recall::{Doubt, Recall};
-use self::socket::{Failed, Way, connect};
+use self::socket::{Failed, Socket, Way, connect};
 use self::tls::Trust;
 use meridian_wire::codec::{Relayed, split_bin};
 use meridian_wire::{
-    Body, CodecError, Compression, Frame, Notice, PublicKey, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON, Sequencer,
-    Subscribe, VERSION, Verdict, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
+    Body, CodecError, Compression, Frame, Notice, Opened, PublicKey, SUBPROTOCOL_BIN, SUBPROTOCOL_JSON,
+    Sequencer, Subscribe, VERSION, Verdict, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 
 /// How to follow a feed.
@@ -398,23 +399,96 @@ impl Follower {
         }
     }
 
+    /// One connection, until it ends.
     async fn connection(&mut self) -> End {
+        match self.hear_out().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn hear_out(&mut self) -> Result<Infallible, End> {
+        let mut socket = self.subscribe().await?;
+        self.hand_over(LinkEvent::Connected).await?;
+        if let Some(recall) = &mut self.recall {
+            recall.connected();
+        }
+        let mut heard = Instant::now();
+        loop {
+            let Some(message) = self.next_message(&mut socket, heard).await? else {
+                continue;
+            };
+            let Some(opened) = self.open(&message)? else {
+                continue;
+            };
+            let received_ms = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+            self.recognise(&opened.frame, received_ms).await?;
+            if !self.is_next(&opened)? {
+                continue;
+            }
+            let frame = opened.frame;
+            let lives = frame.body.is_alive();
+            let standing = self.standing(&frame);
+            let bye = match &frame.body {
+                Body::Bye(bye) => Some(End::Bye(
+                    format!("the gateway said goodbye: {}", bye.text),
+                    bye.retry_after_ms,
+                )),
+                _ => None,
+            };
+            let event = match &message {
+                Message::Binary(bytes) if self.config.relay => match split_bin(bytes) {
+                    Ok(relayed) => LinkEvent::Relayed(Box::new(frame), Box::new(relayed)),
+                    Err(error) => return Err(End::Garbage(error.to_string())),
+                },
+                _ => LinkEvent::Frame(Box::new(frame), received_ms),
+            };
+            let told = Instant::now();
+            self.hand_over(event).await?;
+            for notice in standing {
+                self.hand_over(LinkEvent::Frame(Box::new(notice), received_ms))
+                    .await?;
+            }
+            // The time that a slow reader took is not the gateway's silence; and whatever else it may say, a gateway
+            // that has neither ticks nor heartbeats is silent.
+            heard = if lives {
+                Instant::now()
+            } else {
+                heard + told.elapsed()
+            };
+            if let Some(end) = bye {
+                return Err(end);
+            }
+        }
+    }
+
+    async fn hand_over(&self, event: LinkEvent) -> Result<(), End> {
+        if self.tell(event).await {
+            Ok(())
+        } else {
+            Err(End::Stopped)
+        }
+    }
+
+    /// Connects, and asks for the feed from where it was left.
+    async fn subscribe(&mut self) -> Result<Socket, End> {
         let protocols: &[&str] = if self.config.relay {
             &[SUBPROTOCOL_BIN]
         } else {
             &[SUBPROTOCOL_BIN, SUBPROTOCOL_JSON]
         };
+        let url = &self.config.url;
         let connecting = connect(&self.way, protocols);
         let (mut socket, response) = match tokio::time::timeout(self.config.handshake, connecting).await {
-            Err(_) => return End::Lost(format!("{} doesn't answer", self.config.url)),
-            Ok(Err(Failed::Lost(reason))) => return End::Lost(format!("{}: {reason}", self.config.url)),
-            Ok(Err(Failed::Refused(reason))) => return End::Refused(format!("{} {reason}", self.config.url)),
-            Ok(Err(Failed::Later(reason, wait))) => {
-                return End::Later(format!("{} {reason}", self.config.url), wait);
-            }
+            Err(_) => return Err(End::Lost(format!("{url} doesn't answer"))),
+            Ok(Err(Failed::Lost(reason))) => return Err(End::Lost(format!("{url}: {reason}"))),
+            Ok(Err(Failed::Refused(reason))) => return Err(End::Refused(format!("{url} {reason}"))),
+            Ok(Err(Failed::Later(reason, wait))) => return Err(End::Later(format!("{url} {reason}"), wait)),
             Ok(Err(Failed::NotYet(reason, wait))) => {
                 let wait_ms = u64::try_from(socket::more_or_less(wait).as_millis()).ok();
-                return End::Bye(format!("{}: {reason}", self.config.url), wait_ms);
+                return Err(End::Bye(format!("{url}: {reason}"), wait_ms));
             }
             Ok(Ok(connected)) => connected,
         };
@@ -433,136 +507,110 @@ impl Follower {
         } else {
             Message::Text(encode_subscribe_json(&subscribe).into())
         };
-        if let Err(error) = socket.send(said).await {
-            return End::Lost(error.to_string());
+        match socket.send(said).await {
+            Ok(()) => Ok(socket),
+            Err(error) => Err(End::Lost(error.to_string())),
         }
-        if !self.tell(LinkEvent::Connected).await {
-            return End::Stopped;
+    }
+
+    /// The next message; none where it is time to look whether to stop. The deadline is for ticks and heartbeats,
+    /// whatever else comes.
+    async fn next_message(&self, socket: &mut Socket, heard: Instant) -> Result<Option<Message>, End> {
+        if self.stopped() {
+            return Err(End::Stopped);
         }
-        if let Some(recall) = &mut self.recall {
-            recall.connected();
+        if heard.elapsed() > self.config.idle {
+            let silent_s = heard.elapsed().as_secs_f64();
+            return Err(End::Lost(format!(
+                "neither a tick nor a heartbeat came for {silent_s:.1} s"
+            )));
         }
-        let mut heard = Instant::now();
-        loop {
-            if self.stopped() {
-                return End::Stopped;
-            }
-            // The deadline is for ticks and heartbeats, whatever else comes.
-            if heard.elapsed() > self.config.idle {
-                let silent_s = heard.elapsed().as_secs_f64();
-                return End::Lost(format!("neither a tick nor a heartbeat came for {silent_s:.1} s"));
-            }
-            let message = match tokio::time::timeout(LOOK * 5, socket.next()).await {
-                Err(_) => continue,
-                Ok(None) => return End::Lost("the connection closed".to_owned()),
-                Ok(Some(Err(SocketError::Capacity(error)))) => return End::Garbage(error.to_string()),
-                Ok(Some(Err(error))) => return End::Lost(error.to_string()),
-                Ok(Some(Ok(message))) => message,
-            };
-            let key = self.config.key.as_ref();
-            let opened = match &message {
-                Message::Text(text) => open_json(text.as_bytes(), key),
-                Message::Binary(bytes) => open_bin(bytes, key),
-                Message::Close(_) => return End::Lost("the gateway closed the connection".to_owned()),
-                // A gateway that only pings tells nothing.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
-            };
-            let opened = match opened {
-                Ok(opened) => opened,
-                // A goodbye of a stranger, before there is a stream, is signed by nobody.
-                Err(error @ CodecError::Signature { .. }) => return End::Forged(error.to_string()),
-                Err(error) => return End::Garbage(error.to_string()),
-            };
-            let (frame, base) = (opened.frame, opened.base.filter(|_| key.is_some()));
-            let received_ms = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-            if let Body::Hello(hello) = &frame.body
-                && hello.version != VERSION
-            {
-                return End::Refused(format!(
-                    "the gateway speaks version {} of the protocol, this display version {VERSION}",
-                    hello.version
-                ));
-            }
-            if let Some(recall) = &mut self.recall {
-                let judged = recall.judge(&frame, received_ms);
-                let problem = recall.take_problem();
-                match judged {
-                    Ok(()) => {}
-                    Err(Doubt::Forged(reason)) => return End::Forged(reason),
-                    Err(Doubt::Stale(off_ms)) => return End::Stale(off_ms),
-                }
-                if let Some(reason) = problem
-                    && !self.tell(LinkEvent::Forgetful { reason }).await
-                {
-                    return End::Stopped;
-                }
-            }
-            match self.sequencer.accept_after(&frame, base) {
-                Verdict::Apply | Verdict::NewEpoch => {}
-                Verdict::Duplicate if key.is_some() => {
-                    return End::Forged(format!("frame {} was said before", frame.seq));
-                }
-                Verdict::Duplicate => continue,
-                Verdict::Gap { have, needs } if key.is_some() && frame.prev == have => {
-                    return End::Forged(format!(
-                        "frame {} says that it follows {have}, and was signed to follow {needs}",
-                        frame.seq
-                    ));
-                }
-                Verdict::Gap { .. } => return End::Gap,
-                Verdict::Refuse(refusal) => return End::Garbage(refusal.to_string()),
-            }
-            let lives = frame.body.is_alive();
-            // What still holds is told after the snapshot, as if it were told now.
-            let standing: Vec<Frame> = match &frame.body {
-                Body::Snapshot(snapshot) if !self.config.relay => {
-                    let notices = snapshot.notices.iter().take(MAX_STANDING);
-                    let told = |notice: &Notice| Frame {
-                        epoch: frame.epoch,
-                        seq: frame.seq,
-                        prev: frame.prev,
-                        body: Body::Notice(notice.clone()),
-                    };
-                    notices.map(told).collect()
-                }
-                _ => Vec::new(),
-            };
-            let bye = match &frame.body {
-                Body::Bye(bye) => Some(End::Bye(
-                    format!("the gateway said goodbye: {}", bye.text),
-                    bye.retry_after_ms,
-                )),
-                _ => None,
-            };
-            let event = match &message {
-                Message::Binary(bytes) if self.config.relay => match split_bin(bytes) {
-                    Ok(relayed) => LinkEvent::Relayed(Box::new(frame), Box::new(relayed)),
-                    Err(error) => return End::Garbage(error.to_string()),
-                },
-                _ => LinkEvent::Frame(Box::new(frame), received_ms),
-            };
-            let told = Instant::now();
-            if !self.tell(event).await {
-                return End::Stopped;
-            }
-            for notice in standing {
-                if !self.tell(LinkEvent::Frame(Box::new(notice), received_ms)).await {
-                    return End::Stopped;
-                }
-            }
-            // The time that a slow reader took is not the gateway's silence; and whatever else it may say, a gateway
-            // that has neither ticks nor heartbeats is silent.
-            heard = if lives {
-                Instant::now()
-            } else {
-                heard + told.elapsed()
-            };
-            if let Some(end) = bye {
-                return end;
-            }
+        match tokio::time::timeout(LOOK * 5, socket.next()).await {
+            Err(_) => Ok(None),
+            Ok(None) => Err(End::Lost("the connection closed".to_owned())),
+            Ok(Some(Err(SocketError::Capacity(error)))) => Err(End::Garbage(error.to_string())),
+            Ok(Some(Err(error))) => Err(End::Lost(error.to_string())),
+            Ok(Some(Ok(message))) => Ok(Some(message)),
         }
+    }
+
+    /// The frame in a message; none where the message carries none.
+    fn open(&self, message: &Message) -> Result<Option<Opened>, End> {
+        let key = self.config.key.as_ref();
+        let opened = match message {
+            Message::Text(text) => open_json(text.as_bytes(), key),
+            Message::Binary(bytes) => open_bin(bytes, key),
+            Message::Close(_) => return Err(End::Lost("the gateway closed the connection".to_owned())),
+            // A gateway that only pings tells nothing.
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => return Ok(None),
+        };
+        match opened {
+            Ok(opened) => Ok(Some(opened)),
+            // A goodbye of a stranger, before there is a stream, is signed by nobody.
+            Err(error @ CodecError::Signature { .. }) => Err(End::Forged(error.to_string())),
+            Err(error) => Err(End::Garbage(error.to_string())),
+        }
+    }
+
+    /// Refuses a protocol of another version, and what was recorded and is played again.
+    async fn recognise(&mut self, frame: &Frame, received_ms: i64) -> Result<(), End> {
+        if let Body::Hello(hello) = &frame.body
+            && hello.version != VERSION
+        {
+            return Err(End::Refused(format!(
+                "the gateway speaks version {} of the protocol, this display version {VERSION}",
+                hello.version
+            )));
+        }
+        let Some(recall) = &mut self.recall else {
+            return Ok(());
+        };
+        let judged = recall.judge(frame, received_ms);
+        let problem = recall.take_problem();
+        match judged {
+            Ok(()) => {}
+            Err(Doubt::Forged(reason)) => return Err(End::Forged(reason)),
+            Err(Doubt::Stale(off_ms)) => return Err(End::Stale(off_ms)),
+        }
+        match problem {
+            Some(reason) => self.hand_over(LinkEvent::Forgetful { reason }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a frame is to be applied; not where it is known already.
+    fn is_next(&mut self, opened: &Opened) -> Result<bool, End> {
+        let (frame, signed) = (&opened.frame, self.config.key.is_some());
+        let base = opened.base.filter(|_| signed);
+        match self.sequencer.accept_after(frame, base) {
+            Verdict::Apply | Verdict::NewEpoch => Ok(true),
+            Verdict::Duplicate if signed => Err(End::Forged(format!("frame {} was said before", frame.seq))),
+            Verdict::Duplicate => Ok(false),
+            Verdict::Gap { have, needs } if signed && frame.prev == have => Err(End::Forged(format!(
+                "frame {} says that it follows {have}, and was signed to follow {needs}",
+                frame.seq
+            ))),
+            Verdict::Gap { .. } => Err(End::Gap),
+            Verdict::Refuse(refusal) => Err(End::Garbage(refusal.to_string())),
+        }
+    }
+
+    /// What still holds is told after the snapshot, as if it were told now.
+    fn standing(&self, frame: &Frame) -> Vec<Frame> {
+        let Body::Snapshot(snapshot) = &frame.body else {
+            return Vec::new();
+        };
+        if self.config.relay {
+            return Vec::new();
+        }
+        let notices = snapshot.notices.iter().take(MAX_STANDING);
+        let told = |notice: &Notice| Frame {
+            epoch: frame.epoch,
+            seq: frame.seq,
+            prev: frame.prev,
+            body: Body::Notice(notice.clone()),
+        };
+        notices.map(told).collect()
     }
 }
 

@@ -203,6 +203,7 @@ fn line(points: &[(f32, f32)]) -> Vec<Vec2> {
 }
 
 /// A letter's width and pen strokes, one unit high.
+#[expect(clippy::too_many_lines, reason = "an alphabet")]
 fn letter(c: char) -> (f32, Vec<Vec<Vec2>>) {
     let o = |w: f32| arc(w * 0.5, 0.5, w * 0.5, 0.5, 90.0, 450.0);
     match c {

@@ -126,6 +126,7 @@ fn small_day(seed: u64, most_steps: usize) -> Small {
     day_of(seed, most_steps, Paid::Apart)
 }
 
+#[expect(clippy::too_many_lines, reason = "a day in one piece, step by step")]
 fn day_of(seed: u64, most_steps: usize, paid: Paid) -> Small {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let regions = random.random_range(2..=4_usize);
@@ -563,6 +564,10 @@ impl Knowledge {
         it
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the adversary reads in the order in which frames come"
+    )]
     fn read_kind(&mut self, day: &Small, seen: &[Seen], kind: Kind, cuts: &[u64]) {
         let hello = &day.source.hello;
         let (regions, categories, products) = (

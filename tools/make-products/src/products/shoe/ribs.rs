@@ -28,6 +28,7 @@ fn rib(z: f32, side: f32, top: [f32; 3], rise: [f32; 2], fall: [f32; 3], pad: f3
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of ribs")]
 pub(super) fn ribs() -> Vec<Rib> {
     // One side, from heel to toe; x is how far out.
     let half = |s: f32| -> Vec<Rib> {
