@@ -143,8 +143,6 @@ impl OrdersSource {
             });
         };
         let report = totalled(name, &orders, &items, report)?;
-
-        let report = totalled(name, &orders, &items, report)?;
         let day = day_of(plan, first.at_ms, last.at_ms);
         Ok(Self {
             hello: hello_of(plan, catalogue, day, report.gmv_minor, products),
