@@ -384,26 +384,33 @@ mod tests {
 
     #[test]
     fn the_sheet_names_the_keys_that_are_pressed() {
-        let texts = include_str!("../assets/locales/en.ftl");
-        let text = |key: &str| {
-            let found = texts
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
-            found.unwrap_or_else(|| panic!("{key} isn't in en.ftl"))
-        };
-        for shortcut in KEYS.iter().chain(ROOM_KEYS) {
-            text(shortcut.help);
-            let Some(label) = shortcut.label else { continue };
-            // A gesture may have a key as well, and a key a second one that the sheet has no room for.
-            let names: Vec<String> = shortcut
-                .presses
-                .iter()
-                .filter_map(|(press, _)| name(*press))
-                .collect();
-            let said = names.is_empty()
-                || label == "key-double-click"
-                || names.iter().any(|name| text(label).contains(name));
-            assert!(said, "{label} = {} doesn't name {names:?}", text(label));
+        let english = include_str!("../assets/locales/en.ftl");
+        let chinese = include_str!("../assets/locales/zh.ftl");
+        for (texts, space) in [(english, "Space"), (chinese, "空格")] {
+            let text = |key: &str| {
+                let found = texts
+                    .lines()
+                    .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+                found.unwrap_or_else(|| panic!("{key} isn't in a locale"))
+            };
+            for shortcut in KEYS.iter().chain(ROOM_KEYS) {
+                text(shortcut.help);
+                let Some(label) = shortcut.label else { continue };
+                for (press, _) in shortcut.presses {
+                    // A key beside a gesture, and second keys that the sheet has no room for.
+                    let is_second =
+                        matches!(press, Text("r") | Press::Named(Named::PageUp | Named::PageDown));
+                    let Some(name) = name(*press).filter(|_| !is_second) else {
+                        continue;
+                    };
+                    let name = name.replace("Space", space);
+                    assert!(
+                        text(label).contains(&name),
+                        "{label} = {} doesn't name {name}",
+                        text(label)
+                    );
+                }
+            }
         }
     }
 

@@ -17,7 +17,9 @@ pub mod colour {
     pub const LINE: Color32 = Color32::from_rgb(38, 48, 64);
     /// Orders, GMV, warmth.
     pub const GOLD: Color32 = Color32::from_rgb(255, 184, 77);
-    /// Payments.
+    /// Payments: the hue of [`light::PAYMENT`](super::light::PAYMENT).
+    pub const PAYMENT: Color32 = CYAN;
+    /// What is on, chosen or generated.
     pub const CYAN: Color32 = Color32::from_rgb(86, 204, 242);
     /// Comparison with an earlier day.
     pub const PAST: Color32 = Color32::from_rgb(110, 124, 148);

@@ -166,29 +166,27 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
         pen.strip(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
     }
     // Where every region has its row, what has none yet would be missed in the sum.
-    let elsewhere = scene.ledger.totals.unplaced.gmv_minor;
+    let unplaced = scene.ledger.totals.unplaced;
     let place = scene.state.places.len();
-    if place == 0 || place >= rows || !is_worth_a_row(elsewhere, total) {
+    if place == 0 || place >= rows || !is_worth_a_row(unplaced.gmv_minor, total) {
         return;
     }
     let baseline = line + 4.0 * u + (place as f32 + 0.5) * row + size::BODY * u * 0.28;
+    let right = rect.right();
+    let columns = [rect.left() + rank_width, right - share_width, right];
+    elsewhere(scene, pen, columns, baseline, unplaced.gmv_minor, total);
+}
+
+/// The row of what has no region: name, value and share at their columns.
+fn elsewhere(scene: &Scene, pen: &Pen, columns: [f32; 3], baseline: f32, value_minor: i64, total: i64) {
+    let [name, value, share] = columns;
     let cells = [
+        (name, Align::Min, scene.t("elsewhere"), Face::Medium),
+        (value, Align::Max, scene.money(value_minor), Face::Figures),
         (
-            rect.left() + rank_width,
-            Align::Min,
-            scene.t("elsewhere"),
-            Face::Medium,
-        ),
-        (
-            rect.right() - share_width,
+            share,
             Align::Max,
-            scene.money(elsewhere),
-            Face::Figures,
-        ),
-        (
-            rect.right(),
-            Align::Max,
-            format::percent(elsewhere, total),
+            format::percent(value_minor, total),
             Face::Figures,
         ),
     ];

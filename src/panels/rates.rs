@@ -30,7 +30,7 @@ pub fn draw(scene: &Scene) {
         rates.peak_payments_per_s,
         rates.peak_payments_at_ms,
         recent.iter().map(|sample| sample.payments).collect(),
-        colour::CYAN,
+        colour::PAYMENT,
     );
     mobile(scene);
     reached(scene);

@@ -1,4 +1,4 @@
-//! From sources to the feed: source → guard → tally → publish.
+//! From sources to the feed: source → tally → publisher (with the guard) → gate → hubs. See `README.md` beside this folder.
 
 pub mod assemble;
 pub mod config;
