@@ -36,6 +36,8 @@ fn retraced(
     let start_ms = orders.start_ms();
     let mut publisher = Publisher::new(Box::new(orders), Arc::clone(catalogue), start_ms, play.speed())?
         .with_privacy(privacy)?;
+    // Before the first step: whoever may see exact figures goes on from where the log ends, too.
+    publisher.want_internal(true);
     publisher.again()?;
     if saved.is_some() {
         publisher.step(now_ms, wall_ms());

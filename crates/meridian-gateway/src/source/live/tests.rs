@@ -472,7 +472,8 @@ fn a_day_that_is_joined_late_has_no_peak_before_that() {
     let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
     let mut publisher = publisher.with_privacy(privacy).unwrap();
     publisher.again().unwrap();
-    for second in 1..20 {
+    // Long enough for a group of any size that the guard may wait for.
+    for second in 1..60 {
         let now_ms = joined_ms + second * 1_000;
         let mut batch = Batch::new(Kind::Order, now_ms - 100, now_ms);
         batch.push(3, 1, 0, 500, Batch::DOMESTIC);
