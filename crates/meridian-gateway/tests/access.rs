@@ -87,16 +87,24 @@ fn link(url: impl Into<String>, token: &str) -> LinkConfig {
     }
 }
 
+#[track_caller]
 fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
     let begun = Instant::now();
+    let mut seen = Vec::new();
     while begun.elapsed() < WAIT {
-        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100))
-            && let Some(found) = find(event)
-        {
-            return found;
+        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100)) {
+            if seen.len() < 40 {
+                seen.push(match &event {
+                    LinkEvent::Frame(f, _) => format!("{} {}", f.epoch, f.seq),
+                    other => format!("{other:?}"),
+                });
+            }
+            if let Some(found) = find(event) {
+                return found;
+            }
         }
     }
-    panic!("it didn't happen within {WAIT:?}");
+    panic!("it didn't happen within {WAIT:?} {seen:?}");
 }
 
 /// The epoch of the next figures; odd is internal.
