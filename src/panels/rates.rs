@@ -141,7 +141,7 @@ fn reached(scene: &Scene) {
     let rect = scene.frame.reached;
     let count = scene.ledger.regions_reached();
     let all = scene.world.map_or(0, |world| world.regions().len());
-    // A region of which fewer are told than happened isn't told at all.
+    // Of a guarded day, regions with fewer than k orders aren't shown, and others come a little later.
     let k = scene.ledger.hello.as_ref().and_then(|hello| hello.k);
     let label = match k {
         Some(k) => scene.tw("regions-with", &[("k", k.to_string())]),
