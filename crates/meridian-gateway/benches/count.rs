@@ -180,7 +180,7 @@ fn live_day(hello: &Hello, catalogue: &Arc<Catalogue>, batches: &[Batch], sent: 
     };
     let rows: usize = batches.iter().map(Batch::len).sum();
     let (mut publisher, intake) = open();
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let began = Instant::now();
     for (batch, bytes) in batches.iter().zip(sent) {
         let (receipts, read) = intake.offer(bytes, batch.to_ms);
@@ -194,7 +194,7 @@ fn live_day(hello: &Hello, catalogue: &Arc<Catalogue>, batches: &[Batch], sent: 
     drop((publisher, intake));
     let (mut publisher, _) = open();
     let began = Instant::now();
-    assert_eq!(publisher.again().unwrap(), batches.len() as u64);
+    assert_eq!(publisher.replay().unwrap(), batches.len() as u64);
     let again = began.elapsed().as_secs_f64();
     assert_eq!(publisher.totals(), totals);
     (rows as f64 / taken, rows as f64 / again)

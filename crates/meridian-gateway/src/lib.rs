@@ -23,7 +23,7 @@ pub use source::clock::{Clock, wall_ms};
 pub use source::intake::Intake;
 pub use source::live::{LiveDay, LiveSource};
 pub use source::orders::{OrdersReport, OrdersSource};
-pub use source::retraced::Retraced;
+pub use source::replay_log::ReplayLog;
 pub use source::scenario::ScenarioSource;
 pub use source::{Opening, ProductOpening, Pulled, Source, SourceError, curve_step_ms};
 pub use store::keeping::Kept;

@@ -306,7 +306,7 @@ fn a_day_that_was_closed_early_is_told_of_and_nothing_is_lost() {
             .unwrap()
             .with_privacy(privacy)
             .unwrap();
-        publisher.again().unwrap();
+        publisher.replay().unwrap();
         publisher.step(NOON_MS + 1_000, 0);
         publisher.step(NOON_MS + 43_210_000, 0);
         assert!(publisher.is_over());
@@ -374,9 +374,9 @@ impl Source for Slow {
         self.source.begin(to_ms)
     }
 
-    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+    fn next_replay(&mut self) -> Result<Option<EventMs>, SourceError> {
         let _ = self.go.recv_timeout(WAIT);
-        self.source.again()
+        self.source.next_replay()
     }
 
     fn is_live(&self) -> bool {

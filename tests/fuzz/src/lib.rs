@@ -648,7 +648,7 @@ fn live(folder: &std::path::Path) -> (Publisher, Arc<Intake>) {
     let (intake, start_ms) = (source.intake(), source.start_ms());
     let publisher = Publisher::new(Box::new(source), catalogue(), start_ms, 1.0).unwrap();
     let mut publisher = publisher.with_privacy(privacy).unwrap();
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     (publisher, intake)
 }
 

@@ -28,9 +28,9 @@ impl Default for Bounds {
     }
 }
 
-/// Figures that are about to be published.
+/// Figures that are about to be published, as the gate judges them.
 #[derive(Debug, Clone, Copy)]
-pub struct Figures {
+pub struct PendingFigures {
     /// Event time.
     pub event_ms: EventMs,
     /// The totals.
@@ -137,7 +137,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`Implausible`]: they are not to be shown.
-    pub fn judge(&mut self, figures: &Figures) -> Result<(), Implausible> {
+    pub fn judge(&mut self, figures: &PendingFigures) -> Result<(), Implausible> {
         let counts = figures.totals.counts;
         if let Some((event_ms, known)) = &self.last {
             if figures.event_ms < *event_ms {
@@ -239,13 +239,13 @@ impl Gate {
 mod tests {
     use super::*;
 
-    fn figures(event_ms: i64, orders: u64, gmv_minor: i64) -> Figures {
+    fn figures(event_ms: i64, orders: u64, gmv_minor: i64) -> PendingFigures {
         let counts = Counts {
             orders,
             payments: 0,
             gmv_minor,
         };
-        Figures {
+        PendingFigures {
             event_ms,
             totals: Totals {
                 counts,
@@ -281,11 +281,11 @@ mod tests {
     fn what_cannot_be_true_is_named_and_not_remembered() {
         let mut gate = Gate::new(Bounds::default());
         gate.judge(&figures(1_000, 10, 100)).unwrap();
-        let cases: Vec<(Figures, &str)> = vec![
+        let cases: Vec<(PendingFigures, &str)> = vec![
             (figures(900, 10, 100), "ran back by 100 ms"),
             (figures(1_100, 9, 100), "orders fell from 10 to 9"),
             (
-                Figures {
+                PendingFigures {
                     rates: Rates {
                         orders_per_s: 1_000_001,
                         ..Rates::default()
@@ -296,28 +296,28 @@ mod tests {
             ),
             // Before the second is over.
             (
-                Figures {
+                PendingFigures {
                     fullest: (0, 1_000_001),
                     ..figures(1_100, 10, 100)
                 },
                 "payments are 1000001 a second",
             ),
             (
-                Figures {
+                PendingFigures {
                     regions: Counts::default(),
                     ..figures(1_100, 10, 100)
                 },
                 "add up to 0, the total is 10",
             ),
             (
-                Figures {
+                PendingFigures {
                     wall_ms: Some(-70_000),
                     ..figures(1_100, 10, 100)
                 },
                 "71100 ms from the wall clock",
             ),
             (
-                Figures {
+                PendingFigures {
                     wall_ms: Some(4_000_000),
                     ..figures(1_100, 10, 100)
                 },
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn clocks_that_are_apart_can_be_believed() {
         let mut gate = Gate::new(Bounds::default());
-        let apart = |event_ms, wall_ms| Figures {
+        let apart = |event_ms, wall_ms| PendingFigures {
             wall_ms: Some(wall_ms),
             ..figures(event_ms, 10, 100)
         };

@@ -8,8 +8,8 @@ pub mod intake;
 pub mod live;
 pub mod orders;
 pub mod play;
+pub mod replay_log;
 mod restricted;
-pub mod retraced;
 pub mod scenario;
 
 pub use self::restricted::Restricted;
@@ -59,12 +59,11 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// The next step that was gone through before a restart and has to be gone through again; none at their end, and
-    /// for a source that needs no such thing.
+    /// The next step to be replayed after a restart; none at their end, and for a source that needs no such thing.
     ///
     /// # Errors
     /// [`SourceError`] when what was kept of it can't be read.
-    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+    fn next_replay(&mut self) -> Result<Option<EventMs>, SourceError> {
         Ok(None)
     }
 

@@ -10,7 +10,7 @@ use meridian_core::sales::Catalogue;
 use meridian_gateway::config::{Config, LogFormat};
 use meridian_gateway::operate::director::DirectorState;
 use meridian_gateway::{
-    Clock, Gateway, LiveDay, LiveSource, PlayArgs, Privacy, Publisher, Retraced, SavedState, State,
+    Clock, Gateway, LiveDay, LiveSource, PlayArgs, Privacy, Publisher, ReplayLog, SavedState, State,
     load_catalogue, relay, serve, wall_ms,
 };
 
@@ -22,7 +22,7 @@ use crate::setup::{
 use crate::signal::stop_asked;
 
 /// Real orders that are played: a restart releases what it had released, and goes on where the day would be now.
-fn retraced(
+fn with_replay(
     play: &PlayArgs,
     state: &Path,
     saved: Option<&SavedState>,
@@ -32,13 +32,13 @@ fn retraced(
     let orders = play.source.open(catalogue)?;
     let begin_ms = play.start_ms(orders.as_ref(), None);
     let now_ms = play.start_ms(orders.as_ref(), saved);
-    let (orders, privacy) = Retraced::open(orders, state, begin_ms, privacy)?;
+    let (orders, privacy) = ReplayLog::open(orders, state, begin_ms, privacy)?;
     let start_ms = orders.start_ms();
     let mut publisher = Publisher::new(Box::new(orders), Arc::clone(catalogue), start_ms, play.speed())?
         .with_privacy(privacy)?;
     // Before the first step: whoever may see exact figures goes on from where the log ends, too.
     publisher.want_internal(true);
-    publisher.again()?;
+    publisher.replay()?;
     if saved.is_some() {
         publisher.step(now_ms, wall_ms());
     }
@@ -69,7 +69,7 @@ fn start(
         let saved = gateway.state.as_ref().and_then(State::saved);
         let state = run.serve.state.as_deref().or(config.state.as_deref());
         let publisher = match state.filter(|_| play.source.orders.is_some() && privacy.is_on()) {
-            Some(state) => retraced(&play, state, saved, &catalogue, privacy)?,
+            Some(state) => with_replay(&play, state, saved, &catalogue, privacy)?,
             None => play.publisher(&catalogue, saved)?.with_privacy(privacy)?,
         };
         let gateway = serve(gateway, publisher).map_err(|error| run.placed(error))?;

@@ -48,7 +48,7 @@ proptest! {
         let faults = Faults::default();
         let start = || {
             let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-            publisher.again().unwrap();
+            publisher.replay().unwrap();
             intake.fail_as(&faults);
             (publisher, intake)
         };
@@ -119,7 +119,7 @@ proptest! {
                 let log = log_of(folder.path());
                 std::fs::copy(&log, copy.path().join(log.file_name().unwrap())).unwrap();
                 let (mut other, _) = open(Some(copy.path()), &catalogue);
-                other.again().unwrap();
+                other.replay().unwrap();
                 prop_assert_eq!(other.totals(), publisher.totals());
                 prop_assert!(public(&other) == public(&publisher));
             }
@@ -144,7 +144,7 @@ fn a_damaged_batch_is_missed_and_said() {
     let catalogue = catalogue();
     let folder = tempfile::tempdir().unwrap();
     let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(3);
     let mut sent = Vec::new();
     for number in 0..30_i64 {
@@ -167,7 +167,7 @@ fn a_damaged_batch_is_missed_and_said() {
     std::fs::write(&log, &bytes).unwrap();
 
     let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-    assert_eq!(publisher.again().unwrap(), 30);
+    assert_eq!(publisher.replay().unwrap(), 30);
     assert_eq!(rows_of(&publisher), 29 * 20);
     assert!(intake.kept().damaged_bytes as usize > sent[12].len());
     let now_ms = START_MS + 20_000;
@@ -186,7 +186,7 @@ fn a_damaged_batch_is_missed_and_said() {
     let shown = public(&publisher);
     drop((publisher, intake));
     let (mut publisher, _) = open(Some(folder.path()), &catalogue);
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     assert_eq!((publisher.totals(), public(&publisher) == shown), (whole, true));
 }
 
@@ -196,7 +196,7 @@ fn what_cannot_be_written_is_said_at_once() {
     let catalogue = catalogue();
     let folder = tempfile::tempdir().unwrap();
     let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let faults = Faults::default();
     intake.fail_as(&faults);
     let metrics = Metrics::new();
@@ -273,7 +273,7 @@ fn a_gateway_goes_on_when_its_disk_does() {
         .unwrap()
         .with_privacy(privacy)
         .unwrap();
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let faults = Faults::default();
     intake.fail_as(&faults);
     let config = GatewayConfig {

@@ -168,13 +168,13 @@ impl Publisher {
         Ok(self)
     }
 
-    /// Goes through the steps again that a live source had gone through before a restart, and comes to the same figures,
-    /// public ones included. Gives how many there were.
+    /// Replays the steps that a live source had gone through before a restart, and comes to the same figures, public ones
+    /// included. Gives how many there were.
     ///
     /// # Errors
     /// [`PublishError`] when what was kept of them can't be read.
-    pub fn again(&mut self) -> Result<u64, PublishError> {
-        Ok(self.again_while(|_| true)?.unwrap_or(0))
+    pub fn replay(&mut self) -> Result<u64, PublishError> {
+        Ok(self.replay_while(|_| true)?.unwrap_or(0))
     }
 
     /// The same for as long as somebody wants it to go on, who is told after each step how many there were; none when
@@ -182,10 +182,13 @@ impl Publisher {
     ///
     /// # Errors
     /// [`PublishError`] when what was kept of them can't be read.
-    pub fn again_while(&mut self, mut goes_on: impl FnMut(u64) -> bool) -> Result<Option<u64>, PublishError> {
+    pub fn replay_while(
+        &mut self,
+        mut goes_on: impl FnMut(u64) -> bool,
+    ) -> Result<Option<u64>, PublishError> {
         self.replaying = true;
         let mut steps = 0;
-        while let Some(to_ms) = self.source.again()? {
+        while let Some(to_ms) = self.source.next_replay()? {
             self.step(to_ms, 0);
             steps += 1;
             if !goes_on(steps) {

@@ -135,7 +135,7 @@ fn replay(
 ) -> Result<bool, PublishError> {
     let began = Instant::now();
     let mut said = began;
-    let done = publisher.again_while(|steps| {
+    let done = publisher.replay_while(|steps| {
         shared.metrics.turned();
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();

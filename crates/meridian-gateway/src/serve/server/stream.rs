@@ -12,7 +12,7 @@ use super::show::Out;
 use crate::operate::director::{DirectorState, Pace};
 use crate::operate::state::{HeldSnapshots, State};
 use crate::operate::storage::{To, Watch};
-use crate::publish::gate::{Figures, Gate};
+use crate::publish::gate::{Gate, PendingFigures};
 use crate::serve::connection::Shared;
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::Announcement;
@@ -177,7 +177,7 @@ impl Stream {
         metrics.event_ms.set(self.publisher.event_ms());
         if !self.desk.is_held() {
             let is_live = matches!(self.publisher.hello().mode, Mode::Live);
-            let figures = Figures {
+            let figures = PendingFigures {
                 event_ms: self.publisher.event_ms(),
                 totals,
                 regions: self.publisher.sum_of_regions(),

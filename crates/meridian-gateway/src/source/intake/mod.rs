@@ -240,8 +240,8 @@ impl Intake {
         Outcome::Taken(queue.taken)
     }
 
-    /// Takes a batch of the log.
-    pub(crate) fn again(&self, bytes: &[u8]) -> Result<(), String> {
+    /// Takes a batch of the log, after a restart.
+    pub(crate) fn replay_batch(&self, bytes: &[u8]) -> Result<(), String> {
         let (columns, rest) = Columns::read(bytes).map_err(|error| error.to_string())?;
         if !rest.is_empty() {
             return Err("there is more in a batch's record than the batch".to_owned());
@@ -265,7 +265,7 @@ impl Intake {
 
     /// So many of those that wait, oldest first: a step of the log to an instant. Where something of it is lost they may be
     /// fewer, and the first step after that takes all of them.
-    pub(crate) fn step_again(
+    pub(crate) fn replay_step(
         &self,
         to_ms: EventMs,
         batches: u32,

@@ -31,8 +31,8 @@ pub struct LiveSource {
     log: Option<Records>,
     /// Whether something of it is lost.
     gap: Gap,
-    /// The step of the log that is to be gone through next.
-    again_ms: Option<EventMs>,
+    /// The step of the log that is to be replayed next.
+    replay_ms: Option<EventMs>,
     /// What the step under way takes.
     step: Vec<Restricted<Batch>>,
     notices: Vec<Notice>,
@@ -78,7 +78,7 @@ impl LiveSource {
             intake,
             log,
             gap: Gap::None,
-            again_ms: None,
+            replay_ms: None,
             step: Vec::new(),
             notices: Vec::new(),
             silent: false,
@@ -131,7 +131,7 @@ impl Source for LiveSource {
     }
 
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
-        if self.again_ms.take() != Some(to_ms) {
+        if self.replay_ms.take() != Some(to_ms) {
             self.step = self
                 .intake
                 .step(to_ms)
@@ -141,7 +141,7 @@ impl Source for LiveSource {
         Ok(())
     }
 
-    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+    fn next_replay(&mut self) -> Result<Option<EventMs>, SourceError> {
         let Some(log) = &mut self.log else {
             return Ok(None);
         };
@@ -151,7 +151,7 @@ impl Source for LiveSource {
                 problem,
             };
             match record {
-                Record::Batch(bytes) => self.intake.again(&bytes).map_err(wrong)?,
+                Record::Batch(bytes) => self.intake.replay_batch(&bytes).map_err(wrong)?,
                 // What stood there is missing in the figures; whoever sent it may send it again.
                 Record::Damaged(damage) => {
                     self.gap = Gap::New;
@@ -161,10 +161,10 @@ impl Source for LiveSource {
                 Record::Step { to_ms, batches } => {
                     let gap = self.gap;
                     self.gap = gap.after();
-                    self.step = self.intake.step_again(to_ms, batches, gap).ok_or_else(|| {
+                    self.step = self.intake.replay_step(to_ms, batches, gap).ok_or_else(|| {
                         wrong(format!("a step takes {batches} batches, more than there were"))
                     })?;
-                    self.again_ms = Some(to_ms);
+                    self.replay_ms = Some(to_ms);
                     return Ok(Some(to_ms));
                 }
             }
@@ -214,6 +214,6 @@ impl Source for LiveSource {
     }
 
     fn waits(&self) -> bool {
-        self.again_ms.is_some() || self.intake.waits()
+        self.replay_ms.is_some() || self.intake.waits()
     }
 }

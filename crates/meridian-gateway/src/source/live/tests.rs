@@ -97,7 +97,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(seed);
         let (mut publisher, mut intake) = open(Some(folder.path()), &catalogue);
-        prop_assert_eq!(publisher.again().unwrap(), 0);
+        prop_assert_eq!(publisher.replay().unwrap(), 0);
         let mut said = Vec::new();
         let mut sequence = 0;
         let mut all = Tally::new(
@@ -124,7 +124,7 @@ proptest! {
                 let (before, exact) = (public(&publisher), publisher.internal_snapshot(0).into_inner());
                 drop((publisher, intake));
                 (publisher, intake) = open(Some(folder.path()), &catalogue);
-                prop_assert_eq!(publisher.again().unwrap(), step as u64 + 1);
+                prop_assert_eq!(publisher.replay().unwrap(), step as u64 + 1);
                 prop_assert!(public(&publisher) == before, "public figures differ");
                 prop_assert!(publisher.internal_snapshot(0).into_inner() == exact, "exact figures differ");
             }
@@ -133,7 +133,7 @@ proptest! {
         // Once more from the beginning: every tick is what it was.
         drop((publisher, intake));
         let (mut publisher, _) = open(Some(folder.path()), &catalogue);
-        publisher.again().unwrap();
+        publisher.replay().unwrap();
         let last = public(&publisher);
         prop_assert_eq!(last.totals, said.last().unwrap().totals);
         prop_assert_eq!(last.rates, said.last().unwrap().rates);
@@ -241,7 +241,7 @@ fn orders_are_counted_while_event_time_waits() {
     let catalogue = catalogue();
     let folder = tempfile::tempdir().unwrap();
     let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let at_ms = START_MS + 3_600_000;
     publisher.step(at_ms, 0);
     let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(11);
@@ -263,7 +263,7 @@ fn orders_are_counted_while_event_time_waits() {
     assert!(shown.totals.counts.orders > 1_300);
     drop((publisher, intake));
     let (mut publisher, _) = open(Some(folder.path()), &catalogue);
-    assert_eq!(publisher.again().unwrap(), 52);
+    assert_eq!(publisher.replay().unwrap(), 52);
     assert_eq!(publisher.totals(), exact);
     assert!(public(&publisher) == shown);
 }
@@ -471,7 +471,7 @@ fn a_day_that_is_joined_late_has_no_peak_before_that() {
     let (intake, start_ms) = (source.intake(), source.start_ms());
     let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
     let mut publisher = publisher.with_privacy(privacy).unwrap();
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     // Long enough for a group of any size that the guard may wait for.
     for second in 1..60 {
         let now_ms = joined_ms + second * 1_000;
@@ -499,7 +499,7 @@ fn a_token_without_a_number_keeps_no_source_out() {
     let empty = |source| encode(&Batch::new(Kind::Order, START_MS, START_MS + 100), source, 1).unwrap();
     for run in 0..2_u32 {
         let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-        publisher.again().unwrap();
+        publisher.replay().unwrap();
         let first = run * 66_000;
         let all: Vec<u8> = (first..first + 1_100).flat_map(empty).collect();
         let anybody = Sender {
@@ -523,7 +523,7 @@ fn a_token_without_a_number_keeps_no_source_out() {
 #[test]
 fn nobody_takes_another_sources_place() {
     let (mut publisher, intake) = open(None, &catalogue());
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let mut batch = Batch::new(Kind::Order, START_MS, START_MS + 100);
     batch.push(3, 1, 0, 500, Batch::DOMESTIC);
     let as_two = [encode(&batch, 2, 9).unwrap(), encode(&batch, 3, 9).unwrap()].concat();
@@ -659,14 +659,14 @@ fn an_order_file_is_retraced() {
         );
         let source = OrdersSource::open(orders, "uci-online-retail", Arc::clone(&catalogue)).unwrap();
         let start_ms = source.hello().day.start_ms - 500;
-        let (source, privacy) = Retraced::open(Box::new(source), &state, start_ms, privacy)?;
+        let (source, privacy) = ReplayLog::open(Box::new(source), &state, start_ms, privacy)?;
         let start_ms = source.start_ms();
         let publisher = Publisher::new(Box::new(source), Arc::clone(&catalogue), start_ms, 1.0).unwrap();
         Ok::<_, store::journal::JournalError>(publisher.with_privacy(privacy).unwrap())
     };
     let privacy = Privacy::new(3).unwrap();
     let mut publisher = open(privacy).unwrap();
-    assert_eq!(publisher.again().unwrap(), 0);
+    assert_eq!(publisher.replay().unwrap(), 0);
     let start_ms = publisher.event_ms();
     let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(9);
     let mut steps = 0;
@@ -675,7 +675,7 @@ fn an_order_file_is_retraced() {
         if random.random_range(0..6) == 0 {
             drop(publisher);
             publisher = open(privacy).unwrap();
-            assert_eq!(publisher.again().unwrap(), steps);
+            assert_eq!(publisher.replay().unwrap(), steps);
             assert!((publisher.totals(), public(&publisher)) == before);
         }
         publisher.step(publisher.event_ms() + random.random_range(60_000..4_000_000), 0);
@@ -694,7 +694,7 @@ fn measure_quiet_steps() {
     let catalogue = catalogue();
     let folder = tempfile::tempdir().unwrap();
     let (mut publisher, intake) = open(Some(folder.path()), &catalogue);
-    publisher.again().unwrap();
+    publisher.replay().unwrap();
     let mut random = rand_pcg::Pcg64Mcg::seed_from_u64(4);
     for step in 0..20_000_i64 {
         let now_ms = START_MS + step * 100;
@@ -707,7 +707,7 @@ fn measure_quiet_steps() {
     drop((publisher, intake));
     let (mut publisher, _) = open(Some(folder.path()), &catalogue);
     let began = std::time::Instant::now();
-    let steps = publisher.again().unwrap();
+    let steps = publisher.replay().unwrap();
     println!(
         "{:.1} µs a step",
         began.elapsed().as_secs_f64() * 1e6 / steps as f64
@@ -756,7 +756,7 @@ fn measure_many_batches() {
         std::fs::write(&path, &bytes).unwrap();
         let (mut publisher, _) = open(Some(folder.path()), &catalogue);
         let began = std::time::Instant::now();
-        assert_eq!(publisher.again().unwrap(), 10_000);
+        assert_eq!(publisher.replay().unwrap(), 10_000);
         println!(
             "{rows} rows: {:.2} s for a million batches",
             began.elapsed().as_secs_f64()

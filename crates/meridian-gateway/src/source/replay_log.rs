@@ -13,16 +13,16 @@ use meridian_core::sales::EventMs;
 use meridian_wire::Hello;
 
 /// A source and the log of its steps.
-pub struct Retraced {
+pub struct ReplayLog {
     source: Box<dyn Source>,
     reading: Option<Records>,
     log: Option<OrderLog>,
-    /// The step that is to be gone through again next.
-    again_ms: Option<EventMs>,
+    /// The step that is to be replayed next.
+    replay_ms: Option<EventMs>,
     start_ms: EventMs,
 }
 
-impl Retraced {
+impl ReplayLog {
     /// Keeps a source's steps beside a state's file; `start_ms` is where it begins where none were kept. The privacy comes back
     /// with the seed that they were begun with.
     ///
@@ -42,7 +42,7 @@ impl Retraced {
             source,
             reading: Some(reading),
             log: None,
-            again_ms: None,
+            replay_ms: None,
             start_ms: begun.start_ms,
         };
         Ok((it, privacy.with_seed(begun.seed)))
@@ -67,7 +67,7 @@ fn fingerprint(hello: &Hello) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl Source for Retraced {
+impl Source for ReplayLog {
     fn hello(&self) -> Hello {
         self.source.hello()
     }
@@ -89,7 +89,7 @@ impl Source for Retraced {
     }
 
     fn begin(&mut self, to_ms: EventMs) -> Result<(), SourceError> {
-        if self.again_ms.take() == Some(to_ms) {
+        if self.replay_ms.take() == Some(to_ms) {
             return Ok(());
         }
         match &mut self.log {
@@ -98,7 +98,7 @@ impl Source for Retraced {
         }
     }
 
-    fn again(&mut self) -> Result<Option<EventMs>, SourceError> {
+    fn next_replay(&mut self) -> Result<Option<EventMs>, SourceError> {
         let Some(reading) = &mut self.reading else {
             return Ok(None);
         };
@@ -108,7 +108,7 @@ impl Source for Retraced {
         {
             match record {
                 Record::Step { to_ms, .. } => {
-                    self.again_ms = Some(to_ms);
+                    self.replay_ms = Some(to_ms);
                     return Ok(Some(to_ms));
                 }
                 // The orders are in their own file; what was released in the step is released in the next one.
