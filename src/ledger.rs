@@ -128,8 +128,8 @@ pub const RATE_SECONDS: usize = 120;
 
 /// What a feed says can't make the curves grow without bounds.
 const GROWTH: Growth = Growth {
-    most_points: 100_000,
-    most_region_points: 10_000,
+    max_points: 100_000,
+    max_region_points: 10_000,
     new_region: NewCurve::FromNow,
 };
 

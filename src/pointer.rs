@@ -18,7 +18,7 @@ const ZOOM_PER_PINCH: f32 = 1.4;
 /// A wheel that counts pixels has so many in a line.
 const LINE_PX: f32 = 60.0;
 /// Most lines of the wheel that count in a frame.
-const MOST_LINES: f32 = 8.0;
+const MAX_LINES: f32 = 8.0;
 
 /// What points: a mouse with its wheel, a pad, fingers. Any of them may be missing.
 #[derive(SystemParam)]
@@ -70,7 +70,7 @@ impl Pointer<'_, '_> {
                 MouseScrollUnit::Line => scroll.delta.y,
                 MouseScrollUnit::Pixel => scroll.delta.y / LINE_PX,
             };
-            zoom *= (-ZOOM_PER_LINE * lines.clamp(-MOST_LINES, MOST_LINES)).exp();
+            zoom *= (-ZOOM_PER_LINE * lines.clamp(-MAX_LINES, MAX_LINES)).exp();
         }
         if let Some(pinches) = self.pinches.as_mut() {
             for pinch in pinches.read() {

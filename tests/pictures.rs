@@ -282,7 +282,7 @@ fn readme_shows_what_is_drawn() {
         );
         eprintln!("{name}: cells differ by {mean:.2} of 255, at most {most:.1}");
         assert!(
-            most < README_MOST && mean < README_MEAN,
+            most < MAX_README_DIFFERENCE && mean < MAX_README_MEAN,
             "{}: cells differ by {mean:.2} of 255, at most {most:.1}: it isn't what is drawn; scripts/pictures.sh draws it anew",
             file.display()
         );
@@ -290,8 +290,8 @@ fn readme_shows_what_is_drawn() {
 }
 
 /// How far README's cells may be from what is drawn, of 255.
-const README_MOST: f64 = 12.0;
-const README_MEAN: f64 = 1.0;
+const MAX_README_DIFFERENCE: f64 = 12.0;
+const MAX_README_MEAN: f64 = 1.0;
 
 #[test]
 fn figures_are_the_scenarios_to_the_fen() {

@@ -18,7 +18,7 @@ const CAPACITY: usize = 256;
 /// Seconds between two looks at the ledger.
 const UPDATE_SECS: f64 = 0.25;
 /// The highest column, in radii of the planet.
-const HIGHEST: f32 = 0.55;
+const MAX_HEIGHT: f32 = 0.55;
 
 ring::glow_material!(
     /// The columns' material.
@@ -117,7 +117,7 @@ fn raise_columns(
                 )),
                 b: 0,
                 birth_ms: 0,
-                weight: (value as f32 / greatest).sqrt() * HIGHEST,
+                weight: (value as f32 / greatest).sqrt() * MAX_HEIGHT,
             }
         })
         .collect();

@@ -40,7 +40,7 @@ const LOW_RANGE_GAIN: f32 = 0.5;
 /// Where fewer lights live than this, each is larger.
 const FEW: f32 = 1_500.0;
 /// How many times as large a light is at most that is almost alone: a quiet shop's is seen across its hall.
-const MOST_SWELL: f32 = 4.0;
+const MAX_SWELL: f32 = 4.0;
 /// In what time lights take on another size, in seconds.
 const SWELL_SECS: f32 = 3.0;
 /// Degrees across a cell of such neighbours.
@@ -405,7 +405,7 @@ fn cell_deg(sight: &Sight) -> f32 {
 
 /// How many times as large each light is where so many live.
 fn swell(alive: usize) -> f32 {
-    (FEW / (alive.max(1) as f32)).cbrt().clamp(1.0, MOST_SWELL)
+    (FEW / (alive.max(1) as f32)).cbrt().clamp(1.0, MAX_SWELL)
 }
 
 /// Writes the lights that came, and shows the chunks in which one lives.
@@ -514,7 +514,7 @@ mod tests {
 
     #[test]
     fn few_lights_are_larger_and_many_are_as_ever() {
-        assert_eq!((swell(0), swell(1)), (MOST_SWELL, MOST_SWELL));
+        assert_eq!((swell(0), swell(1)), (MAX_SWELL, MAX_SWELL));
         assert!(swell(150) > 2.0 && swell(150) < swell(50));
         assert_eq!((swell(1_500), swell(262_000)), (1.0, 1.0));
     }

@@ -11,9 +11,9 @@ use meridian_wire::Counts;
 /// Most rows of the leaderboard.
 pub const ROWS: usize = 10;
 /// How high a row is at least, in units.
-const ROW_LEAST: f32 = 29.0;
+const MIN_ROW: f32 = 29.0;
 /// How high a row is at most, in units.
-const ROW_MOST: f32 = 62.0;
+const MAX_ROW: f32 = 62.0;
 
 /// Draws both, as far as the region's panel leaves them.
 pub fn draw(scene: &Scene) {
@@ -71,8 +71,8 @@ fn ahead(scene: &Scene) {
     let rect = scene.frame.categories;
     let line = scene.heading(rect, &scene.t("ahead-milestones"));
     let room = rect.bottom() - line - 4.0 * u;
-    let rows = ((room / (ROW_LEAST * u)) as usize).max(1);
-    let row = (room / rows as f32).min(ROW_LEAST * 1.3 * u);
+    let rows = ((room / (MIN_ROW * u)) as usize).max(1);
+    let row = (room / rows as f32).min(MIN_ROW * 1.3 * u);
     for (at, milestone) in hello.milestones_minor.iter().take(rows).enumerate() {
         let baseline = line + 4.0 * u + (at as f32 + 0.5) * row + size::BODY * u * 0.28;
         let ring = pos2(rect.left() + 6.0 * u, baseline - size::BODY * u * 0.34);
@@ -94,9 +94,9 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
     let faded = scene.with_pen(pen);
     let line = faded.heading(rect, &scene.t("leaderboard"));
     let room = rect.bottom() - line - 4.0 * u;
-    let rows = ((room / (ROW_LEAST * u)) as usize).clamp(1, ROWS);
+    let rows = ((room / (MIN_ROW * u)) as usize).clamp(1, ROWS);
     let rows = if rows < 9 { rows.min(6) } else { rows };
-    let row = (room / rows as f32).min(ROW_MOST * u);
+    let row = (room / rows as f32).min(MAX_ROW * u);
     let total = scene.ledger.totals.counts.gmv_minor;
     let most = scene
         .state
@@ -244,7 +244,7 @@ fn category_order(
     let room = rect.bottom() - line - 4.0 * u;
     let rows = ((room / (25.0 * u)) as usize).clamp(1, order.len().max(1));
     order.truncate(rows);
-    (order, line, (room / rows as f32).min(ROW_MOST * u))
+    (order, line, (room / rows as f32).min(MAX_ROW * u))
 }
 
 /// Draws a split by category: every one that fits, greatest first.

@@ -13,7 +13,7 @@ use meridian_core::sales::{Catalogue, PlaceId, RegionId};
 /// Most results.
 pub const RESULTS: usize = 7;
 /// Longest text, in characters.
-const LONGEST: usize = 40;
+const MAX_TEXT_LETTERS: usize = 40;
 
 /// Something found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +177,11 @@ pub fn listen(
         }
     }
     // The slash that opened the field is no part of what is looked for.
-    let text: String = text.trim_start_matches('/').chars().take(LONGEST).collect();
+    let text: String = text
+        .trim_start_matches('/')
+        .chars()
+        .take(MAX_TEXT_LETTERS)
+        .collect();
     if text != open {
         commands.push(Command::Search(Some(text)));
     }

@@ -24,7 +24,7 @@ const SETTLE_FRAMES: u32 = 3;
 /// A picture from the screen has so many times its pixels.
 const TIMES: u32 = 2;
 /// The longest side.
-const MOST_PX: u32 = 8192;
+const MAX_PX: u32 = 8192;
 
 /// A picture that was asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,11 +115,7 @@ fn begin(
         showroom.export = false;
         let size = picture.size * TIMES;
         let most = size.max_element().max(1);
-        let size = if most > MOST_PX {
-            size * MOST_PX / most
-        } else {
-            size
-        };
+        let size = if most > MAX_PX { size * MAX_PX / most } else { size };
         let id = showroom.wanted.first().cloned().unwrap_or_default();
         let path = crate::folder::free_name(&format!("meridian-{id}"));
         exports.orders.push(Order {

@@ -27,7 +27,7 @@ use crate::view::{Live, View};
 /// The planet is drawn again when a point of it moved so far, in pixels.
 const MOVED_PX: f32 = 0.4;
 /// And after so long in any case, in seconds.
-const OLDEST_SECS: f32 = 1.0;
+const MAX_AGE_SECS: f32 = 1.0;
 
 /// What a camera does with the kept planet.
 #[derive(Component, ExtractComponent, Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Shown {
     fn differs(&self, now: &Self) -> bool {
         self.look != now.look
             || self.size != now.size
-            || now.at_secs - self.at_secs >= OLDEST_SECS
+            || now.at_secs - self.at_secs >= MAX_AGE_SECS
             || moved_px(&self.sight, &now.sight) >= MOVED_PX
     }
 }

@@ -93,21 +93,21 @@ pub enum CalibrateError {
     Degenerate,
     /// The best lens is bad.
     #[error(
-        "the best lens misses the tags' corners by {rms:.1} px; at most {most} is believed. Is the sheet flat?"
+        "the best lens misses the tags' corners by {rms:.1} px; at most {max_rms_px} is believed. Is the sheet flat?"
     )]
     Unlikely {
         /// Root mean square, pixels.
         rms: f64,
         /// Pixels.
-        most: f64,
+        max_rms_px: f64,
     },
 }
 
 /// Fewer views than this determine a lens badly.
-pub const FEWEST: usize = 5;
+pub const MIN_VIEWS: usize = 5;
 
 /// More than this isn't believed, pixels.
-const WORST: f64 = 2.5;
+const MAX_RMS_PX: f64 = 2.5;
 
 /// Gathers views and finds the lens.
 #[derive(Debug, Clone)]
@@ -245,7 +245,7 @@ impl Calibrator {
         Some(shown)
     }
 
-    /// The lens. [`FEWEST`] views will do; all that are asked for do better.
+    /// The lens. [`MIN_VIEWS`] views will do; all that are asked for do better.
     ///
     /// # Errors
     /// [`CalibrateError`] where the views are too few or don't tell the lens.
@@ -260,10 +260,10 @@ impl Calibrator {
 /// # Errors
 /// [`CalibrateError`] where the views are too few or don't tell the lens.
 pub fn solve_views(width: u32, height: u32, views: &[&[Sight]]) -> Result<Intrinsics, CalibrateError> {
-    if views.len() < FEWEST {
+    if views.len() < MIN_VIEWS {
         return Err(CalibrateError::TooFew {
             have: views.len(),
-            need: FEWEST,
+            need: MIN_VIEWS,
         });
     }
     let focal = zhang(width, height, views).ok_or(CalibrateError::Degenerate)?;
@@ -284,8 +284,11 @@ pub fn solve_views(width: u32, height: u32, views: &[&[Sight]]) -> Result<Intrin
     if !(wide * 0.2..wide * 20.0).contains(&lens.fx) || !rms.is_finite() {
         return Err(CalibrateError::Degenerate);
     }
-    if rms > WORST {
-        return Err(CalibrateError::Unlikely { rms, most: WORST });
+    if rms > MAX_RMS_PX {
+        return Err(CalibrateError::Unlikely {
+            rms,
+            max_rms_px: MAX_RMS_PX,
+        });
     }
     lens.estimated = false;
     lens.rms = Some(rms);

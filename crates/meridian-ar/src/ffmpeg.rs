@@ -13,7 +13,7 @@ use super::frame::{Frame, FrameSource, Pace, SourceError, Yuv};
 use super::intrinsics::MAX_SIDE;
 
 /// Wider pictures are made smaller by ffmpeg, pixels.
-const WIDEST: u32 = 1920;
+const MAX_WIDTH_PX: u32 = 1920;
 
 /// Without a frame for so long the stream is given up. A network camera may take a few seconds to begin.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -81,7 +81,7 @@ impl Ffmpeg {
             "-sn",
             "-dn",
             "-vf",
-            &format!("scale=w='min({WIDEST},iw)':h=-2"),
+            &format!("scale=w='min({MAX_WIDTH_PX},iw)':h=-2"),
             "-pix_fmt",
             "yuv420p",
             "-f",

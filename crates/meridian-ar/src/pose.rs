@@ -13,7 +13,7 @@ use super::geometry::{Normal, Pose};
 use super::intrinsics::Intrinsics;
 
 /// A pose whose corners are off by more than this isn't believed, pixels.
-pub const WORST_RMS: f64 = 4.0;
+pub const MAX_RMS_PX: f64 = 4.0;
 
 /// Below this ratio of errors the mirrored pose explains the picture about as well.
 pub const AMBIGUOUS: f64 = 1.5;
@@ -43,7 +43,7 @@ pub enum PoseError {
     #[error("the tags' corners determine no pose")]
     NoSolution,
     /// The best one is bad.
-    #[error("the best pose misses the tags' corners by {rms:.1} px; at most {WORST_RMS} is believed")]
+    #[error("the best pose misses the tags' corners by {rms:.1} px; at most {MAX_RMS_PX} is believed")]
     Unlikely {
         /// Root mean square, pixels.
         rms: f64,
@@ -97,7 +97,7 @@ pub fn solve(tags: &[Found], lens: &Intrinsics, before: Option<&Pose>) -> Result
                 continue;
             }
         }
-        if rms > WORST_RMS {
+        if rms > MAX_RMS_PX {
             return Err(PoseError::Unlikely { rms });
         }
         return Ok(BoardPose {

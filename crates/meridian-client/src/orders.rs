@@ -23,7 +23,7 @@ const MAX_OPEN: usize = 1_000;
 /// Without a word for so long a connection is given up.
 const IDLE: Duration = Duration::from_secs(20);
 /// The longest wait before the next attempt.
-const RETRY_MAX: Duration = Duration::from_secs(5);
+const MAX_RETRY: Duration = Duration::from_secs(5);
 /// A batch that can't be taken now is sent again after this.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -222,19 +222,19 @@ impl Work {
                 End::Stopped => return,
                 End::Lost(reason) => SenderEvent::Lost(reason),
                 End::Unwanted(reason, later) => {
-                    wait = later.max(RETRY_MAX);
+                    wait = later.max(MAX_RETRY);
                     SenderEvent::Unwanted(reason)
                 }
             };
             let _ = self.out.send(event);
-            if began.elapsed() > RETRY_MAX {
+            if began.elapsed() > MAX_RETRY {
                 wait = Duration::from_millis(100);
             }
             let until = tokio::time::Instant::now() + wait;
             while tokio::time::Instant::now() < until && !self.shared.stop.load(Ordering::Acquire) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            wait = (wait * 2).min(RETRY_MAX);
+            wait = (wait * 2).min(MAX_RETRY);
         }
     }
 
@@ -243,7 +243,7 @@ impl Work {
         let mut socket = match connected {
             Ok(Ok((socket, _))) => socket,
             Ok(Err(Failed::Lost(reason) | Failed::NotYet(reason, _))) => return End::Lost(reason),
-            Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason, RETRY_MAX),
+            Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason, MAX_RETRY),
             Ok(Err(Failed::Later(reason, wait))) => return End::Unwanted(reason, more_or_less(wait)),
             Err(_) => return End::Lost("it doesn't answer".to_owned()),
         };
@@ -287,7 +287,7 @@ impl Work {
                             later.push_back((tokio::time::Instant::now() + AGAIN, (source, sequence)));
                         }
                         Err(error) => {
-                            return End::Unwanted(format!("says what isn't known here: {error}"), RETRY_MAX);
+                            return End::Unwanted(format!("says what isn't known here: {error}"), MAX_RETRY);
                         }
                     }
                 }

@@ -25,11 +25,11 @@ impl Trend {
 /// Most regions in which one product trends.
 pub const MAX_TRENDS: usize = 3;
 /// Fewer orders than this in the window are no trend.
-pub const LEAST_RECENT: u64 = 12;
+pub const MIN_RECENT: u64 = 12;
 /// Fewer orders than this before the window don't say what is usual.
-pub const LEAST_BEFORE: u64 = 30;
+pub const MIN_BEFORE: u64 = 30;
 /// From this many percent of the usual on it is a trend.
-pub const LEAST_PERCENT: f64 = 150.0;
+pub const MIN_PERCENT: f64 = 150.0;
 /// The surplus must be this many standard deviations of chance.
 const SIGMA: f64 = 4.0;
 
@@ -44,11 +44,11 @@ pub fn window_minutes(minute: u32) -> Option<usize> {
 ///
 /// *Recent* is the window of the last minutes ([`window_minutes`]); *before* is the day until the window
 /// began. What is usual is a share: of the region's orders before, those with the product; where they were
-/// fewer than [`LEAST_BEFORE`], nothing is known to be usual and nothing trends (another place's share is no
+/// fewer than [`MIN_BEFORE`], nothing is known to be usual and nothing trends (another place's share is no
 /// measure: a taste isn't a trend). Expected are so many of the region's recent orders, so that a busy hour
 /// alone is no trend. The ratio is recent ÷ expected.
 ///
-/// It is a trend with at least [`LEAST_RECENT`] recent orders, a ratio of at least [`LEAST_PERCENT`], and
+/// It is a trend with at least [`MIN_RECENT`] recent orders, a ratio of at least [`MIN_PERCENT`], and
 /// a surplus of four standard deviations of what chance does (that of the recent orders and of the share
 /// together). They are ordered by the ratio that is left after two standard deviations are taken off the
 /// recent orders, equal ones by region number: a handful of orders on an island doesn't outrank a country.
@@ -90,14 +90,14 @@ pub fn trends(minutes: &Minutes, regions: usize) -> Vec<Trend> {
                     let region_before = count(&before.regions);
                     let region_recent = count(&newest.regions).saturating_sub(region_before);
                     let recent = orders.saturating_sub(until);
-                    if recent < LEAST_RECENT || until < LEAST_BEFORE {
+                    if recent < MIN_RECENT || until < MIN_BEFORE {
                         return None;
                     }
                     let expected = until as f64 / region_before.max(1) as f64 * region_recent as f64;
                     let recent = recent as f64;
                     let chance = (expected + expected * expected / until as f64).sqrt();
                     let percent = recent / expected.max(f64::MIN_POSITIVE) * 100.0;
-                    if percent < LEAST_PERCENT || recent - expected < SIGMA * chance.max(1.0) {
+                    if percent < MIN_PERCENT || recent - expected < SIGMA * chance.max(1.0) {
                         return None;
                     }
                     let sure = (recent - 2.0 * recent.sqrt()) / expected.max(f64::MIN_POSITIVE);

@@ -15,9 +15,9 @@ pub enum NewCurve {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Growth {
     /// Most points of the total's curve.
-    pub most_points: usize,
+    pub max_points: usize,
     /// Most points of a region's curve.
-    pub most_region_points: usize,
+    pub max_region_points: usize,
     /// How a region's curve starts.
     pub new_region: NewCurve,
 }
@@ -39,14 +39,14 @@ impl History {
         if self.step_ms > 0 {
             extend(
                 &mut self.gmv_minor,
-                due(self.step_ms, growth.most_points),
+                due(self.step_ms, growth.max_points),
                 gmv_minor,
             );
         }
         if self.region_step_ms <= 0 {
             return;
         }
-        let due = due(self.region_step_ms, growth.most_region_points);
+        let due = due(self.region_step_ms, growth.max_region_points);
         for (id, gmv_minor) in regions {
             match self.regions.iter_mut().find(|known| known.region == id) {
                 Some(known) => extend(&mut known.gmv_minor, due, gmv_minor),
@@ -93,8 +93,8 @@ mod tests {
 
     fn growth(new_region: NewCurve) -> Growth {
         Growth {
-            most_points: 30,
-            most_region_points: 3,
+            max_points: 30,
+            max_region_points: 3,
             new_region,
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long somebody else may hold a lock.
-const LOCK_LIMIT: Duration = Duration::from_secs(10);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A file that changed so recently may change again within the same tick of its clock.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -350,13 +350,13 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
-                Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() < LOCK_LIMIT => {
+                Err(std::fs::TryLockError::WouldBlock) if begun.elapsed() < LOCK_TIMEOUT => {
                     std::thread::sleep(Duration::from_millis(20));
                 }
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let problem = format!(
                         "somebody else has been changing it for {} s (they hold {})",
-                        LOCK_LIMIT.as_secs(),
+                        LOCK_TIMEOUT.as_secs(),
                         beside.display()
                     );
                     return Err(Error::new(ErrorKind::WouldBlock, problem));

@@ -226,8 +226,8 @@ impl Counted {
 
     /// Closes the seconds that lie so far behind the newest one: their peaks are taken and their memory is freed. What is
     /// closed can be added to, but not added to others.
-    pub fn close_behind(&mut self, grace_s: i64) {
-        self.windows.close_behind(grace_s);
+    pub fn close_behind(&mut self, grace_secs: i64) {
+        self.windows.close_behind(grace_secs);
     }
 
     /// Adds what was counted of other batches. Counts that come twice change nothing.

@@ -217,7 +217,7 @@ pub struct ProductMeter {
     seconds: VecDeque<Vec<u32>>,
     /// Start of the newest second.
     newest_ms: EventMs,
-    lag_s: usize,
+    lag_secs: usize,
 }
 
 impl ProductMeter {
@@ -240,7 +240,7 @@ impl ProductMeter {
             products,
             seconds,
             newest_ms: at_ms - at_ms.rem_euclid(SECOND_MS),
-            lag_s: 0,
+            lag_secs: 0,
         };
         it.trim();
         it
@@ -249,16 +249,16 @@ impl ProductMeter {
     /// The same for what comes up to so long after it happened: a second counts as full so much later.
     #[must_use]
     pub fn with_lag(self, lag_ms: i64) -> Self {
-        let lag_s = usize::try_from(lag_ms.max(0) / SECOND_MS).unwrap_or(0);
-        Self { lag_s, ..self }
+        let lag_secs = usize::try_from(lag_ms.max(0) / SECOND_MS).unwrap_or(0);
+        Self { lag_secs, ..self }
     }
 
-    fn most_seconds(&self) -> usize {
-        MEAN_SECONDS + 1 + self.lag_s
+    fn max_seconds(&self) -> usize {
+        MEAN_SECONDS + 1 + self.lag_secs
     }
 
     fn trim(&mut self) {
-        while self.seconds.len() > self.most_seconds() {
+        while self.seconds.len() > self.max_seconds() {
             self.seconds.pop_front();
         }
     }
@@ -270,7 +270,7 @@ impl ProductMeter {
             return;
         }
         let more = (second_ms - self.newest_ms) / SECOND_MS;
-        let most = self.most_seconds() as i64;
+        let most = self.max_seconds() as i64;
         if more >= most {
             self.seconds.clear();
         }
@@ -314,7 +314,12 @@ impl ProductMeter {
     /// A product's orders in the last full second, and in the last [`MEAN_SECONDS`] full seconds.
     pub fn orders(&self, product: u16) -> (u64, u64) {
         let of = |second: &Vec<u32>| second.get(usize::from(product)).copied().unwrap_or(0);
-        let full = self.seconds.iter().rev().skip(1 + self.lag_s).take(MEAN_SECONDS);
+        let full = self
+            .seconds
+            .iter()
+            .rev()
+            .skip(1 + self.lag_secs)
+            .take(MEAN_SECONDS);
         let mut sum = 0;
         let mut last = None;
         for second in full {

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::windows::GRACE_S;
+use super::windows::GRACE_SECS;
 use super::*;
 
 const REGION_OF_PLACE: [u8; 6] = [0, 0, 1, 2, 2, 2];
@@ -567,7 +567,7 @@ proptest! {
         prop_assert_eq!(all.tally(), &whole);
         check_windows(all.windows(), &seconds)?;
         // Closing takes nothing from what was there.
-        all.close_behind(GRACE_S);
+        all.close_behind(GRACE_SECS);
         prop_assert!(all.windows().seconds() <= 121);
         check_peaks(all.windows(), &seconds)?;
         let travelled: Counted = serde_json::from_slice(&serde_json::to_vec(&all).unwrap()).unwrap();
@@ -594,7 +594,7 @@ proptest! {
         let (whole, seconds) = truth(&sent, carries);
         let mut arrivals: Vec<(i64, &Vec<u8>)> = sent
             .iter()
-            .map(|bytes| (Columns::read(bytes).unwrap().0.from_ms + random.random_range(0..GRACE_S * 1_000), bytes))
+            .map(|bytes| (Columns::read(bytes).unwrap().0.from_ms + random.random_range(0..GRACE_SECS * 1_000), bytes))
             .collect();
         arrivals.sort_by_key(|(at_ms, _)| *at_ms);
         let mut partials: Vec<Partial> = (0..parts).map(|_| Partial::new(tally(carries))).collect();
@@ -604,7 +604,7 @@ proptest! {
             let partial = &mut partials[random.random_range(0..parts)];
             partial.take(&columns).unwrap();
             all.merge(&partial.drain()).unwrap();
-            all.close_behind(GRACE_S);
+            all.close_behind(GRACE_SECS);
         }
         prop_assert_eq!(all.tally(), &whole);
         prop_assert_eq!(all.windows().too_late(), Counts::default());
@@ -677,7 +677,7 @@ fn windows_keep_two_minutes_and_their_peaks() {
         for _ in 0..if (100..115).contains(&second) { 9 } else { 1 } {
             windows.add(second * 1_000, &margins);
         }
-        windows.close_behind(GRACE_S);
+        windows.close_behind(GRACE_SECS);
     }
     assert!(windows.seconds() <= 121 + 1, "{}", windows.seconds());
     assert_eq!(windows.peak(Of::Total, Window::Second).orders, 9);

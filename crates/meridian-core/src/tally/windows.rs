@@ -11,7 +11,7 @@ use crate::sales::columns::INSTANTS;
 use crate::sales::{Batch, Channel, EventMs, Kind};
 
 /// How long a second stays open after the newest one began, where nothing else is said, in seconds.
-pub const GRACE_S: i64 = 60;
+pub const GRACE_SECS: i64 = 60;
 const SECOND_MS: i64 = 1_000;
 
 /// Over how long a rate is taken.
@@ -280,9 +280,9 @@ impl Windows {
     }
 
     /// Closes the seconds that lie so far behind the newest one, in seconds.
-    pub fn close_behind(&mut self, grace_s: i64) {
+    pub fn close_behind(&mut self, grace_secs: i64) {
         if let Some(newest_ms) = self.newest_ms() {
-            self.close(newest_ms.saturating_sub(grace_s.saturating_mul(SECOND_MS)));
+            self.close(newest_ms.saturating_sub(grace_secs.saturating_mul(SECOND_MS)));
         }
     }
 

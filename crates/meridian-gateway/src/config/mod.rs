@@ -136,9 +136,9 @@ impl Default for PlausibleConfig {
     fn default() -> Self {
         let bounds = Bounds::default();
         Self {
-            most_per_s: bounds.most_per_s,
-            most_ahead_s: bounds.most_ahead_ms as f64 / 1e3,
-            most_behind_s: bounds.most_behind_ms as f64 / 1e3,
+            most_per_s: bounds.max_per_s,
+            most_ahead_s: bounds.max_ahead_ms as f64 / 1e3,
+            most_behind_s: bounds.max_behind_ms as f64 / 1e3,
         }
     }
 }
@@ -147,9 +147,9 @@ impl PlausibleConfig {
     /// The bounds.
     pub fn bounds(&self) -> Bounds {
         Bounds {
-            most_per_s: self.most_per_s,
-            most_ahead_ms: (self.most_ahead_s * 1e3) as i64,
-            most_behind_ms: (self.most_behind_s * 1e3) as i64,
+            max_per_s: self.most_per_s,
+            max_ahead_ms: (self.most_ahead_s * 1e3) as i64,
+            max_behind_ms: (self.most_behind_s * 1e3) as i64,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::operate::metrics::Metrics;
 /// How often files are looked at, and whether what was granted still holds: together within three seconds.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A look that takes longer is waited for in the background.
-const LOOK_LIMIT: Duration = Duration::from_millis(300);
+const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
 /// After so long it is said that a file doesn't answer.
 const SAY_AFTER: Duration = Duration::from_secs(2);
 
@@ -66,7 +66,7 @@ impl<T: Send + 'static> Kept<T> {
             }
             (None, None) => return Looked::GoesOn,
         };
-        match tokio::time::timeout(LOOK_LIMIT, &mut running).await {
+        match tokio::time::timeout(LOOK_TIMEOUT, &mut running).await {
             Ok(Ok((thing, result))) => {
                 self.thing = Some(thing);
                 let was_told = std::mem::take(&mut self.told);

@@ -15,8 +15,8 @@ pub(super) const REGION_STEP_MS: i64 = 900_000;
 
 /// The gateway knows its whole day, and what is sold in it.
 const GROWTH: Growth = Growth {
-    most_points: usize::MAX,
-    most_region_points: usize::MAX,
+    max_points: usize::MAX,
+    max_region_points: usize::MAX,
     new_region: NewCurve::FromZero,
 };
 

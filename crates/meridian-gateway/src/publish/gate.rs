@@ -10,20 +10,20 @@ const MAX_STRAY_MS: i64 = 60_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     /// More orders or payments in a second of event time than this can't be.
-    pub most_per_s: u64,
+    pub max_per_s: u64,
     /// Live figures can't be further ahead of the wall clock than this, in milliseconds.
-    pub most_ahead_ms: i64,
+    pub max_ahead_ms: i64,
     /// Live figures can't lag the wall clock more than this, in milliseconds.
-    pub most_behind_ms: i64,
+    pub max_behind_ms: i64,
 }
 
 impl Default for Bounds {
     /// Six times the highest rate of 2016; a minute ahead; an hour behind.
     fn default() -> Self {
         Self {
-            most_per_s: 1_000_000,
-            most_ahead_ms: 60_000,
-            most_behind_ms: 3_600_000,
+            max_per_s: 1_000_000,
+            max_ahead_ms: 60_000,
+            max_behind_ms: 3_600_000,
         }
     }
 }
@@ -85,14 +85,14 @@ pub enum Implausible {
         total: i128,
     },
     /// The clocks are too far apart.
-    #[error("event time is {apart_ms} ms from the wall clock; {least_ms} to {most_ms} ms can be")]
+    #[error("event time is {apart_ms} ms from the wall clock; {min_ms} to {max_ms} ms can be")]
     Clock {
         /// Event time less wall time.
         apart_ms: i64,
         /// The least that can be.
-        least_ms: i64,
+        min_ms: i64,
         /// The most that can be.
-        most_ms: i64,
+        max_ms: i64,
     },
 }
 
@@ -177,7 +177,7 @@ impl Gate {
                 }
             }
         }
-        let most = self.bounds.most_per_s;
+        let most = self.bounds.max_per_s;
         for (what, rate) in [
             ("orders", figures.rates.orders_per_s.max(figures.fullest.0)),
             ("payments", figures.rates.payments_per_s.max(figures.fullest.1)),
@@ -205,21 +205,21 @@ impl Gate {
         }
         if let Some(wall_ms) = figures.wall_ms {
             let apart_ms = figures.event_ms - wall_ms;
-            let (mut least_ms, mut most_ms) = (-self.bounds.most_behind_ms, self.bounds.most_ahead_ms);
+            let (mut min_ms, mut max_ms) = (-self.bounds.max_behind_ms, self.bounds.max_ahead_ms);
             if self.trusting {
                 self.trusted_ms = Some(apart_ms);
-            } else if (least_ms..=most_ms).contains(&apart_ms) {
+            } else if (min_ms..=max_ms).contains(&apart_ms) {
                 self.trusted_ms = None;
             }
             if let Some(trusted_ms) = self.trusted_ms {
-                least_ms = least_ms.min(trusted_ms.saturating_sub(MAX_STRAY_MS));
-                most_ms = most_ms.max(trusted_ms.saturating_add(MAX_STRAY_MS));
+                min_ms = min_ms.min(trusted_ms.saturating_sub(MAX_STRAY_MS));
+                max_ms = max_ms.max(trusted_ms.saturating_add(MAX_STRAY_MS));
             }
-            if !(least_ms..=most_ms).contains(&apart_ms) {
+            if !(min_ms..=max_ms).contains(&apart_ms) {
                 return Err(Implausible::Clock {
                     apart_ms,
-                    least_ms,
-                    most_ms,
+                    min_ms,
+                    max_ms,
                 });
             }
         }

@@ -160,11 +160,11 @@ impl Budgets {
         if used.batches >= BURST {
             return Err(Beyond::Batches { source_number });
         }
-        let most_gaps = match asked.by {
+        let max_gaps = match asked.by {
             By::Bound => MAX_GAPS_IN_ALL,
             By::Anybody(_) => MAX_GAPS_OF_ANYBODY,
         };
-        if asked.gap && (used.gaps >= MAX_GAPS || self.gaps >= most_gaps) {
+        if asked.gap && (used.gaps >= MAX_GAPS || self.gaps >= max_gaps) {
             return Err(Beyond::Gaps { source_number });
         }
         let fits = |used: u64, most: u64| u128::from(used) + asked.value_minor <= u128::from(most);

@@ -10,7 +10,7 @@ use meridian_core::sales::EventMs;
 /// Distance at which a disk that refused is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// At least so much has to fit on a disk that was full before orders are taken again: otherwise it would be full at once.
-const LEAST_SPACE: usize = 64 << 10;
+const MIN_SPACE_BYTES: usize = 64 << 10;
 
 /// The log, if there is one, and how it stands.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Keeping {
             let due = failing.tried.elapsed() >= self.retry;
             well = due && {
                 failing.tried = Instant::now();
-                log.probe(failing.needs.max(LEAST_SPACE))
+                log.probe(failing.needs.max(MIN_SPACE_BYTES))
                     .map_err(|error| failing.problem = error.problem)
                     .is_ok()
             };

@@ -66,7 +66,7 @@ pub(crate) fn gateway_config(
         limits: config.limits,
         bounds: config.plausible.bounds(),
         audit: config.audit.as_ref().map(|audit| audit.file.clone()),
-        audit_most_bytes: config
+        audit_max_bytes: config
             .audit
             .as_ref()
             .map_or(meridian_gateway::operate::audit::AUDIT_FILE_MIB, |audit| {

@@ -25,7 +25,7 @@ pub struct AuditLog {
     sequence: u64,
     head: String,
     /// A file that is longer is followed by another.
-    most_bytes: u64,
+    max_bytes: u64,
     displaced: Option<Displaced>,
     /// What was done to the file and has no line yet.
     unsaid: Option<Displaced>,
@@ -124,7 +124,7 @@ impl AuditLog {
             source: source.to_owned(),
             sequence,
             head,
-            most_bytes: u64::MAX,
+            max_bytes: u64::MAX,
             displaced: None,
             unsaid: None,
         };
@@ -143,8 +143,8 @@ impl AuditLog {
     }
 
     /// The same, going on in another file when one has grown longer than this.
-    pub fn with_most_bytes(mut self, most_bytes: u64) -> Self {
-        self.most_bytes = most_bytes;
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
         self
     }
 
@@ -195,7 +195,7 @@ impl AuditLog {
         });
         self.write(said.iter().chain(events))?;
         self.unsaid = None;
-        if self.log.end() > self.most_bytes
+        if self.log.end() > self.max_bytes
             && let Err(error) = self.rotate()
         {
             // It goes on where it is.

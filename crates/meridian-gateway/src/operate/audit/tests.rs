@@ -201,7 +201,7 @@ fn a_long_log_goes_on_in_other_files() {
     let open = || {
         AuditLog::open(&path, "urn:x", at(0))
             .unwrap()
-            .with_most_bytes(2_000)
+            .with_max_bytes(2_000)
     };
     let mut log = open();
     for ms in 0..60 {

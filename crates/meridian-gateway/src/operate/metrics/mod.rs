@@ -100,7 +100,7 @@ pub struct Metrics {
     /// Whether displays were told that no orders come: 0 or 1.
     pub source_silent: Gauge,
     /// Seconds that a step took.
-    pub step_s: Histogram,
+    pub step_secs: Histogram,
     /// Steps that took longer than they may.
     pub late_steps: Counter,
     /// Lines in the audit log.
@@ -163,7 +163,7 @@ impl Metrics {
             event_ms: Gauge::default(),
             held: Gauge::default(),
             source_silent: Gauge::default(),
-            step_s: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]),
+            step_secs: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]),
             late_steps: Counter::default(),
             audit_lines: Gauge::default(),
             audit_lost: Counter::default(),
@@ -258,7 +258,7 @@ impl Metrics {
             "Whether displays are told that no orders come",
             self.source_silent.clone(),
         );
-        registry.register("step_seconds", "Seconds that a step took", self.step_s.clone());
+        registry.register("step_seconds", "Seconds that a step took", self.step_secs.clone());
         registry.register(
             "steps_late",
             "Steps that took longer than 100 ms",
@@ -372,9 +372,9 @@ impl Metrics {
     }
 
     /// A step was made, at an instant of a clock that nobody sets.
-    pub fn stepped(&self, mono_ms: i64, took_s: f64) {
-        self.step_s.observe(took_s);
-        if took_s > 0.1 {
+    pub fn stepped(&self, mono_ms: i64, took_secs: f64) {
+        self.step_secs.observe(took_secs);
+        if took_secs > 0.1 {
             self.late_steps.inc();
         }
         self.last_step_ms.store(mono_ms, Ordering::Relaxed);

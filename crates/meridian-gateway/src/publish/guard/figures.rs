@@ -374,7 +374,7 @@ impl PublicFigures {
         let at = usize::from(channel);
         let mut worth = self.worth.channel.get(at).copied().unwrap_or_default();
         // They are few: each leaves as much open as the dearest does.
-        let least = self.worth.total.most_minor();
+        let least = self.worth.total.max_minor();
         let sum = self.told(sum, |k| worth.add(k, sum, least, Tell::Steps));
         if let Some(kept) = self.worth.channel.get_mut(at) {
             *kept = worth;
@@ -397,7 +397,7 @@ impl PublicFigures {
         // Five of them leave as much open as the dearest.
         let least = match region {
             Some(_) => 0,
-            None => self.worth.total.most_minor() / 4,
+            None => self.worth.total.max_minor() / 4,
         };
         let sum = self.told(sum, |k| worth.add(k, sum, least, Tell::Steps));
         let kept = match region {

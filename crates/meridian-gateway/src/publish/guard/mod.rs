@@ -519,7 +519,7 @@ fn items_of(batch: &Batch, products: usize, carries: bool) -> Vec<(u32, Piece)> 
         };
         if carries {
             (sum.value_minor, sum.units) = (*amount, i64::from(*units));
-            sum.most_minor = amount.unsigned_abs();
+            sum.max_minor = amount.unsigned_abs();
         }
         let piece = Piece {
             product: *product,

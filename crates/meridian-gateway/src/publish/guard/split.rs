@@ -22,7 +22,7 @@ pub(super) struct Sum {
     pub(super) value_minor: i64,
     pub(super) units: i64,
     /// The largest amount in it, whatever its sign.
-    pub(super) most_minor: u64,
+    pub(super) max_minor: u64,
 }
 
 impl Sum {
@@ -32,7 +32,7 @@ impl Sum {
             count: 1,
             value_minor,
             units: 0,
-            most_minor: value_minor.unsigned_abs(),
+            max_minor: value_minor.unsigned_abs(),
         }
     }
 
@@ -75,7 +75,7 @@ impl std::ops::AddAssign for Sum {
         self.count = self.count.saturating_add(more.count);
         self.value_minor = self.value_minor.saturating_add(more.value_minor);
         self.units = self.units.saturating_add(more.units);
-        self.most_minor = self.most_minor.max(more.most_minor);
+        self.max_minor = self.max_minor.max(more.max_minor);
     }
 }
 

@@ -122,12 +122,12 @@ enum Paid {
     After(f64),
 }
 
-fn small_day(seed: u64, most_steps: usize) -> Small {
-    day_of(seed, most_steps, Paid::Apart)
+fn small_day(seed: u64, max_steps: usize) -> Small {
+    day_of(seed, max_steps, Paid::Apart)
 }
 
 #[expect(clippy::too_many_lines, reason = "a day in one piece, step by step")]
-fn day_of(seed: u64, most_steps: usize, paid: Paid) -> Small {
+fn day_of(seed: u64, max_steps: usize, paid: Paid) -> Small {
     let mut random = Pcg64Mcg::seed_from_u64(seed);
     let regions = random.random_range(2..=4_usize);
     let categories = random.random_range(1..=3_usize);
@@ -135,7 +135,7 @@ fn day_of(seed: u64, most_steps: usize, paid: Paid) -> Small {
     let catalogue = small_catalogue(regions);
     let k = [2, 3, 5, 10][random.random_range(0..4)];
     let step_ms = [100, 1_000, 7_000, 60_000][random.random_range(0..4)];
-    let steps = random.random_range(6..=most_steps);
+    let steps = random.random_range(6..=max_steps);
     let names = || Names::default();
     let hello = Hello {
         version: 1,
@@ -998,20 +998,20 @@ fn config() -> ProptestConfig {
 }
 
 /// A day for a seed: orders and payments apart, paid at once, or each so long after its order.
-fn day_for(seed: u64, most_steps: usize) -> (Small, Vec<Vec<Kind>>) {
+fn day_for(seed: u64, max_steps: usize) -> (Small, Vec<Vec<Kind>>) {
     let (orders, payments) = (Kind::Order, Kind::Payment);
     match seed % 4 {
-        0 => (small_day(seed, most_steps), vec![vec![orders], vec![payments]]),
+        0 => (small_day(seed, max_steps), vec![vec![orders], vec![payments]]),
         1 => (
-            day_of(seed, most_steps, Paid::After(0.0)),
+            day_of(seed, max_steps, Paid::After(0.0)),
             vec![vec![orders, payments]],
         ),
         2 => (
-            day_of(seed, most_steps, Paid::After(1.0)),
+            day_of(seed, max_steps, Paid::After(1.0)),
             vec![vec![orders, payments]],
         ),
         _ => (
-            day_of(seed, most_steps, Paid::After(2.4)),
+            day_of(seed, max_steps, Paid::After(2.4)),
             vec![vec![orders, payments]],
         ),
     }

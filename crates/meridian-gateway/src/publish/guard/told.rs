@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// Most numbers of a part that are kept for the kind that is behind. When there are more, they are made half as many, as far apart
 /// from each other everywhere: what is behind is told more rarely then, but always as rarely.
-const MOST: usize = 512;
+const MAX_NUMBERS: usize = 512;
 /// Of regions and channels, whose lights and arcs go out as they are told.
 const MAX_OF_MARGINS: usize = 8_192;
 /// Of the total: at the end of 2016's day payments are 400 million ahead, and orders are told twice a second still.
@@ -58,13 +58,13 @@ pub(super) struct Told {
     /// The highest.
     top: u64,
     told: [u64; 2],
-    /// So many are kept.
-    most: usize,
+    /// How many are kept.
+    capacity: usize,
 }
 
 impl Default for Told {
     fn default() -> Self {
-        Self::keeping(MOST)
+        Self::keeping(MAX_NUMBERS)
     }
 }
 
@@ -77,12 +77,12 @@ pub(super) struct Next {
 }
 
 impl Told {
-    fn keeping(most: usize) -> Self {
+    fn keeping(capacity: usize) -> Self {
         Self {
             numbers: VecDeque::new(),
             top: 0,
             told: [0; 2],
-            most,
+            capacity,
         }
     }
 
@@ -163,9 +163,9 @@ impl Told {
         while self.numbers.front().is_some_and(|number| number.value <= least) {
             self.numbers.pop_front();
         }
-        if self.numbers.len() > self.most {
+        if self.numbers.len() > self.capacity {
             let first = self.numbers.front().map_or(0, |number| number.value);
-            let apart = (self.top - first).div_ceil(self.most as u64 / 2);
+            let apart = (self.top - first).div_ceil(self.capacity as u64 / 2);
             let (top, mut next) = (self.top, 0);
             self.numbers.retain(|number| {
                 let keep = number.value >= next || number.value == top;
@@ -215,11 +215,11 @@ mod tests {
         for number in 1..10_000 {
             told.tell(Side::First, number * 20, 0, (10, PIECES));
         }
-        assert!(told.numbers.len() <= MOST);
+        assert!(told.numbers.len() <= MAX_NUMBERS);
         // No part of it is forgotten more than another.
         let values: Vec<u64> = told.numbers.iter().map(|number| number.value).collect();
         let widest = values.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
-        assert!(widest <= 6 * 9_999 * 20 / MOST as u64, "{widest}");
+        assert!(widest <= 6 * 9_999 * 20 / MAX_NUMBERS as u64, "{widest}");
         // Who comes after all is told in what is left, up to the newest.
         let next = told.next(Side::Second, 9_999 * 20, u64::MAX, Some(10)).unwrap();
         assert_eq!((next.value, next.leads), (9_999 * 20, false));

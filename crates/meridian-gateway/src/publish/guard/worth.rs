@@ -30,19 +30,19 @@ pub(super) struct Worth {
     exact_minor: i64,
     told_minor: i64,
     /// The largest amount so far.
-    most_minor: u64,
+    max_minor: u64,
     /// The distance of the values that are told.
     step_minor: i64,
 }
 
 impl Worth {
     /// More of it, in steps for amounts of so much at least; gives what is told more (or less, of a correction).
-    pub(super) fn add(&mut self, k: u64, more: Sum, least_minor: u64, tell: Tell) -> i64 {
+    pub(super) fn add(&mut self, k: u64, more: Sum, min_minor: u64, tell: Tell) -> i64 {
         self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
-        let most = more.most_minor.max(least_minor);
-        if most > self.most_minor || self.step_minor == 0 {
-            self.most_minor = self.most_minor.max(most);
-            self.step_minor = step(k, self.most_minor);
+        let most = more.max_minor.max(min_minor);
+        if most > self.max_minor || self.step_minor == 0 {
+            self.max_minor = self.max_minor.max(most);
+            self.step_minor = step(k, self.max_minor);
         }
         let corrects = more.value_minor < 0;
         let coarse = floor(self.exact_minor, self.step_minor);
@@ -82,8 +82,8 @@ impl Worth {
     }
 
     /// The largest amount so far.
-    pub(super) fn most_minor(&self) -> u64 {
-        self.most_minor
+    pub(super) fn max_minor(&self) -> u64 {
+        self.max_minor
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) struct Crowd {
     /// The others, which are to be hidden only.
     others: Option<Lattice>,
     /// The largest amount of all.
-    most_minor: u64,
+    max_minor: u64,
 }
 
 impl Crowd {
@@ -145,7 +145,7 @@ impl Crowd {
     /// One order more. `hides`: nothing else tells of its amount.
     pub(super) fn join(&mut self, amount_minor: i64, hides: bool) {
         let amount = amount_minor.unsigned_abs();
-        self.most_minor = self.most_minor.max(amount);
+        self.max_minor = self.max_minor.max(amount);
         if !hides {
             Lattice::join(&mut self.others, amount);
             return;
@@ -187,12 +187,12 @@ impl Crowd {
     /// the rest may be known.
     fn has_many_ways(&self) -> bool {
         let others = f64::from(self.amounts.count_ones().saturating_sub(1));
-        if others < 1.0 || self.most_minor == 0 {
+        if others < 1.0 || self.max_minor == 0 {
             return false;
         }
         let each = (self.count as f64 / others).min(self.k as f64);
         let ways = others * (1.0 + each).log2();
-        let sums = (self.count as f64 * self.most_minor as f64).log2();
+        let sums = (self.count as f64 * self.max_minor as f64).log2();
         ways - sums >= HIDDEN_BITS
     }
 
@@ -203,7 +203,7 @@ impl Crowd {
             return false;
         };
         let (count, value) = (u128::from(self.count), u128::from(self.value_minor));
-        let margin = self.k as u128 * u128::from(self.most_minor);
+        let margin = self.k as u128 * u128::from(self.max_minor);
         count * u128::from(*dear) >= value + margin && value >= count * u128::from(*cheap) + margin
     }
 
@@ -231,8 +231,8 @@ impl Crowd {
 }
 
 /// The distance of the values that are told: `k` of the dearest orders, rounded up to 1, 2 or 5 and zeros.
-pub(super) fn step(k: u64, most_minor: u64) -> i64 {
-    let least = most_minor.saturating_mul(k).max(1);
+pub(super) fn step(k: u64, max_minor: u64) -> i64 {
+    let least = max_minor.saturating_mul(k).max(1);
     let mut ten = 1_u64;
     loop {
         for digit in [1, 2, 5] {

@@ -18,7 +18,7 @@ use crate::operate::metrics::Class;
 use meridian_wire::DataClass;
 
 /// TLS and the WebSocket handshake together.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Lets clients in for as long as the gateway runs.
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -134,7 +134,7 @@ impl Drop for ConnectionGuard {
 async fn admit(socket: TcpStream, peer: SocketAddr, mut guard: ConnectionGuard) {
     let _ = socket.set_nodelay(true);
     let shared = Arc::clone(&guard.shared);
-    let deadline = tokio::time::Instant::now() + HANDSHAKE_LIMIT;
+    let deadline = tokio::time::Instant::now() + HANDSHAKE_TIMEOUT;
     let dropped = guard.dropped();
     let met = tokio::select! {
         met = tokio::time::timeout_at(deadline, meet(socket, peer, &mut guard)) => met

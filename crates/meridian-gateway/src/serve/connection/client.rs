@@ -30,13 +30,13 @@ use meridian_wire::codec::MAX_SUBSCRIBE_BYTES;
 use meridian_wire::{DataClass, MAX_FRAME_BYTES};
 
 /// Without progress in writing for so long a client is given up.
-const WRITE_LIMIT: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
-pub(super) const IDLE_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The closing handshake takes no longer.
-const PART_LIMIT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
-const GOODBYE_LIMIT: Duration = Duration::from_millis(500);
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The limits of a socket that gateways accept.
 pub fn socket_limits() -> WebSocketConfig {
@@ -143,7 +143,7 @@ async fn part(socket: &mut Socket, code: CloseCode, reason: &str) {
         let _ = socket.close(Some(frame)).await;
         while let Some(Ok(_)) = socket.next().await {}
     };
-    let _ = tokio::time::timeout(PART_LIMIT, parting).await;
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, parting).await;
 }
 
 /// Looks whether what was granted still holds, in full: role and numbers too. Says so once it doesn't, and comes back when
@@ -158,7 +158,7 @@ async fn while_granted(shared: &Shared, grant: &Grant, told: &watch::Sender<Opti
         let holds = tokens.load().still_holds(grant, Utc::now());
         if let Err(denied) = holds {
             told.send_replace(Some(denied));
-            tokio::time::sleep(GOODBYE_LIMIT).await;
+            tokio::time::sleep(GOODBYE_TIMEOUT).await;
             return denied;
         }
     }
@@ -204,7 +204,7 @@ pub(super) async fn write(socket: &mut Socket, shared: &Shared, messages: Vec<Me
         shared
             .metrics
             .wrote(socket.get_ref().is_public(), message.len() as u64);
-        match tokio::time::timeout(WRITE_LIMIT, socket.send(message)).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, socket.send(message)).await {
             Err(_) => return Err(End::Lost("too_slow", "it reads too slowly".to_owned())),
             Ok(Err(error)) => return Err(End::Lost("closed", error.to_string())),
             Ok(Ok(())) => {}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::client::{IDLE_LIMIT, MessageBudget, PING_EVERY, Socket, token_ended, write};
+use super::client::{IDLE_TIMEOUT, MessageBudget, PING_EVERY, Socket, token_ended, write};
 use super::end::{End, broken};
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
@@ -45,7 +45,7 @@ pub(super) async fn desk(
                 return Err(token_ended(&ends));
             }
             _ = ping.tick() => {
-                if heard.elapsed() > IDLE_LIMIT {
+                if heard.elapsed() > IDLE_TIMEOUT {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
                 write(socket, shared, vec![Message::Ping(Default::default())]).await?;

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::client::{IDLE_LIMIT, MessageBudget, PING_EVERY, Socket, token_ended, write};
+use super::client::{IDLE_TIMEOUT, MessageBudget, PING_EVERY, Socket, token_ended, write};
 use super::end::{End, TOKEN_ENDED, broken};
 use super::shared::Shared;
 use crate::operate::access::Denied;
@@ -81,7 +81,7 @@ pub(super) async fn feed(
                 follower.lacking().map_err(unwritable)?
             }
             _ = ping.tick() => {
-                if heard.elapsed() > IDLE_LIMIT {
+                if heard.elapsed() > IDLE_TIMEOUT {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
                 vec![Message::Ping(Default::default())]

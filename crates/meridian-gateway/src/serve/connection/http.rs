@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 /// A request's head is no longer.
 const MAX_HEAD: usize = 32 << 10;
 /// An answer is written, and what still comes is read away, within this.
-const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// No more than this is read away.
 const MAX_READ_AWAY: usize = 64 << 10;
 /// What every STUN message has, four bytes into it: a page can send them over TCP to any address.
@@ -109,7 +109,7 @@ impl Answer {
             }
             Ok::<_, std::io::Error>(())
         };
-        let _ = tokio::time::timeout(ANSWER_LIMIT, giving).await;
+        let _ = tokio::time::timeout(ANSWER_TIMEOUT, giving).await;
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::protocol::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::client::{IDLE_LIMIT, PING_EVERY, Socket, token_ended, write};
+use super::client::{IDLE_TIMEOUT, PING_EVERY, Socket, token_ended, write};
 use super::end::{End, broken};
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
@@ -165,7 +165,7 @@ pub(super) async fn orders(
             }
             _ = ping.tick() => {
                 // One that waits for answers isn't read from, and can't answer pings.
-                if heard.elapsed() > IDLE_LIMIT && open_bytes < MAX_OPEN_BYTES {
+                if heard.elapsed() > IDLE_TIMEOUT && open_bytes < MAX_OPEN_BYTES {
                     return Err(End::Lost("idle", "it didn't answer pings".to_owned()));
                 }
                 vec![Message::Ping(Default::default())]

@@ -47,7 +47,7 @@ pub struct GatewayConfig {
     /// The audit log's file.
     pub audit: Option<PathBuf>,
     /// How long a file of it gets before it goes on in another.
-    pub audit_most_bytes: u64,
+    pub audit_max_bytes: u64,
     /// Proxies in front.
     pub proxy: Option<ProxyConfig>,
     /// Where metrics and health are served: a loopback address.
@@ -78,7 +78,7 @@ impl Default for GatewayConfig {
             limits: Limits::default(),
             bounds: Bounds::default(),
             audit: None,
-            audit_most_bytes: crate::operate::audit::AUDIT_FILE_MIB << 20,
+            audit_max_bytes: crate::operate::audit::AUDIT_FILE_MIB << 20,
             proxy: None,
             admin: None,
             admin_hosts: Vec::new(),

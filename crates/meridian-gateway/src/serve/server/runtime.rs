@@ -178,7 +178,7 @@ fn open_audit(
         return Ok((Auditor::nowhere(Arc::clone(metrics)), None));
     };
     let source = format!("urn:meridian:gateway:{}", config.listen);
-    let log = AuditLog::open(path, &source, Utc::now())?.with_most_bytes(config.audit_most_bytes);
+    let log = AuditLog::open(path, &source, Utc::now())?.with_max_bytes(config.audit_max_bytes);
     let (auditor, thread) = Auditor::start(log, metrics).map_err(GatewayError::Start)?;
     Ok((auditor, Some(thread)))
 }

@@ -116,8 +116,8 @@ impl Belief {
         let apart_us = reading.wall_us.saturating_sub(self.now_us);
         let turn_ms = apart_us / 1_000;
         if apart_us.saturating_abs() <= LEAP_MS * 1_000 {
-            let most_us = passed_us / SLEW;
-            self.now_us = self.now_us.saturating_add(apart_us.clamp(-most_us, most_us));
+            let max_us = passed_us / SLEW;
+            self.now_us = self.now_us.saturating_add(apart_us.clamp(-max_us, max_us));
             return self.leap.take().filter(|leap| leap.said).map(|_| Turn::Right);
         }
         let Some(leap) = &mut self.leap else {
@@ -181,8 +181,8 @@ impl Course {
         if time.now_ms.min(time.wall_ms) + LEAP_MS < self.end_ms {
             return at_ms;
         }
-        let most_ms = passed_us.max(0) / 1_000 * (SLEW + 1) / SLEW + 1;
-        time.now_ms.min(at_ms.saturating_add(most_ms)).max(at_ms)
+        let max_ms = passed_us.max(0) / 1_000 * (SLEW + 1) / SLEW + 1;
+        time.now_ms.min(at_ms.saturating_add(max_ms)).max(at_ms)
     }
 
     /// Where event time that has to wait can go, so that what came in meanwhile is counted: a little on, and not into the day
