@@ -7,7 +7,7 @@ use bevy::prelude::*;
 
 use meridian_core::sales::{Catalogue, Channel, EventMs};
 use meridian_wire::{
-    Body, Counts, Direct, Growth, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, NewCurve, Notice,
+    Body, Counts, Direct, Growth, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice,
     ProductCounts, ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
 };
 
@@ -130,7 +130,6 @@ pub const RATE_SECONDS: usize = 120;
 const GROWTH: Growth = Growth {
     max_points: 100_000,
     max_region_points: 10_000,
-    new_region: NewCurve::FromNow,
 };
 
 /// What is known now. It changes only when a frame comes.
@@ -407,15 +406,17 @@ impl Ledger {
 
     /// Adds points to the curves when event time passes their next step.
     fn extend_history(&mut self) {
-        let Some(into_ms) = self.into_day_ms() else {
+        let Some(hello) = &self.hello else {
             return;
         };
         let regions = self.regions.iter().enumerate();
-        let selling = regions
-            .filter(|(_, counts)| counts.gmv_minor != 0)
-            .map(|(id, counts)| (id as u8, counts.gmv_minor));
-        self.history
-            .advance(into_ms, self.totals.counts.gmv_minor, selling, GROWTH);
+        self.history.advance(
+            self.event_ms,
+            &hello.day,
+            self.totals.counts.gmv_minor,
+            regions.map(|(id, counts)| (id as u8, *counts)),
+            GROWTH,
+        );
     }
 }
 

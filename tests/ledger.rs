@@ -37,6 +37,7 @@ fn products_are_those_of_a_fresh_snapshot_however_one_came_there() {
     fresh.apply(Body::Hello(Box::new(publisher.hello())));
     fresh.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
     assert_eq!(followed.products, fresh.products);
+    assert_eq!(followed.history, fresh.history);
     let earbuds = followed.product("earbuds").unwrap();
     assert_eq!(earbuds.counts.counts.gmv_minor, earbuds.counts.units * 89_900);
     let regions: i64 = earbuds.regions.iter().map(|(_, counts)| counts.units).sum();
@@ -47,6 +48,26 @@ fn products_are_those_of_a_fresh_snapshot_however_one_came_there() {
     assert_eq!((earbuds.curve_step_ms, earbuds.curve.len()), (300_000, 2));
     assert!(earbuds.trends[0].times() > 3.0, "{:?}", earbuds.trends);
     assert!(followed.product("sofa").is_none());
+}
+
+#[test]
+fn a_region_that_begins_to_sell_sold_nothing_before() {
+    let (mut publisher, start_ms) = publisher(1_000_000);
+    let mut snapshot = publisher.public_snapshot(0).into_inner();
+    snapshot.regions.clear();
+    snapshot.history.regions.clear();
+    let step_ms = snapshot.history.region_step_ms;
+    let mut ledger = Ledger::default();
+    ledger.apply(Body::Hello(Box::new(publisher.hello())));
+    ledger.apply(Body::Snapshot(snapshot));
+    for body in publisher.step(start_ms + 1_010_000, 0).public_bodies() {
+        ledger.apply(body);
+    }
+    assert!(ledger.regions_reached() > 0 && !ledger.history.regions.is_empty());
+    let points = (1_010_000 / step_ms + 1) as usize;
+    for region in &ledger.history.regions {
+        assert_eq!(region.gmv_minor, vec![0; points], "{}", region.region);
+    }
 }
 
 #[test]

@@ -1,37 +1,29 @@
 //! How the curves of value over time grow.
 
-use crate::frame::{History, RegionHistory};
+use crate::frame::{Counts, Day, History, RegionHistory};
 
-/// What the curve of a region that has none yet starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewCurve {
-    /// Zero: whoever counts every order knows that nothing was sold there before.
-    FromZero,
-    /// The value of now: a receiver can't know what was there before.
-    FromNow,
-}
-
-/// How far the curves of a history grow, and how new ones start.
+/// How far the curves of a history grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Growth {
     /// Most points of the total's curve.
     pub max_points: usize,
     /// Most points of a region's curve.
     pub max_region_points: usize,
-    /// How a region's curve starts.
-    pub new_region: NewCurve,
 }
 
 impl History {
-    /// Adds the points that event time has reached, `into_ms` after the day's start, at the values of now:
-    /// `gmv_minor` in all, and `regions` by number.
+    /// Adds the points that event time has reached at `at_ms`, at the values of now: `gmv_minor` in all, and the `regions`
+    /// by number. The day's end is the curves' end, and a region without any counts has no curve: one that comes to have
+    /// some sold nothing before.
     pub fn advance(
         &mut self,
-        into_ms: i64,
+        at_ms: i64,
+        day: &Day,
         gmv_minor: i64,
-        regions: impl IntoIterator<Item = (u8, i64)>,
+        regions: impl IntoIterator<Item = (u8, Counts)>,
         growth: Growth,
     ) {
+        let into_ms = at_ms.min(day.end_ms) - day.start_ms;
         if into_ms < 0 {
             return;
         }
@@ -47,15 +39,14 @@ impl History {
             return;
         }
         let due = due(self.region_step_ms, growth.max_region_points);
-        for (id, gmv_minor) in regions {
+        let selling = regions
+            .into_iter()
+            .filter(|(_, counts)| *counts != Counts::default());
+        for (id, Counts { gmv_minor, .. }) in selling {
             match self.regions.iter_mut().find(|known| known.region == id) {
                 Some(known) => extend(&mut known.gmv_minor, due, gmv_minor),
                 None => {
-                    let before = match growth.new_region {
-                        NewCurve::FromZero => 0,
-                        NewCurve::FromNow => gmv_minor,
-                    };
-                    let mut curve = vec![before; due];
+                    let mut curve = vec![0; due];
                     // The last point may be this very instant.
                     if into_ms % self.region_step_ms == 0
                         && let Some(last) = curve.last_mut()
@@ -91,12 +82,26 @@ mod tests {
         }
     }
 
-    fn growth(new_region: NewCurve) -> Growth {
-        Growth {
+    const DAY: Day = Day {
+        start_ms: 5_000,
+        end_ms: 2_000_000,
+        utc_offset_min: 0,
+    };
+
+    /// Adds what time has reached so far into the day, at regions' values of now.
+    fn advance(history: &mut History, into_ms: i64, gmv_minor: i64, regions: &[(u8, i64)]) {
+        let growth = Growth {
             max_points: 30,
             max_region_points: 3,
-            new_region,
-        }
+        };
+        let counts = regions.iter().map(|(id, gmv_minor)| {
+            let counts = Counts {
+                gmv_minor: *gmv_minor,
+                ..Counts::default()
+            };
+            (*id, counts)
+        });
+        history.advance(DAY.start_ms + into_ms, &DAY, gmv_minor, counts, growth);
     }
 
     fn curve(history: &History, region: u8) -> &[i64] {
@@ -107,39 +112,49 @@ mod tests {
     #[test]
     fn curves_grow_by_the_points_that_time_has_reached() {
         let mut it = history();
-        it.advance(-1, 5, [(1, 5)], growth(NewCurve::FromZero));
+        advance(&mut it, -1, 5, &[(1, 5)]);
         assert_eq!(it, history());
-        it.advance(0, 5, [(1, 5)], growth(NewCurve::FromZero));
+        advance(&mut it, 0, 5, &[(1, 5)]);
         assert_eq!((&*it.gmv_minor, curve(&it, 1)), (&[5][..], &[5][..]));
-        it.advance(25, 7, [(1, 6), (2, 1)], growth(NewCurve::FromZero));
+        advance(&mut it, 25, 7, &[(1, 6), (2, 1)]);
         assert_eq!((&*it.gmv_minor, curve(&it, 1)), (&[5, 7, 7][..], &[5][..]));
         assert_eq!(curve(&it, 2), [0]);
         // Twice is once, and time that goes back adds nothing.
         let before = it.clone();
-        it.advance(25, 9, [(1, 9), (2, 9)], growth(NewCurve::FromZero));
-        it.advance(15, 9, [(1, 9), (2, 9)], growth(NewCurve::FromZero));
+        advance(&mut it, 25, 9, &[(1, 9), (2, 9)]);
+        advance(&mut it, 15, 9, &[(1, 9), (2, 9)]);
         assert_eq!(it, before);
-        it.advance(1_000_000, 9, [(1, 9)], growth(NewCurve::FromZero));
+        advance(&mut it, 1_000_000, 9, &[(1, 9)]);
         assert_eq!((it.gmv_minor.len(), curve(&it, 1)), (30, &[5, 9, 9][..]));
     }
 
     #[test]
-    fn a_new_regions_curve_starts_from_zero_or_from_now() {
-        for (new_region, into_ms, expected) in [
-            (NewCurve::FromZero, 150, [0, 0]),
-            (NewCurve::FromZero, 100, [0, 8]),
-            (NewCurve::FromNow, 150, [8, 8]),
-        ] {
+    fn a_new_regions_curve_starts_from_zero() {
+        for (into_ms, expected) in [(150, &[0, 0][..]), (100, &[0, 8])] {
             let mut it = history();
-            it.advance(into_ms, 8, [(3, 8)], growth(new_region));
-            assert_eq!(curve(&it, 3), expected, "{new_region:?}");
+            advance(&mut it, into_ms, 8, &[(3, 8), (4, 0)]);
+            assert_eq!(curve(&it, 3), expected);
+            assert!(curve(&it, 4).is_empty(), "nothing was sold there");
         }
+    }
+
+    #[test]
+    fn curves_end_with_the_day() {
+        let mut it = History {
+            step_ms: 1_000_000,
+            ..history()
+        };
+        let ended = DAY.end_ms - DAY.start_ms;
+        advance(&mut it, ended, 8, &[]);
+        let before = it.clone();
+        advance(&mut it, ended * 2, 9, &[]);
+        assert_eq!(it, before);
     }
 
     #[test]
     fn a_history_without_steps_has_no_points() {
         let mut it = History::default();
-        it.advance(1_000, 8, [(3, 8)], growth(NewCurve::FromNow));
+        advance(&mut it, 1_000, 8, &[(3, 8)]);
         assert_eq!(it, History::default());
     }
 }

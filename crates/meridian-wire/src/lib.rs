@@ -14,7 +14,7 @@ pub use codec::{
     encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
 pub use frame::*;
-pub use history::{Growth, NewCurve};
+pub use history::Growth;
 pub use scene::Scene;
 pub use sign::{KeyError, PublicKey, SigningKey};
 pub use stream::{Refusal, Sequencer, Verdict};

@@ -66,6 +66,14 @@ pub enum FileError {
         /// What is wrong in it.
         problem: String,
     },
+    /// Neither the user's copy nor the shipped one can be used.
+    #[error("{users}; nor can the shipped file stand in for it: {shipped}")]
+    Both {
+        /// What is wrong with the user's.
+        users: Box<Self>,
+        /// What is wrong with the shipped one.
+        shipped: Box<Self>,
+    },
 }
 
 /// Folders in which a user's copy of `path` may lie, first wins.
@@ -121,29 +129,38 @@ pub struct Loaded<T> {
 /// finds it wrong, the shipped one stands in, and [`Loaded::problem`] tells.
 ///
 /// # Errors
-/// [`FileError`] when the shipped file is missing or wrong too.
+/// [`FileError`] when the shipped file is missing or wrong too; it tells what is wrong with each.
 pub fn usable<T>(
     path: &str,
     parse: impl Fn(Cow<'static, [u8]>) -> Result<T, String>,
 ) -> Result<Loaded<T>, FileError> {
-    let problem = match read_users(path) {
+    either(path, read_users(path), || read_shipped(path), parse)
+}
+
+/// The user's copy as `parse` has it, or the shipped one, which is read only where it is needed.
+fn either<T>(
+    path: &str,
+    users: Result<Option<(PathBuf, Vec<u8>)>, FileError>,
+    shipped: impl FnOnce() -> Result<Cow<'static, [u8]>, FileError>,
+    parse: impl Fn(Cow<'static, [u8]>) -> Result<T, String>,
+) -> Result<Loaded<T>, FileError> {
+    let read = |path: String, bytes| parse(bytes).map_err(|problem| FileError::Unusable { path, problem });
+    let problem = match users {
         Ok(None) => None,
-        Ok(Some((found, bytes))) => match parse(Cow::Owned(bytes)) {
+        Ok(Some((found, bytes))) => match read(found.display().to_string(), Cow::Owned(bytes)) {
             Ok(value) => {
                 return Ok(Loaded { value, problem: None });
             }
-            Err(problem) => Some(FileError::Unusable {
-                path: found.display().to_string(),
-                problem,
-            }),
+            Err(problem) => Some(problem),
         },
         Err(problem) => Some(problem),
     };
-    match parse(read_shipped(path)?) {
-        Ok(value) => Ok(Loaded { value, problem }),
-        Err(problem) => Err(FileError::Unusable {
-            path: path.to_owned(),
-            problem,
+    match (shipped().and_then(|bytes| read(path.to_owned(), bytes)), problem) {
+        (Ok(value), problem) => Ok(Loaded { value, problem }),
+        (Err(shipped), None) => Err(shipped),
+        (Err(shipped), Some(users)) => Err(FileError::Both {
+            users: Box::new(users),
+            shipped: Box::new(shipped),
         }),
     }
 }
@@ -251,6 +268,32 @@ mod tests {
         ] {
             assert!(NOTICES.contains(licence), "{licence}");
         }
+    }
+
+    #[test]
+    fn where_both_copies_are_bad_both_are_told() {
+        let parse = |bytes: Cow<'static, [u8]>| match &*bytes {
+            b"good" => Ok(()),
+            other => Err(format!("{} is bad", String::from_utf8_lossy(other))),
+        };
+        let load = |users: Option<&str>, shipped: &'static str| {
+            let users = users.map(|text| (PathBuf::from("/home/x.ftl"), text.as_bytes().to_vec()));
+            either(
+                "x.ftl",
+                Ok(users),
+                || Ok(Cow::Borrowed(shipped.as_bytes())),
+                parse,
+            )
+        };
+        assert!(load(None, "good").unwrap().problem.is_none());
+        assert!(load(Some("good"), "old").unwrap().problem.is_none());
+        let stood_in = load(Some("new"), "good").unwrap().problem.unwrap();
+        assert_eq!(stood_in.to_string(), "/home/x.ftl: new is bad");
+        assert_eq!(load(None, "old").unwrap_err().to_string(), "x.ftl: old is bad");
+        assert_eq!(
+            load(Some("new"), "old").unwrap_err().to_string(),
+            "/home/x.ftl: new is bad; nor can the shipped file stand in for it: x.ftl: old is bad"
+        );
     }
 
     #[test]

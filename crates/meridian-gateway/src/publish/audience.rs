@@ -5,7 +5,7 @@ use crate::publish::figures::Figures;
 use crate::publish::products::ProductDesk;
 use meridian_core::sales::{Channel, EventMs};
 use meridian_wire::{
-    Cell, Counts, Day, Growth, Hello, History, Keyed, Mode, NewCurve, Reached, Snapshot, Tick, Warmth,
+    Cell, Counts, Day, Growth, Hello, History, Keyed, Mode, Reached, Snapshot, Tick, Warmth,
 };
 
 /// Distance of the history's points.
@@ -13,11 +13,10 @@ pub(super) const HISTORY_STEP_MS: i64 = 60_000;
 /// Distance of the regions' points.
 pub(super) const REGION_STEP_MS: i64 = 900_000;
 
-/// The gateway knows its whole day, and what is sold in it.
+/// The gateway knows its whole day.
 const GROWTH: Growth = Growth {
     max_points: usize::MAX,
     max_region_points: usize::MAX,
-    new_region: NewCurve::FromZero,
 };
 
 /// What one class of receivers knows, and the curves that are made of its figures over time.
@@ -214,16 +213,9 @@ impl Audience {
 
     /// Adds the points of the curves that event time has reached.
     fn extend_history(&mut self, event_ms: EventMs, day: Day, figures: &impl Figures) {
-        let regions = (0..self.regions)
-            .map(|id| (id as u8, figures.region(id as u8)))
-            .filter(|(_, counts)| *counts != Counts::default())
-            .map(|(id, counts)| (id, counts.gmv_minor));
-        self.history.advance(
-            event_ms.min(day.end_ms) - day.start_ms,
-            figures.totals().counts.gmv_minor,
-            regions,
-            GROWTH,
-        );
+        let regions = (0..self.regions).map(|id| (id as u8, figures.region(id as u8)));
+        let gmv_minor = figures.totals().counts.gmv_minor;
+        self.history.advance(event_ms, &day, gmv_minor, regions, GROWTH);
     }
 }
 
