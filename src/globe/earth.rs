@@ -113,11 +113,11 @@ impl Material for EarthMaterial {
         layout: &MeshVertexBufferLayoutRef,
         key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        let buffer = layout
-            .0
-            .get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?;
-        descriptor.vertex.buffers = vec![buffer];
-        descriptor.primitive.cull_mode = None;
+        shader::vertex_only(
+            descriptor,
+            layout,
+            &[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)],
+        )?;
         let Part { air, plain } = key.bind_group_data;
         for (wanted, name) in [(air, "AIR"), (plain, "PLAIN")] {
             if wanted {

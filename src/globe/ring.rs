@@ -268,12 +268,11 @@ macro_rules! glow_material {
                 layout: &bevy::mesh::MeshVertexBufferLayoutRef,
                 _key: bevy::pbr::MaterialPipelineKey<Self>,
             ) -> Result<(), bevy::render::render_resource::SpecializedMeshPipelineError> {
-                let buffer = layout
-                    .0
-                    .get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?;
-                descriptor.vertex.buffers = vec![buffer];
-                descriptor.primitive.cull_mode = None;
-                Ok(())
+                $crate::globe::shader::vertex_only(
+                    descriptor,
+                    layout,
+                    &[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)],
+                )
             }
         }
     };

@@ -1,6 +1,8 @@
-//! Shaders from files into the renderer, each under a handle that never changes.
+//! Shaders from files into the renderer, each under a handle that never changes, and what their pipelines have in common.
 
+use bevy::mesh::{MeshVertexBufferLayoutRef, VertexAttributeDescriptor};
 use bevy::prelude::*;
+use bevy::render::render_resource::{RenderPipelineDescriptor, SpecializedMeshPipelineError};
 use bevy::shader::Shader;
 
 /// Puts the shader file `path` under `handle`. A file that can't be read is logged; what it draws stays dark.
@@ -17,4 +19,18 @@ pub fn load(app: &mut App, handle: &Handle<Shader>, path: &'static str) {
         }
         Err(error) => error!("{error}"),
     }
+}
+
+/// A pipeline whose own vertex shader gets these attributes of the mesh and no others, and which draws both sides.
+///
+/// # Errors
+/// When the mesh lacks one of them.
+pub fn vertex_only(
+    descriptor: &mut RenderPipelineDescriptor,
+    layout: &MeshVertexBufferLayoutRef,
+    attributes: &[VertexAttributeDescriptor],
+) -> Result<(), SpecializedMeshPipelineError> {
+    descriptor.vertex.buffers = vec![layout.0.get_layout(attributes)?];
+    descriptor.primitive.cull_mode = None;
+    Ok(())
 }

@@ -62,14 +62,12 @@ impl Material for SkyMaterial {
         layout: &MeshVertexBufferLayoutRef,
         _key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        let buffer = layout.0.get_layout(&[
+        let attributes = [
             Mesh::ATTRIBUTE_POSITION.at_shader_location(0),
             Mesh::ATTRIBUTE_UV_0.at_shader_location(1),
             Mesh::ATTRIBUTE_COLOR.at_shader_location(2),
-        ])?;
-        descriptor.vertex.buffers = vec![buffer];
-        descriptor.primitive.cull_mode = None;
-        Ok(())
+        ];
+        shader::vertex_only(descriptor, layout, &attributes)
     }
 }
 

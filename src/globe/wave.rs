@@ -66,12 +66,11 @@ impl Material for WaveMaterial {
         layout: &MeshVertexBufferLayoutRef,
         _key: MaterialPipelineKey<Self>,
     ) -> Result<(), SpecializedMeshPipelineError> {
-        let buffer = layout
-            .0
-            .get_layout(&[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)])?;
-        descriptor.vertex.buffers = vec![buffer];
-        descriptor.primitive.cull_mode = None;
-        Ok(())
+        shader::vertex_only(
+            descriptor,
+            layout,
+            &[Mesh::ATTRIBUTE_POSITION.at_shader_location(0)],
+        )
     }
 }
 
