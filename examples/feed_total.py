@@ -16,7 +16,7 @@ class Feed:
     def __init__(self, url, token, protocol="meridian.v1+json"):
         at = urlsplit(url)
         if at.scheme not in ("ws", "wss") or not at.hostname:
-            raise SystemExit(f"{url} is no address of a gateway: one such as ws://127.0.0.1:9016 or wss://host/path/ is needed")
+            raise SystemExit(f"{url} isn't an address of a gateway: one such as ws://127.0.0.1:9016 or wss://host/path/ is needed")
         self.socket = socket.create_connection((at.hostname, at.port or (443 if at.scheme == "wss" else 80)), timeout=10)
         if at.scheme == "wss":
             self.socket = ssl.create_default_context().wrap_socket(self.socket, server_hostname=at.hostname)
@@ -33,7 +33,7 @@ class Feed:
         if status.startswith("4"):
             raise SystemExit(f"{url} refused the connection: {status}")
         if status[:1] in ("2", "3"):
-            raise SystemExit(f"{url} is no gateway: it answers {status} where one begins a WebSocket; is the address right, with its path?")
+            raise SystemExit(f"{url} isn't a gateway: it answers {status} where one begins a WebSocket; is the address right, with its path?")
         if not status.startswith("101"):
             raise ConnectionError(f"{url} answers {status or 'nothing'}")
 

@@ -120,7 +120,7 @@ fn spawn_sky(
     let whole = |bytes: Cow<'static, [u8]>| match bytes.len() % BYTES_PER_STAR {
         0 => Ok(bytes),
         _ => Err(format!(
-            "{} bytes are no whole number of stars of {BYTES_PER_STAR}",
+            "{} bytes aren't a whole number of stars of {BYTES_PER_STAR}",
             bytes.len()
         )),
     };

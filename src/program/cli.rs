@@ -281,7 +281,7 @@ fn corner(text: &str) -> Result<DVec2, String> {
         .and_then(|(x, y)| Some(DVec2::new(x.trim().parse().ok()?, y.trim().parse().ok()?)));
     point
         .filter(|point| point.is_finite())
-        .ok_or_else(|| format!("{text:?} is no corner: X,Y in the photo's pixels is needed, as in 412,288"))
+        .ok_or_else(|| format!("{text:?} isn't a corner: X,Y in the photo's pixels is needed, as in 412,288"))
 }
 
 /// How two eyes are shown.
@@ -301,7 +301,7 @@ fn studio(text: &str) -> Result<StudioName, String> {
         "daylight" => Ok(StudioName::Daylight),
         "stage" => Ok(StudioName::Stage),
         _ => Err(format!(
-            "{text:?} is no studio: studio, daylight or stage is needed"
+            "{text:?} isn't a studio: studio, daylight or stage is needed"
         )),
     }
 }
@@ -369,7 +369,7 @@ impl FromStr for Scene {
             None if text == "showroom" => Ok(Self::Showroom(None)),
             Some(("showroom", id)) if !id.is_empty() => Ok(Self::Showroom(Some(id.to_owned()))),
             _ => Err(format!(
-                "{text:?} is no scene: globe, showroom or showroom:PRODUCT is needed, as in showroom:shoe"
+                "{text:?} isn't a scene: globe, showroom or showroom:PRODUCT is needed, as in showroom:shoe"
             )),
         }
     }
@@ -413,7 +413,7 @@ impl FromStr for Size {
             })
             .ok_or_else(|| {
                 format!(
-                    "{text:?} is no size: WIDTHxHEIGHT is needed, each {} to {}, as in 1920x1080",
+                    "{text:?} isn't a size: WIDTHxHEIGHT is needed, each {} to {}, as in 1920x1080",
                     SIZES.start(),
                     SIZES.end()
                 )
@@ -458,7 +458,7 @@ impl FromStr for Look {
                 })
             }
             _ => Err(format!(
-                "{text:?} is no sight: LAT,LON,ZOOM is needed, within ±90, ±180 and 0.05 to 4, as in 22.3,114.2,0.5"
+                "{text:?} isn't a view: LAT,LON,ZOOM is needed, within ±90, ±180 and 0.05 to 4, as in 22.3,114.2,0.5"
             )),
         }
     }
@@ -469,7 +469,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|seconds| (0.03..=86_400.0).contains(seconds))
-        .ok_or_else(|| format!("{text:?} is no length: seconds from 0.03 to 86400 are needed"))
+        .ok_or_else(|| format!("{text:?} isn't a length: seconds from 0.03 to 86400 are needed"))
 }
 
 #[cfg(test)]

@@ -147,7 +147,7 @@ impl FromStr for Paper {
         match text.to_ascii_lowercase().as_str() {
             "a4" => Ok(Self::A4),
             "letter" => Ok(Self::Letter),
-            _ => Err(format!("{text:?} is no paper: a4 or letter is needed")),
+            _ => Err(format!("{text:?} isn't a paper size: a4 or letter is needed")),
         }
     }
 }

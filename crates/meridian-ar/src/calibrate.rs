@@ -1,4 +1,4 @@
-//! The lens found from views of the sheet: a guided estimate.
+//! Camera calibration: guides the user through several views of the sheet and fits the lens to them.
 //!
 //! The sheet is held before the camera in a few ways; each [`Calibrator::offer`] says what is still wanted. A first focal
 //! length comes from Zhang's equations; then lens and poses together are fitted to all corners that were seen.
@@ -29,7 +29,7 @@ pub enum Want {
     AtLeft,
     /// In the picture's right part, tilted any way.
     AtRight,
-    /// So near that it fills most of the picture.
+    /// So close that it fills most of the picture.
     Close,
 }
 
@@ -67,20 +67,20 @@ impl fmt::Display for Want {
 pub enum Offer {
     /// It was taken, for this.
     Taken(Want),
-    /// Too few tags are in sight: three are needed, so many were found.
+    /// Too few tags are in sight: how many were found; three are needed.
     TooFewTags(usize),
     /// The sheet moves: hold it still for a moment.
     Moving,
     /// It is like one that was taken already; this is wanted next.
     NotWanted(Want),
-    /// Nothing more is wanted.
+    /// All views have been taken.
     Complete,
 }
 
-/// There is no lens yet.
+/// Why no lens could be found.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CalibrateError {
-    /// Views are missing.
+    /// More views are needed.
     #[error("{have} views of the sheet are too few: {need} are needed")]
     TooFew {
         /// Taken so far.
@@ -88,10 +88,10 @@ pub enum CalibrateError {
         /// Needed.
         need: usize,
     },
-    /// The views determine none.
+    /// The views don't determine a lens.
     #[error("the views determine no lens: tilt the sheet more, in several directions")]
     Degenerate,
-    /// The best lens is bad.
+    /// Even the best lens fits badly.
     #[error(
         "the best lens misses the tags' corners by {rms:.1} px; at most {max_rms_px} is believed. Is the sheet flat?"
     )]
@@ -103,13 +103,13 @@ pub enum CalibrateError {
     },
 }
 
-/// Fewer views than this determine a lens badly.
+/// The fewest views that determine a lens reasonably well.
 pub const MIN_VIEWS: usize = 5;
 
-/// More than this isn't believed, pixels.
+/// The largest error of a lens that is accepted, in pixels (root mean square).
 const MAX_RMS_PX: f64 = 2.5;
 
-/// Gathers views and finds the lens.
+/// Collects views and fits the lens.
 #[derive(Debug, Clone)]
 pub struct Calibrator {
     size: (u32, u32),

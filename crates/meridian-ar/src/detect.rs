@@ -31,14 +31,14 @@ pub struct Found {
     pub corners: [DVec2; 4],
 }
 
-/// What a tag must be to be believed.
+/// When a tag is accepted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gates {
-    /// At most so many wrong bits. tag36h11 corrects more; each makes a chance find likelier.
+    /// The most wrong bits. tag36h11 could correct more, but each one makes a false detection likelier.
     pub hamming: u8,
-    /// At least so clear, shades of 255.
+    /// The smallest margin, in shades of 255.
     pub margin: f32,
-    /// At least so long a shortest side, pixels.
+    /// The smallest length of its shortest side, in pixels.
     pub side: f64,
 }
 
@@ -52,7 +52,7 @@ impl Default for Gates {
     }
 }
 
-/// A picture can't be searched.
+/// Why a picture can't be searched.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectError {
     /// Its bytes are not its size.
@@ -62,7 +62,7 @@ pub enum DetectError {
         width: usize,
         /// Pixels down.
         height: usize,
-        /// Bytes that came.
+        /// Bytes given.
         length: usize,
     },
     /// It is too small or too large.
@@ -78,7 +78,7 @@ pub enum DetectError {
     Failed(String),
 }
 
-/// Finds the board's tags. Keeps its buffers between pictures of one size.
+/// Finds the board's tags. Reuses its buffers for pictures of the same size.
 pub struct Detector {
     gates: Gates,
     size: (usize, usize),
@@ -97,7 +97,7 @@ impl Detector {
     /// far or steep; a quarter finds those that fill the picture, blurred.
     const SCALES: [usize; 3] = [2, 1, 4];
 
-    /// So many tags and no other scale is tried.
+    /// With this many tags no other scale is tried.
     const ENOUGH: usize = 3;
 
     /// With gates of one's own.

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use super::frame::{Frame, FrameSource, Pace, SourceError, Yuv};
 use super::intrinsics::MAX_SIDE;
 
-/// Wider pictures are made smaller by ffmpeg, pixels.
+/// The widest picture, in pixels: ffmpeg scales larger ones down.
 const MAX_WIDTH_PX: u32 = 1920;
 
-/// Without a frame for so long the stream is given up. A network camera may take a few seconds to begin.
+/// How long to wait for a frame before the stream counts as lost. A network camera may take a few seconds to begin.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// An ffmpeg that runs beside this program and writes frames into a pipe.
@@ -32,7 +32,7 @@ pub struct Ffmpeg {
 struct Shared {
     slot: Mutex<Slot>,
     changed: Condvar,
-    /// What ffmpeg said last.
+    /// The end of ffmpeg's error output.
     said: Mutex<String>,
 }
 
@@ -40,7 +40,7 @@ struct Shared {
 struct Slot {
     frame: Option<Planes>,
     ended: Option<String>,
-    /// Nobody wants frames any more.
+    /// Whether the reader has gone away.
     closed: bool,
 }
 

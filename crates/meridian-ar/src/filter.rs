@@ -6,7 +6,7 @@ use glam::{DQuat, DVec3};
 
 use super::geometry::Pose;
 
-/// How much is smoothed.
+/// How strongly poses are smoothed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Constants {
     /// The cut-off frequency at rest, hertz. Lower is steadier.
@@ -32,10 +32,10 @@ impl Default for Constants {
     }
 }
 
-/// After a pause longer than this a pose is taken as it comes, seconds.
+/// After a pause longer than this, in seconds, the next pose isn't smoothed.
 pub const PAUSE: f64 = 0.5;
 
-/// A filter for one board.
+/// The one-euro filter of one board's pose.
 #[derive(Debug, Clone, Default)]
 pub struct OneEuro {
     constants: Constants,
@@ -53,7 +53,7 @@ struct State {
 }
 
 impl OneEuro {
-    /// With constants of one's own.
+    /// With other constants.
     pub fn new(constants: Constants) -> Self {
         Self {
             constants,
@@ -61,7 +61,7 @@ impl OneEuro {
         }
     }
 
-    /// Forgets the poses so far: the next one is taken as it comes.
+    /// Forgets the poses so far: the next one isn't smoothed.
     pub fn reset(&mut self) {
         self.state = None;
     }

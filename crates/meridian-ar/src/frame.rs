@@ -17,7 +17,7 @@ pub struct Frame {
     pub rgb: Vec<u8>,
     /// One byte a pixel, row by row, `width × height`.
     pub grey: Vec<u8>,
-    /// When it came.
+    /// When it was received.
     pub at: Instant,
     /// Counts the source's frames, from 0.
     pub sequence: u64,
@@ -85,7 +85,7 @@ fn luma(r: u8, g: u8, b: u8) -> u8 {
     ((u32::from(r) * 77 + u32::from(g) * 150 + u32::from(b) * 29) >> 8) as u8
 }
 
-/// A source gives no frame.
+/// Why a source gives no frame.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// One picture can't be used; the next may.
@@ -126,7 +126,7 @@ pub enum SourceError {
         /// What happened, and the last that it said.
         problem: String,
     },
-    /// Nothing came for a while.
+    /// No frame arrived in time.
     #[error("{source_name}: no frame for {seconds} s")]
     Silent {
         /// The camera or stream.
@@ -134,7 +134,7 @@ pub enum SourceError {
         /// How long, seconds.
         seconds: u64,
     },
-    /// It failed in a way that it shouldn't.
+    /// An internal error.
     #[error("{source_name}: failed within; please report it")]
     Broken {
         /// The camera or stream.

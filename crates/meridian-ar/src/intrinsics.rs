@@ -243,7 +243,7 @@ impl Intrinsics {
                     number
                         .trim()
                         .parse::<f64>()
-                        .map_err(|_| format!("{key}: {:?} is no number", number.trim()))
+                        .map_err(|_| format!("{key}: {:?} isn't a number", number.trim()))
                 })
                 .collect()
         };
@@ -293,14 +293,16 @@ impl Intrinsics {
     fn checked(self) -> Result<Self, String> {
         for (key, size) in [("width", self.width), ("height", self.height)] {
             if !(16..=MAX_SIDE).contains(&size) {
-                return Err(format!("{key}: {size} pixels; 16 to {MAX_SIDE} are possible"));
+                return Err(format!(
+                    "{key}: {size} pixels is out of range: it must be 16 to {MAX_SIDE}"
+                ));
             }
         }
         let wide = f64::from(self.width.max(self.height));
         for (key, focal) in [("fx", self.fx), ("fy", self.fy)] {
             if !(focal.is_finite() && (wide * 0.05..=wide * 100.0).contains(&focal)) {
                 return Err(format!(
-                    "{key}: {focal} pixels is no focal length of a picture {wide} pixels wide; about {wide:.0} is usual"
+                    "{key}: {focal} pixels isn't a focal length of a picture {wide} pixels wide; about {wide:.0} is usual"
                 ));
             }
         }
@@ -315,7 +317,7 @@ impl Intrinsics {
         }
         for (key, value) in ["k1", "k2", "p1", "p2", "k3"].iter().zip(self.distortion) {
             if !(value.is_finite() && value.abs() <= 20.0) {
-                return Err(format!("{key}: {value} is no distortion; -20 to 20 are possible"));
+                return Err(format!("{key}: {value} is out of range: it must be -20 to 20"));
             }
         }
         if let Some(rms) = self.rms

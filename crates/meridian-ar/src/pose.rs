@@ -12,7 +12,7 @@ use super::detect::Found;
 use super::geometry::{Normal, Pose};
 use super::intrinsics::Intrinsics;
 
-/// A pose whose corners are off by more than this isn't believed, pixels.
+/// The largest error of a pose that is accepted, in pixels (root mean square).
 pub const MAX_RMS_PX: f64 = 4.0;
 
 /// Below this ratio of errors the mirrored pose explains the picture about as well.
@@ -33,7 +33,7 @@ pub struct BoardPose {
     pub certainty: f64,
 }
 
-/// There is no pose.
+/// Why there is no pose.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PoseError {
     /// No tag of the board was found.
@@ -42,7 +42,7 @@ pub enum PoseError {
     /// The corners determine none.
     #[error("the tags' corners determine no pose")]
     NoSolution,
-    /// The best one is bad.
+    /// Even the best pose fits badly.
     #[error("the best pose misses the tags' corners by {rms:.1} px; at most {MAX_RMS_PX} is believed")]
     Unlikely {
         /// Root mean square, pixels.
@@ -215,7 +215,7 @@ fn mirror(pose: &Pose) -> Option<Pose> {
 
 /// The pose nearby that makes the error in the picture least, and that error, pixels. Points far off count less.
 pub fn refine(sights: &[Sight], lens: &Intrinsics, start: Pose) -> (Pose, f64) {
-    /// Beyond so many pixels a point counts less.
+    /// Points further off than this many pixels count less.
     const HUBER: f64 = 1.0;
     let cost = |pose: &Pose| -> f64 {
         sights

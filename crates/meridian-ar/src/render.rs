@@ -1,4 +1,4 @@
-//! The sheet as a camera would see it: what the accuracy is measured with.
+//! Renders the sheet as a camera would see it, to measure accuracy.
 
 use glam::{DMat3, DVec2, DVec3};
 use rand::{Rng, SeedableRng};

@@ -146,7 +146,7 @@ impl FromStr for SourceSpec {
                     // A folder's name may hold an @ of its own.
                     Some((folder, rate)) if !folder.is_empty() => match rate.parse::<f64>() {
                         Ok(rate) if (0.1..=240.0).contains(&rate) => (folder, rate),
-                        Ok(_) => return Err(wrong("0.1 to 240 frames a second are possible")),
+                        Ok(_) => return Err(wrong("the rate must be 0.1 to 240 frames a second")),
                         Err(_) => (rest, PICTURE_RATE),
                     },
                     _ => (rest, PICTURE_RATE),

@@ -1,4 +1,4 @@
-//! Follows the board in a source's frames, on threads of its own.
+//! Tracks the board in a source's frames, on its own threads.
 //!
 //! One thread reads the source and keeps the latest frame only; another finds the board in it and publishes the frame
 //! together with the pose that was found *in that frame*, so that what is drawn upon it stands still however long the
@@ -21,16 +21,16 @@ use super::light::{self, LightEstimate};
 use super::pose::{self, BoardPose};
 use super::source::SourceSpec;
 
-/// For so long a lost board keeps its last pose.
+/// How long a lost board keeps its last pose.
 pub const HOLD: Duration = Duration::from_millis(300);
 
 /// How long a source that failed is left alone, at first and at most; it doubles in between.
 pub const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
-/// How long a source may take for one answer before its thread looks whether it shall stop.
+/// How long a source may take for one answer before its thread checks whether to stop.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// After so many frames in a row that can't be used the source counts as failed.
+/// After this many unusable frames in a row the source counts as failed.
 const MAX_BAD: u32 = 30;
 
 /// What is known of the board.
@@ -168,7 +168,7 @@ impl Tracker {
         Self::start_with(Box::new(move || spec.open(Pace::Live)), options)
     }
 
-    /// The same with a source of one's own; `opener` is called again whenever it failed.
+    /// Like [`Tracker::start`], with another source; `opener` is called again whenever it fails.
     ///
     /// # Errors
     /// When the system gives no thread.

@@ -10,13 +10,13 @@ use linuxvideo::{BufType, Device};
 use super::frame::{Frame, FrameSource, SourceError, Yuv};
 use super::picture::decode;
 
-/// Without a frame for so long a camera is given up.
+/// How long to wait for a frame before the camera counts as lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How often a camera is asked whether it has a frame.
+/// How often to poll the camera for a frame.
 const ASK: Duration = Duration::from_millis(2);
 
-/// The encodings that are understood, the best first: compressed ones leave a USB cable room for full frame rates.
+/// The supported encodings, best first: compressed ones leave a USB cable room for full frame rates.
 const ENCODINGS: [Encoding; 5] = [
     Encoding::Jpeg,
     Encoding::Nv12,

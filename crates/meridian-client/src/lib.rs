@@ -1,4 +1,4 @@
-//! The subscriber: a thread of its own that follows a feed and hands over what may be applied.
+//! The subscriber: follows a feed on its own thread and hands over the frames to apply.
 //!
 //! It knows nothing of pictures. It connects, resumes where it was, judges every frame
 //! ([`Sequencer`]), and comes back after a loss, a stall or garbage. Its channel is bounded: when the
@@ -38,24 +38,24 @@ pub struct LinkConfig {
     pub url: String,
     /// The token that the gateway asks for.
     pub token: Option<String>,
-    /// Whom TLS believes.
+    /// Which certificates TLS trusts.
     pub trust: Trust,
     /// The key that every frame has to be signed with.
     pub key: Option<PublicKey>,
     /// The file that what is known of the key's streams is kept in, so that a recording of an older one isn't believed after a
     /// restart; absent: nowhere.
     pub memory: Option<PathBuf>,
-    /// Whether this subscriber serves others: it is handed frames as they came, too.
+    /// Whether this subscriber is a relay: it then also gets the frames' original bytes.
     pub relay: bool,
-    /// Most lights a second; absent: every one.
+    /// The most lights a second; absent: all.
     pub lights_per_s: Option<u32>,
-    /// Without a tick or a heartbeat for so long, the connection is given up.
+    /// The connection counts as lost after this long without a tick or heartbeat.
     pub idle: Duration,
-    /// A connection has to stand within this time.
+    /// How long connecting may take.
     pub handshake: Duration,
-    /// Shortest wait before the next attempt.
+    /// The shortest wait before the next attempt.
     pub retry_min: Duration,
-    /// Longest wait before the next attempt.
+    /// The longest wait before the next attempt.
     pub retry_max: Duration,
     /// How many events may wait for the reader.
     pub backlog: usize,
@@ -81,19 +81,19 @@ impl LinkConfig {
     }
 }
 
-/// What happened on the way to a feed.
+/// What happened to the connection, and the frames received.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkEvent {
-    /// A connection is tried.
+    /// Connecting.
     Connecting {
-        /// How many attempts in a row this makes, from 1.
+        /// The number of this attempt in a row, from 1.
         attempt: u32,
     },
-    /// The connection stands.
+    /// Connected.
     Connected,
     /// A frame to apply, and the wall clock when it was received (milliseconds since the Unix epoch).
     Frame(Box<Frame>, i64),
-    /// For a relay, a frame to apply and its parts as they came.
+    /// For a relay, a frame to apply and its original bytes.
     Relayed(Box<Frame>, Box<Relayed>),
     /// Frames are missing; a new connection asks for them.
     Gap,
@@ -104,23 +104,23 @@ pub enum LinkEvent {
         /// When it is tried again.
         retry_in_ms: u64,
     },
-    /// The other side speaks, but not this protocol. It is tried again at the longest distance.
+    /// The other side answers, but not with this protocol. It is tried again after the longest wait.
     Refused {
         /// Why, for people.
         reason: String,
     },
-    /// What came is no frame, or contradicts what is known. It was not applied.
+    /// What was received isn't a frame, or contradicts what is known. It was not applied.
     Garbage {
         /// Why, for people.
         reason: String,
     },
-    /// What came looks forged: not signed by the gateway's key, said before, out of order or of an older stream. It was
+    /// A frame looks forged: not signed by the gateway's key, a repeat, out of order or of an older stream. It was
     /// not applied.
     Forged {
         /// Why, for people.
         reason: String,
     },
-    /// What came is signed, and was published long ago or is still to be: it is played again, or a clock is wrong. It was
+    /// A frame is signed, but dated long ago or in the future: a recording is being replayed, or a clock is wrong. It was
     /// not applied.
     Stale {
         /// Why, for people.
@@ -135,11 +135,11 @@ pub enum LinkEvent {
     },
 }
 
-/// Why a feed can't be followed at all.
+/// Why a feed can't be followed.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// No address that this program can use.
-    #[error("{url:?} is no address of a feed ({problem}): one like ws://127.0.0.1:9016 is needed")]
+    /// The address can't be used.
+    #[error("{url:?} isn't an address of a feed ({problem}): one like ws://127.0.0.1:9016 is needed")]
     Address {
         /// What was given.
         url: String,
@@ -167,7 +167,7 @@ fn way_to(url: &str, token: Option<&str>, trust: &Trust) -> Result<Way, LinkErro
     Way::new(&uri, token, trust).map_err(address)
 }
 
-/// A subscriber that runs. Dropping it stops it.
+/// A running subscriber. Dropping it stops it.
 pub struct Link {
     events: Receiver<LinkEvent>,
     shared: Arc<Shared>,
@@ -181,7 +181,7 @@ struct Shared {
 }
 
 impl Link {
-    /// Starts to follow a feed.
+    /// Starts following a feed.
     ///
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
@@ -219,7 +219,7 @@ impl Link {
         &self.events
     }
 
-    /// How many orders and payments were in lights that the reader was too slow for.
+    /// How many orders and payments were in lights that were dropped because the reader was too slow.
     pub fn lights_dropped(&self) -> u64 {
         self.shared.lights_dropped.load(Ordering::Relaxed)
     }
@@ -248,7 +248,7 @@ enum End {
     Stopped,
     Lost(String),
     Refused(String),
-    /// Refused, and not to be asked again before.
+    /// Refused; not to be tried again before this has passed.
     Later(String, Duration),
     Garbage(String),
     Forged(String),
@@ -258,9 +258,9 @@ enum End {
     Bye(String, Option<u64>),
 }
 
-/// Distance at which a waiting thread looks whether it is to stop.
+/// How often a waiting thread checks whether to stop.
 const LOOK: Duration = Duration::from_millis(20);
-/// So many notices of a snapshot are told.
+/// The most notices of a snapshot that are passed on.
 const MAX_STANDING: usize = 16;
 
 struct Follower {
@@ -614,7 +614,7 @@ impl Follower {
     }
 }
 
-/// What is said of frames that are signed and not of now.
+/// The error for signed frames that are too old or from the future.
 fn stale(off_ms: i64) -> String {
     let when = if off_ms < 0 {
         "in the past"

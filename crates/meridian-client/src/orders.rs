@@ -1,4 +1,4 @@
-//! The other direction: sends order batches to a gateway, and keeps each until the gateway says that it is counted.
+//! The order sender: sends order batches to a gateway, and keeps each until the gateway acknowledges it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use meridian_core::sales::columns::{Columns, ColumnsError};
 use meridian_core::sales::{EventMs, Kind};
 use meridian_wire::SUBPROTOCOL_ORDERS;
 
-/// Batches that may be on their way; whoever gives more waits.
+/// How many batches may be unacknowledged; sending more waits.
 const MAX_OPEN: usize = 1_000;
-/// Without a word for so long a connection is given up.
+/// The connection counts as lost after this long without a message.
 const IDLE: Duration = Duration::from_secs(20);
 /// The longest wait before the next attempt.
 const MAX_RETRY: Duration = Duration::from_secs(5);
-/// A batch that can't be taken now is sent again after this.
+/// How long to wait before a batch that was answered with `later` is sent again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How to send.
@@ -34,7 +34,7 @@ pub struct SenderConfig {
     pub url: String,
     /// The token of a source.
     pub token: Option<String>,
-    /// Whom TLS believes.
+    /// Which certificates TLS trusts.
     pub trust: Trust,
 }
 
@@ -66,7 +66,7 @@ pub enum SenderEvent {
     Connected(Box<Welcome>),
     /// The connection is lost; it is tried again.
     Lost(String),
-    /// The gateway doesn't want it; it is tried again, seldom.
+    /// The gateway refuses the connection; it is tried again after a long wait.
     Unwanted(String),
     /// A batch is on the gateway's disk and counted.
     Counted {
@@ -88,7 +88,7 @@ pub enum SenderEvent {
     },
 }
 
-/// What a gateway says.
+/// What a gateway answers.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Said {
@@ -112,7 +112,7 @@ enum Said {
     },
 }
 
-/// A sender that runs. Dropping it stops it, and what wasn't counted by then is forgotten.
+/// A running sender. Dropping it stops it; batches that weren't acknowledged by then are lost.
 pub struct OrderSender {
     batches: Option<mpsc::Sender<Vec<u8>>>,
     events: Receiver<SenderEvent>,
@@ -128,7 +128,7 @@ struct Shared {
 }
 
 impl OrderSender {
-    /// Starts to send to a gateway.
+    /// Starts sending to a gateway.
     ///
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
@@ -209,7 +209,7 @@ struct Work {
 enum End {
     Stopped,
     Lost(String),
-    /// Not wanted, and when it is tried again.
+    /// Refused, and when to try again.
     Unwanted(String, Duration),
 }
 

@@ -1,4 +1,4 @@
-//! What a subscriber that knows a feed's key remembers, so that no recording is believed.
+//! Replay protection: what a subscriber that knows the feed's key remembers, so that recordings are refused.
 //!
 //! Every signed frame says when it was published: a frame that is older than a minute is none of now. Of the newest
 //! stream of each class it is remembered that there was one, on the disk too, so that a display that was just switched on
@@ -12,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 use meridian_core::files::private;
 use meridian_wire::{Body, DataClass, Frame, PublicKey, Published};
 
-/// How far from the own clock a signed frame may have been published, in milliseconds.
+/// How far a signed frame's time may be from the local clock, in milliseconds.
 pub const LONG_PAST_MS: i64 = 60_000;
-/// How old the instant on the disk may become.
+/// How often the newest instant is written to disk, in milliseconds.
 const KEEP_EVERY_MS: i64 = 600_000;
-/// The largest file that is read.
+/// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 4_096;
 
-/// A stream that was heard of.
+/// A stream that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Heard {
@@ -58,12 +58,12 @@ impl Kept {
     }
 }
 
-/// Why a signed frame isn't believed.
+/// Why a signed frame is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Doubt {
-    /// Of an older stream, or of none that was begun.
+    /// From an older stream, or one that didn't begin with a hello.
     Forged(String),
-    /// Published long ago, or in times to come: by so many milliseconds.
+    /// Published too long ago or in the future: by how many milliseconds.
     Stale(i64),
 }
 
@@ -89,7 +89,7 @@ pub struct Recall {
 }
 
 impl Recall {
-    /// What is known of a key; without a file nothing, and a broken one is as good as none.
+    /// Reads what is known of a key; a missing or broken file counts as nothing known.
     pub fn open(path: Option<&Path>, key: &PublicKey) -> Self {
         let mut it = Self {
             kept: Kept::new(key),

@@ -39,19 +39,19 @@ pub struct Way {
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failed {
-    /// It may be there another time.
+    /// It may work another time.
     Lost(String),
-    /// The other side doesn't want it; what follows the address in a sentence.
+    /// The other side refused it; why, as the end of a sentence that begins with the address.
     Refused(String),
-    /// The same, and it isn't to be asked again before this has passed.
+    /// Refused, and not to be tried again before this has passed.
     Later(String, Duration),
-    /// It would be let in, and what it came for isn't there yet; when to come again.
+    /// The stream isn't ready yet; when to try again.
     NotYet(String, Duration),
 }
 
-/// A token that isn't taken won't be the next second either: whoever asks on and on only looks like an attack.
+/// How long to wait after a rejected token: it won't be accepted a second later, and trying again and again looks like an attack.
 const RETRY_LOGIN: Duration = Duration::from_secs(120);
-/// Nobody is sent away for longer.
+/// The longest wait that a gateway can ask for.
 const MAX_RETRY: Duration = Duration::from_secs(600);
 
 /// When a refusal says to come again, if it does.

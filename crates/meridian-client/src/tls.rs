@@ -1,4 +1,4 @@
-//! TLS of the subscriber: whom it believes.
+//! TLS of the subscriber: which certificates it trusts.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,17 +44,17 @@ impl std::str::FromStr for Pin {
             .and_then(|bytes| bytes.try_into().ok())
             .map(Self)
             .ok_or_else(|| {
-                format!("{text:?} is no pin: sha256: and 44 characters of base64 are needed, as `meridian-gateway key` prints them")
+                format!("{text:?} isn't a pin: sha256: and 44 characters of base64 are needed, as `meridian-gateway key` prints them")
             })
     }
 }
 
-/// Whom a subscriber believes.
+/// Which certificates a subscriber trusts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// Certificates that the gateway's is signed by; absent: the system's.
+    /// The CA certificates, PEM; absent: the system's.
     pub ca: Option<PathBuf>,
-    /// The gateway's own key: then nothing else is asked of its certificate.
+    /// The gateway's own key: then nothing else of its certificate is checked.
     pub pin: Option<Pin>,
 }
 
@@ -102,7 +102,7 @@ impl Trust {
     }
 }
 
-/// Believes one key, whatever else its certificate says.
+/// Accepts exactly one key, whatever else its certificate says.
 #[derive(Debug)]
 struct Pinned {
     pin: Pin,

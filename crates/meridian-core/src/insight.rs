@@ -1,4 +1,4 @@
-//! Small models over tallies. Pure: counts in, a sentence's worth of figures out.
+//! Trends: which products sell better than usual, and where. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +22,15 @@ impl Trend {
     }
 }
 
-/// Most regions in which one product trends.
+/// The most regions in which one product trends.
 pub const MAX_TRENDS: usize = 3;
-/// Fewer orders than this in the window are no trend.
+/// The fewest orders in the window that can be a trend.
 pub const MIN_RECENT: u64 = 12;
-/// Fewer orders than this before the window don't say what is usual.
+/// The fewest orders before the window that say what is usual.
 pub const MIN_BEFORE: u64 = 30;
-/// From this many percent of the usual on it is a trend.
+/// The smallest percentage of the usual that counts as a trend.
 pub const MIN_PERCENT: f64 = 150.0;
-/// The surplus must be this many standard deviations of chance.
+/// How many standard deviations of chance the surplus must exceed.
 const SIGMA: f64 = 4.0;
 
 /// How many minutes the window has when the day is `minute` minutes old: half of them, 1 to

@@ -1,4 +1,4 @@
-//! What every part of Meridian is made of. Pure but for [`files`]: no clock, no network, no picture.
+//! The vocabulary of sales, and counting. Pure except for [`files`]: no clock, no network, no graphics.
 //!
 //! | module | what lives there |
 //! |---|---|

@@ -38,7 +38,7 @@ pub struct PlayArgs {
     pub speed: Option<f64>,
 }
 
-/// How long before the day's beginning it starts unless told otherwise.
+/// How long before the day's start playing begins by default.
 const COUNTDOWN_MS: i64 = 10_000;
 
 impl SourceArgs {
@@ -60,7 +60,7 @@ impl SourceArgs {
         )?))
     }
 
-    /// What a state file calls this source.
+    /// The source's name in the state file.
     pub fn name(&self) -> String {
         match &self.orders {
             Some(orders) => orders.display().to_string(),
@@ -85,7 +85,7 @@ impl PlayArgs {
         self.speed.unwrap_or(1.0)
     }
 
-    /// What the command line leaves open, from a configuration.
+    /// Fills in from a configuration what the command line leaves open.
     ///
     /// # Errors
     /// What is wrong with a value.

@@ -1,11 +1,11 @@
-//! How much privacy is asked for: the smallest group that is published, and the seed of what is hidden.
+//! The privacy setting: the smallest group that is published, and the seed of the hidden thresholds.
 
-/// Fewest orders or payments that a published group has, unless told otherwise.
+/// The default of the fewest orders or payments in a published group.
 pub const DEFAULT_K: u32 = 10;
 /// The largest `k`: a group of more isn't anyone's secret.
 pub const MAX_K: u32 = 1_000;
 
-/// What the guard has to keep.
+/// What the guard has to enforce.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Privacy {
     k: u32,
@@ -20,7 +20,7 @@ pub enum PrivacyError {
         "privacy.k is {0}, which protects nobody: 2 to {MAX_K} is needed, 10 is usual; to publish exact figures, say so with Privacy::off()"
     )]
     TooSmall(u32),
-    /// So large that nothing would be published.
+    /// Too large to publish anything.
     #[error("privacy.k is {0}: 2 to {MAX_K} is needed, 10 is usual")]
     TooLarge(u32),
 }

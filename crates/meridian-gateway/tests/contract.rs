@@ -50,7 +50,7 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<()
                     "integer" => value.is_i64() || value.is_u64(),
                     "number" => value.is_number(),
                     "null" => value.is_null(),
-                    other => panic!("{other} is no type"),
+                    other => panic!("{other} isn't a type"),
                 };
                 let fits = says
                     .as_array()

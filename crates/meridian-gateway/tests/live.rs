@@ -327,7 +327,7 @@ fn the_python_examples_keep_the_path_and_know_a_gateway() {
         let output = python.wait_with_output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && errors.contains("is no gateway: it answers 200 OK"),
+            !output.status.success() && errors.contains("isn't a gateway: it answers 200 OK"),
             "{errors}"
         );
     }

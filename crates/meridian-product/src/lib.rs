@@ -1,4 +1,4 @@
-//! Products: what a retailer's folder says, and glTF models read without trust. Pure: no Bevy, no picture.
+//! Products: folders of a `product.toml` and a glTF model, both read as untrusted input. Pure: no Bevy, no graphics.
 //!
 //! A product is a folder with a `product.toml` ([`manifest`]) and a glTF 2.0 model ([`gltf`] → [`model::Model`]).
 

@@ -12,7 +12,7 @@ use meridian_wire::Names;
 /// A `product.toml` is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It isn't the TOML that is asked for: the message has line, column and key.
+    /// It isn't valid TOML, or a key is unknown or missing: the message has line, column and key.
     #[error("{path}: {problem}")]
     Syntax {
         /// The file.
@@ -20,7 +20,7 @@ pub enum ManifestError {
         /// What is wrong, with line and column.
         problem: String,
     },
-    /// A value can't be.
+    /// A value is out of range or doesn't fit the others.
     #[error("{path}: {key}: {problem}")]
     Value {
         /// The file.

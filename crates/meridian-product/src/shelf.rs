@@ -1,4 +1,4 @@
-//! The shelf: every product that there is, from folders that a retailer fills and those that are shipped.
+//! The shelf: all products, from the retailer's folders and the shipped ones.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub struct Product {
     pub place: Place,
 }
 
-/// A folder that was to hold products doesn't.
+/// Why a folder of products can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ShelfError {
     /// The folder or file can't be read.
@@ -57,7 +57,7 @@ pub enum ShelfError {
     },
 }
 
-/// Every product that there is.
+/// All products, in the order of the shelf.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Shelf {
     /// In the order of the shelf.

@@ -1,4 +1,4 @@
-//! Studios: light from all around, made of softboxes, and what rough surfaces make of it.
+//! Studios: environment light from softboxes, prefiltered for rough surfaces.
 //!
 //! Radiance is linear; white paper that faces the main light is near 1. The maps are equirectangular, +Y is up, the
 //! middle column looks along −Z (to the back), as a viewer at +Z sees the room behind the product.
@@ -39,7 +39,7 @@ impl Name {
         }
     }
 
-    /// The one after it.
+    /// The next one.
     pub fn next(self) -> Self {
         match self {
             Self::Studio => Self::Daylight,

@@ -108,7 +108,7 @@ pub enum Body {
     Tick(Box<Tick>),
     /// The orders and payments of a span of time, as lights.
     Lights(Lights),
-    /// Once a second: the gateway lives.
+    /// Once a second: the gateway is alive.
     Heartbeat(Heartbeat),
     /// Something that people should know.
     Notice(Notice),
@@ -124,7 +124,7 @@ pub enum Body {
     Unknown(String),
 }
 
-/// When a frame says that it was published.
+/// When a frame was published, as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// At this instant, milliseconds since the Unix epoch.
@@ -167,7 +167,7 @@ impl Body {
         }
     }
 
-    /// Whether it says that the gateway lives: the rest may fail to come for a while.
+    /// Whether it shows that the gateway is alive: other frames may pause for a while.
     pub fn is_alive(&self) -> bool {
         matches!(self, Self::Tick(_) | Self::Heartbeat(_))
     }
@@ -220,7 +220,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// What a feed is that has said nothing yet.
+    /// A placeholder before the feed's first `hello`.
     pub fn unknown() -> Self {
         Self {
             version: VERSION,
@@ -267,7 +267,7 @@ pub struct Day {
     pub start_ms: EventMs,
     /// The end, exclusive.
     pub end_ms: EventMs,
-    /// The clock on the wall: minutes east of UTC.
+    /// The day's time zone: minutes east of UTC.
     pub utc_offset_min: i32,
 }
 
@@ -316,11 +316,11 @@ pub struct Reached {
 /// Value over time until now: cumulative, at equal steps from the day's start.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
-    /// Distance of the points.
+    /// Interval between the points, in milliseconds.
     pub step_ms: i64,
     /// Total GMV at start, start + step, …, in minor units.
     pub gmv_minor: Vec<i64>,
-    /// Distance of the regions' points (coarser).
+    /// Interval between the regions' points (coarser), in milliseconds.
     pub region_step_ms: i64,
     /// The same for each region with any.
     pub regions: Vec<RegionHistory>,
@@ -382,9 +382,9 @@ pub struct Snapshot {
     pub notices: Vec<Notice>,
 }
 
-/// Most points of one product's curve, from its start.
+/// The most points of one product's curve, from its start.
 pub const MAX_CURVE_POINTS: usize = 10_000;
-/// Most products that have regions, curves and trends in one frame.
+/// The most products that have regions, curves and trends in one frame.
 pub const MAX_DETAILED_PRODUCTS: usize = 64;
 
 /// The products. In a snapshot everything that is known of them, in a frame of its own what changed: rows
@@ -400,7 +400,7 @@ pub struct Products {
     /// The products' figures by region.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<ProductCell>,
-    /// Distance of the curves' points, in milliseconds.
+    /// Interval between the curves' points, in milliseconds.
     pub step_ms: i64,
     /// New points of the products' curves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -495,7 +495,7 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// A tick that says that nothing is known.
+    /// A tick in which nothing is known.
     pub fn empty(event_ms: EventMs) -> Self {
         Self {
             event_ms,
@@ -563,7 +563,7 @@ pub fn magnitude_bucket(amount_minor: i64, minor_per_unit: i64) -> u8 {
     STEPS.iter().take_while(|step| units >= **step).count() as u8
 }
 
-/// The gateway lives.
+/// The gateway is alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Event time.
@@ -631,7 +631,7 @@ pub struct Bye {
     pub code: String,
     /// For people.
     pub text: String,
-    /// When to come back, in milliseconds; absent: when you like.
+    /// When to come back, in milliseconds; absent: at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
@@ -643,7 +643,7 @@ pub struct Subscribe {
     /// Go on after this frame if the gateway still has what followed; otherwise a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume: Option<Position>,
-    /// Most lights a second that this client wants; absent: every one; 0: none.
+    /// The most lights a second that this client wants; absent: all; 0: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lights_per_s: Option<u32>,
     /// How large binary frames may be packed; absent: not at all.

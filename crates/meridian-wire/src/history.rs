@@ -1,13 +1,13 @@
-//! How the curves of value over time grow.
+//! Curves of value over time, and how they grow.
 
 use crate::frame::{Counts, Day, History, RegionHistory};
 
 /// How far the curves of a history grow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Growth {
-    /// Most points of the total's curve.
+    /// The most points of the total's curve.
     pub max_points: usize,
-    /// Most points of a region's curve.
+    /// The most points of a region's curve.
     pub max_region_points: usize,
 }
 

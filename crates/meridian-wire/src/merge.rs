@@ -1,4 +1,4 @@
-//! What is known, and a later frame: how the one takes over what the other says.
+//! Merges a later frame into a snapshot or tick.
 
 use std::collections::BTreeMap;
 

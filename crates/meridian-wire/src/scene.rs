@@ -34,7 +34,7 @@ impl std::str::FromStr for Scene {
                 Ok(Self::Region(iso2.to_owned()))
             }
             _ => Err(format!(
-                "{text:?} is no scene: globe, region:XX (as in region:JP), showroom or showroom:PRODUCT (as in showroom:shoe) is needed"
+                "{text:?} isn't a scene: globe, region:XX (as in region:JP), showroom or showroom:PRODUCT (as in showroom:shoe) is needed"
             )),
         }
     }

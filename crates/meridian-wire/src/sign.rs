@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use sha2::{Digest as _, Sha256};
 
-/// What stands before a key's base64.
+/// The prefix of a key's base64.
 const SCHEME: &str = "ed25519:";
 const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_END: &str = "-----END PRIVATE KEY-----";
@@ -21,12 +21,12 @@ pub type Signature = [u8; 64];
 /// Why a key can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// No public key.
+    /// Not a public key.
     #[error(
-        "{0:?} is no public key: ed25519: and 44 characters of base64 are needed, as `meridian-gateway key` prints them"
+        "{0:?} isn't a public key: ed25519: and 44 characters of base64 are needed, as `meridian-gateway key` prints them"
     )]
     Public(String),
-    /// A file that holds no private key, or can't be read or written.
+    /// A key file can't be read or written, or holds no private key.
     #[error("{file}: {problem}")]
     File {
         /// The file.

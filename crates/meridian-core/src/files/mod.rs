@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use directories::ProjectDirs;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// Whose packages the binaries are made of, and the licences that ask to be passed on with them.
+/// The third-party packages in the binaries, and their licences.
 pub const NOTICES: &str = include_str!("../../../../THIRD-PARTY-NOTICES.txt");
 
 #[derive(RustEmbed)]
@@ -125,7 +125,7 @@ pub struct Loaded<T> {
     pub problem: Option<FileError>,
 }
 
-/// Reads a file without which the display shall not stay dark: where the user's copy can't be read or `parse`
+/// Reads a file that the display needs to start: where the user's copy can't be read or `parse`
 /// finds it wrong, the shipped one stands in, and [`Loaded::problem`] tells.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use std::io::{Error, ErrorKind, Read as _, Result, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How long somebody else may hold a lock.
+/// How long to wait for a lock that another process holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// A file that changed so recently may change again within the same tick of its clock.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -125,7 +125,7 @@ fn open(path: &Path) -> Result<(File, Metadata)> {
 /// As [`read`]; and when it isn't UTF-8.
 pub fn read_text(path: &Path) -> Result<(String, Stamp)> {
     let (bytes, stamp) = read(path)?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it is no text"))?;
+    let text = String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it isn't text"))?;
     Ok((text, stamp))
 }
 

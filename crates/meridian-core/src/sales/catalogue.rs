@@ -229,9 +229,9 @@ fn read_regions(file: &str, csv: &[u8]) -> Result<(Vec<Region>, HashMap<String, 
         let id = u8::try_from(regions.len())
             .ok()
             .filter(|id| *id != u8::MAX)
-            .ok_or_else(|| wrong(("iso2", "at most 255 regions are possible".to_owned())))?;
+            .ok_or_else(|| wrong(("iso2", "there can be at most 255 regions".to_owned())))?;
         if by_iso2.insert(row.iso2.clone(), RegionId(id)).is_some() {
-            return Err(wrong(("iso2", format!("{:?} is there twice", row.iso2))));
+            return Err(wrong(("iso2", format!("{:?} appears twice", row.iso2))));
         }
         regions.push(Region {
             iso2: row.iso2,
@@ -279,7 +279,7 @@ fn read_places(
             problem,
         };
         let Some(&region) = by_iso2.get(&row.iso2) else {
-            let problem = format!("{:?} is no region of {regions_file}", row.iso2);
+            let problem = format!("{:?} isn't a region of {regions_file}", row.iso2);
             return Err(wrong("iso2", problem));
         };
         for (column, value, bound) in [("lat", row.lat, 90.0), ("lon", row.lon, 180.0)] {
@@ -292,7 +292,7 @@ fn read_places(
         }
         count += 1;
         if count > usize::from(u16::MAX) {
-            return Err(wrong("name", "at most 65,535 places are possible".to_owned()));
+            return Err(wrong("name", "there can be at most 65,535 places".to_owned()));
         }
         if let Some(group) = grouped.get_mut(usize::from(region.0)) {
             group.push(Place {

@@ -1,4 +1,4 @@
-//! What was bought, at the grain that is shown.
+//! Categories: what was bought, as coarsely as it is shown.
 
 use serde::{Deserialize, Serialize};
 

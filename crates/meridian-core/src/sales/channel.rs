@@ -1,4 +1,4 @@
-//! Where an order was made.
+//! Channels: mobile, desktop or store.
 
 use serde::{Deserialize, Serialize};
 

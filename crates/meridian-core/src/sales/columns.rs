@@ -11,7 +11,7 @@ use super::{Batch, EventMs, Kind};
 pub const MAGIC: [u8; 4] = *b"MOB1";
 /// Size of the head.
 pub const HEAD_BYTES: usize = 56;
-/// Most rows of one batch.
+/// The most rows of one batch.
 pub const MAX_ROWS: usize = 1 << 26;
 
 const WIDE_AMOUNTS: u8 = 1;
@@ -22,7 +22,7 @@ const ITEM_BYTES: usize = 4 + 2 + 4 + 8;
 /// Instants that a batch may have: what a calendar of four-digit years can write.
 pub const INSTANTS: RangeInclusive<EventMs> = -62_135_596_800_000..=253_402_300_799_999;
 
-/// Why bytes are no order batch.
+/// Why bytes aren't an order batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ColumnsError {
     /// Fewer bytes than its head says, or than a head has.
@@ -33,7 +33,7 @@ pub enum ColumnsError {
         /// How many there are.
         found: usize,
     },
-    /// Other first bytes, or a version of tomorrow.
+    /// Other first bytes, or an unknown (newer) version.
     #[error("no order batch: it begins with {0:02x?}, not with \"MOB1\"")]
     Magic([u8; 4]),
     /// A value of the head that means nothing.
@@ -43,7 +43,7 @@ pub enum ColumnsError {
         field: &'static str,
         /// What it is.
         value: i128,
-        /// What may be.
+        /// What is allowed.
         allowed: &'static str,
     },
     /// The bytes aren't those that were sent.
@@ -83,7 +83,7 @@ pub struct ItemColumns<'a> {
 pub struct Columns<'a> {
     /// Orders or payments.
     pub kind: Kind,
-    /// The partition that it comes from.
+    /// The source number of its sender.
     pub source: u32,
     /// Its number there: a batch that comes twice is known by both.
     pub sequence: u64,

@@ -9,9 +9,9 @@ pub struct Currency {
     digits: u8,
 }
 
-/// A code that is no ISO 4217 currency.
+/// A code that isn't an ISO 4217 currency.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no currency: an ISO 4217 code of three capital letters is needed, as in \"CNY\"")]
+#[error("{0:?} isn't a currency: an ISO 4217 code of three capital letters is needed, as in \"CNY\"")]
 pub struct CurrencyError(pub String);
 
 impl Currency {

@@ -1,4 +1,4 @@
-//! What can be bought, one by one.
+//! Products of a feed, and their ids.
 
 use serde::{Deserialize, Serialize};
 

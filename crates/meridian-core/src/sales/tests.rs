@@ -121,7 +121,7 @@ fn a_wrong_city_is_named_by_line_and_column() {
         (
             "AD,les",
             "XX,les",
-            ["cities.csv, line 2", "column iso2", "no region"],
+            ["cities.csv, line 2", "column iso2", "isn't a region"],
         ),
         (
             "AD,Andorra",

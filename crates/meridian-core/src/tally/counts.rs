@@ -1,4 +1,4 @@
-//! What is counted.
+//! Counts, totals and rates.
 
 use serde::{Deserialize, Serialize};
 

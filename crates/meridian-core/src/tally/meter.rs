@@ -46,7 +46,7 @@ impl Meter {
         }
     }
 
-    /// The same for what comes up to so long after it happened: a second counts as over so much later.
+    /// For orders that arrive up to `lag_ms` late: a second closes that much later.
     #[must_use]
     pub fn with_lag(self, lag_ms: i64) -> Self {
         Self { lag_ms, ..self }

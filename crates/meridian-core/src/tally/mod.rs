@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use self::product::ProductTally;
 use crate::sales::{Batch, Channel, Kind};
 
-/// Why a batch, a cell or another tally was refused. Nothing of it was counted.
+/// Why a batch, a cell or another tally was refused. None of it was counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TallyError {
     /// The columns of a batch have different lengths.
@@ -118,7 +118,7 @@ impl Tally {
         }
     }
 
-    /// The same tally, empty still, with so many products; without this it passes over a batch's items.
+    /// The same empty tally, for the given number of products; without it a batch's items are ignored.
     pub fn with_products(mut self, products: usize) -> Self {
         self.products = ProductTally::new(products, self.regions);
         self

@@ -20,13 +20,13 @@ const NUMBERS: usize = 1 << 16;
 /// A cell's low bits are the sum of amounts, the others the number of rows.
 const SUM_BITS: u32 = 44;
 const SUM_MASK: u64 = (1 << SUM_BITS) - 1;
-/// Most rows before the cells are emptied.
+/// The most rows before the cells are emptied.
 const MAX_ROWS: u64 = (1 << (64 - SUM_BITS)) - 1;
 /// Neighbouring rows go to different lanes, so that one needn't wait for the other's cell.
 const LANES: usize = 4;
-/// So many rows are taken in one step.
+/// How many rows are taken in one step.
 const GROUP: usize = 8;
-/// So that category and channel of a row make one byte.
+/// The most categories for which category and channel of a row fit in one byte.
 const MAX_CATEGORIES: usize = (1 << 8) / Channel::COUNT;
 
 /// What became of a batch.
@@ -140,7 +140,9 @@ impl Seen {
         for (first, last) in &self.0 {
             let apart = before.is_none_or(|end| end.checked_add(1).is_some_and(|next| next < *first));
             if last < first || !apart {
-                return Err(format!("{first} to {last} is no range of numbers after another"));
+                return Err(format!(
+                    "{first} to {last} is not a range that follows the one before"
+                ));
             }
             before = Some(*last);
         }
@@ -312,7 +314,7 @@ impl std::fmt::Debug for Partial {
 }
 
 impl Partial {
-    /// Counts from nought, in a tally's shape.
+    /// Begins at zero, with a tally's shape.
     pub fn new(tally: Tally) -> Self {
         let stride = tally.categories() * Channel::COUNT;
         let cells = (tally.regions() + 1) * stride;
@@ -438,7 +440,7 @@ impl Partial {
             self.settle();
         }
         (self.waiting.second_ms, self.waiting.kind) = (second_ms, Some(batch.kind));
-        // So many rows fit into emptied cells.
+        // How many more rows fit into the cells.
         let step = (MAX_ROWS.min(SUM_MASK / u64::from(most.max(1)))).max(1) as usize;
         let mut from = 0;
         while from < batch.len() {
@@ -550,7 +552,7 @@ struct Part<'a> {
 impl Part<'_> {
     fn count<const CARRIES: bool>(&self, base_of_place: &[u16; NUMBERS], lanes: &mut [Lane; LANES]) {
         const ONE: u64 = 1 << SUM_BITS;
-        // Every index has 16 bits and every table as many entries: nothing has to be looked after a row.
+        // Every index has 16 bits and every table 2¹⁶ entries: no row needs a bounds check.
         let at = |place: [u8; 2], category: u8, channel: u8| {
             let base = base_of_place[usize::from(u16::from_le_bytes(place))];
             base.wrapping_add(u16::from(category) * Channel::COUNT as u16)

@@ -11,7 +11,7 @@ use crate::sales::{Batch, EventMs, Kind};
 pub const MEAN_SECONDS: usize = 10;
 /// How many whole minutes are remembered: the longest window in which a trend is looked for.
 pub const WINDOW_MINUTES: usize = 10;
-/// Distance of the marks, in milliseconds of event time.
+/// Interval between marks, in milliseconds of event time.
 pub const MARK_MS: i64 = 60_000;
 
 const SECOND_MS: i64 = 1_000;
@@ -107,7 +107,7 @@ impl ProductTally {
         }
     }
 
-    /// Whether what was read can have been counted, with so many regions.
+    /// Whether what was read can have been counted with this number of regions.
     pub(super) fn check_read(&self, regions: usize) -> Result<(), String> {
         let most = usize::from(u16::MAX);
         let regions = if self.products == 0 { 0 } else { regions };
@@ -221,7 +221,7 @@ pub struct ProductMeter {
 }
 
 impl ProductMeter {
-    /// A meter of so many products that begins at an instant.
+    /// A meter for this number of products that begins at an instant.
     pub fn new(products: usize, start_ms: EventMs) -> Self {
         Self::resume(products, start_ms, Vec::new())
     }
@@ -246,7 +246,7 @@ impl ProductMeter {
         it
     }
 
-    /// The same for what comes up to so long after it happened: a second counts as full so much later.
+    /// For orders that arrive late: a second closes that much later.
     #[must_use]
     pub fn with_lag(self, lag_ms: i64) -> Self {
         let lag_secs = usize::try_from(lag_ms.max(0) / SECOND_MS).unwrap_or(0);
@@ -380,7 +380,7 @@ impl Minutes {
         self.marks.back()
     }
 
-    /// The mark of so many minutes before the newest.
+    /// The mark that number of minutes before the newest.
     pub fn before(&self, minutes: usize) -> Option<&Mark> {
         let at = self.marks.len().checked_sub(minutes.checked_add(1)?)?;
         self.marks.get(at)

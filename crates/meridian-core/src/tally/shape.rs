@@ -1,4 +1,4 @@
-//! What can be counted: so many places, categories and products.
+//! How many places, categories and products a tally has.
 
 use super::TallyError;
 use crate::sales::{Batch, Channel};
@@ -12,7 +12,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Of so many places, categories and products; without products a batch's items are passed over.
+    /// A shape of these numbers; without products a batch's items are ignored.
     pub fn new(places: usize, categories: usize, products: usize) -> Self {
         Self {
             places,

@@ -504,7 +504,7 @@ fn what_cannot_have_been_counted_is_not_read() {
             serde_json::json!([]),
             "as many peaks",
         ),
-        ("/seen/3/7".to_owned(), 6.into(), "7 to 6 is no range"),
+        ("/seen/3/7".to_owned(), 6.into(), "7 to 6 is not a range"),
         ("/seen".to_owned(), serde_json::json!({}), "of no batch"),
     ] {
         let mut wrong = told.clone();

@@ -86,7 +86,7 @@ impl Margins {
         }
     }
 
-    /// The counts of something; nought of what doesn't exist.
+    /// The counts of something; zero for what doesn't exist.
     pub fn of(&self, of: Of) -> Counts {
         self.at(of)
             .and_then(|at| self.cells.get(at))
@@ -218,11 +218,11 @@ impl Margins {
 /// The highest counts of a window, and the second it ended with; of equals the earliest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Peak {
-    /// Most orders in a window.
+    /// The most orders in a window.
     pub orders: u64,
     /// Start of the window's last second.
     pub orders_at_ms: EventMs,
-    /// Most payments in a window.
+    /// The most payments in a window.
     pub payments: u64,
     /// Start of the window's last second.
     pub payments_at_ms: EventMs,
@@ -383,7 +383,7 @@ impl Windows {
             .unwrap_or_default()
     }
 
-    /// What a second has, by its first instant; nought for one that is forgotten.
+    /// What a second has, by its first instant; zero for one that is forgotten.
     #[cfg(test)]
     pub(super) fn second(&self, second_ms: EventMs) -> &Margins {
         &self.seconds[&second_ms]

@@ -75,13 +75,13 @@ impl Config {
         None
     }
 
-    /// What is wrong, if anything, that the form of the file allows.
+    /// Checks the values of a well-formed configuration, and how they go together.
     pub(super) fn check(&self) -> Result<(), String> {
         if let Some(audit) = &self.audit
             && !(1..=65_536).contains(&audit.file_mib)
         {
             return Err(format!(
-                "audit.file_mib: {} is out of range: 1 to 65536 is possible",
+                "audit.file_mib: {} is out of range: it must be 1 to 65536",
                 audit.file_mib
             ));
         }
@@ -112,7 +112,7 @@ impl Config {
         for origin in &self.access.origins {
             if !(origin.starts_with("https://") || origin.starts_with("http://")) {
                 return Err(format!(
-                    "access.origins: {origin:?} is no origin; one like https://wall.example is needed"
+                    "access.origins: {origin:?} isn't an origin: one like https://wall.example is needed"
                 ));
             }
         }
@@ -128,7 +128,7 @@ impl Config {
             .find(|host| host.is_empty() || host.contains('/'))
         {
             return Err(format!(
-                "admin.hosts: {host:?} is no host; one like metrics.example or metrics.example:9017 is needed"
+                "admin.hosts: {host:?} isn't a host: one like metrics.example or metrics.example:9017 is needed"
             ));
         }
         let listen = self.listen.unwrap_or(LISTEN);
@@ -187,7 +187,7 @@ impl SourceConfig {
             && !parse_start(start).is_ok_and(|start_ms| start_ms < DAY_MS)
         {
             return Err(format!(
-                "source.start: {start:?} is no time of day: 00:00:00 to 23:59:59 is needed, as in 00:06:58"
+                "source.start: {start:?} isn't a time of day: 00:00:00 to 23:59:59 is needed, as in 00:06:58"
             ));
         }
         if let Some(key) = &self.upstream_key {
@@ -198,7 +198,7 @@ impl SourceConfig {
     }
 }
 
-/// Whether two paths lead to one file, whether it is there or not.
+/// Whether two paths lead to the same file, even if it doesn't exist yet.
 fn is_one_file(one: &Path, other: &Path) -> bool {
     let whole = |path: &Path| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

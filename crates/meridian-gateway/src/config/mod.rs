@@ -18,7 +18,7 @@ use crate::serve::proxy::ProxyConfig;
 pub use crate::operate::certificate::TlsConfig;
 pub use crate::operate::config_error::ConfigError;
 
-/// Where a gateway listens unless it is told otherwise.
+/// Where a gateway listens by default.
 pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9016);
 
 /// What a configuration file says. `config/gateway.toml` explains every key.
@@ -36,17 +36,17 @@ pub struct Config {
     pub delay_s: f64,
     /// Where the figures come from.
     pub source: SourceConfig,
-    /// What walls aren't told.
+    /// How small counts are withheld from the public figures.
     pub privacy: PrivacyConfig,
     /// Encryption.
     pub tls: Option<TlsConfig>,
-    /// Who is let in.
+    /// Who may connect, and to what.
     pub access: AccessConfig,
     /// Signatures.
     pub signing: Option<SigningConfig>,
-    /// How much one may ask for.
+    /// Limits on connections and requests.
     pub limits: Limits,
-    /// What is believed.
+    /// Which figures count as plausible.
     pub plausible: PlausibleConfig,
     /// Proxies in front.
     pub proxy: Option<ProxyConfig>,
@@ -54,7 +54,7 @@ pub struct Config {
     pub audit: Option<AuditConfig>,
     /// Metrics and health.
     pub admin: Option<AdminConfig>,
-    /// The log.
+    /// The program's own log.
     pub log: LogConfig,
 }
 
@@ -86,11 +86,11 @@ pub struct SourceConfig {
     pub upstream_ca: Option<PathBuf>,
 }
 
-/// What walls aren't told.
+/// How small counts are withheld from the public figures.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PrivacyConfig {
-    /// No group of fewer orders or payments is told apart; with 1 exact figures are told.
+    /// The smallest group of orders or payments that is published; with 1 the figures are exact.
     pub k: u32,
 }
 
@@ -100,7 +100,7 @@ impl Default for PrivacyConfig {
     }
 }
 
-/// Who is let in.
+/// Who may connect, and to what.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AccessConfig {
@@ -120,11 +120,11 @@ pub struct SigningConfig {
     pub key: PathBuf,
 }
 
-/// What is believed.
+/// Which figures count as plausible.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PlausibleConfig {
-    /// More orders or payments a second than this can't be.
+    /// The most orders or payments a second that are plausible.
     pub most_per_s: u64,
     /// How far live figures may be ahead of the clock, in seconds.
     pub most_ahead_s: f64,
@@ -160,7 +160,7 @@ impl PlausibleConfig {
 pub struct AuditConfig {
     /// The file.
     pub file: PathBuf,
-    /// How long it gets, in MiB, before the log goes on in another.
+    /// The size in MiB at which the log goes on in another file.
     #[serde(default = "audit_file_mib")]
     pub file_mib: u64,
 }
@@ -176,12 +176,12 @@ pub struct AdminConfig {
     /// Where: a loopback address.
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
-    /// Hosts besides `localhost`, `127.0.0.1` and `[::1]` that it is asked of.
+    /// Hosts besides `localhost`, `127.0.0.1` and `[::1]` that requests may name.
     #[serde(default)]
     pub hosts: Vec<String>,
 }
 
-/// The log.
+/// The program's own log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.trim().parse().map_err(|_| {
         format!(
-            "{text:?} is no address to listen on: an IP address and a port are needed, as in \"127.0.0.1:9016\" (for this machine alone) or \"0.0.0.0:9016\""
+            "{text:?} isn't an address to listen on: an IP address and a port are needed, as in \"127.0.0.1:9016\" (for this machine alone) or \"0.0.0.0:9016\""
         )
     })
 }
@@ -38,7 +38,7 @@ pub(super) fn some_address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<
     address(from).map(Some)
 }
 
-/// Whether an upstream is the gateway itself, which listens there: it would pass on what it gets from itself.
+/// Whether an upstream address is the gateway's own: it would relay itself.
 pub fn is_itself(upstream: &str, listen: SocketAddr) -> bool {
     let Ok(uri) = upstream.parse::<Uri>() else {
         return false;
@@ -72,7 +72,7 @@ pub fn is_itself(upstream: &str, listen: SocketAddr) -> bool {
 /// What would be right.
 pub fn parse_clock(text: &str) -> Result<i64, String> {
     let wrong = || {
-        format!("{text:?} is no time: HH:MM:SS is needed, as in 00:06:58 (or -00:00:10 for the countdown)")
+        format!("{text:?} isn't a time: HH:MM:SS is needed, as in 00:06:58 (or -00:00:10 for the countdown)")
     };
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -118,5 +118,5 @@ pub fn parse_speed(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|speed| (1.0..=3600.0).contains(speed))
-        .ok_or_else(|| format!("{text:?} is no speed: a number from 1 to 3600 is needed"))
+        .ok_or_else(|| format!("{text:?} isn't a speed: a number from 1 to 3600 is needed"))
 }

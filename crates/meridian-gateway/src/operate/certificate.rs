@@ -1,4 +1,4 @@
-//! The certificate that the gateway shows: its files are read again when they change.
+//! The gateway's TLS certificate, reloaded when its files change.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

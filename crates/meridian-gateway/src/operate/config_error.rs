@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, or with a file that it names.
+//! The error for a configuration, or for a file that it names.
 
 /// Why a configuration can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Files that are read again when they change: tokens and certificate.
+//! Reloads the token file and the certificate when they change.
 //!
 //! They are looked at on threads of their own. A network folder or a disk that doesn't answer keeps one of those waiting, and
 //! nobody else: what was known stays, and it is said.
@@ -15,16 +15,16 @@ use crate::operate::auditor::Auditor;
 use crate::operate::certificate::Certificate;
 use crate::operate::metrics::Metrics;
 
-/// How often files are looked at, and whether what was granted still holds: together within three seconds.
+/// How often files and granted tokens are checked: a change takes effect within three seconds.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A look that takes longer is waited for in the background.
+/// After this a check goes on in the background.
 const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
-/// After so long it is said that a file doesn't answer.
+/// After this it is reported that a file doesn't answer.
 const SAY_AFTER: Duration = Duration::from_secs(2);
 
 type Running<T> = JoinHandle<(T, Result<bool, String>)>;
 
-/// Something that is read again, by one look at a time.
+/// Something that is reloaded, by one check at a time.
 struct Kept<T> {
     /// Absent while it is looked at.
     thing: Option<T>,
@@ -33,14 +33,14 @@ struct Kept<T> {
     told: bool,
 }
 
-/// What a look came to.
+/// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
 enum Looked {
-    /// It ended; whether anything is new, or what is wrong.
+    /// It ended: whether anything is new, or what is wrong.
     Done(Result<bool, String>),
-    /// It goes on, and isn't worth a word yet, or was told already.
+    /// It goes on; that isn't reported yet, or was already.
     GoesOn,
-    /// It goes on for so long that it is to be said.
+    /// It has gone on for so long that it should be reported.
     Hangs,
 }
 
@@ -53,7 +53,7 @@ impl<T: Send + 'static> Kept<T> {
         }
     }
 
-    /// Looks, or looks whether the last look has come to an end.
+    /// Starts a check, or asks whether the last one has ended.
     async fn look(&mut self, read: impl FnOnce(&mut T) -> Result<bool, String> + Send + 'static) -> Looked {
         let (mut running, since) = match (self.running.take(), self.thing.take()) {
             (Some(running), _) => running,

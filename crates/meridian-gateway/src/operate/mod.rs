@@ -1,4 +1,4 @@
-//! What operators need: who may come in, what is written down about it, limits, metrics, directors, the state that survives a restart.
+//! Operations: tokens and roles, limits, audit log, metrics, directors, and the state that survives a restart.
 
 pub mod access;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What a restart goes on from.
+//! The saved state that a restart continues from.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use meridian_wire::Totals;
 /// A stream's numbers go on this much higher after a restart: more than were given out since the last save.
 const SEQ_MARGIN: u64 = 1_000;
 
-/// Everything that a gateway goes on from.
+/// Everything that a gateway continues from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedState {
@@ -150,7 +150,7 @@ impl State {
         })
     }
 
-    /// What there is to go on from.
+    /// The state to continue from.
     pub fn saved(&self) -> Option<&SavedState> {
         self.saved.as_ref()
     }

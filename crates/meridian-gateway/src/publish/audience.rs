@@ -8,9 +8,9 @@ use meridian_wire::{
     Cell, Counts, Day, Growth, Hello, History, Keyed, Mode, Reached, Snapshot, Tick, Warmth,
 };
 
-/// Distance of the history's points.
+/// Interval between the history's points.
 pub(super) const HISTORY_STEP_MS: i64 = 60_000;
-/// Distance of the regions' points.
+/// Interval between the regions' points.
 pub(super) const REGION_STEP_MS: i64 = 900_000;
 
 /// The gateway knows its whole day.

@@ -1,4 +1,4 @@
-//! Who may see what, in the types.
+//! Classes of data as types.
 //!
 //! [`Restricted`] is a source's own rows, [`Internal`] what is counted of them, [`Public`](crate::Public)
 //! what the guard has released. Only the guard can make the last.

@@ -1,15 +1,15 @@
-//! The last look at figures before they go out, pure: what can't be true isn't shown.
+//! The gate: the last check of figures before they are published. Implausible ones aren't shown. Pure.
 
 use meridian_core::sales::EventMs;
 use meridian_wire::{Counts, Rates, Totals};
 
-/// Clocks that two directors believed to be apart may stray so much further before that is another thing.
+/// How much further clocks may drift apart after two directors accepted that they are.
 const MAX_STRAY_MS: i64 = 60_000;
 
-/// What is believed.
+/// Which figures are plausible.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
-    /// More orders or payments in a second of event time than this can't be.
+    /// The most orders or payments in a second of event time.
     pub max_per_s: u64,
     /// Live figures can't be further ahead of the wall clock than this, in milliseconds.
     pub max_ahead_ms: i64,
@@ -64,7 +64,7 @@ pub enum Implausible {
         /// What came.
         to: i128,
     },
-    /// More in a second than there can be.
+    /// More in a second than is plausible.
     #[error("{what} are {rate} a second, more than the {most} that can be")]
     TooFast {
         /// Orders or payments.
@@ -89,9 +89,9 @@ pub enum Implausible {
     Clock {
         /// Event time less wall time.
         apart_ms: i64,
-        /// The least that can be.
+        /// The least that is plausible.
         min_ms: i64,
-        /// The most that can be.
+        /// The most that is plausible.
         max_ms: i64,
     },
 }
@@ -125,7 +125,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// A gate that has seen nothing.
+    /// A gate that has seen no figures yet.
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -133,7 +133,7 @@ impl Gate {
         }
     }
 
-    /// Looks at figures. Those that are let through are what the next are measured by.
+    /// Checks figures. Those that pass are what the next ones are compared with.
     ///
     /// # Errors
     /// [`Implausible`]: they are not to be shown.

@@ -6,9 +6,9 @@ use crate::publish::warmth::WarmthMeter;
 use meridian_core::sales::{Batch, EventMs, Kind};
 use meridian_wire::{Arcs, Lights, magnitude_bucket};
 
-/// Most arcs in one tick; each says how many parcels it stands for.
+/// The most arcs in one tick; each says how many parcels it stands for.
 pub(super) const MAX_ARCS: usize = 8;
-/// Most lights in one frame. A day at its peak has 30,000 in a tenth of a second; more come only when
+/// The most lights in one frame. A day at its peak has 30,000 in a tenth of a second; more come only when
 /// the day runs much faster than it did, and then one light stands for several.
 pub(super) const MAX_LIGHTS: usize = 120_000;
 

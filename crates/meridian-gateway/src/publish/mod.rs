@@ -1,4 +1,4 @@
-//! What may be told: the classes of data as types, the guard, the figures and steps of each class, and the gate that holds what can't be true. Pure: no clock, no files.
+//! What may be published: classes of data as types, the guard, the figures of each class, and the gate. Pure: no clock, no files.
 
 mod audience;
 pub mod class;

@@ -1,4 +1,4 @@
-//! What a publisher begins with: the tally of what came before it, and what of that the public may know.
+//! How a publisher begins: the tally of what came before, and what the public may know of it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is said of the products: rates, marks, curves and trends from a class's figures, and what changed.
+//! The products' frames: rates, marks, curves and trends from a class's figures, and what changed.
 
 use crate::publish::figures::Figures;
 use crate::source::{ProductOpening, curve_step_ms};
@@ -9,7 +9,7 @@ use meridian_wire::{
     Day, Hello, MAX_DETAILED_PRODUCTS, ProductCell, ProductCounts, ProductCurve, ProductRow, Products,
 };
 
-/// A second of event time that ends is said when at least so many steps passed since it was done last: once
+/// The end of a second of event time is published when at least this many steps passed since the last one: once
 /// a second of the wall clock at ten steps a second, however fast the day runs.
 const STEPS_BETWEEN: u64 = 8;
 
@@ -72,7 +72,7 @@ impl ProductDesk {
         self.trends = insight::trends(&self.minutes, self.regions);
     }
 
-    /// The time is `to_ms`: it never goes past a whole minute of the day without stopping there.
+    /// Advances to `to_ms`, which stops at every whole minute of the day.
     pub(crate) fn advance(&mut self, to_ms: EventMs, figures: &impl Figures) {
         if self.many == 0 {
             return;

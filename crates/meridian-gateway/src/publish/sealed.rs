@@ -19,9 +19,9 @@ pub trait Class: std::fmt::Debug + Send + Sync + 'static {
     /// What was made for its receivers.
     type Sealed<T>;
 
-    /// What it says.
+    /// The content.
     fn get<T>(sealed: &Self::Sealed<T>) -> &T;
-    /// What it says, without its seal: for the stream that gives it out.
+    /// The content, without its seal: for the stream that publishes it.
     fn open<T>(sealed: Self::Sealed<T>) -> T;
     /// The same body, with its figures called something else.
     fn with_mode(sealed: Self::Sealed<Body>, mode: impl Fn(Mode) -> Mode) -> Self::Sealed<Body>;

@@ -1,4 +1,4 @@
-//! What is asked of the thread that fills the streams, and what it answers.
+//! Messages to the thread that fills the streams, and its answers.
 
 use crossbeam_channel::Sender;
 use tokio::sync::oneshot;

@@ -1,4 +1,4 @@
-//! A reverse proxy or load balancer in front of the gateway: whom it speaks for. Pure.
+//! Finds the client's address behind a reverse proxy or load balancer. Pure.
 //!
 //! What a proxy says is believed where the proxy itself is named in the configuration, and nowhere else: everybody can
 //! write a header.
@@ -85,7 +85,7 @@ impl Network {
     }
 }
 
-/// Proxies that are believed.
+/// Trusted proxies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxies {
     trusted: Vec<Network>,
@@ -106,7 +106,7 @@ impl ProxyConfig {
         let network = |text: &String| {
             let network = Network::parse(text).ok_or_else(|| {
                 format!(
-                    "proxy.trusted: {text:?} is no address; one like 10.0.0.1, 10.0.0.0/8 or fd00::/8 is needed"
+                    "proxy.trusted: {text:?} isn't an address: one like 10.0.0.1, 10.0.0.0/8 or fd00::/8 is needed"
                 )
             })?;
             if network.bits == 0 {
@@ -163,7 +163,7 @@ impl Proxies {
         let mut first = None;
         for hop in hops.iter().rev() {
             let address =
-                address_of(hop).ok_or_else(|| format!("{name} says {hop:?}, which is no address"))?;
+                address_of(hop).ok_or_else(|| format!("{name} says {hop:?}, which isn't an address"))?;
             if !self.trusts(address) {
                 return Ok(Some(address));
             }
@@ -223,7 +223,7 @@ fn address_of(hop: &str) -> Option<IpAddr> {
 pub enum Preamble {
     /// More bytes are needed.
     Unfinished,
-    /// So many bytes said for whom the connection is; nobody: the proxy looks after itself, as for a health check.
+    /// How many bytes the preamble took, and the client's address; none: the proxy connects for itself, as for a health check.
     Said(usize, Option<IpAddr>),
     /// It isn't one.
     Wrong,
@@ -389,8 +389,8 @@ mod tests {
         }
         for (trusted, words) in [
             (vec![], "proxy.trusted is empty"),
-            (vec!["proxy.example"], "is no address"),
-            (vec!["10.0.0.0/33"], "is no address"),
+            (vec!["proxy.example"], "isn't an address"),
+            (vec!["10.0.0.0/33"], "isn't an address"),
             (vec!["0.0.0.0/0"], "everybody"),
             (vec!["::/0"], "everybody"),
         ] {

@@ -1,4 +1,4 @@
-//! A gateway that passes another gateway's feed on: fan-out grows with machines.
+//! A relay: passes another gateway's feed on, so that fan-out grows with the number of machines.
 //!
 //! Frames are passed on as they came, signatures and all, so that a display believes the gateway at the source
 //! and nobody between. What a relay can't sign it doesn't make: a client that falls behind gets the source's last
@@ -19,7 +19,7 @@ use crate::{Gateway, GatewayConfig, GatewayError};
 use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_wire::{Body, DataClass, Frame};
 
-/// Distance at which messages and the feed are looked after.
+/// How often messages and the feed are checked.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Passes a feed on until it is stopped. Until the feed has said who may see it, viewers are asked to come again, and

@@ -1,37 +1,37 @@
-//! Limits on what one source may send in a day, so that none uses up what is there for all. Pure.
+//! Limits on what one source may send in a day, so that none uses up everybody's capacity. Pure.
 
 use std::collections::{BTreeMap, HashMap};
 
 use meridian_core::sales::Currency;
 
-/// Fewest rows that a batch counts as, however empty it is.
+/// The fewest rows that a batch counts as, however empty it is.
 pub const MIN_ROWS: usize = 64;
-/// Most batches of a source that are taken at once.
+/// The most batches of a source that are taken at once.
 pub const BURST: u32 = 20_000;
 /// How many more of each source are taken with every step: 2,000 a second.
 const BATCHES_A_STEP: u32 = 200;
-/// Most batches of one message; those beyond are to be sent again.
+/// The most batches in one message; those beyond are to be sent again.
 pub const MAX_IN_MESSAGE: usize = 4_096;
-/// Most sources in a day whose numbers no token names.
+/// The most sources in a day whose numbers no token names.
 pub const MAX_SOURCES: usize = 65_536;
-/// Most of these that send with one token.
+/// The most of these that send with one token.
 pub const MAX_SOURCES_OF_TOKEN: usize = 1_024;
-/// Most gaps in the batch numbers of one source: each is remembered for the day.
+/// The most gaps in the batch numbers of one source: each is remembered for the day.
 pub const MAX_GAPS: usize = 1 << 20;
-/// Most gaps of all sources together.
+/// The most gaps of all sources together.
 pub const MAX_GAPS_IN_ALL: usize = 1 << 22;
-/// Once all sources have so many gaps, only sources that a token names may make more.
+/// Once all sources together have this many gaps, only sources that a token names may make more.
 pub const MAX_GAPS_OF_ANYBODY: usize = 1 << 21;
-/// Greatest sum of all amounts of a day that carry value, whatever their sign: every sum fits in 64 bits.
+/// The largest sum of all amounts of a day that carry value, whatever their sign: every sum fits in 64 bits.
 pub const MAX_VOLUME_MINOR: u64 = 1 << 61;
-/// Greatest part of it that one source may send: a day of 2016 is a six-thousandth of it.
+/// The largest part of it that one source may send: a day of 2016 is a six-thousandth of it.
 pub const MAX_OF_SOURCE_MINOR: u64 = 1 << 56;
-/// Greatest part of it from all senders whose token names no source: half, so that the others always have the other half.
+/// The largest part of it from all senders whose token names no source: half, so that the others always have the other half.
 pub const MAX_OF_ANYBODY_MINOR: u64 = 1 << 60;
-/// Greatest amount of one row whatever the currency, in minor units.
+/// The largest amount of one row whatever the currency, in minor units.
 pub const MAX_AMOUNT_MINOR: u64 = 10_000_000_000_000;
 
-/// Greatest amount of one row in a currency, in minor units: 10⁹ of its units, and 10¹² where many of them make a euro.
+/// The largest amount of one row in a currency, in minor units: 10⁹ of its units, and 10¹² where many of them make a euro.
 pub fn max_amount_minor(currency: &Currency) -> u64 {
     let units: u64 = match currency.code() {
         "AOA" | "ARS" | "BIF" | "CDF" | "CLP" | "COP" | "CRC" | "GNF" | "HUF" | "IDR" | "IQD" | "IRR"

@@ -26,7 +26,7 @@ pub(super) struct ComparisonTable {
 /// Seconds of `HH:MM` or `HH:MM:SS`.
 pub(super) fn secs_of(key: &str, text: &str) -> Result<usize, String> {
     let wrong =
-        || format!("{key}: {text:?} is no time of day: HH:MM or HH:MM:SS is needed, as in \"00:06:58\"");
+        || format!("{key}: {text:?} isn't a time of day: HH:MM or HH:MM:SS is needed, as in \"00:06:58\"");
     let parts: Vec<usize> = text
         .split(':')
         .map(|part| match part.len() {
@@ -108,7 +108,7 @@ pub(super) fn minor_of(key: &str, amount: i64, currency: Currency) -> Result<i64
     amount
         .checked_mul(currency.minor_per_unit())
         .filter(|minor| (0..=1_i64 << 53).contains(minor))
-        .ok_or_else(|| format!("{key}: {amount} is out of range: 0 to 90 trillion is possible"))
+        .ok_or_else(|| format!("{key}: {amount} is out of range: it must be 0 to 90 trillion"))
 }
 
 /// Checks that a name is given in both languages.
@@ -130,11 +130,11 @@ pub(super) fn info_of<'a>(
 ) -> Result<ProductInfo, String> {
     if slug(id).as_deref() != Some(id) {
         return Err(format!(
-            "{key}.id: {id:?} is no id: small letters, digits and hyphens are needed, as in \"earbuds\""
+            "{key}.id: {id:?} isn't an id: small letters, digits and hyphens are needed, as in \"earbuds\""
         ));
     }
     if earlier.iter().any(|earlier| earlier.id == id) {
-        return Err(format!("{key}.id: {id:?} is there twice"));
+        return Err(format!("{key}.id: {id:?} appears twice"));
     }
     named(names, &format!("{key}.name"))?;
     let first = categories.clone().next();
@@ -143,7 +143,7 @@ pub(super) fn info_of<'a>(
         .and_then(|at| u8::try_from(at).ok())
         .ok_or_else(|| {
             format!(
-                "{key}.category: {category:?} is no category: the English name of one is needed, as in {:?}",
+                "{key}.category: {category:?} isn't a category: the English name of one is needed, as in {:?}",
                 first.map_or("", |first| first.en.as_str())
             )
         })?;

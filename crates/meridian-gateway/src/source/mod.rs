@@ -67,7 +67,7 @@ pub trait Source: Send {
         Ok(None)
     }
 
-    /// How long after they happened orders come, at most: rates are told so much later.
+    /// How late orders may arrive: rates are published that much later.
     fn lag_ms(&self) -> i64 {
         0
     }
@@ -127,9 +127,9 @@ pub struct Opening {
     pub reached: Vec<Reached>,
     /// Warmth of the places.
     pub warmth: Warmth,
-    /// Highest orders/s and when.
+    /// The highest orders/s and when.
     pub peak_orders: (u64, EventMs),
-    /// Highest payments/s and when.
+    /// The highest payments/s and when.
     pub peak_payments: (u64, EventMs),
     /// The products of the source's `hello`; empty where it has none.
     pub products: ProductOpening,
@@ -150,13 +150,13 @@ pub struct ProductOpening {
     pub curves: Vec<Vec<i64>>,
 }
 
-/// Distance of the points of the products' curves, for as many of them as [`MAX_CURVE`]; longer days get
+/// Interval between the points of the products' curves, for up to [`MAX_CURVE`] of them; longer days get
 /// multiples of it.
 pub const CURVE_STEP_MS: i64 = 300_000;
-/// Most steps of a product's curve.
+/// The most steps of a product's curve.
 pub const MAX_CURVE: i64 = 1_000;
 
-/// Distance of the points of the products' curves on a day, in milliseconds: whole minutes.
+/// Interval between the points of the products' curves on a day, in milliseconds: whole minutes.
 pub fn curve_step_ms(day: &Day) -> i64 {
     let span_ms = day.end_ms.saturating_sub(day.start_ms).max(1);
     CURVE_STEP_MS * ((span_ms - 1) / (CURVE_STEP_MS * MAX_CURVE) + 1)

@@ -7,7 +7,7 @@ use meridian_wire::{Hello, Notice};
 
 use crate::source::{Pulled, Source, SourceError};
 
-/// After so long without an order an empty batch says that the source is still there.
+/// After this long without an order an empty batch shows that the source is still there.
 const STILL_HERE_MS: i64 = 5_000;
 
 /// Why a source can't be played as a live day.

@@ -1,4 +1,4 @@
-//! The mark on a source's own rows.
+//! The type that marks a source's rows as restricted.
 
 /// Rows of a source. The mark stays on from the source to the publisher, which counts them, and they go no further:
 /// it can't be written down, copied or turned into a frame.

@@ -7,9 +7,9 @@ use crate::store::order_log::OrderLog;
 use crate::store::record_log::Displaced;
 use meridian_core::sales::EventMs;
 
-/// Distance at which a disk that refused is tried again.
+/// How often a failing disk is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// At least so much has to fit on a disk that was full before orders are taken again: otherwise it would be full at once.
+/// How much space a disk that was full needs before orders are taken again: otherwise it would be full at once.
 const MIN_SPACE_BYTES: usize = 64 << 10;
 
 /// The log, if there is one, and how it stands.
@@ -21,7 +21,7 @@ pub(crate) struct Keeping {
     retry: Duration,
 }
 
-/// The disk refuses.
+/// A failing disk.
 #[derive(Debug)]
 struct Failing {
     file: String,
@@ -33,7 +33,7 @@ struct Failing {
     tried: Instant,
 }
 
-/// How a log stands.
+/// The state of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kept {
     /// Why orders can't be taken now.
@@ -59,12 +59,12 @@ impl Keeping {
         }
     }
 
-    /// From now on it is kept in this log.
+    /// Keeps everything in this log from now on.
     pub fn open(&mut self, log: Option<OrderLog>) {
         self.log = log;
     }
 
-    /// So much of the log couldn't be read.
+    /// Notes how many bytes of the log couldn't be read.
     pub fn damaged(&mut self, bytes: u64) {
         self.damaged_bytes = bytes;
     }
@@ -139,7 +139,7 @@ impl Keeping {
         });
     }
 
-    /// How it stands.
+    /// The state of the log.
     pub fn stands(&mut self) -> Kept {
         let failing = self.failing.as_ref();
         Kept {

@@ -1,11 +1,11 @@
-//! The things that a gateway keeps.
+//! The files that a gateway writes.
 
-/// Something that is kept.
+/// A file that a gateway writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Store {
     /// A live day's order log, or the steps of an order file.
     Orders,
-    /// What a restart goes on from.
+    /// The state that a restart continues from.
     State,
     /// The audit log.
     Audit,

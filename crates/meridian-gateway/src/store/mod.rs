@@ -1,4 +1,4 @@
-//! What is kept on the disk: logs of records, whose torn ends are taken back and whose damage is told. Knows files, and nothing of sales but batches.
+//! Logs on the disk: torn ends are cut off, and damage is reported. Knows files, and of sales only batches.
 
 pub mod journal;
 pub(crate) mod keeping;

@@ -190,7 +190,7 @@ fn put_sparse(
 /// Every number of an accessor, `components` for each element, normalised where the file says so.
 ///
 /// # Errors
-/// When the accessor isn't of so many components, lies outside its buffer or holds a number that isn't finite.
+/// When the accessor hasn't that number of components, lies outside its buffer or holds a number that isn't finite.
 pub fn floats(
     accessor: &gltf::Accessor<'_>,
     buffers: &Buffers,

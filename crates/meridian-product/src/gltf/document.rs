@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Textures are laid on by one of two sets of coordinates.
+    /// Refuses textures that use more than two sets of coordinates.
     fn check_uv_sets(path: &Path, raw: &Value) -> Result<(), ModelError> {
         const SLOTS: [&[&str]; 5] = [
             &["pbrMetallicRoughness", "baseColorTexture"],
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The library's first finding, with the thing's name beside its number.
+    /// The glTF library's first error, with the object's name beside its number.
     fn first_problem(path: &Path, raw: &Value, problems: &[(gltf::json::Path, JsonError)]) -> ModelError {
         let (place, problem) = match problems.first() {
             Some((place, problem)) => (place.to_string(), *problem),

@@ -1,8 +1,8 @@
-//! What is told of a model that can't be read.
+//! Errors of the glTF reader.
 
 use std::path::{Path, PathBuf};
 
-/// A model can't be read. Every message names the file, what in it, and what would be right.
+/// Why a model can't be read. Every message names the file, the place in it, and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file, or one that it names, can't be read.
@@ -31,7 +31,7 @@ pub enum ModelError {
         /// What is wrong, and what would be right.
         problem: String,
     },
-    /// It is compressed in a way that isn't read.
+    /// It uses a compression that isn't supported.
     #[error("{path}: needs {extension}, which isn't read; convert it once with: {remedy}")]
     Extension {
         /// The file.

@@ -109,7 +109,7 @@ impl Reader<'_> {
     }
 }
 
-/// Surfaces that are seen from both sides and blended, and hide all the same whatever is behind them: drawn as what they
+/// Surfaces that are double-sided and blended, yet hide everything behind them: drawn as what they
 /// are, their far walls stay behind the near ones.
 pub(super) fn make_opaque(model: &mut Model) {
     let mut clear = vec![false; model.materials.len()];

@@ -1,4 +1,4 @@
-//! Meshes: triangles with what hangs on their corners.
+//! Meshes: triangles and their vertex attributes.
 
 use glam::{Vec2, Vec3, Vec4};
 use gltf::mesh::Mode;

@@ -30,13 +30,13 @@ use crate::model::{Bounds, Material, Model};
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 512 << 20;
-/// How many nodes a scene may have.
+/// The most nodes a scene may have.
 pub const MAX_NODES: usize = 20_000;
-/// How many triangles a model may show.
+/// The most triangles a model may have.
 pub const MAX_TRIANGLES: usize = 4_000_000;
-/// How many pixels a picture's longer side may have.
+/// The longest side of a picture, in pixels.
 pub const MAX_PICTURE_PX: u32 = 8192;
-/// How many bytes all pictures may take together, decoded.
+/// The most memory of all decoded pictures together, in bytes.
 pub const MAX_PICTURE_BYTES: u64 = 1 << 30;
 
 /// Extensions that may be required of us.

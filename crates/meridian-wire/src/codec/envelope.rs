@@ -127,7 +127,7 @@ pub(super) fn bytes_field(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-/// A frame's parts as they came: what a relay passes on without opening it.
+/// A frame's original bytes: what a relay passes on without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relayed {
     /// The body, its own bytes.
@@ -207,7 +207,7 @@ impl<'a> Envelope<'a> {
                         6 => it.signature = Some(value),
                         7 => it.zstd = Some(value),
                         1..=5 => {
-                            return Err(CodecError::Malformed(format!("field {field} is no number")));
+                            return Err(CodecError::Malformed(format!("field {field} isn't a number")));
                         }
                         _ => it.bodies.push((field, value)),
                     }

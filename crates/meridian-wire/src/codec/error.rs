@@ -1,6 +1,6 @@
-//! What can be wrong with bytes or a frame.
+//! Errors of the codec.
 
-/// Why bytes are no frame, or a frame can't become bytes.
+/// Why bytes can't be decoded, or a frame can't be encoded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CodecError {
     /// More bytes than either side accepts.
@@ -19,14 +19,14 @@ pub enum CodecError {
         /// What was being read.
         problem: String,
     },
-    /// The bytes are no frame of this encoding.
+    /// The bytes aren't a frame of this encoding.
     #[error("no frame: {0}")]
     Malformed(String),
     /// A key that every frame of this type has is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
     /// A column's bytes aren't a whole number of values.
-    #[error("column {column}: {bytes} bytes are no whole number of values of {width} bytes")]
+    #[error("column {column}: {bytes} bytes aren't a whole number of values of {width} bytes")]
     Ragged {
         /// The column.
         column: &'static str,

@@ -138,7 +138,7 @@ fn signed_part(head: &Head, bytes: &[u8], key: &PublicKey) -> Result<Vec<u8>> {
     };
     let signature = BASE64
         .decode(signature)
-        .map_err(|_| unsigned("the signature is no base64"))?;
+        .map_err(|_| unsigned("the signature isn't base64"))?;
     let signed = bytes.get(at..).unwrap_or(&[]);
     if !key.verifies(&place, signed, &signature) {
         return Err(unsigned("it was altered, or another key signed it"));

@@ -1,4 +1,4 @@
-//! The protocol's bounds, and what every body keeps to whichever encoding it came in.
+//! The protocol's limits, checked on every body in either encoding.
 
 use meridian_core::insight::MAX_TRENDS;
 use meridian_core::sales::MAX_PRODUCTS;

@@ -1,4 +1,4 @@
-//! Frames to bytes and back: JSON for people, binary for displays. Nothing here panics on any input.
+//! The codec: frames to bytes and back, as JSON or binary. It doesn't panic on any input.
 
 mod bin;
 mod convert;

@@ -1,4 +1,4 @@
-//! Any frame at all, for tests.
+//! Proptest strategies: arbitrary frames.
 
 use meridian_core::sales::{Currency, Kind, MAX_PRODUCTS};
 use proptest::collection::vec;

@@ -254,7 +254,7 @@ fn columns_of_different_lengths_are_refused() {
     let error = decode_bin(&raw(4, &ragged)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "column place: 3 bytes are no whole number of values of 2 bytes"
+        "column place: 3 bytes aren't a whole number of values of 2 bytes"
     );
 }
 

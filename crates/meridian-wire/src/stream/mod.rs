@@ -1,4 +1,4 @@
-//! The receiver's rules: which frames may change the figures.
+//! The receiver's rules: which frames may be applied.
 
 use super::frame::{Body, Frame, Position, Totals};
 use meridian_core::sales::EventMs;

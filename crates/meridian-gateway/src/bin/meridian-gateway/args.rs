@@ -178,7 +178,7 @@ pub(crate) enum DirectTask {
         #[arg(value_parser = ["rehearsal", "normal"])]
         mode: String,
     },
-    /// Show orders so much later than they happened.
+    /// Show orders this much later than they happened.
     Delay {
         /// As in 5s, 500ms, 2m, 0s.
         #[arg(value_parser = delay)]
@@ -192,13 +192,13 @@ fn head_of_a_log(text: &str) -> Result<String, String> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| text.to_ascii_lowercase()).ok_or_else(|| {
         format!(
-            "{text:?} is no hash of a line: all 64 hexadecimal digits are needed, as the metrics show them"
+            "{text:?} isn't the hash of a line: all 64 hexadecimal digits are needed, as the metrics show them"
         )
     })
 }
 
 fn delay(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no delay: 5s, 500ms, 2m or 0s is needed, 10 minutes at most");
+    let wrong = || format!("{text:?} isn't a delay: 5s, 500ms, 2m or 0s is needed, 10 minutes at most");
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong())?;
@@ -216,7 +216,7 @@ fn delay(text: &str) -> Result<Duration, String> {
 }
 
 impl Run {
-    /// Where something is said: on the command line, or in the configuration's file.
+    /// Where a value was set: on the command line, or in the configuration file.
     pub(crate) fn place(&self, key: &str, flag: Option<&str>) -> String {
         match (flag, &self.config) {
             (Some(flag), _) => flag.to_owned(),
@@ -225,7 +225,7 @@ impl Run {
         }
     }
 
-    /// The same for what a gateway that can't serve names.
+    /// The same for the keys in a gateway's own errors.
     fn place_of(&self, error: &GatewayError) -> Option<String> {
         let listen = self.serve.listen.map(|_| "--listen");
         Some(match error {

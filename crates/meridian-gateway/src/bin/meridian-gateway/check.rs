@@ -202,7 +202,7 @@ fn check_folders(run: &Run, folders: &[(&str, Option<&Path>)]) -> anyhow::Result
         let known = folder.ancestors().find(|above| above.exists());
         if let Some(known) = known.filter(|known| !known.is_dir()) {
             bail!(
-                "{}: {} is no folder, and one is needed there",
+                "{}: {} isn't a folder, and one is needed there",
                 run.place(key, None),
                 known.display()
             );

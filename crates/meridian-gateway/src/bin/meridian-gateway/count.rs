@@ -9,7 +9,7 @@ use meridian_core::tally::{Counted, Of, Partial, Window};
 use meridian_gateway::operate::access::instant;
 use meridian_gateway::{LiveDay, OrderLog, Record, load_catalogue, wall_ms};
 
-/// Counts logs, apart from the gateway's own counting.
+/// Counts order logs, independently of a running gateway.
 pub(crate) fn count(live: &Path, logs: &[PathBuf]) -> anyhow::Result<()> {
     let catalogue = load_catalogue()?;
     let day = LiveDay::read(live, &catalogue, wall_ms())?;

@@ -25,7 +25,7 @@ pub(crate) fn direct(
 ) -> anyhow::Result<()> {
     let token = token_of(token_file)?;
     let uri = gateway.parse().with_context(|| {
-        format!("{gateway:?} is no address; one like wss://gateway.example:9016 is needed")
+        format!("{gateway:?} isn't an address: one like wss://gateway.example:9016 is needed")
     })?;
     let way =
         Way::new(&uri, token.as_deref(), trust).map_err(|problem| anyhow::anyhow!("{gateway}: {problem}"))?;
@@ -80,7 +80,7 @@ async fn ask(gateway: &str, way: &Way, command: &Command) -> anyhow::Result<Valu
     bail!("{gateway} closed the connection without an answer")
 }
 
-/// Prints what came of a command, and how things stand.
+/// Prints the outcome of a command, and the current state.
 fn print(gateway: &str, task: &DirectTask, answer: &Value) -> anyhow::Result<()> {
     let text = answer["text"].as_str().unwrap_or_default();
     let desk = &answer["desk"];

@@ -1,4 +1,4 @@
-//! Serves a day's feed over WebSocket, and what an operations team needs beside it.
+//! The program `meridian-gateway`: serves a day's feed over WebSocket, and the commands that operators need.
 
 mod args;
 mod audit;

@@ -1,4 +1,4 @@
-//! Tokens that this program bears itself: from a file, a pipe or the environment.
+//! Reads the token that this program itself uses: from a file, a pipe or the environment.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(crate) fn read_token(path: &Path) -> anyhow::Result<String> {
     Ok(token)
 }
 
-/// A token that somebody gives on the command line: a pipe does as well as a file.
+/// Reads a token from the file named on the command line, which may be a pipe.
 fn given_token(path: &Path) -> anyhow::Result<String> {
     if path.is_file() {
         return read_token(path);
@@ -27,7 +27,7 @@ fn given_token(path: &Path) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// The token that is given: in a file, or in the variable MERIDIAN_TOKEN.
+/// The token to use: from a file, or from the variable MERIDIAN_TOKEN.
 pub(crate) fn token_of(file: Option<&Path>) -> anyhow::Result<Option<String>> {
     Ok(match file {
         Some(path) => Some(given_token(path)?),

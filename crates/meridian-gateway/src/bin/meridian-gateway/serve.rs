@@ -1,4 +1,4 @@
-//! Serves: starts a gateway, watches over it, and follows a daily live day with the next one.
+//! Serves a day: starts a gateway, watches it, and starts the next day when a daily live day is over.
 
 use std::io::IsTerminal as _;
 use std::path::Path;

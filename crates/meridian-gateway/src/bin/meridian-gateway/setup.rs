@@ -1,4 +1,4 @@
-//! What a configuration and the command line come to: for the gateway that serves, and for `check`.
+//! Turns configuration and command line into what is served: for the gateway itself and for `check`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -130,10 +130,10 @@ pub(crate) fn upstream(run: &Run, config: &Config) -> anyhow::Result<Option<Link
     }))
 }
 
-/// What real orders are told like with `privacy.k = 1`.
+/// The warning for real orders with `privacy.k = 1`.
 pub(crate) const PRIVACY_OFF: &str =
     "OFF: privacy.k is 1, and walls are told every count and value as it is, down to single orders";
-/// What nobody without a token should see where others can come.
+/// The warning where anybody who can connect would see exact figures.
 pub(crate) const EXACT_FOR_ALL: &str =
     "whoever comes sees exact figures by product and region, without a token";
 

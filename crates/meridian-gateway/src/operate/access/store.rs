@@ -1,4 +1,4 @@
-//! The token file: read again when it changes, and changed by one at a time.
+//! The token file: reloaded when it changes, and changed by one process at a time.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -163,12 +163,12 @@ impl TokenStore {
             let name = name.trim();
             if name.is_empty() || name.len() > 80 || name.chars().any(char::is_control) {
                 return Err(self.wrong(format!(
-                    "{name:?} is no name for a token: 1 to 80 letters that say whose it is are needed"
+                    "{name:?} isn't a name for a token: 1 to 80 letters that say whose it is are needed"
                 )));
             }
             if let Some(word) = mixed_word(name) {
                 return Err(self.wrong(format!(
-                    "{name:?} is no name for a token: {word:?} has letters of two alphabets that look alike, and could be taken for another's"
+                    "{name:?} isn't a name for a token: {word:?} has letters of two alphabets that look alike, and could be taken for another's"
                 )));
             }
             Ok(name.to_owned())
@@ -204,7 +204,7 @@ impl TokenStore {
         Ok((made, format!("{PREFIX}_{id}_{secret}")))
     }
 
-    /// Takes a token back, by its id.
+    /// Revokes a token by its id.
     ///
     /// # Errors
     /// [`AccessError`] when there is none, or the file can't be written.

@@ -1,4 +1,4 @@
-//! Tokens as the file keeps them, and what their bearers are allowed.
+//! Tokens as stored in the file, and what they allow.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::operate::access::role::Role;
 
-/// What stands before a token's parts.
+/// The prefix of every token.
 pub(super) const PREFIX: &str = "mrd";
 pub(super) const ID_BYTES: usize = 6;
 pub(super) const SECRET_BYTES: usize = 32;
@@ -20,13 +20,13 @@ pub(super) const MAX_TOKENS: usize = 100_000;
 pub(super) const NUMBERS_OF_SOURCES: &str =
     "numbers are for those who send orders: the role source is needed";
 
-/// Why a bearer isn't let in. For the log; the bearer is only told that it isn't allowed.
+/// Why a token was rejected. For the log; the client is only told that it isn't allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// No token was shown.
     #[error("no token")]
     Missing,
-    /// What was shown has not the form of a token.
+    /// It isn't formed like a token.
     #[error("malformed token")]
     Malformed,
     /// No such token, or another secret.
@@ -35,10 +35,10 @@ pub enum Denied {
     /// The instant at which it ended is past.
     #[error("expired token")]
     Expired,
-    /// It was taken back.
+    /// It was revoked.
     #[error("revoked token")]
     Revoked,
-    /// It allows something else than when it was shown.
+    /// What it allows has changed since it was shown.
     #[error("changed token")]
     Changed,
 }
@@ -116,7 +116,7 @@ impl TokenRecord {
     }
 }
 
-/// What a token is to be.
+/// A token to make.
 #[derive(Debug, Clone, Copy)]
 pub struct NewToken<'a> {
     /// Whose it is, for people.
@@ -131,12 +131,12 @@ pub struct NewToken<'a> {
     pub expires: Option<DateTime<Utc>>,
 }
 
-/// What a bearer was found to be.
+/// What a client's token was found to grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The token's id; empty for somebody without one.
     pub id: String,
-    /// Whom it was made for, for people.
+    /// Who it was made for, for people.
     pub name: String,
     /// Who bears it, where the token says so.
     pub person: Option<String>,
@@ -161,7 +161,7 @@ impl Grant {
         }
     }
 
-    /// What two grants have in common where nothing about them differs, and nothing can be learnt from.
+    /// A fingerprint that changes with anything about the grant and reveals nothing of it.
     pub fn mark(&self) -> String {
         let numbers: Vec<String> = self.numbers.iter().map(ToString::to_string).collect();
         let numbers = numbers.join(",");
@@ -274,7 +274,7 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
     Ok(file.token)
 }
 
-/// Says where the two tokens of one id stand.
+/// The error for two tokens with the same id.
 fn twice(text: &str, id: &str, numbers: [usize; 2]) -> String {
     let says_id = |line: &str| {
         line.trim_start()
@@ -322,7 +322,7 @@ pub(super) fn hash(secret: &str) -> String {
 pub fn parse_expiry(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     let wrong = || {
         format!(
-            "{text:?} is no time to end at: 90d, 12h or an instant such as 2026-11-12T00:00:00Z is needed"
+            "{text:?} isn't a time to end at: 90d, 12h or an instant such as 2026-11-12T00:00:00Z is needed"
         )
     };
     // Later years have no form that every reader of a token file takes.

@@ -1,4 +1,4 @@
-//! What is written down, and the line that it becomes.
+//! Audit events, and the lines they are written as.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub enum Kind {
     /// Figures were found implausible, and held.
     #[serde(rename = "meridian.figures.held")]
     FiguresHeld,
-    /// A file of the gateway's was read again: tokens, certificate.
+    /// A file was reloaded: tokens or certificate.
     #[serde(rename = "meridian.files.reloaded")]
     Reloaded,
     /// The log's end was torn, and cut off.
@@ -55,7 +55,7 @@ pub enum Kind {
     /// For a while nothing could be written.
     #[serde(rename = "meridian.audit.interrupted")]
     Interrupted,
-    /// Some events aren't written one by one, or at all.
+    /// Some events were summed up or lost.
     #[serde(rename = "meridian.audit.lost")]
     Lost,
     /// The log goes on in another file.
@@ -93,12 +93,12 @@ pub struct Details {
     pub count: Option<u64>,
 }
 
-/// What happened, before it is a line.
+/// An event that isn't written yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// The kind of event.
     pub kind: Kind,
-    /// Whom or what it happened to.
+    /// Who or what it happened to.
     pub subject: String,
     /// What else is known of it.
     pub details: Details,

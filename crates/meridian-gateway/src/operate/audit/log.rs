@@ -1,4 +1,4 @@
-//! The log that is written: one line for each event, chained to the line before.
+//! Writes the audit log: one line for each event, chained to the line before.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -13,10 +13,10 @@ use crate::operate::audit::{AuditError, GENESIS, MAX_LINE_BYTES};
 use crate::store::record_log::{Disk, Displaced, RecordLog, private};
 use meridian_core::files::private::{make_folder_of, refuse_pipe, write};
 
-/// Longest text in a line, in letters: what a stranger sends isn't kept in full.
+/// The longest text in a line, in letters: what a stranger sends isn't kept in full.
 const MAX_TEXT_LETTERS: usize = 200;
 
-/// A log that is written.
+/// An open audit log.
 #[derive(Debug)]
 pub struct AuditLog {
     path: PathBuf,
@@ -142,7 +142,7 @@ impl AuditLog {
         Ok(it)
     }
 
-    /// The same, going on in another file when one has grown longer than this.
+    /// Starts another file when the current one has grown longer than this.
     pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
         self.max_bytes = max_bytes;
         self
@@ -284,7 +284,7 @@ impl AuditLog {
         line
     }
 
-    /// Goes on in another file. The chain goes on too: the last line of one says so, and the first of the next.
+    /// Starts another file. The chain continues: the last line of one and the first of the next say so.
     fn rotate(&mut self) -> Result<(), AuditError> {
         let disk = |path: &Path, source| AuditError::Disk {
             file: path.display().to_string(),

@@ -22,20 +22,20 @@ pub use verify::{Verified, check_line, verify, verify_after, verify_file};
 
 /// The hash before the first line.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// How long a file of the log gets unless it is said, in MiB.
+/// The default size at which the log goes on in another file, in MiB.
 pub const AUDIT_FILE_MIB: u64 = 64;
-/// Longest line that is read, in bytes.
+/// The longest line that is read, in bytes.
 const MAX_LINE_BYTES: u64 = 64 << 10;
 
 /// Why a log can't be kept, or isn't what was written.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The disk refuses.
+    /// An I/O error.
     #[error("{file}: {source}")]
     Disk {
         /// The file.
         file: String,
-        /// What the system says of it.
+        /// The system's error.
         source: io::Error,
     },
     /// A line isn't what was written there.
@@ -48,8 +48,8 @@ pub enum AuditError {
         /// What is wrong with the line.
         problem: String,
     },
-    /// The file has lines, and none of this log.
-    #[error("{file}: it is no audit log: another file name is needed")]
+    /// The file exists and isn't an audit log.
+    #[error("{file}: it isn't an audit log: another file name is needed")]
     Another {
         /// The file.
         file: String,

@@ -117,7 +117,7 @@ fn a_torn_end_is_cut_off_and_said() {
     );
     std::fs::write(&path, "hello\n").unwrap();
     let error = AuditLog::open(&path, "urn:x", at(0)).unwrap_err().to_string();
-    assert!(error.contains("no audit log"), "{error}");
+    assert!(error.contains("isn't an audit log"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"hello\n");
 }
 

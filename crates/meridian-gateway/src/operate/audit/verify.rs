@@ -1,4 +1,4 @@
-//! Checks that a log is what was written.
+//! Verifies that an audit log is what was written.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::operate::audit::event::{Kind, Line, whole_line};
 use crate::operate::audit::{AuditError, GENESIS, MAX_LINE_BYTES};
 
-/// What a whole log says of itself.
+/// The result of verifying a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// How many lines there are.
@@ -127,7 +127,7 @@ fn first_of(path: Option<&PathBuf>) -> Option<Line> {
 /// Checks that a line follows what was found before it.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The error.
 pub fn check_line(text: &[u8], found: &mut Verified) -> Result<(), String> {
     let line: Line = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if line.previous != found.head {

@@ -1,4 +1,4 @@
-//! What happens on its way into the audit log.
+//! Hands events to the audit log's thread, without ever waiting for the disk.
 //!
 //! What directors and the gateway itself do has a way of its own that is never full: while the disk refuses it waits.
 //! Of what directors ask for in vain (refused, or nothing changed) all beyond a few a minute with a token is summed up too.
@@ -20,7 +20,7 @@ use crate::operate::auditor::sums::{Sums, lock};
 use crate::operate::auditor::writer::Writer;
 use crate::operate::metrics::Metrics;
 
-/// What strangers do, waiting for the log.
+/// How many events of strangers may wait for the log.
 const BACKLOG: usize = 8_192;
 
 /// Hands events to the audit log's thread.
@@ -37,11 +37,11 @@ struct Ways {
     /// All else: few, and never left out.
     acts: Sender<Event>,
     sums: Arc<Mutex<Sums>>,
-    /// Of what directors ask for in vain: apart, so that no stranger fills them.
+    /// Commands of directors that were refused or changed nothing: kept apart, so that strangers can't fill them.
     vain: Arc<Mutex<Sums>>,
 }
 
-/// Whether strangers bring it about, as often as they like.
+/// Whether strangers can cause it, as often as they like.
 fn is_strangers(kind: Kind) -> bool {
     matches!(
         kind,
@@ -92,7 +92,7 @@ impl Auditor {
         Ok((it, thread))
     }
 
-    /// A director asked for something in vain: it was refused, or changed nothing.
+    /// Records a command that was refused or changed nothing.
     pub fn record_vain(&self, kind: Kind, subject: &'static str, details: Details) {
         let Some(ways) = &self.ways else { return };
         let event = event(kind, subject, details);

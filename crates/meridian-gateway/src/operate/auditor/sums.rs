@@ -1,4 +1,4 @@
-//! What isn't written one by one: counted by kind, address and token, and told once a minute.
+//! Events that aren't written one by one: counted by kind, address and token, and summed up once a minute.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 
 use crate::operate::audit::{Details, Event, Kind};
 
-/// Of one kind from one address with one token so many a minute are written one by one.
+/// How many events a minute of one kind, address and token are written one by one.
 pub(super) const SINGLY: u32 = 10;
-/// And so many of all strangers.
+/// How many events of strangers a minute are written one by one in all.
 const SINGLY_IN_ALL: u32 = 300;
-/// So many are summed up apart; all others together, by kind.
+/// How many sums are kept apart; all others are summed up together, by kind.
 pub(super) const MAX_SUMS: usize = 512;
 
-/// What is said of commands that are summed up.
+/// The reason that is written for commands that are summed up.
 pub(super) const IN_VAIN: &str = "commands that were refused or changed nothing";
 /// How long something is summed up.
 const SUMMED: Duration = Duration::from_secs(60);

@@ -13,12 +13,12 @@ use crate::operate::auditor::{BACKLOG, is_strangers};
 use crate::operate::metrics::Metrics;
 use crate::store::Store;
 
-/// So many lines are written at once.
+/// How many lines are written at once.
 const MAX_LINES_AT_ONCE: usize = 256;
 
-/// Distance at which a disk that refused is tried again, and sums are looked at.
+/// How often a failing disk is tried again, and sums are checked.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a disk that refuses is tried when the gateway stops.
+/// How many times a failing disk is tried when the gateway stops.
 const LAST_TRIES: u32 = 3;
 
 /// What the audit log's thread holds: the log, and the events that wait for it.
@@ -27,7 +27,7 @@ pub(super) struct Writer {
     pub(super) metrics: Arc<Metrics>,
     pub(super) sums: Arc<Mutex<Sums>>,
     pub(super) vain: Arc<Mutex<Sums>>,
-    /// What isn't written yet, as it came.
+    /// Events that aren't written yet, in order.
     pub(super) waiting: VecDeque<Event>,
     /// Since when the disk refuses, and why.
     pub(super) failing: Option<(DateTime<Utc>, String)>,
@@ -134,7 +134,7 @@ impl Writer {
         self.metrics.set_audit(self.log.head(), self.log.entries());
     }
 
-    /// What somebody did to the file.
+    /// Checks whether somebody changed the file.
     fn look(&mut self) {
         if let Some(how) = self.log.displaced() {
             tracing::error!(%how, "somebody changed the audit log's file");
@@ -152,7 +152,7 @@ impl Writer {
         self.metrics.set_storage(Store::Audit, Some(error.to_string()));
     }
 
-    /// While the disk refuses, strangers don't fill the memory either.
+    /// Drops strangers' events while the disk fails, so that they don't fill the memory.
     fn leave_out_strangers(&mut self) {
         let mut over = self.waiting.len().saturating_sub(BACKLOG);
         if over == 0 {
@@ -169,7 +169,7 @@ impl Writer {
             .inc_by((before - self.waiting.len()) as u64);
     }
 
-    /// The gateway stops: what can't be written is at least said.
+    /// Writes the rest when the gateway stops, and logs what can't be written.
     fn end(&mut self) {
         for _ in 0..LAST_TRIES {
             self.write_all();

@@ -1,4 +1,4 @@
-//! What directors decide, pure: what every display shows, and who may change it.
+//! What directors decide for every display, and the rule that a release takes two of them. Pure.
 //!
 //! Anybody who directs may hold the figures at once. To let them go takes two: one asks, another one agrees
 //! within [`AGREE_WITHIN_MS`]. Two are two tokens of two people: who has two tokens is one all the same.
@@ -18,7 +18,7 @@ pub const MAX_DELAY_MS: u64 = 600_000;
 /// Commands with one token in a minute, however many connections it has: each is told to all displays, and a line of the audit log.
 pub const MAX_COMMANDS_PER_MINUTE: u32 = 120;
 
-/// How much each token asked for within a minute.
+/// How many commands each token gave within a minute.
 #[derive(Debug, Default)]
 pub struct Pace {
     since_ms: i64,
@@ -58,12 +58,12 @@ pub enum Command {
         /// A rehearsal, or what they are.
         mode: FiguresMode,
     },
-    /// Orders are shown so much later than they happened.
+    /// Orders are shown this much later than they happened.
     Delay {
         /// In milliseconds, 0 to [`MAX_DELAY_MS`].
         delay_ms: u64,
     },
-    /// Nothing; how things stand is answered.
+    /// Changes nothing; the answer has the current state.
     Status,
 }
 
@@ -80,7 +80,7 @@ pub enum FiguresMode {
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing was to be changed.
+    /// There was nothing to change.
     Unchanged,
     /// It was done; for people, what.
     Done(String),
@@ -105,12 +105,12 @@ pub enum DirectorError {
         "{0} asked for the release: another director has to agree, another person with a token of their own"
     )]
     SamePerson(String),
-    /// More than one director can mean.
+    /// Too many commands in a minute.
     #[error(
-        "too many commands with this token: {MAX_COMMANDS_PER_MINUTE} a minute are possible, a hold always is"
+        "too many commands with this token: at most {MAX_COMMANDS_PER_MINUTE} a minute, except for hold, which is always accepted"
     )]
     TooMany,
-    /// A gateway that passes a feed on has no desk.
+    /// A relay has no desk.
     #[error("this gateway passes another one's feed on: directing is done at that one")]
     Relay,
 }
@@ -174,7 +174,7 @@ impl DirectorState {
         }
     }
 
-    /// What is left of it where figures are held and what was shown then is lost: they go on.
+    /// The state without a hold: for when the held figures themselves are lost.
     #[must_use]
     pub(crate) fn let_go(self) -> Self {
         let mut desk = Self {

@@ -1,8 +1,8 @@
-//! What is remembered of an address: who is there, what failed, and how much more may come.
+//! What is remembered of an address: its connections, its failures, and how much more is allowed.
 
 use std::net::IpAddr;
 
-/// How many times an address's share a whole /48 has.
+/// How many times the limit of one address a whole /48 has.
 const NET_SHARE: u32 = 8;
 
 pub(super) const MINUTE_MS: i64 = 60_000;
@@ -113,7 +113,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// What it costs to forget it: least first.
+    /// How much is lost by forgetting it; the least is forgotten first.
     pub(super) fn worth(&self, now_ms: i64) -> u8 {
         if self.known_until_ms > now_ms {
             3

@@ -1,4 +1,4 @@
-//! Counts what goes wrong on others' sides: it locks addresses out, and tells directors of what looks like an attack.
+//! Counts clients' failures: locks addresses out, and alerts directors to what looks like an attack.
 
 use std::net::IpAddr;
 
@@ -9,11 +9,11 @@ use crate::operate::limits::gatekeeper::Gatekeeper;
 /// Connections that are refused raise an alert when there are so many times more of them than of other failures: a hall of
 /// walls that comes back at once isn't an attack.
 const FLOOD_SHARE: u32 = 10;
-/// Alerts a minute, of all addresses together.
+/// The most alerts a minute, from all addresses together.
 pub(super) const MAX_ALERTS: u32 = 30;
-/// Plain HTTP requests that one address may send in a minute and be answered at once.
+/// Plain HTTP requests a minute from one address that are answered at once; more wait.
 const PLAIN_PER_MINUTE: u32 = 120;
-/// Tokens of which it is remembered that they ended.
+/// How many ended tokens are remembered.
 pub(super) const MAX_ENDED: usize = 4_096;
 
 impl Gatekeeper {

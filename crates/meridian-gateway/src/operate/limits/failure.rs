@@ -1,10 +1,10 @@
-//! Why somebody isn't let in, what went wrong on their side, and what directors are told of it.
+//! Why clients are refused, what counts as a failure, and the alerts to directors.
 
 use std::net::IpAddr;
 
 use meridian_wire::Names;
 
-/// Why somebody isn't let in now.
+/// Why a client is refused for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Limited {
     /// The gateway has all connections that it may have.
@@ -41,7 +41,7 @@ impl Limited {
     }
 }
 
-/// What went wrong on somebody's side.
+/// A failure on the client's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Failure {
     /// A token that isn't one.

@@ -1,4 +1,4 @@
-//! Counts who is there, and lets in whom the limits allow.
+//! Counts connections by address and token, and applies the limits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -10,7 +10,7 @@ use crate::operate::limits::address::{Address, Bucket, MINUTE_MS, Minute, Place}
 use crate::operate::limits::failure::Limited;
 use crate::operate::limits::settings::Limits;
 
-/// Addresses that are remembered at most.
+/// The most addresses that are remembered.
 pub(super) const MAX_ADDRESSES: usize = 65_536;
 /// How many are forgotten when there are more.
 const FORGOTTEN_AT_ONCE: usize = MAX_ADDRESSES / 16;
@@ -18,7 +18,7 @@ const FORGOTTEN_AT_ONCE: usize = MAX_ADDRESSES / 16;
 pub(super) const MAX_PER_NET: usize = 256;
 /// A handshake that is older makes room for a newer one, from wherever it comes.
 const GRACE_MS: i64 = 1_000;
-/// An address where a token was shown is known for so long.
+/// How long an address where a token was shown stays known.
 pub(super) const KNOWN_MS: i64 = 24 * 60 * MINUTE_MS;
 /// Handshakes a second that are read at an address that is locked out, and how many at once.
 const LOCKED_PER_S: f64 = 5.0;
@@ -34,7 +34,7 @@ struct HalfOpen {
     _hold: oneshot::Sender<Infallible>,
 }
 
-/// Somebody who was let in to shake hands. To be given back with [`Gatekeeper::disconnect`].
+/// A connection that may begin its handshake. To be given back with [`Gatekeeper::disconnect`].
 #[derive(Debug)]
 pub struct Entry {
     number: u64,

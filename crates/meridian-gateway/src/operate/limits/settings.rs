@@ -1,4 +1,4 @@
-//! How much is allowed, as the configuration says it.
+//! The limits as configured.
 
 use serde::{Deserialize, Serialize};
 

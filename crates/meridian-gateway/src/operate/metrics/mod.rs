@@ -1,4 +1,4 @@
-//! What the gateway counts about itself, and whether it is well.
+//! The gateway's metrics and health.
 
 mod http;
 mod text;
@@ -19,9 +19,9 @@ use meridian_core::tally::Counts;
 
 pub use http::{Asker, Sees, check_address, host_allowed, serve};
 
-/// What every name begins with.
+/// The prefix of every metric.
 const PREFIX: &str = "meridian_gateway";
-/// Without a step for so long the gateway isn't well.
+/// The gateway is unhealthy after this long without a step.
 const WELL_MS: i64 = 5_000;
 
 /// Why clients are lost.
@@ -80,7 +80,7 @@ pub struct Metrics {
     pub(super) messages: Counter,
     /// Bytes written to them, before TLS.
     pub(super) bytes: Counter,
-    /// Frames that slow clients were spared.
+    /// Frames that slow clients skipped.
     pub left_out: Counter,
     /// WebSocket frames that they sent.
     pub(super) frames_in: Counter,
@@ -97,7 +97,7 @@ pub struct Metrics {
     pub event_ms: Gauge,
     /// Whether the figures are held: 0 or 1.
     pub held: Gauge,
-    /// Whether displays were told that no orders come: 0 or 1.
+    /// Whether no orders arrive, as displays were told: 0 or 1.
     pub source_silent: Gauge,
     /// Seconds that a step took.
     pub step_secs: Histogram,
@@ -141,7 +141,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// All metrics, registered and at nought.
+    /// All metrics, registered and at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let it = Self {
@@ -306,7 +306,7 @@ impl Metrics {
         );
     }
 
-    /// What is watched is there before it happens: nought isn't nothing.
+    /// Creates the labelled counters at zero, so that they exist before the first event.
     fn begin_at_nought(&self) {
         for class in ["public", "internal"] {
             drop(self.clients.get_or_create(&Class { class }));
@@ -479,7 +479,7 @@ impl Metrics {
         (!said.is_empty()).then(|| said.join("; "))
     }
 
-    /// A message of so many bytes was written, to somebody who follows the public stream or to somebody else.
+    /// Counts a message of that many bytes, written to a follower of the public stream or to somebody else.
     pub fn wrote(&self, public: bool, bytes: u64) {
         let [messages, all_bytes, _] = &self.of_others;
         if public {
@@ -491,7 +491,7 @@ impl Metrics {
         }
     }
 
-    /// So many frames were read of somebody, who left.
+    /// Counts the frames that were read from a client that has left.
     pub fn heard(&self, public: bool, frames: u64) {
         let [_, _, others] = &self.of_others;
         if public {
@@ -508,7 +508,7 @@ impl Metrics {
         }
     }
 
-    /// Walls were told of so much.
+    /// Notes what was published to walls.
     pub fn told(&self, counts: &Counts) {
         self.orders.set(most(counts.orders));
         self.payments.set(most(counts.payments));

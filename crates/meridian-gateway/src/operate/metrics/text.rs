@@ -1,4 +1,4 @@
-//! The metrics in Prometheus' text format: as walls are told, and with exact figures.
+//! The metrics in Prometheus' text format, with public or exact figures.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

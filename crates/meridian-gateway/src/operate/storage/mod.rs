@@ -10,17 +10,17 @@ use crate::store::notices::{
 };
 use meridian_wire::Notice;
 
-/// Who is told.
+/// Who is notified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum To {
     Everybody,
     Directors,
 }
 
-/// Looks after what is kept, and says what has changed.
+/// Watches the files that are written, and reports changes.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// What can't be written, as it was said last.
+    /// The errors that were reported last.
     said: [Option<String>; 3],
     damage_said: bool,
 }

@@ -1,4 +1,4 @@
-//! What has been released: totals, parts, rates and peaks.
+//! Released figures: totals, parts, rates and peaks.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use meridian_wire::{Counts, ProductCounts, Rates, Totals};
 const KEPT_MS: i64 = 30_000;
 /// A rate is one second's where numbers are told so often that one of them is less than this part of it.
 const FINE: i64 = 20;
-/// Otherwise it is taken over so long.
+/// Otherwise a rate is taken over this long.
 const COARSE_MS: i64 = 10_000;
 
 /// Over what time something is spread that was released.
@@ -23,7 +23,7 @@ const COARSE_MS: i64 = 10_000;
 pub(super) struct Span {
     pub(super) from_ms: EventMs,
     pub(super) until_ms: EventMs,
-    /// How far apart the numbers are that can be told: by so much at most a sum is behind.
+    /// How far apart the numbers are that can be told: a sum lags by at most this much.
     pub(super) grain: u64,
 }
 
@@ -223,7 +223,7 @@ impl PublicFigures {
         self.worth.odometer.join(amount_minor, hides, self.closing);
     }
 
-    /// For how much so many pieces of a product were sold.
+    /// The value for which a number of pieces of a product were sold.
     pub(super) fn price(&mut self, product: u16, amount_minor: i64, units: i64) {
         if let Some(price) = self.prices.get_mut(usize::from(product)) {
             let one = (units != 0 && amount_minor % units == 0).then(|| amount_minor / units);

@@ -35,10 +35,10 @@ use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
 use meridian_wire::{Body, Hello, Lights, Warmth, magnitude_bucket};
 
 const MAX_WAIT_MS: i64 = 900_000;
-/// A region is split by category, and a category in a region by product, from so many times `k` for each part on;
+/// A region is split by category, and a category in a region by product, from this many times `k` for each part on;
 /// below it is pooled with others.
 const WORTH: u64 = 4;
-/// When something happened is told no finer.
+/// Times are published no finer than this.
 const QUANTUM_MS: i64 = 1_000;
 /// So long before the day's end, or a sixteenth of the day, something is kept back of each release, so that at the end what is left
 /// isn't a few.
@@ -227,7 +227,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard that knows nothing yet. `warmth` is what the places have from before.
+    /// A guard without any orders yet. `warmth` is what the places have from before.
     pub(crate) fn new(
         privacy: Privacy,
         hello: &Hello,
@@ -533,7 +533,7 @@ fn items_of(batch: &Batch, products: usize, carries: bool) -> Vec<(u32, Piece)> 
     out
 }
 
-/// A step through so many slots that visits each once, with neighbours far from each other.
+/// A stride through a number of slots that visits each once, with neighbours far from each other.
 fn apart(many: usize) -> usize {
     let gcd = |mut a: usize, mut b: usize| {
         while b > 0 {

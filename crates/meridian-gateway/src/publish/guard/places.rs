@@ -1,4 +1,4 @@
-//! The lights of one kind: at which city, in groups of more than `k`.
+//! At which cities the lights of one kind are shown, in groups of more than `k`.
 //!
 //! What a region has released waits at its cities. A city shows a group when its count has reached the next number of its
 //! own, the same for both kinds; what waits for too long goes to the nearest city of the region that shows some.
@@ -10,11 +10,11 @@ use meridian_core::sales::{Batch, Catalogue, EventMs};
 
 /// Buckets of amounts.
 pub(super) const BUCKETS: usize = 8;
-/// What waits at a city for so long goes to a neighbour.
+/// After waiting this long at a city, events go to a neighbour.
 const PATIENCE_MS: i64 = 600_000;
 /// Where a region releases more slowly than this, its cities don't wait: what it releases is shown at one that it has.
 const SLOW_MS: i64 = 60_000;
-/// How often it is looked for what has waited too long.
+/// How often to look for what has waited too long.
 const SWEEP_MS: i64 = 10_000;
 /// When something began to wait, where nothing does.
 const NEVER: EventMs = EventMs::MIN;
@@ -185,7 +185,7 @@ impl Places {
         }
     }
 
-    /// Brings what has waited for so long to the nearest city that shows some; to the one with the most where none does.
+    /// Moves what has waited too long to the nearest city that shows some; to the one with the most where none does.
     fn gather(&mut self, ground: &Ground, region: usize, patience_ms: i64, now_ms: EventMs) {
         let (mut old, mut lit) = (Vec::new(), Vec::new());
         let (mut waits, mut most) = (false, None);
@@ -310,7 +310,7 @@ impl Places {
         }
     }
 
-    /// The parcels to a city that has shown so many orders.
+    /// The parcels to a city that has shown that many orders.
     fn send(
         &mut self,
         (place, shown): (u16, u64),
@@ -404,7 +404,7 @@ impl Default for Parcels {
 }
 
 impl Parcels {
-    /// So many more from an origin.
+    /// Adds parcels from an origin.
     fn add(&mut self, origin: u8, more: u64, since_ms: EventMs) {
         if self.waiting.is_empty() {
             self.since_ms = self.since_ms.max(since_ms);
@@ -416,7 +416,7 @@ impl Parcels {
     }
 }
 
-/// What waits at a city but for so many that stay, by bucket: rare buckets join the nearest one that isn't.
+/// What waits at a city except for those that stay, by bucket: rare buckets join the nearest one that isn't.
 fn coarsen(buckets: &mut [u32; BUCKETS], stay: u64, k: u64) -> Vec<(u8, u64)> {
     let mut kept = [0_u32; BUCKETS];
     for _ in 0..stay {

@@ -1,4 +1,4 @@
-//! The mark of what may be published.
+//! The type that marks what may be published.
 
 use meridian_wire::{Body, Mode};
 
@@ -7,12 +7,12 @@ use meridian_wire::{Body, Mode};
 pub struct Public<T>(pub(super) T);
 
 impl<T> Public<T> {
-    /// What it says.
+    /// The content.
     pub fn get(&self) -> &T {
         &self.0
     }
 
-    /// What it says, without its mark.
+    /// The content, without its mark.
     pub fn into_inner(self) -> T {
         self.0
     }

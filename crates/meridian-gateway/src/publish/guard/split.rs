@@ -10,9 +10,9 @@ use meridian_core::sales::EventMs;
 
 /// How long what waits is gathered, in milliseconds of event time: as long as a step, or until the next multiple.
 const WINDOWS_MS: [i64; 4] = [1_000, 10_000, 60_000, 900_000];
-/// A window is long enough when it promises so many times `k`.
+/// A window is long enough when it should bring this many times `k`.
 const SEVERAL: u64 = 3;
-/// So many times the threshold don't wait for the window's end.
+/// This many times the threshold don't wait for the window's end.
 const PLENTY: u64 = 8;
 
 /// How many, their value and pieces, and the dearest.
@@ -36,7 +36,7 @@ impl Sum {
         }
     }
 
-    /// So many without a value.
+    /// A number of events without a value.
     pub(super) fn of(count: u64) -> Self {
         Self {
             count,
@@ -44,7 +44,7 @@ impl Sum {
         }
     }
 
-    /// So many of it, with their share of the rest.
+    /// A number of its events, with their share of the rest.
     fn part(self, count: u64) -> Self {
         if count >= self.count {
             return self;
@@ -132,9 +132,9 @@ pub(super) struct Now {
     pub(super) at_ms: EventMs,
     /// Since when the inflow came.
     pub(super) step_ms: i64,
-    /// Nothing comes after it.
+    /// Whether nothing comes after it.
     pub(super) last: bool,
-    /// Whether remainders are looked after; only a test says no.
+    /// Whether remainders are protected; only a test turns it off.
     pub(super) complete: bool,
     /// Whether those of spans across a start are too.
     pub(super) heads: bool,
@@ -207,7 +207,7 @@ impl<K: Ord + Copy> Split<K> {
         }
     }
 
-    /// More of a child, as part of the next inflow.
+    /// Adds to a child, as part of the next inflow.
     pub(super) fn add(&mut self, key: K, more: Sum, dice: &mut Dice) {
         if more == Sum::default() {
             return;
@@ -229,7 +229,7 @@ impl<K: Ord + Copy> Split<K> {
         }
     }
 
-    /// So many came in, all of them added before; what is released of it and of what waited.
+    /// Takes an inflow, all of it added before, and returns what is released of it and of what waited.
     pub(super) fn flow(
         &mut self,
         count: u64,

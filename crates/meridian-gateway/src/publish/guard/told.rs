@@ -6,14 +6,14 @@
 
 use std::collections::VecDeque;
 
-/// Most numbers of a part that are kept for the kind that is behind. When there are more, they are made half as many, as far apart
+/// The most numbers of a part that are kept for the kind that is behind. When there are more, they are made half as many, as far apart
 /// from each other everywhere: what is behind is told more rarely then, but always as rarely.
 const MAX_NUMBERS: usize = 512;
 /// Of regions and channels, whose lights and arcs go out as they are told.
 const MAX_OF_MARGINS: usize = 8_192;
 /// Of the total: at the end of 2016's day payments are 400 million ahead, and orders are told twice a second still.
 const MAX_OF_TOTAL: usize = 262_144;
-/// Where much comes at once, so many numbers are kept of it for the other kind, which has less or more.
+/// How many numbers are kept for the other kind where much comes at once: it may have less or more.
 pub(super) const PIECES: u64 = 8;
 /// Of the total more: rates are made of it.
 pub(super) const PIECES_OF_TOTAL: u64 = 32;

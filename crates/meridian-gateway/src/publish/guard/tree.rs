@@ -1,4 +1,4 @@
-//! One kind's way from the total to the products.
+//! The tree of one kind: from the total by region and category to the products.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use super::told::{PIECES_OF_TOTAL, Told};
 use super::{Column, Drawn, Later, Levers, NONE, QUANTUM_MS, Row, Shape};
 use meridian_core::sales::{Channel, EventMs, Kind};
 
-/// So long after a step's instant what came with it may have happened: a step may be late.
+/// How long after a step's instant its orders may have happened: a step may be late.
 const AHEAD_MS: i64 = 2_000;
-/// Most flows in a step in which one that is behind catches up.
+/// The most flows in a step in which a kind that is behind catches up.
 const MAX_FLOWS: usize = 64;
 
 /// The numbers in which each part of the day is told.
@@ -164,7 +164,7 @@ impl Tree {
         self.released + self.pending.len() as u64
     }
 
-    /// One more that waits.
+    /// Adds a row that waits.
     pub(super) fn take(&mut self, row: Row) {
         self.pending.push(row);
     }
@@ -175,7 +175,7 @@ impl Tree {
         self.region.last().map_or(0, |region| region.released)
     }
 
-    /// Releases what may be.
+    /// Releases what may be released.
     pub(super) fn advance(
         &mut self,
         shape: &Shape,
@@ -267,7 +267,7 @@ impl Tree {
         }
     }
 
-    /// So many of the total go on to regions, channels and their parts.
+    /// Passes a release of the total on to regions, channels and their parts.
     fn flow(
         &mut self,
         rows: Vec<Row>,
@@ -358,7 +358,7 @@ impl Tree {
         }
     }
 
-    /// A region releases so many.
+    /// Releases a number of a region's events.
     fn region(
         &mut self,
         key: u16,
@@ -422,7 +422,7 @@ impl Tree {
         }
     }
 
-    /// So many came in at a split by category.
+    /// Takes an inflow at a split by category.
     fn categories(
         &mut self,
         region: Option<u16>,
@@ -505,7 +505,7 @@ impl Tree {
         }
     }
 
-    /// Shows the lights that may be.
+    /// Shows the lights that may be shown.
     pub(super) fn show(
         &mut self,
         shape: &Shape,
@@ -521,7 +521,7 @@ impl Tree {
     }
 }
 
-/// The first so many rows, taken out; all of them without a copy.
+/// Takes out the first rows; all of them without a copy.
 fn first_of(rows: &mut Vec<Row>, many: usize) -> Vec<Row> {
     if many == 0 {
         return Vec::new();
@@ -533,7 +533,7 @@ fn first_of(rows: &mut Vec<Row>, many: usize) -> Vec<Row> {
     rows.drain(..many).collect()
 }
 
-/// Rows wait at a split by category.
+/// Adds rows to a split by category.
 fn hand_on(node: &mut Node, rows: Vec<Row>, carries: bool, dice: &mut Dice) {
     let mut sums = vec![Sum::default(); node.rows.len()];
     for row in rows {

@@ -1,4 +1,4 @@
-//! What may be told of a value: not so much that prices solve it for what was bought.
+//! How precisely a value may be published, so that it can't be solved for what was bought.
 //!
 //! A count and a sum to the cent are an equation in the numbers of each product. Where prices are few, or one order is
 //! most of the value, it has one solution.
@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use super::split::Sum;
 
-/// A total is told as it is where so many sets of orders come to it, as a power of two.
+/// A total is published exactly where at least this many sets of orders (as a power of two) add up to it.
 const HIDDEN_BITS: f64 = 40.0;
 /// Amounts are dealt into so many hands by their hash; each has to reach every residue that all of them reach.
 const HANDS: usize = 16;
@@ -31,12 +31,12 @@ pub(super) struct Worth {
     told_minor: i64,
     /// The largest amount so far.
     max_minor: u64,
-    /// The distance of the values that are told.
+    /// The step between the values that are told.
     step_minor: i64,
 }
 
 impl Worth {
-    /// More of it, in steps for amounts of so much at least; gives what is told more (or less, of a correction).
+    /// Adds to it, in steps for amounts of at least `min_minor`; returns by how much what is told changes.
     pub(super) fn add(&mut self, k: u64, more: Sum, min_minor: u64, tell: Tell) -> i64 {
         self.exact_minor = self.exact_minor.saturating_add(more.value_minor);
         let most = more.max_minor.max(min_minor);
@@ -142,7 +142,7 @@ impl Crowd {
         }
     }
 
-    /// One order more. `hides`: nothing else tells of its amount.
+    /// Adds an order. `hides`: nothing else tells of its amount.
     pub(super) fn join(&mut self, amount_minor: i64, hides: bool) {
         let amount = amount_minor.unsigned_abs();
         self.max_minor = self.max_minor.max(amount);
@@ -181,7 +181,7 @@ impl Crowd {
         self.has_many_ways() && self.leaves_open_how_dear() && self.leaves_no_residue()
     }
 
-    /// Whether so many sets of orders come to the same sum: a bound by counting. So many orders of so many different amounts can be put
+    /// Whether enough sets of orders add up to the same sum: a bound by counting. So many orders of so many different amounts can be put
     /// together in more ways than (1 + orders ÷ amounts) ^ (amounts − 1); the sums that they can come to are fewer than orders × the
     /// largest. Where the ways are 2⁴⁰ times the sums, a sum has as many solutions on average. Of each amount no more than k count, since
     /// the rest may be known.
@@ -230,7 +230,7 @@ impl Crowd {
     }
 }
 
-/// The distance of the values that are told: `k` of the dearest orders, rounded up to 1, 2 or 5 and zeros.
+/// The step between the values that are told: `k` of the dearest orders, rounded up to 1, 2 or 5 and zeros.
 pub(super) fn step(k: u64, max_minor: u64) -> i64 {
     let least = max_minor.saturating_mul(k).max(1);
     let mut ten = 1_u64;
@@ -273,7 +273,7 @@ impl Odometer {
         }
     }
 
-    /// One order more. `hides`: nothing else tells of its amount.
+    /// Adds an order. `hides`: nothing else tells of its amount.
     pub(super) fn join(&mut self, amount_minor: i64, hides: bool, closing: bool) {
         self.since.join(amount_minor, hides);
         if closing {

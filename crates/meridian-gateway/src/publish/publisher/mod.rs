@@ -1,4 +1,4 @@
-//! What a source gives becomes frames. Pure: no clock, no network.
+//! The publisher: turns a source's orders into frames. Pure: no clock, no network.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use meridian_wire::{Body, Counts, DataClass, Hello, Level, Mode, Names, Notice, 
 /// its figures are taken from the source's own account, which is exact, and its lights from its last seconds, each
 /// standing for several.
 const LEAP_EVENTS: u64 = 600_000;
-/// Cells travel with every so many-th tick.
+/// Cells are sent with every n-th tick.
 const CELLS_EVERY: u64 = 10;
 
 /// Why a day can't be published.
@@ -50,7 +50,7 @@ impl Step {
     }
 }
 
-/// Counts what a source gives and says what changed.
+/// Counts a source's orders and publishes what changed.
 pub struct Publisher {
     source: Box<dyn Source>,
     catalogue: Arc<Catalogue>,

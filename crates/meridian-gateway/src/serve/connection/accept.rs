@@ -1,4 +1,4 @@
-//! Connections as they come: each is counted against the limits, taken through its handshake, and served.
+//! Accepts connections: each is counted against the limits, taken through its handshake, and served.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +20,7 @@ use meridian_wire::DataClass;
 /// TLS and the WebSocket handshake together.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Lets clients in for as long as the gateway runs.
+/// Accepts clients for as long as the gateway runs.
 pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (socket, peer) = match listener.accept().await {

@@ -1,4 +1,4 @@
-//! Who is let in, and to what.
+//! Authorization: who may connect, and to what.
 
 use std::net::IpAddr;
 
@@ -113,7 +113,7 @@ impl Rejection {
     }
 }
 
-/// From where somebody comes.
+/// Where a client connects from.
 pub(super) struct Caller {
     pub address: IpAddr,
     /// Through a proxy of ours.
@@ -144,7 +144,7 @@ fn ended(header: Option<&str>, denied: Denied) -> Option<String> {
     ended.then(|| id.to_owned())
 }
 
-/// Decides who comes in, and to what. What the other side is told doesn't say more than it has to know.
+/// Decides who may connect, and to what. The client isn't told more than it has to know.
 pub(super) fn authorize(
     shared: &Shared,
     caller: &Caller,

@@ -1,4 +1,4 @@
-//! A client that was let in, until it is gone.
+//! Serves a client that was let in, until it disconnects.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,11 +29,11 @@ use meridian_client::socket::Stream;
 use meridian_wire::codec::MAX_SUBSCRIBE_BYTES;
 use meridian_wire::{DataClass, MAX_FRAME_BYTES};
 
-/// Without progress in writing for so long a client is given up.
+/// A client counts as lost after this long without progress in writing.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const PING_EVERY: Duration = Duration::from_secs(5);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The closing handshake takes no longer.
+/// How long the closing handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time for a goodbye to somebody whose token holds no longer: who doesn't read it is cut off all the same.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -46,7 +46,7 @@ pub fn socket_limits() -> WebSocketConfig {
         .max_write_buffer_size(2 * MAX_FRAME_BYTES)
 }
 
-/// Anybody's socket.
+/// A client's WebSocket.
 pub(super) type Socket = WebSocketStream<Incoming<Box<dyn Stream>>>;
 
 /// Serves a client what it chose, until either side ends it or its token holds no longer.
@@ -164,7 +164,7 @@ async fn while_granted(shared: &Shared, grant: &Grant, told: &watch::Sender<Opti
     }
 }
 
-/// What is said of a token that holds no longer.
+/// The goodbye for a token that is no longer valid.
 pub(super) fn token_ended(ends: &watch::Receiver<Option<Denied>>) -> End {
     let reason = ends
         .borrow()

@@ -1,4 +1,4 @@
-//! A director's desk.
+//! The directors' protocol: one JSON command a message, one JSON answer each.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ struct Answer<'a> {
     desk: Option<&'a DirectorState>,
 }
 
-/// A director's desk: one JSON command a message, one JSON answer each.
+/// Serves a director until either side ends it.
 pub(super) async fn desk(
     socket: &mut Socket,
     shared: &Shared,

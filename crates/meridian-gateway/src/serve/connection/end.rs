@@ -15,10 +15,10 @@ use crate::operate::limits::{Failure, Limited};
 use crate::operate::metrics::Why;
 use crate::serve::control::ControlMsg;
 
-/// What somebody is told whose token holds no longer.
+/// What a client is told whose token is no longer valid.
 pub(super) const TOKEN_ENDED: &str = "the token holds no longer";
 
-/// How a connection ended otherwise than well.
+/// Why a connection ended, other than by a normal close.
 pub(super) enum End {
     /// No handshake.
     Handshake(String),

@@ -1,4 +1,4 @@
-//! Somebody who follows a stream.
+//! The feed's protocol: a client follows a stream.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::serve::hub::{Follower, Form, Item, Wants};
 use meridian_wire::codec::{decode_subscribe_bin, decode_subscribe_json};
 use meridian_wire::{Body, Bye, Compression, SUBPROTOCOL_BIN, Subscribe};
 
-/// A client that says nothing for so long gets the whole feed.
+/// How long to wait for a client's `subscribe`; after that it gets the whole feed.
 const SUBSCRIBE_WAIT: Duration = Duration::from_secs(1);
 /// Messages of any kind that a client may send in ten seconds.
 const MESSAGES_IN_TEN_S: u32 = 100;

@@ -20,7 +20,7 @@ use crate::serve::proxy::{Preamble, Proxies, preamble};
 use crate::source::clock::mono_ms;
 use meridian_client::socket::Stream;
 
-/// Refusals that may wait at once, where they come too often.
+/// How many refusals may wait at once, where they come too often.
 const MAX_WAITING: usize = 64;
 /// How long they wait. A browser has six connections to one address at once, so a page gets six answers in this time.
 const WAIT: Duration = Duration::from_secs(1);

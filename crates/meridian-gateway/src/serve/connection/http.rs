@@ -1,4 +1,4 @@
-//! The first that is heard of a client: a WebSocket handshake, or HTTP that is none, or something else.
+//! Reads what a client sends first: a WebSocket handshake, plain HTTP, or something else.
 //!
 //! A balancer that looks whether the gateway is there, a browser that somebody typed the address into and a picture that
 //! a page pretends to have here aren't failures: they are answered in a sentence.
@@ -12,11 +12,11 @@ use tokio_tungstenite::tungstenite::handshake::machine::TryParse as _;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response, create_response, write_response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode};
 
-/// A request's head is no longer.
+/// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 32 << 10;
 /// An answer is written, and what still comes is read away, within this.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-/// No more than this is read away.
+/// The most bytes that are read and dropped after an answer.
 const MAX_READ_AWAY: usize = 64 << 10;
 /// What every STUN message has, four bytes into it: a page can send them over TCP to any address.
 const STUN: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -27,7 +27,7 @@ pub(super) enum Heard {
     Handshake(Box<(Request, Response, Vec<u8>)>),
     /// HTTP without one.
     Plain(Plain),
-    /// No HTTP, or none that can be understood: what is answered, and why.
+    /// Not HTTP, or not understood: what is answered, and why.
     Wrong(Answer, String),
     /// Nothing, or another protocol that browsers speak: nothing can be answered, and nothing is wrong.
     Probe(&'static str),

@@ -1,4 +1,4 @@
-//! What comes in on a connection, counted before anything is made of it: bytes, frames, and messages that begin and don't end.
+//! Counts a connection's incoming bytes, frames and unfinished messages before they are parsed.
 //!
 //! A WebSocket library keeps a message until it has ended, and tells of no frame before. So the frames' heads are read
 //! here on their way, which costs next to nothing: a head is 14 bytes at most, and what follows it is skipped.
@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What is counted is counted in spans of this.
+/// The window over which frames and bytes are counted.
 const SPAN: Duration = Duration::from_secs(10);
-/// So much of an unfinished message is everybody's to keep: displays never have more, and are never in anybody's way.
+/// How many bytes of an unfinished message every connection may hold without using the shared budget: displays never need more.
 const FREE: usize = 64 << 10;
 
 /// What one connection may send in ten seconds.

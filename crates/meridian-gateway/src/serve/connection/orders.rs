@@ -1,4 +1,4 @@
-//! Somebody who sends orders.
+//! The orders' protocol: a source sends batches, and each is answered.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -18,11 +18,11 @@ use crate::operate::metrics::Why;
 use crate::source::clock::wall_ms;
 use crate::source::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
 
-/// Distance at which a source is looked after when the gateway ends.
+/// How often to check for outstanding answers while the gateway stops.
 const END_LOOK: Duration = Duration::from_millis(100);
 /// A message of more bytes than this is looked at beside the threads that serve others.
 const LARGE_BYTES: usize = 64 << 10;
-/// Bytes of batches that somebody may have sent and that aren't counted yet.
+/// The most bytes of batches from one source that aren't counted yet.
 const MAX_OPEN_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 
 /// What is answered to a batch, as JSON.
@@ -55,7 +55,7 @@ fn reply(receipt: &Receipt) -> Message {
     Message::Text(serde_json::to_string(&reply).unwrap_or_default().into())
 }
 
-/// Says of batches that aren't taken, once in ten seconds: a source that is wrong is wrong many times a second.
+/// Logs batches that aren't taken, once in ten seconds: a faulty source fails many times a second.
 #[derive(Default)]
 struct Untaken {
     said: Option<tokio::time::Instant>,

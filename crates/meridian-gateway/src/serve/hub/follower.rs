@@ -12,9 +12,9 @@ use meridian_wire::{Body, DataClass, Position, Tick};
 
 /// A client that lacks more ticks than this gets one tick that stands for all of them.
 const MERGE_FROM_TICKS: usize = 3;
-/// A relay gets `hello` and a snapshot after so many frames: once in about five seconds.
+/// A relay gets `hello` and a snapshot after this many frames: about every five seconds.
 const RELAY_SNAPSHOT_FRAMES: u64 = 105;
-/// … or, while little comes, after so many milliseconds.
+/// … or, while there are few frames, after this many milliseconds.
 pub(super) const RELAY_SNAPSHOT_MS: i64 = 5_000;
 
 /// What a client wants of a stream.
@@ -22,7 +22,7 @@ pub(super) const RELAY_SNAPSHOT_MS: i64 = 5_000;
 pub(crate) struct Wants {
     /// How frames are written for it.
     pub form: Form,
-    /// Most lights a second; absent: every one.
+    /// The most lights a second; absent: all.
     pub lights_per_s: Option<u32>,
     /// Whether it serves others.
     pub relay: bool,

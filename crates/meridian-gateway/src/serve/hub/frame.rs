@@ -9,7 +9,7 @@ use meridian_wire::codec::{CodecError, Packed, Relayed, body_json, frame_bin, fr
 use meridian_wire::sign::Signature;
 use meridian_wire::{Body, Lights, Published, SigningKey};
 
-/// Whoever comes back isn't sent frames that are so much older than the newest one, but a snapshot.
+/// A client that resumes gets a snapshot instead of frames that are older than this.
 const RESUME_MS: i64 = 20_000;
 
 /// How frames are written for a client.
@@ -73,7 +73,7 @@ impl Item {
         }
     }
 
-    /// A frame of another gateway, as it came.
+    /// A frame of another gateway, byte for byte.
     pub(super) fn relayed(epoch: u64, seq: u64, base: u64, body: Body, relayed: Relayed) -> Self {
         let mut item = Self::new(epoch, seq, base, body, None);
         item.relayed = relayed.signed;

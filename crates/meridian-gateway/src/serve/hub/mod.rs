@@ -28,7 +28,7 @@ use meridian_wire::{Body, Bye, DataClass, Direct, Heartbeat, Hello, Notice, Posi
 
 /// How many frames are kept for clients that come back or fall behind: about ten seconds.
 const RING_FRAMES: usize = 210;
-/// What is told to those who come was published at most so long ago: whoever looks for recordings refuses older frames.
+/// The oldest frames that new clients are sent: clients with replay protection refuse older ones.
 const RENEW_MS: i64 = 5_000;
 
 /// What a gateway says beside the figures: it carries none of them, so it may go to any class.
@@ -63,7 +63,7 @@ struct Inner {
     /// The newest frame that isn't lights.
     base: u64,
     hello: Hello,
-    /// Another gateway's `hello`, as it came.
+    /// Another gateway's `hello`, byte for byte.
     relayed_hello: Option<Arc<Item>>,
     ring: VecDeque<Arc<Item>>,
     /// Everything that was known at one of the ring's frames, or just before its oldest.
@@ -205,7 +205,7 @@ impl Hub {
         self.read(|inner| inner.standing.iter().any(|notice| notice.code == code))
     }
 
-    /// Says anew what is known, where that was said a while ago: figures that stand still don't become a recording.
+    /// Publishes what is known again when that was a while ago, so that standing figures aren't taken for a recording.
     pub fn renew(&self) {
         let said_ms = self.read(|inner| published_ms(inner.snapshot.as_ref()?));
         // Whichever way the clock went.

@@ -97,7 +97,7 @@ impl RelayOutlet {
         &self.hub
     }
 
-    /// Begins or goes on with the stream of another gateway's `hello`, which is passed on as it came.
+    /// Begins or continues the stream of another gateway's `hello`, which is passed on unchanged.
     pub fn restart(&self, epoch: u64, seq: u64, hello: Hello, relayed: Relayed) {
         self.hub.write(|inner| {
             if inner.epoch != epoch {
@@ -114,7 +114,7 @@ impl RelayOutlet {
         });
     }
 
-    /// Publishes another gateway's frame as it came.
+    /// Publishes another gateway's frame unchanged.
     pub fn pass_on(&self, epoch: u64, seq: u64, body: Body, relayed: Relayed) {
         self.hub.write(|inner| {
             if inner.epoch != epoch || inner.class.is_none() {

@@ -1,4 +1,4 @@
-//! How to serve, and why that may be impossible.
+//! The configuration of a running gateway, and the errors of starting one.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,9 +40,9 @@ pub struct GatewayConfig {
     pub origins: Vec<String>,
     /// What frames are signed with.
     pub signing: Option<Arc<SigningKey>>,
-    /// How much one may ask for.
+    /// Limits on connections and requests.
     pub limits: Limits,
-    /// What is believed.
+    /// Which figures count as plausible.
     pub bounds: Bounds,
     /// The audit log's file.
     pub audit: Option<PathBuf>,
@@ -92,7 +92,7 @@ impl Default for GatewayConfig {
 /// Why a gateway can't serve.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// The address can't be had.
+    /// The address can't be bound.
     #[error("can't listen on {address} ({key}): {source}")]
     Bind {
         /// What of the configuration says so.

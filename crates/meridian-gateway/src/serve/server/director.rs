@@ -1,4 +1,4 @@
-//! What directors ask for, and what comes of it: for the figures, for walls, and for other directors.
+//! Carries out directors' commands: for the figures, for walls, and for other directors.
 
 use std::time::Instant;
 

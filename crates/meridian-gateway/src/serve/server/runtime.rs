@@ -1,4 +1,4 @@
-//! What a gateway runs on, whatever it serves: its files, its addresses, its network threads and the thread that fills the streams.
+//! A gateway's runtime: its files, addresses, network threads and the thread that fills the streams.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

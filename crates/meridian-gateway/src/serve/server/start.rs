@@ -21,7 +21,7 @@ use crate::source::clock::mono_ms;
 use crate::{PublishError, Publisher, SavedState};
 use meridian_wire::{DataClass, Mode};
 
-/// Distance of the lines that say how far a start has come.
+/// How often the log says how far a start has come.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// What a stream is begun with.

@@ -21,9 +21,9 @@ use crate::{Publisher, SavedState};
 use meridian_core::sales::EventMs;
 use meridian_wire::{Heartbeat, Mode, Notice};
 
-/// Distance of the ticks, on the wall clock.
+/// Interval between ticks, on the wall clock.
 const STEP: Duration = Duration::from_millis(100);
-/// Distance of the heartbeats.
+/// Interval between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Event time never goes further in one step than this much wall time would take it: a machine that
 /// can't keep up runs the day slower, and counts every order all the same.
@@ -129,7 +129,7 @@ impl Stream {
         }
     }
 
-    /// Says what can't be written, and that it can be again.
+    /// Reports what can't be written, and when it can be again.
     fn look_at_storage(&mut self) {
         let metrics = &self.shared.metrics;
         let stalled = self.publisher.stalled();

@@ -1,4 +1,4 @@
-//! How a stream goes with the clock, and what it says of it.
+//! How a live stream follows the clock, and the notices about it.
 
 use super::stream::Stream;
 use crate::source::budget::Beyond;

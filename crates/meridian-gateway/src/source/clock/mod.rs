@@ -1,4 +1,4 @@
-//! What time it is, for a gateway whose wall clock may be set while it runs.
+//! The gateway's clock, which doesn't follow a wall clock that jumps.
 //!
 //! [`Belief`] goes on with the monotonic clock and is drawn slowly towards the wall clock. A wall clock that leaps isn't
 //! followed: that is a thing to say, and a decision once it has lasted. [`Course`] leads a live day's event time by
@@ -11,13 +11,13 @@ use meridian_core::sales::EventMs;
 
 /// A wall clock that is further than this from the believed time has leapt; a smaller difference is evened out slowly.
 pub const LEAP_MS: i64 = 2_000;
-/// A leap that has lasted so long, by the monotonic clock, is believed.
+/// How long a leap must last, by the monotonic clock, before it is believed.
 pub const LASTING_MS: i64 = 60_000;
 /// A wall clock that has leapt counts as steady while it strays less than this.
 const STEADY_US: i64 = 1_000_000;
 /// How long after a leap was believed the time is still doubtful.
 const DOUBT_US: i64 = 600_000_000;
-/// The believed time is drawn towards the wall clock by one part in so many of the time that passes.
+/// The believed time is drawn towards the wall clock by one part in this many of the time that passes.
 const SLEW: i64 = 20;
 /// Leaps aren't reported more often than this.
 const SAY_EVERY_US: i64 = 10_000_000;
@@ -171,7 +171,7 @@ pub struct Course {
 }
 
 impl Course {
-    /// Where event time goes from an instant, so many microseconds after it came there. It never goes back; where it has to wait
+    /// Where event time goes from an instant after `passed_us` microseconds. It never goes back; where it has to wait
     /// for the clock, it stays.
     pub fn next(&self, at_ms: EventMs, time: Time, passed_us: i64) -> EventMs {
         if at_ms < self.end_ms {
@@ -270,7 +270,7 @@ pub fn mono_us() -> i64 {
     i64::try_from(first.elapsed().as_micros()).unwrap_or(i64::MAX)
 }
 
-/// The same in milliseconds.
+/// The monotonic clock in milliseconds.
 pub fn mono_ms() -> i64 {
     mono_us() / 1_000
 }

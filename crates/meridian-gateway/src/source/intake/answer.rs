@@ -1,4 +1,4 @@
-//! What is said to those who send orders.
+//! The answers to those who send orders.
 
 use serde::Serialize;
 
@@ -18,9 +18,9 @@ pub struct Sender<'a> {
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is new, and counted once so many were.
+    /// It is new; it is counted once this many batches are.
     Taken(u64),
-    /// It came before, and is counted once so many were.
+    /// It came before; it is counted once this many batches are.
     Duplicate(u64),
     /// It can't be counted.
     Refused(String),

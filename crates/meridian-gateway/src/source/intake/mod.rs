@@ -24,7 +24,7 @@ use meridian_core::sales::columns::{Columns, ColumnsError};
 use meridian_core::sales::{Batch, Catalogue, EventMs};
 use meridian_wire::Hello;
 
-/// Longest message of batches.
+/// The longest message of batches, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
 const DISK_REFUSES: &str = "the gateway's disk refuses";
@@ -70,7 +70,7 @@ impl std::fmt::Debug for Intake {
 }
 
 impl Intake {
-    /// Takes in what belongs to a day, until so many milliseconds after its end; what comes after it may be the next day's.
+    /// An intake for a day's orders, until `late_ms` after its end; what comes after may be the next day's.
     pub fn new(hello: &Hello, catalogue: &Catalogue, late_ms: i64, daily: bool) -> Self {
         Self {
             rules: Rules::new(hello, catalogue, late_ms, daily),
@@ -263,7 +263,7 @@ impl Intake {
         Ok(())
     }
 
-    /// So many of those that wait, oldest first: a step of the log to an instant. Where something of it is lost they may be
+    /// Takes the oldest of the waiting batches: a step of the log to an instant. Where something of it is lost they may be
     /// fewer, and the first step after that takes all of them.
     pub(crate) fn replay_step(
         &self,

@@ -10,9 +10,9 @@ use meridian_core::sales::Batch;
 use meridian_core::sales::columns::Columns;
 use meridian_core::tally::Seen;
 
-/// So many rows may wait for the next steps, a batch counting as [`MIN_ROWS`] at least; what comes beyond is to be sent again.
+/// The most rows that wait for the next steps, a batch counting as at least [`MIN_ROWS`]; what comes beyond is to be sent again.
 const MAX_WAITING_ROWS: usize = 20_000_000;
-/// So many batches' checksums are remembered.
+/// How many batches' checksums are remembered.
 const MAX_RECENT: usize = 100_000;
 /// One step takes no more rows than this, unless a single batch has more.
 const MAX_ROWS_IN_STEP: usize = 2_000_000;
@@ -67,7 +67,7 @@ impl Queue {
         }
     }
 
-    /// Whether so much waits that no more is taken.
+    /// Whether no more is taken for now.
     pub(super) fn is_full(&self) -> bool {
         self.waiting_rows > MAX_WAITING_ROWS
     }
@@ -109,7 +109,7 @@ impl Queue {
         });
     }
 
-    /// What is answered to a batch whose name came before.
+    /// The answer to a batch with a source and number that came before.
     pub(super) fn known(&self, columns: &Columns<'_>) -> Option<Outcome> {
         let name = (columns.source, columns.sequence);
         let seen = self.seen.get(&columns.source)?;

@@ -13,7 +13,7 @@ pub const MAX_AHEAD_MS: i64 = 5_000;
 /// How long a batch may be.
 pub const MAX_SPAN_MS: i64 = 3_600_000;
 
-/// What is asked of a batch.
+/// What a batch must fulfil.
 pub(super) struct Rules {
     /// The day's places, categories and products: batches are checked against them.
     shape: Shape,
@@ -26,7 +26,7 @@ pub(super) struct Rules {
     daily: bool,
     /// What carries value.
     gmv_counts: Kind,
-    /// Greatest amount of a row.
+    /// The largest amount of a row.
     pub max_amount_minor: u64,
 }
 
@@ -58,7 +58,7 @@ impl Rules {
         at_ms >= self.end_ms.saturating_add(self.late_ms)
     }
 
-    /// What is answered once the day was closed.
+    /// The answer once the day is closed.
     pub(super) fn too_late(&self, time: Time) -> Outcome {
         if time.is_past(self.end_ms) {
             Outcome::Refused("the day is over".to_owned())
@@ -71,7 +71,7 @@ impl Rules {
         }
     }
 
-    /// What is answered to a batch whose time isn't the day's, or isn't yet.
+    /// The answer to a batch whose time isn't in the day, or is in the future.
     pub(super) fn wrong_time(&self, columns: &Columns<'_>, time: Time) -> Option<Outcome> {
         let instant = |at_ms: i64| {
             chrono::DateTime::from_timestamp_millis(at_ms)

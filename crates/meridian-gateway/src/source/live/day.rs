@@ -1,4 +1,4 @@
-//! A live day: what its file says of it, checked and worked out.
+//! A live day, checked and resolved from its file.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ const COUNTDOWN_MS: i64 = 10_000;
 /// Who joins a day within this begins with its beginning.
 const FIRST_MINUTES_MS: i64 = 300_000;
 
-/// What a day's file says, worked out.
+/// A live day as its file describes it, checked and resolved.
 #[derive(Debug, Clone)]
 pub struct LiveDay {
     pub(super) hello: Hello,
@@ -213,7 +213,7 @@ fn check_day(day: &DayTable) -> Result<(), String> {
     }
     if !(1..=72).contains(&day.hours) {
         return Err(format!(
-            "day.hours: {} is out of range: 1 to 72 is possible",
+            "day.hours: {} is out of range: it must be 1 to 72",
             day.hours
         ));
     }
@@ -224,7 +224,7 @@ fn check_day(day: &DayTable) -> Result<(), String> {
     ] {
         if seconds > most {
             return Err(format!(
-                "day.{key}: {seconds} is out of range: 0 to {most} is possible"
+                "day.{key}: {seconds} is out of range: it must be 0 to {most}"
             ));
         }
     }
@@ -244,7 +244,7 @@ fn categories_of(tables: &[CategoryTable]) -> Result<Vec<Names>, String> {
         named(&category.name, &format!("category[{number}].name"))?;
         if categories.iter().any(|earlier| earlier.en == category.name.en) {
             return Err(format!(
-                "category[{number}].name: {:?} is there twice",
+                "category[{number}].name: {:?} appears twice",
                 category.name.en
             ));
         }
@@ -266,7 +266,9 @@ fn span_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, EventMs, i32, String
         }
         (Some(start), None) => {
             let at = DateTime::parse_from_rfc3339(start).map_err(|error| {
-                format!("day.start: {start:?} is no instant ({error}): as in \"2026-11-11T00:00:00+08:00\"")
+                format!(
+                    "day.start: {start:?} isn't an instant ({error}): as in \"2026-11-11T00:00:00+08:00\""
+                )
             })?;
             let start_ms = at.timestamp_millis();
             if start_ms % 60_000 != 0 {
@@ -282,7 +284,7 @@ fn span_of(day: &DayTable, now_ms: i64) -> Result<(EventMs, EventMs, i32, String
         (None, zone) => {
             let zone = zone.as_deref().unwrap_or("UTC");
             let tz: Tz = zone.parse().map_err(|_| {
-                format!("day.zone: {zone:?} is no time zone: one like \"Asia/Shanghai\" is needed")
+                format!("day.zone: {zone:?} isn't a time zone: one like \"Asia/Shanghai\" is needed")
             })?;
             let now = tz
                 .timestamp_millis_opt(now_ms)
@@ -317,7 +319,7 @@ fn first_of(tz: &Tz, date: chrono::NaiveDate) -> Option<DateTime<Tz>> {
 fn products_of(tables: &[ProductTable], categories: &[Names]) -> Result<Vec<ProductInfo>, String> {
     if tables.len() > MAX_PRODUCTS {
         return Err(format!(
-            "product: {} of them; at most {MAX_PRODUCTS} are possible",
+            "product: {} of them; there can be at most {MAX_PRODUCTS}",
             tables.len()
         ));
     }

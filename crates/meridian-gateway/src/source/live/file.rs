@@ -44,7 +44,7 @@ pub(super) struct DayTable {
     /// How long after the day's end batches are taken.
     #[serde(default = "minute")]
     pub late_s: u32,
-    /// Without a batch for so long it is said that none comes.
+    /// Seconds without a batch after which displays are told that none arrive.
     #[serde(default = "minute")]
     pub silent_s: u32,
 }

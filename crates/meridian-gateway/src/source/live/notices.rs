@@ -1,4 +1,4 @@
-//! What people are told of a live day's orders, in words.
+//! Notices about a live day's orders.
 
 use meridian_wire::{Level, Names, Notice};
 
@@ -11,7 +11,7 @@ fn notice(level: Level, code: &str, en: String, zh: String) -> Notice {
     }
 }
 
-/// Nothing has come for so many seconds.
+/// No batch has arrived for a number of seconds.
 pub(super) fn silent(seconds: i64) -> Notice {
     notice(
         Level::Warning,
@@ -21,7 +21,7 @@ pub(super) fn silent(seconds: i64) -> Notice {
     )
 }
 
-/// Something has come after that.
+/// Batches arrive again.
 pub(super) fn heard_again() -> Notice {
     notice(
         Level::Info,

@@ -618,7 +618,7 @@ fn a_day_file_that_is_wrong_says_what_and_where() {
         ("id = 'shoe'", "id = 'Shoe!'", "product[0].id"),
         ("category = 'B'", "category = 'C'", "product[0].category"),
         ("celebrate = [1]", "celebrate = [2, 1]", "celebrate[1]"),
-        ("en = 'B'", "en = 'A'", "there twice"),
+        ("en = 'B'", "en = 'A'", "appears twice"),
     ] {
         let text = day("").replacen(from, to, 1);
         let problem = LiveDay::parse(&text, &catalogue, 0).unwrap_err();

@@ -1,4 +1,4 @@
-//! What the cells of a row mean by the plan: its time, value, category and product.
+//! Interprets the cells of a row: its time, value, category and product.
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
@@ -10,7 +10,7 @@ use meridian_core::sales::product::slug;
 
 /// Amounts are added in billionths of a unit.
 pub(super) const SCALE_DIGITS: u32 = 9;
-/// Greatest value of a row, in billionths of a unit.
+/// The largest value of a row, in billionths of a unit.
 const MAX_ROW_VALUE: i128 = (i64::MAX as i128) * 1_000_000_000;
 
 /// Names are compared in lower case, with plain apostrophes and single spaces.
@@ -112,7 +112,7 @@ impl Plan {
         slug(&row.product).filter(|id| !self.leave_out.contains(id))
     }
 
-    /// The row's pieces: whole ones, towards nothing; one where the mapping has no quantity.
+    /// The row's pieces, truncated to a whole number; one where the mapping has no quantity.
     pub(super) fn units_of(&self, row: &Row) -> i128 {
         if self.mapping.columns.quantity.is_none() {
             return 1;

@@ -9,7 +9,7 @@ use super::plan::Plan;
 use super::row::{Column, Row};
 use crate::source::SourceError;
 
-/// Most lines that one quoted field may span: an unclosed quote must not swallow the file.
+/// The most lines that one quoted field may span: an unclosed quote must not swallow the file.
 const MAX_RECORD_LINES: usize = 100;
 
 /// Where fields stand in a record.

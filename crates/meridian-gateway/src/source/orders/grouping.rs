@@ -16,9 +16,9 @@ use super::row::Row;
 use meridian_core::sales::{Batch, Catalogue, Channel, EventMs};
 use meridian_wire::ProductInfo;
 
-/// Longest name of a product, in letters; what is longer is cut.
+/// The longest name of a product, in letters; longer ones are cut.
 const MAX_NAME_LETTERS: usize = 80;
-/// Most names of one product that are compared.
+/// The most names of one product that are compared.
 const MAX_NAMES: usize = 32;
 
 /// An order while its rows are gathered.
@@ -34,7 +34,7 @@ struct Draft {
     categories: Vec<(u8, i128)>,
     items: Vec<DraftItem>,
 }
-/// What was read.
+/// The orders and products of a file.
 pub(super) struct Read {
     pub orders: Vec<Order>,
     pub items: Vec<Item>,
@@ -42,7 +42,7 @@ pub(super) struct Read {
     pub report: OrdersReport,
 }
 
-/// Rows to orders.
+/// Groups rows into orders.
 #[derive(Default)]
 pub(super) struct Grouping {
     drafts: Vec<Draft>,

@@ -7,7 +7,7 @@ use std::io::BufRead;
 
 use crate::source::SourceError;
 
-/// Longest line that is read, in bytes.
+/// The longest line that is read, in bytes.
 pub(super) const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Physical lines of a file, whatever ends them: LF, CRLF or CR alone.

@@ -204,7 +204,7 @@ pub(super) fn read_mapping(mapping: &str) -> Result<(String, String), SourceErro
     };
     let text = String::from_utf8(bytes).map_err(|_| SourceError::File {
         file: name.clone(),
-        problem: "is no text in UTF-8, which a mapping has to be".to_owned(),
+        problem: "isn't UTF-8, which a mapping has to be".to_owned(),
     })?;
     Ok((name, text))
 }

@@ -1,4 +1,4 @@
-//! What people should know about an order file, in words.
+//! Notices about an order file.
 
 use super::report::{MAX_LISTED, OrdersReport};
 use meridian_core::sales::Currency;

@@ -7,9 +7,9 @@ use crate::source::Opening;
 use meridian_core::sales::{Channel, EventMs};
 use meridian_wire::{Cell, Counts, Day, Hello, History, Reached, RegionHistory, WARMTH_HALF_LIFE_MS, Warmth};
 
-/// Distance of the history's points, for as many of them as [`MAX_POINTS`]; longer files get longer steps.
+/// Interval between the history's points, for up to [`MAX_POINTS`] of them; longer files get longer steps.
 const HISTORY_STEP_MS: i64 = 60_000;
-/// Most points of a history: one wrong year in a row must not cost a century of minutes.
+/// The most points of a history: one wrong year in a row must not cost a century of minutes.
 const MAX_POINTS: i64 = 20_000;
 /// A regions' history has one point where the total's has this many.
 const REGION_STEPS: i64 = 10;

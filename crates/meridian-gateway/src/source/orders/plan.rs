@@ -12,7 +12,7 @@ use meridian_core::sales::category::MAX_CATEGORIES;
 use meridian_core::sales::product::slug;
 use meridian_core::sales::{Catalogue, Channel, MAX_PRODUCTS, RegionId};
 
-/// How rows are read.
+/// A checked mapping: how rows are read.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub mapping: Mapping,
@@ -136,7 +136,7 @@ fn products(mapping: &Mapping) -> Result<HashSet<String>, String> {
         return Ok(leave_out);
     };
     if product.most == 0 || product.most > MAX_PRODUCTS {
-        let problem = format!("{} of them; 1 to {MAX_PRODUCTS} are possible", product.most);
+        let problem = format!("{} of them; there must be 1 to {MAX_PRODUCTS}", product.most);
         return Err(wrong("product.most", problem));
     }
     for (index, number) in product.leave_out.iter().enumerate() {
@@ -159,7 +159,10 @@ fn letters(mapping: &Mapping) -> Result<(), String> {
         return Err(wrong("delimiter", problem));
     }
     if !matches!(mapping.decimal, '.' | ',') {
-        let problem = format!("{:?} is no decimal sign; it is \".\" or \",\"", mapping.decimal);
+        let problem = format!(
+            "{:?} isn't a decimal sign: it must be \".\" or \",\"",
+            mapping.decimal
+        );
         return Err(wrong("decimal", problem));
     }
     for (key, value) in [("title.en", &mapping.title.en), ("title.zh", &mapping.title.zh)] {
@@ -174,7 +177,7 @@ fn letters(mapping: &Mapping) -> Result<(), String> {
 fn time(time: &TimeMapping) -> Result<Tz, String> {
     let zone: Tz = time.zone.parse().map_err(|_| {
         let problem = format!(
-            "{:?} is no time zone; an IANA name is needed, as in \"Europe/London\"",
+            "{:?} isn't a time zone; an IANA name is needed, as in \"Europe/London\"",
             time.zone
         );
         wrong("time.zone", problem)
@@ -186,7 +189,7 @@ fn time(time: &TimeMapping) -> Result<Tz, String> {
     };
     if !matches!(time.format.as_str(), "rfc3339" | "unix_s" | "unix_ms") && !is_pattern() {
         let problem = format!(
-            "{:?} is no time format; a strftime pattern as in \"%Y-%m-%d %H:%M:%S\", or \"rfc3339\", \
+            "{:?} isn't a time format; a strftime pattern as in \"%Y-%m-%d %H:%M:%S\", or \"rfc3339\", \
              \"unix_s\" or \"unix_ms\" is needed",
             time.format
         );
@@ -198,7 +201,7 @@ fn time(time: &TimeMapping) -> Result<Tz, String> {
 fn region(catalogue: &Catalogue, key: &str, code: &str) -> Result<RegionId, String> {
     catalogue.by_iso2(code).ok_or_else(|| {
         let problem = format!(
-            "{code:?} is no region's ISO 3166-1 alpha-2 code; two capital letters are needed, as in \"IE\""
+            "{code:?} isn't a region's ISO 3166-1 alpha-2 code; two capital letters are needed, as in \"IE\""
         );
         wrong(key, problem)
     })
@@ -227,7 +230,7 @@ fn categories(mapping: &CategoryMapping) -> Result<(Vec<(String, u8)>, u8), Stri
     let list = &mapping.list;
     if list.is_empty() || list.len() > MAX_CATEGORIES {
         let problem = format!(
-            "1 to {MAX_CATEGORIES} categories are possible, here are {}",
+            "there must be 1 to {MAX_CATEGORIES} categories; there are {}",
             list.len()
         );
         return Err(wrong("category.list", problem));
@@ -241,7 +244,7 @@ fn categories(mapping: &CategoryMapping) -> Result<(Vec<(String, u8)>, u8), Stri
             return Err(wrong(&format!("category.list[{index}]"), problem));
         }
         if list.iter().take(index).any(|earlier| earlier.en == entry.en) {
-            let problem = format!("{:?} is there twice", entry.en);
+            let problem = format!("{:?} appears twice", entry.en);
             return Err(wrong(&format!("category.list[{index}].en"), problem));
         }
         if entry.en == mapping.otherwise {
@@ -257,7 +260,7 @@ fn categories(mapping: &CategoryMapping) -> Result<(Vec<(String, u8)>, u8), Stri
     }
     let Some(otherwise) = otherwise else {
         let problem = format!(
-            "{:?} is no category of the list; the English name of one is needed",
+            "{:?} isn't a category of the list; the English name of one is needed",
             mapping.otherwise
         );
         return Err(wrong("category.otherwise", problem));

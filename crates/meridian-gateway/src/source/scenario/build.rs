@@ -1,4 +1,4 @@
-//! Works a day file out: from its tables to a [`Model`].
+//! Builds a [`Model`] from the tables of a day file.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::source::day_file::{comparisons_of, milestones_of, minor_of, named, po
 use meridian_core::sales::{Batch, Catalogue, Channel, Kind, RegionId};
 use meridian_wire::{DataClass, Day, Hello, Mode, VERSION};
 
-/// Works a day file out.
+/// Builds the model of a day file.
 pub(super) fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, String> {
     named(&file.title, "title")?;
     let span = span_of(&file.day)?;
@@ -106,7 +106,7 @@ fn curves(file: &DayFile, span: &Span) -> Result<Curves, String> {
     let currency = file.day.currency;
     let total_minor = minor_of("totals.gmv", file.totals.gmv, currency)?;
     if total_minor == 0 {
-        return Err("totals.gmv: 0 is no day".to_owned());
+        return Err("totals.gmv: it must be above 0".to_owned());
     }
     let mut points = points_of("curve", &file.curve, currency)?;
     if let Some((last_secs, last_minor)) = points.last().copied() {
@@ -138,11 +138,11 @@ fn curves(file: &DayFile, span: &Span) -> Result<Curves, String> {
 fn counts(what: &str, value: &[f64], total: u64, peak: f64) -> Result<Vec<f64>, String> {
     if total == 0 || total > 1 << 50 {
         return Err(format!(
-            "totals.{what}: {total} is out of range: 1 to 10¹⁵ is possible"
+            "totals.{what}: {total} is out of range: it must be 1 to 10¹⁵"
         ));
     }
     if !(peak > 0.0 && peak.is_finite()) {
-        return Err(format!("peaks.{what}_per_s: {peak} is no rate"));
+        return Err(format!("peaks.{what}_per_s: {peak} isn't a rate"));
     }
     counts_along(value, peak, total as f64).map_err(|why| match why {
         NoRates::PeakTooLow { most } => format!(
@@ -180,7 +180,7 @@ fn regions(
     let dip = file.regions.night_dip;
     if !(0.0..=0.9).contains(&dip) {
         return Err(format!(
-            "regions.night_dip: {dip} is out of range: 0 to 0.9 is possible"
+            "regions.night_dip: {dip} is out of range: it must be 0 to 0.9"
         ));
     }
     let blocks = blocks_of(span.secs);

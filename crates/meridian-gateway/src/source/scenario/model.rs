@@ -32,7 +32,7 @@ pub(super) struct CellKey {
     pub order_key: u64,
 }
 
-/// What the day file says, worked out. Never changes.
+/// The model of a day file. Never changes.
 pub(super) struct Model {
     pub catalogue: Arc<Catalogue>,
     pub hello: Hello,

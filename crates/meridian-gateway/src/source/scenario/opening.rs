@@ -9,7 +9,7 @@ use meridian_core::sales::{Channel, EventMs, Kind};
 use meridian_core::tally::{MARK_MS, MEAN_SECONDS, WINDOW_MINUTES};
 use meridian_wire::{Cell, Counts, History, ProductCounts, RegionHistory};
 
-/// Distance of the points of the history.
+/// Interval between the points of the history, in seconds.
 const HISTORY_STEP_SECS: usize = 60;
 
 impl ScenarioSource {
@@ -60,7 +60,7 @@ impl ScenarioSource {
         }
     }
 
-    /// The products' curves so many milliseconds into the day; points that were found before are kept.
+    /// The products' curves at a number of milliseconds into the day; points that were found before are kept.
     fn product_curves_until(&mut self, into_ms: i64) -> Vec<Vec<i64>> {
         let model = Arc::clone(&self.model);
         let many = model.products.list.len();

@@ -17,7 +17,7 @@ use crate::source::day_file::{info_of, minor_of, secs_of};
 use meridian_core::sales::{Catalogue, Kind};
 use meridian_wire::ProductInfo;
 
-/// Most products of a day file.
+/// The most products of a day file.
 const MAX_DAY_PRODUCTS: usize = 256;
 /// The part of its category's value in a region that products may have.
 const MAX_OF_CATEGORY: f64 = 0.9;
@@ -188,7 +188,7 @@ pub(super) struct Ground<'a> {
     pub payment_minor: &'a [f64],
 }
 
-/// Works a day file's products out. `counts` says how many payments and orders a cell has had at a second.
+/// Builds the products of a day file. `counts` says how many payments and orders a cell has had at a second.
 pub(super) fn build(
     file: &DayFile,
     ground: &Ground<'_>,
@@ -240,7 +240,7 @@ pub(super) fn build(
 fn plans(file: &DayFile, ground: &Ground<'_>) -> Result<(Vec<ProductInfo>, Vec<Plan>), String> {
     if file.product.len() > MAX_DAY_PRODUCTS {
         return Err(format!(
-            "product: {} of them; at most {MAX_DAY_PRODUCTS} are possible",
+            "product: {} of them; there can be at most {MAX_DAY_PRODUCTS}",
             file.product.len()
         ));
     }
@@ -253,7 +253,7 @@ fn plans(file: &DayFile, ground: &Ground<'_>) -> Result<(Vec<ProductInfo>, Vec<P
         let info = info_of(&key, said, categories, &list)?;
         let price_minor = minor_of(&format!("{key}.price"), table.price, file.day.currency)?;
         if price_minor == 0 {
-            return Err(format!("{key}.price: 0 is no price"));
+            return Err(format!("{key}.price: it must be above 0"));
         }
         let share = share_of(&format!("{key}.share"), table.share)?;
         plans.push(Plan {
@@ -336,7 +336,7 @@ fn tastes(
         let key = format!("{key}.taste.{iso2}");
         let region = region_of(catalogue, &key, iso2)?;
         if !(0.0..=20.0).contains(weight) {
-            return Err(format!("{key}: {weight} is out of range: 0 to 20 is possible"));
+            return Err(format!("{key}: {weight} is out of range: it must be 0 to 20"));
         }
         if let Some(slot) = taste.get_mut(usize::from(region.0)) {
             *slot = *weight;
@@ -360,7 +360,7 @@ fn surges(key: &str, table: &ProductTable, catalogue: &Catalogue, secs: usize) -
         }
         if !(0.0..=50.0).contains(&surge.lift) {
             return Err(format!(
-                "{key}.lift: {} is out of range: 0 to 50 is possible",
+                "{key}.lift: {} is out of range: it must be 0 to 50",
                 surge.lift
             ));
         }

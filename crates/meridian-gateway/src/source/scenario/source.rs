@@ -13,7 +13,7 @@ use meridian_wire::{Hello, Reached, Totals};
 
 /// Batches of a pull end at whole multiples of this.
 const TICK_MS: i64 = 100;
-/// The same for a pull of more than [`LONG_PULL_MS`].
+/// The multiple for a pull of more than [`LONG_PULL_MS`].
 const LONG_TICK_MS: i64 = 1_000;
 const LONG_PULL_MS: i64 = 20_000;
 

@@ -616,7 +616,7 @@ fn mistakes_in_products_are_named() {
             "category = \"Beautiful\"",
             ["product[3].category", "Women's clothing"],
         ),
-        ("price = 899", "price = 0", ["product[0].price", "no price"]),
+        ("price = 899", "price = 0", ["product[0].price", "above 0"]),
         ("price = 4980", "price = 498_000", ["product[5]", "lower share"]),
         (
             "taste = { JP = 1.4",

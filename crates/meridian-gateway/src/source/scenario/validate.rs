@@ -1,4 +1,4 @@
-//! Checks what a day file says. What is wrong is told with its key and what would be right.
+//! Validates a day file. Errors name the key and what would be right.
 
 use super::file::{CategoryTable, DayFile, DayTable, MobilePoint};
 use crate::source::day_file::{named, secs_of};
@@ -16,13 +16,13 @@ pub(super) struct Span {
 pub(super) fn span_of(day: &DayTable) -> Result<Span, String> {
     let start = chrono::DateTime::parse_from_rfc3339(&day.start).map_err(|error| {
         format!(
-            "day.start: {:?} is no instant ({error}): as in \"2016-11-11T00:00:00+08:00\"",
+            "day.start: {:?} isn't an instant ({error}): as in \"2016-11-11T00:00:00+08:00\"",
             day.start
         )
     })?;
     if !(1..=72).contains(&day.hours) {
         return Err(format!(
-            "day.hours: {} is out of range: 1 to 72 is possible",
+            "day.hours: {} is out of range: it must be 1 to 72",
             day.hours
         ));
     }
@@ -40,13 +40,13 @@ pub(super) fn share_of(key: &str, share: f64) -> Result<f64, String> {
     if (0.0..=1.0).contains(&share) {
         Ok(share)
     } else {
-        Err(format!("{key}: {share} is no share: 0 to 1 is needed"))
+        Err(format!("{key}: {share} is out of range: it must be 0 to 1"))
     }
 }
 
 pub(super) fn region_of(catalogue: &Catalogue, key: &str, iso2: &str) -> Result<RegionId, String> {
     catalogue.by_iso2(iso2).ok_or_else(|| {
-        format!("{key}: {iso2:?} is no region: an ISO 3166-1 alpha-2 code is needed, as in \"CN\"")
+        format!("{key}: {iso2:?} isn't a region: an ISO 3166-1 alpha-2 code is needed, as in \"CN\"")
     })
 }
 
@@ -74,7 +74,7 @@ pub(super) fn mobile_points(table: &[MobilePoint]) -> Result<Vec<(f64, f64)>, St
 pub(super) fn check_categories(categories: &[CategoryTable]) -> Result<(), String> {
     if categories.is_empty() || categories.len() > MAX_CATEGORIES {
         return Err(format!(
-            "category: {} of them; 1 to {MAX_CATEGORIES} are possible",
+            "category: {} of them; there must be 1 to {MAX_CATEGORIES}",
             categories.len()
         ));
     }
@@ -84,7 +84,7 @@ pub(super) fn check_categories(categories: &[CategoryTable]) -> Result<(), Strin
         share_of(&format!("{key}.share"), category.share)?;
         if !(0.01..=100.0).contains(&category.ticket) {
             return Err(format!(
-                "{key}.ticket: {} is out of range: 0.01 to 100 is possible",
+                "{key}.ticket: {} is out of range: it must be 0.01 to 100",
                 category.ticket
             ));
         }
@@ -123,7 +123,7 @@ pub(super) fn region_shares(file: &DayFile, catalogue: &Catalogue) -> Result<Vec
     ] {
         if !(0.0..=3.0).contains(&value) {
             return Err(format!(
-                "regions.{key}: {value} is out of range: 0 to 3 is possible"
+                "regions.{key}: {value} is out of range: it must be 0 to 3"
             ));
         }
     }

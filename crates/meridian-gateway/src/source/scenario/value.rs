@@ -129,7 +129,7 @@ impl Model {
         self.value_along(kind, index, cell, count, near, &mut Lane::default())
     }
 
-    /// The same for many instants one after the other: the lane remembers the group.
+    /// [`value_at`](Self::value_at) for many instants one after the other: the lane remembers the group.
     fn value_along(
         &self,
         kind: Kind,

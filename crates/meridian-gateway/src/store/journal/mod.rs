@@ -1,4 +1,4 @@
-//! What a restart goes on from: an append-only log of states, each with its checksum. The newest whole one counts.
+//! The journal: an append-only log of states, each with its checksum. A restart continues from the newest whole one.
 //!
 //! A record is its length and CRC-32, four bytes each, little-endian, and as many bytes of JSON. A write that was
 //! torn leaves a tail that is no record; it is cut off. A record that is broken costs itself alone: what is whole
@@ -17,7 +17,7 @@ use crate::store::record_log::{Disk, Displaced, RecordLog, private};
 const MAGIC: &[u8] = b"meridian journal 1\n";
 /// The log is written anew, with its newest record alone, once it is longer than this.
 const COMPACT_BYTES: u64 = 4 << 20;
-/// Longest record.
+/// The longest record, in bytes.
 const MAX_RECORD_BYTES: usize = 32 << 20;
 
 /// Why a journal can't be used.
@@ -128,7 +128,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Read<T>, String> {
     let found = records(body.unwrap_or_else(|| bytes.get(MAGIC.len()..).unwrap_or(&[])));
     let noughts = bytes.iter().all(|byte| *byte == 0);
     if body.is_none() && found.whole.is_empty() && !noughts {
-        return Err("it is no journal: another file name is needed, or delete it to start anew".to_owned());
+        return Err("it isn't a journal: another file name is needed, or delete it to start anew".to_owned());
     }
     // A whole record of another form isn't damaged: another version wrote it, and what it says isn't to be forgotten.
     let newest = found.whole.last().map(|payload| {

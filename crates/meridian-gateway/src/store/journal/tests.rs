@@ -169,7 +169,7 @@ fn another_file_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     std::fs::write(&path, "my diary").unwrap();
-    assert!(open(&path).unwrap_err().to_string().contains("no journal"));
+    assert!(open(&path).unwrap_err().to_string().contains("isn't a journal"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "my diary");
 }
 

@@ -1,4 +1,4 @@
-//! What a log was begun with.
+//! The head of an order log: what it was begun with.
 
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What a live day was counted from, in order: each batch as it came, and each step with how many batches it took.
+//! The order log of a live day: each batch as received, and each step with how many batches it took.
 //!
 //! Counting through it again comes to the same figures, and to the same public ones: a step releases what it
 //! released before. It holds restricted rows, so only its owner may read it.
@@ -76,7 +76,7 @@ impl Records {
     }
 }
 
-/// A log that is written to.
+/// An open order log.
 #[derive(Debug)]
 pub struct OrderLog {
     path: PathBuf,
@@ -111,7 +111,7 @@ impl OrderLog {
             .map_err(disk)?;
         if !MAGIC.starts_with(&first) {
             return Err(wrong(
-                "it is no order log: another file name is needed".to_owned(),
+                "it isn't an order log: another file name is needed".to_owned(),
             ));
         }
         let records = |file: File, length: u64| Records {
@@ -191,7 +191,7 @@ impl OrderLog {
             .read_to_end(&mut first)
             .map_err(|error| wrong(error.to_string()))?;
         if first != MAGIC {
-            return Err(wrong("it is no order log".to_owned()));
+            return Err(wrong("it isn't an order log".to_owned()));
         }
         let mut records = Records {
             path: path.to_owned(),
@@ -258,7 +258,7 @@ impl OrderLog {
         self.lost_bytes
     }
 
-    /// Whether a record of so many bytes, and a step after it, could be written now.
+    /// Whether a record of that many bytes, and a step after it, could be written now.
     ///
     /// # Errors
     /// [`JournalError`] saying why not.

@@ -1,11 +1,11 @@
-//! One record: its bytes, and where the next one begins after a place that can't be read.
+//! One record of the order log, and finding the next one after a damaged place.
 
 use meridian_core::sales::EventMs;
 use meridian_core::sales::columns::{HEAD_BYTES as BATCH_HEAD_BYTES, MAGIC as BATCH_MAGIC};
 
 /// Kind, length and checksum.
 pub(super) const HEAD_BYTES: usize = 9;
-/// Longest record: a message of batches is no longer.
+/// The longest record, in bytes: a message of batches is no longer.
 pub const MAX_RECORD_BYTES: usize = 32 << 20;
 
 pub(super) const DAY: u8 = 0;
@@ -14,13 +14,13 @@ pub(super) const STEP: u8 = 2;
 /// An instant and a number of batches.
 pub(super) const STEP_BYTES: usize = 12;
 
-/// So much is summed up at most to find where a log goes on after a damaged place.
+/// The most bytes whose checksums are tried to find where a log goes on after a damaged place.
 const MAX_SCANNED_BYTES: usize = 1 << 30;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A batch, as it came.
+    /// A batch, as received.
     Batch(Vec<u8>),
     /// A step to an instant, and how many of the batches that waited it took.
     Step {
@@ -92,7 +92,7 @@ fn first_record(bytes: &[u8]) -> Option<usize> {
     (checksum(kind, payload) == sum).then_some(HEAD_BYTES + length)
 }
 
-/// Where the next whole record begins, within so many bytes, after a first one that isn't whole: where that one would
+/// Where the next whole record begins, no further than `within`, after a first one that isn't whole: where that one would
 /// end if its length is what was written, or wherever a step or a batch begins.
 pub(super) fn next_record(bytes: &[u8], within: usize) -> Option<usize> {
     let is_whole = |from: usize| bytes.get(from..).is_some_and(|rest| first_record(rest).is_some());

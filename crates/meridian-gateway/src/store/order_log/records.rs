@@ -1,4 +1,4 @@
-//! Reads a log from its first record on, past what is damaged.
+//! Reads an order log from its first record on, skipping what is damaged.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Seek as _, SeekFrom};

@@ -232,6 +232,6 @@ fn another_day_another_k_or_another_gateway_is_refused() {
     drop(held);
     std::fs::write(&path, "my diary").unwrap();
     let error = OrderLog::open(&path, &begun(10)).unwrap_err().to_string();
-    assert!(error.contains("no order log"), "{error}");
+    assert!(error.contains("isn't an order log"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "my diary");
 }

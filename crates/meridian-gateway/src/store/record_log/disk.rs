@@ -1,4 +1,4 @@
-//! A file on a disk: copied or moved back into place when somebody took it away.
+//! A log's file on a disk: put back in place when somebody deletes or moves it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use crate::store::record_log::tests::fits;
 use crate::store::record_log::{Displaced, Medium, NOT_ALL_YET, Stands};
 
-/// A deleted file that fits on its disk only once is moved in pieces of so many bytes, or of fewer where these don't fit.
+/// A deleted file that fits on its disk only once is moved in pieces of this size, or smaller where these don't fit.
 const MAX_MOVED: usize = 4 << 20;
-/// Disks give and take such blocks.
+/// The block size of disks.
 const BLOCK: usize = 4_096;
 /// How long it is moved at a time; then others have their turn.
 const MOVES_FOR: Duration = Duration::from_millis(300);
@@ -22,7 +22,7 @@ pub struct Disk {
     path: PathBuf,
     file: File,
     locked: bool,
-    /// So many bytes of `file` are on the disk, while it is put together from others.
+    /// How many bytes of `file` are on the disk, while it is put together from others.
     moved: u64,
     /// The files that hold what comes after them, each until such a place: what was deleted before all of it was back.
     rest: Vec<(u64, File)>,

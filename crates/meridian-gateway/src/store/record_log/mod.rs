@@ -1,4 +1,4 @@
-//! What journal, order log and audit log are written with: whole records at a file's end, or nothing.
+//! The file beneath journal, order log and audit log: whole records are appended, or nothing.
 //!
 //! A write that failed or was short is undone, and the next one begins where the last whole record ends. After a sync
 //! that failed nobody knows what of it is on the disk: what came since the last good one is kept, cut off and written
@@ -11,9 +11,9 @@ use std::io;
 
 pub use disk::{Disk, private};
 
-/// What is kept in memory of records between two syncs, once they are on the disk.
+/// How much memory is kept for records between two syncs.
 const KEPT_BYTES: usize = 1 << 20;
-/// Most that is written to see whether there is space again.
+/// The most bytes written to find out whether there is space again.
 const MAX_PROBED: usize = 1 << 20;
 
 /// The kind of error of a file that is being moved, and isn't all there yet.
@@ -76,7 +76,7 @@ pub trait Medium: std::fmt::Debug + Send {
     /// # Errors
     /// When that can't be said.
     fn stands(&self) -> io::Result<Stands>;
-    /// Puts a new file in place: so many of the first bytes of this one, and others after them. What stood there gets
+    /// Puts a new file in place: the first `kept` bytes of this one, and others after them. What stood there gets
     /// another name. It is on the disk when this returns. After an error nothing was changed, or a part of a file that is
     /// nowhere else stands in place, and the next call goes on with it.
     ///
@@ -104,7 +104,7 @@ pub struct RecordLog {
 }
 
 impl RecordLog {
-    /// Goes on with a file after so many bytes, which are on the disk.
+    /// Continues a file after its first `end` bytes, which are on the disk.
     pub fn new(medium: impl Medium + 'static, end: u64) -> Self {
         Self {
             medium: Box::new(medium),
@@ -212,7 +212,7 @@ impl RecordLog {
         self.unsynced.shrink_to(KEPT_BYTES);
     }
 
-    /// Whether so many bytes could be written now: they are, and taken off again.
+    /// Whether that many bytes could be written now: they are, and taken off again.
     ///
     /// # Errors
     /// Why not.

@@ -1,4 +1,4 @@
-//! The parts of the figures that snapshots and ticks share.
+//! Conversion of the figures that snapshots and ticks share.
 
 use super::columns::{get_i64, put_i64, put_u64};
 use super::values::{get_count_columns, get_counts, put_counts};

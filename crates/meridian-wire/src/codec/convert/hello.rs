@@ -1,4 +1,4 @@
-//! What a feed is.
+//! Conversion of `hello`.
 
 use meridian_core::sales::{Currency, Kind};
 

@@ -1,4 +1,4 @@
-//! Orders and payments as lights.
+//! Conversion of lights and arcs.
 
 use super::columns::{get_u16, get_u32, put_u16, put_u32};
 use crate::codec::error::Result;

@@ -1,4 +1,4 @@
-//! Frames' bodies as protobuf's messages, and back.
+//! Conversion between frames' bodies and the generated protobuf messages.
 
 mod columns;
 mod figures;

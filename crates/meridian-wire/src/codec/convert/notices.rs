@@ -1,4 +1,4 @@
-//! What people are told, and what the directors decided.
+//! Conversion of notices, goodbyes and what the directors decided.
 
 use super::values::{get_names, put_names};
 use crate::codec::error::{Result, unknown};

@@ -1,4 +1,4 @@
-//! The products' figures.
+//! Conversion of the products' figures.
 
 use super::columns::{get_i64, get_u16, get_u32, get_u64, put_i64, put_u16, put_u32, put_u64};
 use super::values::get_count_columns;

@@ -1,4 +1,4 @@
-//! Snapshots, and ticks: the figures that both have are named here once.
+//! Conversion of snapshots and ticks.
 
 use super::columns::{get_i64, get_u16, put_i64, put_u16};
 use super::figures::{

@@ -1,4 +1,4 @@
-//! Values that several bodies hold: modes, names and counts.
+//! Conversion of values that several bodies hold: modes, names and counts.
 
 use super::columns::{get_i64, get_u64};
 use crate::codec::error::{Result, unknown};
