@@ -5,6 +5,7 @@
 
 pub mod command;
 mod folder;
+mod gestures;
 pub mod globe;
 pub mod keys;
 pub mod layout;
@@ -12,7 +13,6 @@ pub mod ledger;
 pub mod link;
 pub mod own_files;
 pub mod panels;
-mod pointer;
 pub mod quality;
 pub mod showroom;
 pub mod stage;
@@ -54,6 +54,7 @@ pub fn plugin(app: &mut App) {
         view::plugin,
         text::plugin,
         theme::plugin,
+        gestures::plugin,
         globe::plugin,
         panels::plugin,
         showroom::plugin,

@@ -179,3 +179,6 @@ sales-rank = Rank by value
 sales-trending = Trending
 sales-usual = { $times }× usual in { $region }
 spotlight = { $product }: { $trend }
+pair = { $what }: { $how }
+showroom-play = Play
+showroom-pause = Pause

@@ -179,3 +179,6 @@ sales-rank = 成交额排名
 sales-trending = 飙升
 sales-usual = { $region }销量达平时 { $times } 倍
 spotlight = { $product }：{ $trend }
+pair = { $what }：{ $how }
+showroom-play = 播放
+showroom-pause = 暂停

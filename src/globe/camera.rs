@@ -6,15 +6,14 @@ use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
 use bevy_egui::PrimaryEguiContext;
-use bevy_egui::input::EguiWantsInput;
 
 use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
 use crate::command::Command;
+use crate::gestures::{Drag, GesturesRead, Grip, Zoom};
 use crate::layout::Layout;
 use crate::ledger::{Ledger, Regions};
-use crate::pointer::{Pointer, SLOP_PX};
 use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLIGHT_SECS, TURN_SECS};
 use crate::theme::ease;
@@ -227,10 +226,8 @@ pub struct Rig {
     grabbed: Option<(f32, f32)>,
     /// Degrees per second, north and east, left after a drag.
     spin: Vec2,
-    /// Where and since when the pointer is down.
-    pressed: Option<(Vec2, bool)>,
-    /// The distance of two fingers.
-    pinch_px: Option<f32>,
+    /// Something is held; whether it began on the planet, or near it.
+    held: Option<bool>,
     touring: bool,
     tour_lon_deg: f32,
     tour_secs: f32,
@@ -248,8 +245,7 @@ impl Default for Rig {
             flight: None,
             grabbed: None,
             spin: Vec2::ZERO,
-            pressed: None,
-            pinch_px: None,
+            held: None,
             touring: false,
             tour_lon_deg: HOME_LON_DEG,
             tour_secs: 0.0,
@@ -320,6 +316,36 @@ impl Rig {
             duration_secs,
             elapsed_secs: 0.0,
         });
+    }
+
+    fn let_go(&mut self) {
+        self.grabbed = None;
+        self.held = None;
+    }
+
+    /// Turns the planet so that the grabbed point is under a pixel; what it turned by goes on when it is let go.
+    fn bring_under(&mut self, pixel: Vec2, layout: &Layout, delta_secs: f32) {
+        let Some((grab_lat, grab_lon)) = self.grabbed else {
+            return;
+        };
+        let before = self.pose;
+        // North stays up, so the point is brought under the pointer by approximation.
+        let mut pose = self.pose;
+        for _ in 0..4 {
+            let under = Sight::new(pose, layout).hit_or_limb(pixel);
+            let (lat, lon) = lat_lon_from_world(under);
+            pose.lat_deg += (grab_lat - lat).clamp(-30.0, 30.0);
+            pose.lon_deg += wrap_deg(grab_lon - lon).clamp(-60.0, 60.0);
+            pose = pose.limited();
+        }
+        self.pose = pose;
+        self.goal = pose;
+        let turned = Vec2::new(
+            pose.lat_deg - before.lat_deg,
+            wrap_deg(pose.lon_deg - before.lon_deg),
+        );
+        let speed = turned / delta_secs.max(1e-3);
+        self.spin = (self.spin * 0.6 + speed * 0.4).clamp_length_max(240.0);
     }
 
     fn stop(&mut self) {
@@ -443,101 +469,53 @@ fn set_dynamic_range(
     }
 }
 
-/// Mouse, wheel and fingers. What they do to the camera they do here; that somebody took over is a command.
+/// Drags and zooms. What they do to the camera they do here; that somebody took over is a command.
 fn steer(
     time: Res<Time>,
-    mut pointed: Pointer,
-    egui_wants: Option<Res<EguiWantsInput>>,
+    mut drags: MessageReader<Drag>,
+    mut zooms: MessageReader<Zoom>,
     layout: Res<Layout>,
     view: Res<View>,
+    screen: Res<State<Screen>>,
     mut rig: ResMut<Rig>,
     mut commands_out: MessageWriter<Command>,
 ) {
-    let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
-    let mut pointer = pointed
-        .cursor()
-        .map(|position| (position, pointed.pressed(MouseButton::Left)));
-    let mut zoom = pointed.zoom();
-    let mut pinch_px = None;
-    match pointed.fingers().as_slice() {
-        [] => {}
-        [position] => pointer = Some((*position, true)),
-        [one, other, ..] => {
-            let now_px = one.distance(*other).max(1.0);
-            if let Some(before_px) = rig.pinch_px {
-                zoom *= before_px / now_px;
-            }
-            pinch_px = Some(now_px);
-            pointer = None;
-        }
+    if *screen != Screen::Globe {
+        // Another screen has the pointer.
+        drags.clear();
+        zooms.clear();
+        rig.let_go();
+        return;
     }
-    rig.pinch_px = pinch_px;
-
-    if zoom != 1.0 && !egui_has_it {
+    let zoom: f32 = zooms.read().map(|zoom| zoom.factor).product();
+    if zoom != 1.0 {
         commands_out.write(Command::Nudge {
             east: 0.0,
             north: 0.0,
             zoom,
         });
     }
-
-    let Some((position, down)) = pointer else {
-        rig.grabbed = None;
-        rig.pressed = None;
+    let Some(drag) = drags.read().filter(|drag| drag.grip == Grip::One).last() else {
+        rig.let_go();
         return;
     };
-    if !down {
-        rig.grabbed = None;
-        rig.pressed = None;
+    let sight = Sight::new(rig.pose, &layout);
+    let near = drag.from.distance(sight.centre_px) < sight.radius_px() * 1.15;
+    if !*rig.held.get_or_insert(near) || !drag.moved {
         return;
     }
-    let sight = Sight::new(rig.pose, &layout);
-    match rig.pressed {
-        None => {
-            let near = position.distance(sight.centre_px) < sight.radius_px() * 1.15;
-            rig.pressed = Some((position, near && !egui_has_it));
-        }
-        Some((_, false)) => {}
-        Some((start, true)) => {
-            if rig.grabbed.is_none() && position.distance(start) > SLOP_PX {
-                rig.stop();
-                rig.grabbed = Some(lat_lon_from_world(sight.hit_or_limb(start)));
-                if view.tour {
-                    commands_out.write(Command::Nudge {
-                        east: 0.0,
-                        north: 0.0,
-                        zoom: 1.0,
-                    });
-                }
-            }
-            if let Some((grab_lat, grab_lon)) = rig.grabbed {
-                let before = rig.pose;
-                // North stays up, so the point is brought under the pointer by approximation.
-                let mut pose = rig.pose;
-                for _ in 0..4 {
-                    let under = Sight::new(pose, &layout).hit_or_limb(position);
-                    let (lat, lon) = lat_lon_from_world(under);
-                    pose.lat_deg += (grab_lat - lat).clamp(-30.0, 30.0);
-                    pose.lon_deg += wrap_deg(grab_lon - lon).clamp(-60.0, 60.0);
-                    pose = pose.limited();
-                }
-                rig.pose = pose;
-                rig.goal = pose;
-                let delta_secs = time.delta_secs().max(1e-3);
-                let speed = Vec2::new(
-                    pose.lat_deg - before.lat_deg,
-                    wrap_deg(pose.lon_deg - before.lon_deg),
-                ) / delta_secs;
-                rig.spin = (rig.spin * 0.6 + speed * 0.4).clamp_length_max(240.0);
-            }
+    if rig.grabbed.is_none() {
+        rig.stop();
+        rig.grabbed = Some(lat_lon_from_world(sight.hit_or_limb(drag.from)));
+        if view.tour {
+            commands_out.write(Command::Nudge {
+                east: 0.0,
+                north: 0.0,
+                zoom: 1.0,
+            });
         }
     }
-}
-
-/// Lets the planet go while another screen has the pointer.
-fn let_go(mut rig: ResMut<Rig>) {
-    rig.grabbed = None;
-    rig.pressed = None;
+    rig.bring_under(drag.at, &layout, time.delta_secs());
 }
 
 /// Commands that concern the camera, then its motion.
@@ -644,11 +622,7 @@ pub fn plugin(app: &mut App) {
     .add_systems(
         Update,
         (
-            (
-                steer.run_if(in_state(Screen::Globe)),
-                let_go.run_if(not(in_state(Screen::Globe))),
-            )
-                .in_set(DisplaySystems::Input),
+            steer.after(GesturesRead).in_set(DisplaySystems::Input),
             (set_dynamic_range, move_camera).in_set(DisplaySystems::Follow),
         ),
     );

@@ -1,30 +1,19 @@
 //! Which region is under the pointer, and what a click on it does. (The words beside it are a panel's.)
 
-use bevy::input::touch::Touches;
 use bevy::prelude::*;
-use bevy::window::PrimaryWindow;
-use bevy_egui::input::EguiWantsInput;
 
 use super::camera::{Rig, Sight};
 use super::earth::RegionMap;
 use super::geo::lat_lon_from_world;
 use crate::DisplaySystems;
 use crate::command::Command;
+use crate::gestures::{GesturesRead, Pointing, Tap};
 use crate::ledger::Regions;
-use crate::pointer::{DOUBLE_SECS, SLOP_PX};
-use crate::showroom::hands::Zones;
 use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
 /// A small island is hit when the pointer is this near, in logical pixels.
 const SNAP_PX: f32 = 7.0;
-
-/// What the pointer did before.
-#[derive(Resource, Debug, Default)]
-struct Clicks {
-    pressed_at: Option<Vec2>,
-    last: Option<(f32, RegionId)>,
-}
 
 /// The region at a pixel, or the nearest within a few pixels.
 fn region_at(map: &RegionMap, sight: &Sight, regions: usize, pixel: Vec2) -> Option<RegionId> {
@@ -44,86 +33,52 @@ fn region_at(map: &RegionMap, sight: &Sight, regions: usize, pixel: Vec2) -> Opt
 }
 
 fn pick_regions(
-    time: Res<Time>,
-    windows: Query<&Window, With<PrimaryWindow>>,
-    buttons: Option<Res<ButtonInput<MouseButton>>>,
-    touches: Option<Res<Touches>>,
-    egui_wants: Option<Res<EguiWantsInput>>,
+    pointing: Res<Pointing>,
+    mut taps: MessageReader<Tap>,
     map: Res<RegionMap>,
     world: Res<Regions>,
     sight: Res<Sight>,
     rig: Res<Rig>,
-    zones: Res<Zones>,
-    mut clicks: ResMut<Clicks>,
     screen: Res<State<Screen>>,
+    mut last: Local<Option<RegionId>>,
     mut view: ResMut<View>,
     mut commands_out: MessageWriter<Command>,
 ) {
     let regions = world.0.regions().len();
-    let egui_has_it = egui_wants.is_some_and(|wants| wants.wants_any_pointer_input());
     // What lies over the planet takes the pointer.
     let covered = view.help_open || view.search.is_some() || *screen != Screen::Globe;
-    let cursor = windows
-        .single()
-        .ok()
-        .and_then(Window::cursor_position)
-        .filter(|at| !egui_has_it && !rig.dragging() && !covered && zones.at(*at).is_none());
-    let hovered = cursor.and_then(|pixel| region_at(&map, &sight, regions, pixel));
+    let hovered = pointing
+        .hover
+        .filter(|_| !rig.dragging() && !covered)
+        .and_then(|pixel| region_at(&map, &sight, regions, pixel));
     if view.hovered != hovered {
         view.hovered = hovered;
     }
-
-    let mut clicked_at = None;
-    if let Some(buttons) = buttons {
-        if buttons.just_pressed(MouseButton::Left) {
-            clicks.pressed_at = cursor;
-        }
-        if buttons.just_released(MouseButton::Left)
-            && let (Some(from), Some(to)) = (clicks.pressed_at.take(), cursor)
-            && from.distance(to) <= SLOP_PX
-        {
-            clicked_at = Some(to);
-        }
-    }
-    if let Some(touches) = touches
-        && !egui_has_it
-        && !covered
-    {
-        for touch in touches.iter_just_released() {
-            if touch.start_position().distance(touch.position()) <= SLOP_PX * 2.0
-                && zones.at(touch.position()).is_none()
-            {
-                clicked_at = Some(touch.position());
+    for tap in taps.read().filter(|_| !covered) {
+        match region_at(&map, &sight, regions, tap.at) {
+            Some(region) => {
+                let before = last.replace(region);
+                commands_out.write(if tap.double && before == Some(region) {
+                    Command::FlyTo(region)
+                } else {
+                    Command::Select(Some(region))
+                });
             }
+            None if view.selected.is_some() && sight.hit(tap.at).is_some() => {
+                commands_out.write(Command::Select(None));
+            }
+            None => {}
         }
-    }
-    let Some(pixel) = clicked_at else { return };
-    let now_secs = time.elapsed_secs();
-    match region_at(&map, &sight, regions, pixel) {
-        Some(region) => {
-            let double = clicks
-                .last
-                .is_some_and(|(at_secs, last)| last == region && now_secs - at_secs < DOUBLE_SECS);
-            clicks.last = Some((now_secs, region));
-            commands_out.write(if double {
-                Command::FlyTo(region)
-            } else {
-                Command::Select(Some(region))
-            });
-        }
-        None if view.selected.is_some() && sight.hit(pixel).is_some() => {
-            commands_out.write(Command::Select(None));
-        }
-        None => {}
     }
 }
 
 /// Hover and click.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Clicks>().add_systems(
+    app.add_systems(
         Update,
         pick_regions
             .run_if(resource_exists::<RegionMap>.and_then(resource_exists::<Regions>))
+            .after(GesturesRead)
             .in_set(DisplaySystems::Input),
     );
 }

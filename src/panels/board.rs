@@ -263,10 +263,7 @@ pub fn categories(scene: &Scene, pen: &Pen, rect: Rect, counts: &[Counts]) {
     let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 8.0 * u;
     for (at, (id, gmv_minor)) in order.iter().enumerate() {
         let baseline = line + 4.0 * u + at as f32 * row + row * 0.5 + size::BODY * u * 0.28;
-        let name = hello
-            .categories
-            .get(*id)
-            .map_or("", |names| scene.lang().pick(names));
+        let name = scene.category_name(*id);
         let name = pen.fit(name, size::BODY, Face::Text, rect.width() * 0.52);
         pen.text(
             pos2(rect.left(), baseline),

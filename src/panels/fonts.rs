@@ -10,6 +10,7 @@ use skrifa::{FontRef, MetadataProvider};
 use bevy_egui::EguiContexts;
 use bevy_egui::egui::{Context, FontData, FontDefinitions, FontFamily, Id, Visuals};
 
+use super::controls;
 use crate::own_files::{self, FileUnusable};
 use crate::theme::{colour, family};
 
@@ -117,6 +118,7 @@ pub fn install(mut contexts: EguiContexts, mut problems: MessageWriter<FileUnusa
     visuals.panel_fill = colour::ROOM;
     visuals.window_fill = colour::ROOM;
     ctx.set_visuals(visuals);
+    controls::settle(ctx);
 }
 
 /// True when text can be laid out with a context's fonts: from the pass after [`install`].

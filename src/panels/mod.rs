@@ -1,10 +1,11 @@
 //! The figures around the planet.
 //!
-//! Everything is painted with egui's painter; no widget of its is used. The panels read the ledger, the
-//! view and the texts, write [`Layout`] for the globe's camera, and send [`Command`]s from the search
-//! field.
+//! Everything is painted with egui's painter; over what can be pressed lie egui's buttons and sliders, which draw nothing
+//! ([`controls`]). The panels read the ledger, the view and the texts, write [`Layout`] for the globe's camera, and send
+//! [`Command`]s.
 
 pub mod board;
+pub mod controls;
 pub mod curve;
 pub mod feed;
 pub mod fonts;
@@ -24,16 +25,17 @@ use bevy::prelude::*;
 use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
 
+use self::controls::Controls;
 use self::pen::Face;
 pub use state::{Exact, PanelState};
 
 use super::command::Command;
+use super::gestures::Pointing;
 use super::globe::camera::Sight;
 use super::globe::lights::LightStats;
 use super::layout::Layout;
 use super::ledger::{FeedHealth, Ledger, Regions};
-use super::showroom::hands::Zones;
-use super::showroom::panel::{self, Pictures, Presses, Room};
+use super::showroom::panel::{self, Pictures, Room};
 use super::showroom::{Place, Showroom, sales};
 use super::text::{Lang, Texts};
 use super::theme::{colour, size};
@@ -56,6 +58,7 @@ pub struct Known<'w> {
     time: Res<'w, Time>,
     real: Res<'w, Time<Real>>,
     sight: Res<'w, Sight>,
+    pointing: Res<'w, Pointing>,
 }
 
 /// The showroom's pictures as egui knows them, to be laid over the globe.
@@ -109,7 +112,6 @@ pub fn draw_panels(
     room: Room,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
-    mut zones: ResMut<Zones>,
     mut commands: MessageWriter<Command>,
 ) {
     let pictures = pictures(&room, &mut contexts);
@@ -139,9 +141,12 @@ pub fn draw_panels(
     let ranking = ranking(&known.ledger, known.view.lang);
     let frame_secs = known.real.delta_secs();
     state.advance(&known.ledger, &known.view, known.exact.0, frame_secs, &ranking);
+    let layer = LayerId::new(Order::Background, Id::new("the panels"));
+    let covered = known.view.help_open || known.view.search.is_some();
+    let mut controls = Controls::new(&ctx, layer, covered, known.pointing.several);
     let scene = scene::Scene {
         pen: pen::Pen {
-            painter: ctx.layer_painter(LayerId::new(Order::Background, Id::new("the panels"))),
+            painter: ctx.layer_painter(layer),
             u: frame.u,
             opacity: 1.0,
         },
@@ -157,11 +162,11 @@ pub fn draw_panels(
         now_secs: known.time.elapsed_secs(),
         real_secs: known.real.elapsed_secs_f64(),
     };
-    zones.0.clear();
-    panel::draw(&scene, &room, pictures, &mut zones);
+    panel::draw(&scene, &room, pictures, &mut controls);
     if showroom.two_pictures() {
         search::draw(&scene);
         overlay::draw(&scene);
+        commands.write_batch(controls.commands());
         return;
     }
     header::draw(&scene);
@@ -171,25 +176,31 @@ pub fn draw_panels(
         veil(&scene, &known.sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
-        right = doors(&scene, showroom, &mut zones).unwrap_or(right);
-        region::draw(&scene, showroom, &mut zones);
+        right = doors(&scene, showroom, &mut controls).unwrap_or(right);
+        region::draw(&scene, showroom, &mut controls);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
     feed::draw(&scene, right);
     search::draw(&scene);
     overlay::draw(&scene);
+    commands.write_batch(controls.commands());
 }
 
 /// Ways into the showroom: a category's best seller, and what sells beyond its usual; says how far the feed's line may reach
 /// beside the latter.
-fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) -> Option<f32> {
+fn doors(scene: &scene::Scene, room: &Showroom, controls: &mut Controls) -> Option<f32> {
     let pen = &scene.pen;
     let u = pen.u;
-    let mut presses = Presses::new(zones, room.share == 0.0);
+    controls.set_live(room.share == 0.0);
     for (category, row) in board::category_rows(scene) {
         if let Some(product) = sales::best_of(scene.ledger, &room.shelf, category) {
-            presses.tap(row, Command::Enter(Some(product.id.clone())));
+            let label = || {
+                let name = scene.lang().pick(&product.manifest.name);
+                scene.pair(scene.category_name(category), name)
+            };
+            let enter = || Command::Enter(Some(product.id.clone()));
+            controls.button(pen, ("category", category), row, None, label, enter);
         }
     }
     let (product, trend) = sales::spotlight(scene.ledger, &room.shelf)?;
@@ -198,13 +209,14 @@ fn doors(scene: &scene::Scene, room: &Showroom, zones: &mut Zones) -> Option<f32
     let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);
     let y = scene.frame.feed + size::SMALL * u * 0.36;
     let right = scene.frame.whole.right() - size::MARGIN * u;
-    let text = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * 0.46);
+    let short = pen.fit(&text, size::BODY, Face::Medium, scene.frame.whole.width() * 0.46);
     let at = pos2(right - 16.0 * u, y);
-    let drawn = pen.text(at, Align::Max, &text, size::BODY, Face::Medium, colour::GOLD);
+    let drawn = pen.text(at, Align::Max, &short, size::BODY, Face::Medium, colour::GOLD);
     let tip = pos2(right, y - size::BODY * u * 0.34);
     pen.chevron(tip, colour::GOLD);
     let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
-    presses.tap(touch, Command::Enter(Some(product.id.clone())));
+    let enter = || Command::Enter(Some(product.id.clone()));
+    controls.button(pen, "spotlight", touch, None, || text.clone(), enter);
     Some(drawn.left() - 28.0 * u)
 }
 
@@ -298,6 +310,7 @@ mod tests {
         let english = String::from_utf8_lossy(&bytes);
         let sources = [
             include_str!("board.rs"),
+            include_str!("scene.rs"),
             include_str!("curve.rs"),
             include_str!("feed.rs"),
             include_str!("header.rs"),

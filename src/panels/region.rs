@@ -5,12 +5,11 @@ use std::ops::RangeInclusive;
 use bevy_egui::egui::{Align, Pos2, Rect, pos2, vec2};
 
 use super::board;
+use super::controls::Controls;
 use super::format;
 use super::pen::{Face, Pen};
 use super::scene::Scene;
 use crate::command::Command;
-use crate::showroom::hands::Zones;
-use crate::showroom::panel::Presses;
 use crate::showroom::{Showroom, sales};
 use crate::text::Lang;
 use crate::theme::{colour, size};
@@ -42,7 +41,7 @@ fn rank(scene: &Scene, id: u8) -> Option<usize> {
 
 /// Draws the pinned region's panel as far as it has slid in. The product of the shelf that sells most there is a way into
 /// the showroom.
-pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
+pub fn draw(scene: &Scene, room: &Showroom, controls: &mut Controls) {
     let Some(RegionId(id)) = scene.state.region else {
         return;
     };
@@ -67,8 +66,8 @@ pub fn draw(scene: &Scene, room: &Showroom, zones: &mut Zones) {
     let y = draw_head(scene, &pen, id, rect.top(), &column, &counts);
     let mut y = draw_rows(scene, &pen, id, y, &column, &counts);
     if let Some(product) = sales::best_in(scene.ledger, &room.shelf, id) {
-        let mut presses = Presses::new(zones, room.share == 0.0 && slide > 0.9);
-        draw_best(scene, &pen, product, y, &column, &mut presses);
+        controls.set_live(room.share == 0.0 && slide > 0.9);
+        draw_best(scene, &pen, product, y, &column, controls);
         y += size::ROW * u;
     }
     let beside = left_right + 44.0 * u;
@@ -195,7 +194,7 @@ fn draw_best(
     product: &Product,
     y: f32,
     column: &RangeInclusive<f32>,
-    presses: &mut Presses,
+    controls: &mut Controls,
 ) {
     let u = pen.u;
     let (left, right) = (*column.start(), *column.end());
@@ -209,14 +208,21 @@ fn draw_best(
         colour::INK_SOFT,
     );
     let taken = pen.width(&label, size::BODY, Face::Text) + 34.0 * u;
-    let name = scene.lang().pick(&product.manifest.name);
-    let name = pen.fit(name, size::BODY, Face::Medium, right - left - taken);
+    let full = scene.lang().pick(&product.manifest.name);
+    let name = pen.fit(full, size::BODY, Face::Medium, right - left - taken);
     let tip = pos2(right, y - size::BODY * u * 0.34);
     let at = pos2(right - 14.0 * u, y);
     pen.text(at, Align::Max, &name, size::BODY, Face::Medium, colour::GOLD);
     pen.chevron(tip, colour::GOLD);
     let touch = Rect::from_min_max(pos2(left, tip.y - 20.0 * u), pos2(right, tip.y + 20.0 * u));
-    presses.tap(touch, Command::Enter(Some(product.id.clone())));
+    controls.button(
+        pen,
+        "region-best",
+        touch,
+        None,
+        || scene.pair(&label, full),
+        || Command::Enter(Some(product.id.clone())),
+    );
 }
 
 /// What of the region's value each category has.

@@ -79,6 +79,11 @@ impl<'a> Scene<'a> {
         self.texts.with(self.lang(), key, args)
     }
 
+    /// What something is, and how it is, as it is read out.
+    pub fn pair(&self, what: &str, how: &str) -> String {
+        self.tw("pair", &[("what", what.to_owned()), ("how", how.to_owned())])
+    }
+
     /// Minor units in a whole unit of the feed's currency.
     pub fn per_unit(&self) -> i64 {
         self.ledger
@@ -122,6 +127,13 @@ impl<'a> Scene<'a> {
                     Lang::Zh => region.name_zh.clone(),
                 },
             )
+    }
+
+    /// A category's name in the language on screen.
+    pub fn category_name(&self, id: usize) -> &str {
+        let hello = self.ledger.hello.as_ref();
+        let names = hello.and_then(|hello| hello.categories.get(id));
+        names.map_or("", |names| self.lang().pick(names))
     }
 
     /// A moment as the day's clock shows it.

@@ -29,13 +29,16 @@ fn read_keys(
     mut ctrl: Local<bool>,
     mut commands_out: MessageWriter<Command>,
 ) {
-    let typing = view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
+    let typing = view.search.is_some();
+    // Something on the panels was chosen with Tab: it is pressed with these, or left.
+    let focused = egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
+    let is_its = |key: &Key| focused && matches!(key, Key::Space | Key::Enter | Key::Escape);
     for key in pressed.read() {
         // In a slow frame a key may have come and gone: what was held when counts, in order.
         if key.logical_key == Key::Control {
             *ctrl = key.state == ButtonState::Pressed;
         }
-        if key.state != ButtonState::Pressed || key.repeat {
+        if key.state != ButtonState::Pressed || key.repeat || is_its(&key.logical_key) {
             continue;
         }
         if let Some(command) = command_of(&key.logical_key, *ctrl, typing, *screen.get(), view.quality) {

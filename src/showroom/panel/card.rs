@@ -2,13 +2,13 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
-use super::{Presses, Room, showroom_command};
-use crate::command::ShowroomCommand;
+use super::Room;
+use crate::command::{Command, ShowroomCommand};
+use crate::panels::controls::Controls;
 use crate::panels::format;
 use crate::panels::frame::Shape as Stands;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
-use crate::showroom::hands::Press;
 use crate::showroom::place::Place;
 use crate::showroom::{Measure, Showroom, Stereo};
 use crate::text::Lang;
@@ -39,7 +39,7 @@ fn price(room: &Showroom, lang: Lang) -> Option<String> {
 }
 
 /// What the product is, and what can be done with it.
-pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presses) {
+pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Controls) {
     let showroom = &*room.showroom;
     let Some(product) = showroom.product() else { return };
     let lang = scene.lang();
@@ -119,18 +119,18 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, press: &mut Presse
         y += size::LINE * u;
     }
     y += 12.0 * u;
-    y = draw_swatches(scene, showroom, pos2(left, y), column, press);
+    y = draw_swatches(scene, showroom, pos2(left, y), column, controls);
     let (mut at, width) = if portrait {
         (pos2(rect.right() - column, rect.top()), column)
     } else {
         (pos2(left, y.max(rect.top() + rect.height() * 0.5)), column)
     };
-    at = draw_actions(scene, room, at, width, rect.bottom(), press);
-    draw_scrub(scene, showroom, at, width, press);
+    at = draw_actions(scene, room, at, width, rect.bottom(), controls);
+    draw_scrub(scene, showroom, at, width, controls);
 }
 
 /// The variants as dots of their colours, and the name of the chosen one; the y below.
-fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut Presses) -> f32 {
+fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &mut Controls) -> f32 {
     let Some(stand) = room.first() else { return at.y };
     let variants = &stand.prepared.model.variants;
     if variants.is_empty() {
@@ -161,7 +161,21 @@ fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &m
             );
         }
         let touch = Rect::from_center_size(middle, vec2(step, size::TOUCH * u));
-        press.tap(touch, showroom_command(ShowroomCommand::Variant(Some(index))));
+        let label = || {
+            let swatch = swatches.get(name);
+            swatch
+                .map_or(name.as_str(), |swatch| scene.lang().pick(&swatch.name))
+                .to_owned()
+        };
+        let choose = || Command::Showroom(ShowroomCommand::Variant(Some(index)));
+        controls.button(
+            pen,
+            ("variant", index),
+            touch,
+            Some(index == chosen),
+            label,
+            choose,
+        );
     }
     let name = variants.get(chosen).map_or("", String::as_str);
     let name = swatches
@@ -211,7 +225,14 @@ fn action(scene: &Scene, rect: Rect, label: &str, state: &str, key: &str, on: bo
 }
 
 /// What can be done with the product, a line each; where the lines end.
-fn draw_actions(scene: &Scene, room: &Room, at: Pos2, width: f32, floor: f32, press: &mut Presses) -> Pos2 {
+fn draw_actions(
+    scene: &Scene,
+    room: &Room,
+    at: Pos2,
+    width: f32,
+    floor: f32,
+    controls: &mut Controls,
+) -> Pos2 {
     let showroom = &*room.showroom;
     let u = scene.pen.u;
     let mut rows: Vec<(&str, String, &str, bool, ShowroomCommand)> = Vec::new();
@@ -291,16 +312,21 @@ fn draw_actions(scene: &Scene, room: &Room, at: Pos2, width: f32, floor: f32, pr
     let mut y = at.y;
     for (label, state, key, on, command) in rows {
         let rect = Rect::from_min_max(pos2(at.x, y), pos2(at.x + width, y + room_for));
-        let state = scene.pen.fit(&state, size::BODY, Face::Text, width * 0.5);
-        action(scene, rect, &scene.t(label), &state, key, on);
-        press.tap(rect, showroom_command(command));
+        let short = scene.pen.fit(&state, size::BODY, Face::Text, width * 0.5);
+        action(scene, rect, &scene.t(label), &short, key, on);
+        let read_out = || match state.as_str() {
+            "" => scene.t(label),
+            state => scene.pair(&scene.t(label), state),
+        };
+        let pressed = || Command::Showroom(command);
+        controls.button(&scene.pen, label, rect, Some(on), read_out, pressed);
         y += room_for;
     }
     pos2(at.x, y)
 }
 
 /// The animation's place, with play and pause.
-fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut Presses) {
+fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &mut Controls) {
     let Some(animation) = room.animation() else { return };
     let pen = &scene.pen;
     let u = pen.u;
@@ -324,8 +350,8 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut 
     let called = room
         .product()
         .and_then(|product| product.manifest.animations.get(&animation.name));
-    let name = called.map_or(animation.name.as_str(), |names| scene.lang().pick(names));
-    let name = pen.fit(name, size::SMALL, Face::Text, width * 0.42);
+    let full = called.map_or(animation.name.as_str(), |names| scene.lang().pick(names));
+    let name = pen.fit(full, size::SMALL, Face::Text, width * 0.42);
     let text = pen.text(
         pos2(row.right(), middle + 5.0 * u),
         Align::Max,
@@ -349,9 +375,16 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, press: &mut 
         6.0 * u,
         pen.tint(colour::INK),
     );
-    press.tap(
-        Rect::from_center_size(button, vec2(size::TOUCH, size::TOUCH) * u),
-        showroom_command(ShowroomCommand::TogglePlay),
-    );
-    press.add(track.expand2(vec2(8.0 * u, size::TOUCH * u * 0.5)), Press::Scrub);
+    let touch = Rect::from_center_size(button, vec2(size::TOUCH, size::TOUCH) * u);
+    let state = if room.playing.on {
+        "showroom-pause"
+    } else {
+        "showroom-play"
+    };
+    let label = || scene.pair(&scene.t(state), full);
+    let play = || Command::Showroom(ShowroomCommand::TogglePlay);
+    controls.button(pen, "play", touch, None, label, play);
+    let touch = track.expand2(vec2(8.0 * u, size::TOUCH * u * 0.5));
+    let scrub = |share| Command::Showroom(ShowroomCommand::Scrub(share));
+    controls.slider(pen, "scrub", touch, share, || full.to_owned(), scrub);
 }

@@ -12,44 +12,14 @@ use bevy_egui::egui::{Align, Color32, Painter, Pos2, Rect, TextureId, pos2, vec2
 use super::ar::Ar;
 use super::arrive::{Arrivals, Poster};
 use super::cameras::ProductPicture;
-use super::hands::{Press, Zone, Zones};
 use super::lamps::Lamps;
 use super::orbit::Orbit;
 use super::place::Place;
 use super::{Showroom, Stereo, Tour};
-use crate::command::{Command, ShowroomCommand};
+use crate::panels::controls::Controls;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::theme::{colour, size};
-
-/// Collects what can be pressed while drawing.
-pub struct Presses<'a> {
-    zones: &'a mut Zones,
-    live: bool,
-}
-
-impl<'a> Presses<'a> {
-    /// `live`: what is drawn can be pressed.
-    pub fn new(zones: &'a mut Zones, live: bool) -> Self {
-        Self { zones, live }
-    }
-
-    /// Something that can be tapped.
-    pub fn tap(&mut self, rect: Rect, command: Command) {
-        self.add(rect, Press::Tap(command));
-    }
-
-    fn add(&mut self, rect: Rect, press: Press) {
-        if self.live {
-            let rect = bevy::math::Rect::new(rect.left(), rect.top(), rect.right(), rect.bottom());
-            self.zones.0.push(Zone { rect, press });
-        }
-    }
-}
-
-fn showroom_command(command: ShowroomCommand) -> Command {
-    Command::Showroom(command)
-}
 
 /// The pictures that the panels lay over the globe.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,7 +49,7 @@ pub struct Room<'w> {
 }
 
 /// Draws the product's picture, then everything about it.
-pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, zones: &mut Zones) {
+pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, controls: &mut Controls) {
     let (showroom, ar) = (&*room.showroom, &*room.ar);
     if showroom.share <= 0.0 {
         return;
@@ -123,19 +93,19 @@ pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, zones: &mut Zones) {
         return;
     }
     let faded = scene.faded(((showroom.share - 0.6) / 0.4).clamp(0.0, 1.0));
-    let mut press = Presses::new(zones, showroom.share > 0.6);
+    controls.set_live(showroom.share > 0.6);
     let [picture, _] = both;
     let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
     if come > 0.95 && showroom.share > 0.95 && in_sight && showroom.stereo.is_none() {
         points::draw_measure(&faded, room, picture);
-        points::draw(&faded, room, picture, &mut press);
+        points::draw(&faded, room, picture, controls);
     }
     if ar.on {
         camera::draw(&faded, ar, picture);
     }
     draw_coming(&faded, room, &place);
-    card::draw(&faded, room, &place, &mut press);
-    shelf::draw(&faded, showroom, &place, &mut press);
+    card::draw(&faded, room, &place, controls);
+    shelf::draw(&faded, showroom, &place, controls);
     super::sales::draw(&faded, showroom, &place);
 }
 

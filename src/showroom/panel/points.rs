@@ -2,15 +2,16 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Stroke, pos2, vec2};
 
-use super::{Presses, Room, in_picture, showroom_command};
-use crate::command::ShowroomCommand;
+use super::{Room, in_picture};
+use crate::command::{Command, ShowroomCommand};
+use crate::panels::controls::Controls;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::showroom::{Measure, points};
 use crate::theme::{colour, size};
 
 /// The points of interest that face the eye.
-pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, press: &mut Presses) {
+pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, controls: &mut Controls) {
     let showroom = &*room.showroom;
     let Some(stand) = showroom.first().filter(|_| showroom.stands.len() == 1) else {
         return;
@@ -53,14 +54,16 @@ pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, press: &mut Presse
         pen.painter.circle_filled(middle, 3.0 * u, pen.tint(ring));
         let touch = Rect::from_center_size(middle, vec2(size::TOUCH, size::TOUCH) * u);
         let next = if chosen { None } else { Some(at) };
-        press.tap(touch, showroom_command(ShowroomCommand::Point(next)));
+        let name = scene.lang().pick(&hotspot.name);
+        let label = || name.to_owned();
+        let point = || Command::Showroom(ShowroomCommand::Point(next));
+        controls.button(&pen, ("point", at), touch, Some(chosen), label, point);
         // Its name comes with the pointer; a finger opens it at once.
         let near = pointer.map_or(0.0, |pointer| 1.8 - pointer.distance(middle) / (34.0 * u));
         let pen = pen.faded(near.clamp(0.0, 1.0));
         if chosen || pen.opacity < 0.02 {
             continue;
         }
-        let name = scene.lang().pick(&hotspot.name);
         let right = middle.x < picture.center().x;
         let (x, align) = if right {
             (middle.x - 18.0 * u, Align::Max)

@@ -2,8 +2,8 @@
 
 use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
 
-use super::Presses;
 use crate::command::Command;
+use crate::panels::controls::Controls;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::showroom::Showroom;
@@ -11,7 +11,7 @@ use crate::showroom::place::Place;
 use crate::theme::{colour, size};
 
 /// Draws the line.
-pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Presses) {
+pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, controls: &mut Controls) {
     let pen = &scene.pen;
     let u = place.u;
     let rect = place.shelf;
@@ -33,13 +33,11 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
         Face::Medium,
         colour::INK,
     );
-    press.tap(
-        Rect::from_min_max(
-            pos2(rect.left() - 10.0 * u, rect.center().y - size::TOUCH * u * 0.5),
-            pos2(text.right() + 20.0 * u, rect.center().y + size::TOUCH * u * 0.5),
-        ),
-        Command::Back,
+    let touch = Rect::from_min_max(
+        pos2(rect.left() - 10.0 * u, rect.center().y - size::TOUCH * u * 0.5),
+        pos2(text.right() + 20.0 * u, rect.center().y + size::TOUCH * u * 0.5),
     );
+    controls.button(pen, "back", touch, None, || back.clone(), || Command::Back);
     let type_size = size::BODY;
     let gap = 40.0 * u;
     let names: Vec<(&str, &str)> = room
@@ -91,7 +89,9 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, press: &mut Pr
             pos2(x + width + gap * 0.5, rect.center().y + size::TOUCH * u * 0.5),
         );
         if touch.left() >= from - gap && touch.right() <= rect.right() + gap {
-            press.tap(touch, Command::Enter(Some((*id).to_owned())));
+            let label = || (*name).to_owned();
+            let enter = || Command::Enter(Some((*id).to_owned()));
+            controls.button(pen, ("shelf", id), touch, Some(is), label, enter);
         }
         x += width + gap;
     }
