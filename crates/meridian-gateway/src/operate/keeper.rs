@@ -10,10 +10,8 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 
 use crate::operate::access::{TokenStore, Tokens};
-use crate::operate::audit::{Details, Kind as AuditKind};
-use crate::operate::auditor::Auditor;
 use crate::operate::certificate::Certificate;
-use crate::operate::metrics::Metrics;
+use crate::operate::events::{GatewayEvent as _, LifeEvent, Reporter};
 
 /// How often files and granted tokens are checked: a change takes effect within three seconds.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -102,12 +100,11 @@ impl WatchedTokens {
     }
 }
 
-/// Reads tokens and certificate again when they change, and tells the metrics and the audit log.
+/// Reads tokens and certificate again when they change.
 pub(crate) async fn housekeeping(
     tokens: Option<WatchedTokens>,
     certificate: Option<Certificate>,
-    metrics: Arc<Metrics>,
-    auditor: Auditor,
+    reporter: Arc<impl Reporter>,
 ) {
     let mut tokens = tokens.map(|tokens| (Kept::new(tokens.store), tokens.known));
     let mut certificate = certificate.map(Kept::new);
@@ -121,46 +118,35 @@ pub(crate) async fn housekeeping(
                 .await;
             if let Some(store) = &tokens.thing {
                 known.store(store.tokens());
-                metrics.set_tokens_problem(store.problem());
+                reporter.metrics().set_tokens_problem(store.problem());
             }
             if looked == Looked::Hangs {
-                metrics.set_tokens_problem(Some(DOES_NOT_ANSWER));
+                reporter.metrics().set_tokens_problem(Some(DOES_NOT_ANSWER));
             }
-            tell(&auditor, "tokens", looked);
+            report(&*reporter, "tokens", looked);
         }
         if let Some(certificate) = &mut certificate {
             let looked = certificate
                 .look(|files| files.reload_if_changed().map_err(|error| error.to_string()))
                 .await;
-            tell(&auditor, "certificate", looked);
+            report(&*reporter, "certificate", looked);
         }
     }
 }
 
 const DOES_NOT_ANSWER: &str = "the disk or network folder that it is on doesn't answer";
 
-fn tell(auditor: &Auditor, file: &'static str, looked: Looked) {
+fn report(reporter: &impl Reporter, file: &'static str, looked: Looked) {
     let result = match looked {
         Looked::GoesOn => return,
         Looked::Hangs => Err(DOES_NOT_ANSWER.to_owned()),
         Looked::Done(result) => result,
     };
-    let reason = match result {
-        Ok(false) => return,
-        Ok(true) => {
-            tracing::info!(file, "read again");
-            "read again".to_owned()
-        }
-        Err(error) => {
-            tracing::error!(file, error, "can't be read again; what was known stays");
-            error
-        }
-    };
-    let details = Details {
-        reason: Some(reason),
-        ..Details::default()
-    };
-    auditor.record(AuditKind::Reloaded, file, details);
+    match result {
+        Ok(false) => {}
+        Ok(true) => LifeEvent::ReadAgain { file }.emit(reporter),
+        Err(error) => LifeEvent::Unreadable { file, error: &error }.emit(reporter),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub(crate) mod auditor;
 pub mod certificate;
 pub mod config_error;
 pub mod director;
+pub(crate) mod events;
 pub(crate) mod keeper;
 pub mod limits;
 pub mod metrics;

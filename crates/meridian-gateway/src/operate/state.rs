@@ -175,21 +175,9 @@ impl State {
         self.journal.displaced()
     }
 
-    /// Writes a state to the journal; where the disk refuses that is said, and tried again with the next.
+    /// Writes a state to the journal. Where the disk refuses, [`failing`](Self::failing) says so, and the next is tried.
     pub fn save(&mut self, mut state: SavedState) {
         state.source.clone_from(&self.source);
-        match self.journal.append(&state) {
-            Ok(()) => {
-                if self.failing.take().is_some() {
-                    tracing::info!("the state is kept again");
-                }
-            }
-            Err(error) => {
-                // Said once, not every second.
-                if self.failing.replace(error.to_string()).is_none() {
-                    tracing::error!(%error, "the state can't be kept");
-                }
-            }
-        }
+        self.failing = self.journal.append(&state).err().map(|error| error.to_string());
     }
 }

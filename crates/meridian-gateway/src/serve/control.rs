@@ -4,14 +4,16 @@ use crossbeam_channel::Sender;
 use tokio::sync::oneshot;
 
 use crate::operate::director::{Command, Director, DirectorError, DirectorState, Outcome};
-use crate::operate::limits::IntrusionAlert;
+use crate::operate::events::To;
+use meridian_wire::Notice;
 
 /// A message to the thread that fills the streams.
 pub(crate) enum ControlMsg {
     Pause(bool),
     Speed(f64),
     Desk(DeskRequest),
-    Intrusion(IntrusionAlert),
+    /// Something that those who follow the streams are to be told.
+    Notice(To, Notice),
     Stop,
 }
 

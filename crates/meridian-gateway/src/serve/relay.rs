@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::operate::director::DirectorError;
+use crate::operate::events::{GatewayEvent as _, UpstreamEvent};
 use crate::serve::connection::Hubs;
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::RelayOutlet;
@@ -28,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// # Errors
 /// [`GatewayError`] naming the address or file that can't be had.
 pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, GatewayError> {
-    let name = upstream.url.clone();
+    let url = upstream.url.clone();
     let link = Link::start(LinkConfig {
         relay: true,
         lights_per_s: None,
@@ -43,6 +44,7 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
     runtime.spawn("meridian-relay", move |messages, shared| {
         // What walls are told is told by the public stream alone.
         let mut public = false;
+        let upstream = url.as_str();
         loop {
             // Without a feed it waits, and lives: nobody has to start it anew for that.
             shared.metrics.turned();
@@ -69,18 +71,22 @@ pub fn relay(config: GatewayConfig, upstream: LinkConfig) -> Result<Gateway, Gat
                         body => outlet.pass_on(epoch, seq, body, *relayed),
                     }
                 }
-                Next::Event(LinkEvent::Connected) => tracing::info!(upstream = name, "connected"),
+                Next::Event(LinkEvent::Connected) => UpstreamEvent::Connected { upstream }.emit(&*shared),
                 Next::Event(
                     LinkEvent::Lost { reason, .. }
                     | LinkEvent::Refused { reason }
                     | LinkEvent::Garbage { reason }
                     | LinkEvent::Forged { reason }
                     | LinkEvent::Stale { reason, .. },
-                ) => tracing::warn!(upstream = name, reason, "the feed that is passed on is lost"),
-                Next::Event(LinkEvent::Forgetful { reason }) => {
-                    tracing::warn!(upstream = name, reason, "what is known of the feed can't be kept");
+                ) => {
+                    let reason = &reason;
+                    UpstreamEvent::Lost { upstream, reason }.emit(&*shared);
                 }
-                Next::Event(LinkEvent::Gap) => tracing::info!(upstream = name, "frames are missing"),
+                Next::Event(LinkEvent::Forgetful { reason }) => {
+                    let reason = &reason;
+                    UpstreamEvent::Forgetful { upstream, reason }.emit(&*shared);
+                }
+                Next::Event(LinkEvent::Gap) => UpstreamEvent::Gap { upstream }.emit(&*shared),
                 Next::Event(LinkEvent::Connecting { .. } | LinkEvent::Frame(..)) => {}
             }
         }
@@ -103,7 +109,7 @@ fn next(messages: &Receiver<ControlMsg>, link: &Link) -> Next {
             Ok(ControlMsg::Desk(request)) => {
                 let _ = request.reply.send(Err(DirectorError::Relay));
             }
-            Ok(ControlMsg::Pause(_) | ControlMsg::Speed(_) | ControlMsg::Intrusion(_)) => {}
+            Ok(ControlMsg::Pause(_) | ControlMsg::Speed(_) | ControlMsg::Notice(..)) => {}
         }
     }
     match link.events().recv_timeout(LOOK) {

@@ -114,10 +114,7 @@ impl Keeping {
             return Err(again);
         }
         match &mut self.failing {
-            Some(_) if well => {
-                self.failing = None;
-                tracing::info!("the order log can be written again");
-            }
+            Some(_) if well => self.failing = None,
             Some(failing) => failing.stands = false,
             None => {}
         }
@@ -125,10 +122,6 @@ impl Keeping {
     }
 
     fn fail(&mut self, error: JournalError, needs: usize, stands: bool) {
-        // Said once, not every second.
-        if self.failing.is_none() {
-            tracing::error!(%error, "the order log can't be written: orders are to be sent again later");
-        }
         let before = self.failing.as_ref().map_or(0, |failing| failing.needs);
         self.failing = Some(Failing {
             file: error.file,

@@ -18,6 +18,7 @@ use crossbeam_channel::Sender;
 use crate::operate::audit::{AuditLog, Details, Event, Kind};
 use crate::operate::auditor::sums::{Sums, lock};
 use crate::operate::auditor::writer::Writer;
+use crate::operate::events::Entry;
 use crate::operate::metrics::Metrics;
 
 /// How many events of strangers may wait for the log.
@@ -90,6 +91,20 @@ impl Auditor {
             metrics: Arc::clone(metrics),
         };
         Ok((it, thread))
+    }
+
+    /// Notes what a happening has for the log.
+    pub fn write(&self, entry: Entry) {
+        let Entry {
+            kind,
+            subject,
+            details,
+            in_vain,
+        } = entry;
+        match in_vain {
+            true => self.record_vain(kind, subject, details),
+            false => self.record(kind, subject, details),
+        }
     }
 
     /// Records a command that was refused or changed nothing.

@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use crate::operate::audit::{AuditError, AuditLog, Details, Event, Kind};
 use crate::operate::auditor::sums::{Sums, lock};
 use crate::operate::auditor::{BACKLOG, is_strangers};
+use crate::operate::events::{GatewayEvent as _, StorageEvent};
 use crate::operate::metrics::Metrics;
 use crate::store::Store;
 
@@ -127,8 +128,8 @@ impl Writer {
 
     fn wrote(&mut self) {
         if self.failing.take().is_some() {
-            tracing::info!("the audit log is written again");
-            self.metrics.set_storage(Store::Audit, None);
+            let store = Store::Audit;
+            StorageEvent::Restored { store }.note(&self.metrics);
         }
         self.look();
         self.metrics.set_audit(self.log.head(), self.log.entries());
@@ -137,19 +138,25 @@ impl Writer {
     /// Checks whether somebody changed the file.
     fn look(&mut self) {
         if let Some(how) = self.log.displaced() {
-            tracing::error!(%how, "somebody changed the audit log's file");
-            self.metrics.displaced(Store::Audit);
+            let displaced = StorageEvent::Displaced {
+                store: Store::Audit,
+                how,
+                failing: false,
+                lost_bytes: 0,
+            };
+            displaced.note(&self.metrics);
         }
     }
 
     fn refused(&mut self, error: &AuditError) {
         self.look();
-        // Said once, not every second.
-        if self.failing.is_none() {
-            tracing::error!(%error, "the audit log can't be written");
-            self.failing = Some((Utc::now(), error.to_string()));
+        let (store, error) = (Store::Audit, error.to_string());
+        if self.failing.is_some() {
+            self.metrics.set_storage(store, Some(error));
+            return;
         }
-        self.metrics.set_storage(Store::Audit, Some(error.to_string()));
+        self.failing = Some((Utc::now(), error.clone()));
+        StorageEvent::Refused { store, error }.note(&self.metrics);
     }
 
     /// Drops strangers' events while the disk fails, so that they don't fill the memory.

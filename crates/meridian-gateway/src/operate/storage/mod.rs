@@ -1,21 +1,11 @@
 //! How everything stands that the gateway keeps: orders, state, audit log. While one of them can't be written, metrics and
 //! `/health` say so, and those who look at the figures are told in words.
 
+use crate::operate::events::StorageEvent;
 use crate::operate::metrics::Metrics;
 use crate::operate::state::State;
 use crate::source::intake::Intake;
 use crate::store::Store;
-use crate::store::notices::{
-    cannot_be_written, is_written_again, orders_come_again, orders_wait, state_damaged, was_displaced,
-};
-use meridian_wire::Notice;
-
-/// Who is notified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum To {
-    Everybody,
-    Directors,
-}
 
 /// Watches the files that are written, and reports changes.
 #[derive(Debug, Default)]
@@ -26,14 +16,14 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Looks how everything stands, tells the metrics, and gives what is to be said to whom. `stalled` is why no step can be made.
+    /// Looks how everything stands, tells the metrics, and gives what has happened. `stalled` is why no step can be made.
     pub fn look(
         &mut self,
         intake: Option<&Intake>,
         stalled: Option<&str>,
         state: Option<&mut State>,
         metrics: &Metrics,
-    ) -> Vec<(To, Notice)> {
+    ) -> Vec<StorageEvent> {
         let mut out = Vec::new();
         let kept = intake.map(Intake::kept).unwrap_or_default();
         let orders = kept.failing.or_else(|| stalled.map(str::to_owned));
@@ -42,25 +32,27 @@ impl Watch {
         metrics.set_storage(Store::Orders, orders);
         metrics.set_damaged(Store::Orders, kept.damaged_bytes + kept.lost_bytes);
         if let Some(how) = kept.displaced {
-            metrics.displaced(Store::Orders);
-            tracing::error!(%how, lost_bytes = kept.lost_bytes, "somebody changed the order log's file");
-            out.push((
-                To::Directors,
-                was_displaced(Store::Orders, how, failing, kept.lost_bytes > 0),
-            ));
+            out.push(StorageEvent::Displaced {
+                store: Store::Orders,
+                how,
+                failing,
+                lost_bytes: kept.lost_bytes,
+            });
         }
         if let Some(state) = state {
             metrics.set_storage(Store::State, state.failing().map(str::to_owned));
             metrics.set_damaged(Store::State, state.damaged_bytes());
             if let Some(how) = state.displaced() {
-                metrics.displaced(Store::State);
-                let failing = state.failing().is_some();
-                tracing::error!(%how, failing, "somebody changed the state's file; it is begun anew");
-                out.push((To::Directors, was_displaced(Store::State, how, failing, false)));
+                out.push(StorageEvent::Displaced {
+                    store: Store::State,
+                    how,
+                    failing: state.failing().is_some(),
+                    lost_bytes: 0,
+                });
             }
             if state.damaged_bytes() > 0 && !self.damage_said {
                 self.damage_said = true;
-                out.push((To::Directors, state_damaged()));
+                out.push(StorageEvent::StateDamaged);
             }
         }
         let is_back =
@@ -73,12 +65,24 @@ impl Watch {
             match (said.is_some(), &now) {
                 (before, Some(problem)) if !before || some_back => {
                     if store == Store::Orders && !before {
-                        failing.push((To::Everybody, orders_wait()));
+                        // The others' own writers say so at once.
+                        failing.push(StorageEvent::Refused {
+                            store,
+                            error: problem.clone(),
+                        });
                     }
-                    failing.push((To::Directors, cannot_be_written(store, problem)));
+                    failing.push(StorageEvent::Failing {
+                        store,
+                        problem: problem.clone(),
+                        repeated: before,
+                    });
                 }
-                (true, None) if store == Store::Orders => out.push((To::Everybody, orders_come_again())),
-                (true, None) => out.push((To::Directors, is_written_again(store))),
+                (true, None) => {
+                    if store == Store::Orders {
+                        out.push(StorageEvent::Restored { store });
+                    }
+                    out.push(StorageEvent::Back { store });
+                }
                 _ => {}
             }
             *said = now;

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 
+use crate::operate::events::{GatewayEvent as _, To};
 use crate::operate::metrics::Metrics;
-use crate::operate::storage::{To, Watch};
+use crate::operate::storage::Watch;
 use crate::source::intake::Outcome;
 use crate::source::live::tests::{START_MS, batch, catalogue, day, offered, open, public};
 use crate::store::Store;
@@ -204,8 +205,9 @@ fn what_cannot_be_written_is_said_at_once() {
     let mut watch = Watch::default();
     let mut look = |publisher: &Publisher| {
         let said = watch.look(Some(&intake), publisher.stalled(), None, &metrics);
-        let said = said.into_iter().map(|(to, notice)| (to, notice.code));
-        (said.collect::<Vec<_>>(), metrics.ill(0))
+        let said = said.iter().flat_map(|event| event.notices());
+        let said: Vec<_> = said.map(|(to, notice)| (to, notice.code)).collect();
+        (said, metrics.ill(0))
     };
     publisher.step(START_MS + 1_000, 0);
     assert_eq!(look(&publisher), (Vec::new(), None));

@@ -13,6 +13,7 @@ use super::end::End;
 use super::handshake::{Met, meet};
 use super::shared::{Shared, lock};
 use crate::operate::access::Grant;
+use crate::operate::events::{ConnectionEvent, GatewayEvent as _};
 use crate::operate::limits::{Entry, Limited};
 use crate::operate::metrics::Class;
 use meridian_wire::DataClass;
@@ -26,8 +27,8 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let (socket, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Out of file descriptors, as a rule: some will come free.
-                tracing::warn!(%error, "a connection can't be accepted");
+                ConnectionEvent::NotAccepted { error: &error }.emit(&*shared);
+                // Some will come free.
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
@@ -47,8 +48,7 @@ pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             Ok(entry) => entry,
             Err(limited) => {
                 // Closed without a word: an answer is work that a flood would like us to do.
-                shared.count(peer.ip(), &End::Limited(limited));
-                tracing::debug!(%peer, %limited, "a connection is closed");
+                shared.turn_away(peer, limited);
                 continue;
             }
         };
@@ -146,11 +146,7 @@ async fn admit(socket: TcpStream, peer: SocketAddr, mut guard: ConnectionGuard) 
     let ended = match met {
         Ok(Met::Guest(guest)) => serve_client(guest, &mut guard).await,
         Ok(Met::Refusal(refusal)) => {
-            let end = refusal.give(&shared, address, guard.is_proxy(peer)).await;
-            match end.is_a_look() {
-                true => tracing::debug!(%address, reason = end.reason(), "somebody looked in"),
-                false => tracing::info!(%address, reason = end.reason(), "a client is refused"),
-            }
+            refusal.give(&shared, address, guard.is_proxy(peer)).await;
             return;
         }
         Err(end) => Err(end),
@@ -158,11 +154,7 @@ async fn admit(socket: TcpStream, peer: SocketAddr, mut guard: ConnectionGuard) 
     match ended {
         Ok(()) => tracing::debug!(%address, "a client left"),
         Err(end) => {
-            shared.count(address, &end);
-            match end.is_a_look() {
-                true => tracing::debug!(%address, reason = end.reason(), "somebody looked in"),
-                false => tracing::info!(%address, reason = end.reason(), "a client is gone"),
-            }
+            shared.end(address, &end, false);
         }
     }
 }

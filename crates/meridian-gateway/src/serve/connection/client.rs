@@ -21,7 +21,7 @@ use super::incoming::{A_FOLLOWER, A_SOURCE, Incoming};
 use super::orders::orders;
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
-use crate::operate::audit::{Details, Kind as AuditKind};
+use crate::operate::events::{ConnectionEvent, GatewayEvent as _};
 use crate::operate::keeper::LOOK_EVERY;
 use crate::serve::hub::Wants;
 use crate::source::intake::MAX_MESSAGE_BYTES;
@@ -58,17 +58,19 @@ pub(super) async fn serve_client(guest: Guest, guard: &mut ConnectionGuard) -> R
         chosen,
         early,
     } = guest;
-    shared.metrics.joined.inc();
-    let address = guard.address;
-    let details = |reason: Option<String>| Details {
-        address: Some(address.to_string()),
-        token: Some(grant.id.clone()).filter(|id| !id.is_empty()),
-        name: Some(grant.name.clone()),
-        role: Some(grant.role.name().to_owned()),
-        reason,
-        ..Details::default()
+    let (address, by) = (guard.address, &grant);
+    ConnectionEvent::Joined { address, grant: by }.emit(&*shared);
+    let left = |ended: &Result<(), End>| {
+        let reason = ended.as_ref().err().map(End::reason);
+        let reason = reason.as_deref();
+        let grant = by;
+        ConnectionEvent::Left {
+            address,
+            grant,
+            reason,
+        }
+        .emit(&*shared);
     };
-    shared.auditor.record(AuditKind::Joined, "client", details(None));
     let mut limits = socket_limits();
     let mut allowed = A_FOLLOWER;
     if chosen == Chosen::Orders {
@@ -78,8 +80,14 @@ pub(super) async fn serve_client(guest: Guest, guard: &mut ConnectionGuard) -> R
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
         allowed = A_SOURCE;
     }
-    let incoming = Incoming::new(socket, &early, allowed, Arc::clone(&shared.unfinished))
-        .map_err(|error| End::Message(error.to_string()))?;
+    let incoming = match Incoming::new(socket, &early, allowed, Arc::clone(&shared.unfinished)) {
+        Ok(incoming) => incoming,
+        Err(error) => {
+            let ended = Err(End::Message(error.to_string()));
+            left(&ended);
+            return ended;
+        }
+    };
     let server = tokio_tungstenite::tungstenite::protocol::Role::Server;
     let mut socket = WebSocketStream::from_partially_read(incoming, early, server, Some(limits)).await;
     let (told, ends) = watch::channel(None);
@@ -112,8 +120,7 @@ pub(super) async fn serve_client(guest: Guest, guard: &mut ConnectionGuard) -> R
         ended = work => (ended, false),
         denied = while_granted(&shared, &grant, &told) => (Err(End::Lost("token", denied.to_string())), true),
     };
-    let reason = ended.as_ref().err().map(End::reason);
-    shared.auditor.record(AuditKind::Left, "client", details(reason));
+    left(&ended);
     let code = match &ended {
         // It had its time, and may not be told more.
         _ if cut_off => None,

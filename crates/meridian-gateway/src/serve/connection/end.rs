@@ -1,6 +1,6 @@
 //! How connections end, and what that costs those who ended them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -10,10 +10,8 @@ use super::authorize::Refused;
 use super::incoming::TooMuch;
 use super::shared::{Shared, lock};
 use crate::operate::access::Denied;
-use crate::operate::audit::{Details, Kind as AuditKind};
+use crate::operate::events::{ConnectionEvent, GatewayEvent as _};
 use crate::operate::limits::{Failure, Limited};
-use crate::operate::metrics::Why;
-use crate::serve::control::ControlMsg;
 
 /// What a client is told whose token is no longer valid.
 pub(super) const TOKEN_ENDED: &str = "the token holds no longer";
@@ -39,11 +37,6 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Whether somebody only looked whether there is anybody, as balancers do every second: no line of the log.
-    pub fn is_a_look(&self) -> bool {
-        matches!(self, Self::Probe(_) | Self::Plain)
-    }
-
     /// Why, for people and logs.
     pub fn reason(&self) -> String {
         match self {
@@ -77,6 +70,71 @@ impl End {
             _ => Some(CloseCode::Policy),
         }
     }
+
+    /// What was wrong on the other side, if anything.
+    fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Handshake(_) => Some(Failure::Handshake),
+            Self::Slow(_) => Some(Failure::Slow),
+            Self::Message(_) | Self::Broken(..) => Some(Failure::Message),
+            Self::Limited(limited) => flood(*limited),
+            Self::Refused(why, token) => match why {
+                Refused::Login(Denied::Missing) | Refused::Subprotocol => Some(Failure::Handshake),
+                Refused::Login(_) if token.is_some() => Some(Failure::EndedToken),
+                Refused::Login(_) => Some(Failure::Login),
+                Refused::Role | Refused::Proxy => Some(Failure::Role),
+                Refused::Origin => Some(Failure::Origin),
+                // What it was locked out for is counted; one who came too early did nothing wrong.
+                Refused::LockedOut | Refused::Unready => None,
+            },
+            Self::Probe(_) | Self::Plain | Self::Lost(..) => None,
+        }
+    }
+
+    fn token(&self) -> Option<&str> {
+        match self {
+            Self::Refused(_, token) => token.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What happened, where the reason is this end's.
+    fn event<'a>(&'a self, address: IpAddr, reason: &'a str, answered: bool) -> ConnectionEvent<'a> {
+        let refused = |why| ConnectionEvent::Refused {
+            address,
+            why,
+            reason,
+            failure: self.failure(),
+            token: self.token(),
+            answered,
+        };
+        let lost = |why| ConnectionEvent::Lost {
+            address,
+            why,
+            reason,
+            failure: self.failure(),
+            answered,
+        };
+        let looked_in = |why| ConnectionEvent::LookedIn { address, why, reason };
+        match self {
+            Self::Probe(_) => looked_in("probe"),
+            Self::Plain => looked_in("plain_http"),
+            Self::Refused(why, _) => refused(why.name()),
+            Self::Limited(limited) => refused(limited.name()),
+            Self::Handshake(_) => lost("handshake"),
+            Self::Slow(_) => lost("slow_handshake"),
+            Self::Message(_) | Self::Broken(..) => lost("message"),
+            Self::Lost(why, _) => lost(why),
+        }
+    }
+}
+
+/// Whether being over a limit counts against somebody.
+fn flood(limited: Limited) -> Option<Failure> {
+    match limited {
+        Limited::TooQuick | Limited::Handshakes | Limited::PerAddress => Some(Failure::Flood),
+        Limited::Full | Limited::PerToken | Limited::LockedOut => None,
+    }
 }
 
 /// What reading from a client came to.
@@ -99,93 +157,34 @@ pub(super) fn broken(error: Error) -> Result<(), End> {
 }
 
 impl Shared {
-    /// Counts how a connection ended. Says whether there is so much of it from there that an answer may wait.
-    pub(super) fn count(&self, address: IpAddr, end: &End) -> bool {
-        let refused = |why| {
-            self.metrics.refused.get_or_create(&Why { why }).inc();
-        };
-        let lost = |why| {
-            self.metrics.lost.get_or_create(&Why { why }).inc();
-        };
+    /// Reports how a connection ended, and counts it against its address. `answered`: the other side is told so. Says whether there is
+    /// so much of it from there that an answer may wait.
+    pub(super) fn end(&self, address: IpAddr, end: &End, answered: bool) -> bool {
+        end.event(address, &end.reason(), answered).emit(self);
+        self.note_failure(address, end.failure(), end.token());
         match end {
-            End::Handshake(reason) => {
-                lost("handshake");
-                self.fail(address, Failure::Handshake, reason, None);
-            }
-            End::Slow(reason) => {
-                lost("slow_handshake");
-                self.fail(address, Failure::Slow, reason, None);
-            }
-            End::Probe(_) => refused("probe"),
-            End::Plain => {
-                refused("plain_http");
-                return lock(&self.gatekeeper).plain(address, self.now_ms());
-            }
-            End::Refused(why, token) => {
-                refused(why.name());
-                let failure = match why {
-                    Refused::Login(Denied::Missing) | Refused::Subprotocol => Failure::Handshake,
-                    Refused::Login(_) if token.is_some() => Failure::EndedToken,
-                    Refused::Login(_) => Failure::Login,
-                    Refused::Role | Refused::Proxy => Failure::Role,
-                    Refused::Origin => Failure::Origin,
-                    // What it was locked out for is counted.
-                    Refused::LockedOut => return true,
-                    // It did nothing wrong.
-                    Refused::Unready => return lock(&self.gatekeeper).is_pressing(address, self.now_ms()),
-                };
-                self.fail(address, failure, why.name(), token.as_deref());
-            }
-            End::Limited(limited) => {
-                refused(limited.name());
-                if matches!(
-                    limited,
-                    Limited::TooQuick | Limited::Handshakes | Limited::PerAddress
-                ) {
-                    self.fail(address, Failure::Flood, limited.name(), None);
-                }
-            }
-            End::Message(reason) | End::Broken(_, reason) => {
-                lost("message");
-                self.fail(address, Failure::Message, reason, None);
-            }
-            End::Lost(why, _) => lost(why),
+            End::Plain => lock(&self.gatekeeper).plain(address, self.now_ms()),
+            End::Refused(Refused::LockedOut, _) => true,
+            _ => lock(&self.gatekeeper).is_pressing(address, self.now_ms()),
         }
-        lock(&self.gatekeeper).is_pressing(address, self.now_ms())
     }
 
-    /// Something went wrong on the other side.
-    fn fail(&self, address: IpAddr, failure: Failure, reason: &str, token: Option<&str>) {
-        let kind = match failure {
-            Failure::Login | Failure::EndedToken => Some(AuditKind::LoginFailed),
-            Failure::Role | Failure::Origin => Some(AuditKind::AccessDenied),
-            // Whoever is closed without a word isn't worth a line.
-            Failure::Flood => None,
-            _ => Some(AuditKind::Refused),
-        };
-        let details = |reason: &str| Details {
-            address: Some(address.to_string()),
-            token: token.map(str::to_owned),
-            reason: Some(reason.to_owned()),
-            ..Details::default()
-        };
-        if let Some(kind) = kind {
-            self.auditor.record(kind, "client", details(reason));
-        }
+    /// Reports a connection that is closed without a word, and counts it against its address.
+    pub(super) fn turn_away(&self, peer: SocketAddr, limited: Limited) {
+        ConnectionEvent::Closed { peer, limited }.emit(self);
+        self.note_failure(peer.ip(), flood(limited), None);
+    }
+
+    /// Counts what went wrong on the other side; too much of it is reported.
+    fn note_failure(&self, address: IpAddr, failure: Option<Failure>, token: Option<&str>) {
+        let Some(failure) = failure else { return };
         let now_ms = self.now_ms();
-        let sign = match token {
+        let alert = match token {
             Some(token) => lock(&self.gatekeeper).ended_token(token, address, now_ms),
             None => lock(&self.gatekeeper).fail(address, failure, now_ms),
         };
-        let Some(sign) = sign else { return };
-        let kind = failure.name();
-        tracing::warn!(%address, failures = sign.count, kind, locked = sign.locked, "too many failures");
-        self.metrics.intrusions.get_or_create(&Why { why: kind }).inc();
-        let details = Details {
-            count: Some(u64::from(sign.count)),
-            ..details(kind)
-        };
-        self.auditor.record(AuditKind::Intrusion, "address", details);
-        let _ = self.control.send(ControlMsg::Intrusion(sign));
+        if let Some(alert) = alert {
+            ConnectionEvent::Intrusion(&alert).emit(self);
+        }
     }
 }

@@ -50,25 +50,24 @@ pub(super) enum Met {
 }
 
 impl Refusal {
-    /// Counts it, answers, and says how the connection ended.
-    pub async fn give(self, shared: &Shared, address: IpAddr, by_proxy: bool) -> End {
+    /// Reports it, and answers.
+    pub async fn give(self, shared: &Shared, address: IpAddr, by_proxy: bool) {
         let Self {
             mut socket,
             answer,
             end,
         } = self;
-        let pressing = shared.count(address, &end);
+        let pressing = shared.end(address, &end, true);
         if pressing && !by_proxy {
             static WAITING: AtomicUsize = AtomicUsize::new(0);
             if WAITING.fetch_add(1, Ordering::AcqRel) >= MAX_WAITING {
                 WAITING.fetch_sub(1, Ordering::AcqRel);
-                return end;
+                return;
             }
             tokio::time::sleep(WAIT).await;
             WAITING.fetch_sub(1, Ordering::AcqRel);
         }
         answer.give(&mut socket).await;
-        end
     }
 }
 

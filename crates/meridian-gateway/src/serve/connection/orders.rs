@@ -14,7 +14,7 @@ use super::client::{IDLE_TIMEOUT, PING_EVERY, Socket, token_ended, write};
 use super::end::{End, broken};
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
-use crate::operate::metrics::Why;
+use crate::operate::events::{GatewayEvent as _, IntakeEvent};
 use crate::source::clock::wall_ms;
 use crate::source::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
 
@@ -38,7 +38,9 @@ struct Reply<'a> {
     problem: Option<&'a str>,
 }
 
-fn reply(receipt: &Receipt) -> Message {
+/// Reports what became of a batch, and words the answer.
+fn answered(shared: &Shared, receipt: &Receipt) -> Message {
+    IntakeEvent::Answered(&receipt.outcome).emit(shared);
     let (kind, problem) = match &receipt.outcome {
         Taken::Taken(_) => ("taken", None),
         Taken::Duplicate(_) => ("duplicate", None),
@@ -63,7 +65,7 @@ struct Untaken {
 }
 
 impl Untaken {
-    fn note(&mut self, grant: &Grant, receipt: &Receipt, now: tokio::time::Instant) {
+    fn note(&mut self, shared: &Shared, grant: &Grant, receipt: &Receipt, now: tokio::time::Instant) {
         self.count += 1;
         if self.said.is_some_and(|said| now - said < Duration::from_secs(10)) {
             return;
@@ -72,14 +74,14 @@ impl Untaken {
         let (Taken::Refused(problem) | Taken::Later(problem)) = &receipt.outcome else {
             return;
         };
-        tracing::warn!(
-            by = grant.name,
-            source = receipt.source,
-            sequence = receipt.sequence,
-            batches = self.count,
+        let untaken = IntakeEvent::Untaken {
+            by: &grant.name,
+            source: receipt.source,
+            sequence: receipt.sequence,
+            batches: self.count,
             problem,
-            "order batches aren't taken"
-        );
+        };
+        untaken.emit(shared);
         self.count = 0;
     }
 }
@@ -133,17 +135,12 @@ pub(super) async fn orders(
                 };
                 let mut out = Vec::new();
                 for receipt in receipts {
-                    let why = match &receipt.outcome {
-                        Taken::Taken(ticket) | Taken::Duplicate(ticket) => {
-                            open.push_back((*ticket, receipt));
-                            continue;
-                        }
-                        Taken::Refused(_) => "refused",
-                        Taken::Later(_) => "later",
-                    };
-                    shared.metrics.batches.get_or_create(&Why { why }).inc();
-                    untaken.note(grant, &receipt, heard);
-                    out.push(reply(&receipt));
+                    if let Taken::Taken(ticket) | Taken::Duplicate(ticket) = &receipt.outcome {
+                        open.push_back((*ticket, receipt));
+                        continue;
+                    }
+                    untaken.note(shared, grant, &receipt, heard);
+                    out.push(answered(shared, &receipt));
                 }
                 if let Err(error) = read {
                     write(socket, shared, out).await?;
@@ -182,13 +179,7 @@ pub(super) async fn orders(
         let mut out = Vec::new();
         while open.front().is_some_and(|(ticket, _)| *ticket <= now) {
             if let Some((_, receipt)) = open.pop_front() {
-                let why = if matches!(receipt.outcome, Taken::Taken(_)) {
-                    "taken"
-                } else {
-                    "duplicate"
-                };
-                shared.metrics.batches.get_or_create(&Why { why }).inc();
-                out.push(reply(&receipt));
+                out.push(answered(shared, &receipt));
             }
         }
         if open.is_empty() {

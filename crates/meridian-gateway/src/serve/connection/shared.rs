@@ -11,13 +11,14 @@ use tokio_rustls::TlsAcceptor;
 use super::incoming::Budget;
 use crate::operate::access::{Grant, Role, Tokens, bearer};
 use crate::operate::auditor::Auditor;
+use crate::operate::events::{Entry, Reporter, To};
 use crate::operate::limits::Gatekeeper;
 use crate::operate::metrics::{Metrics, Sees};
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::{Announcement, Hub};
 use crate::serve::proxy::Proxies;
 use crate::source::intake::Intake;
-use meridian_wire::DataClass;
+use meridian_wire::{DataClass, Notice};
 
 /// The streams that clients follow. A relay passes on one, to whoever may see it.
 pub(crate) struct Hubs {
@@ -72,6 +73,21 @@ pub(crate) struct Shared {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Reporter for Shared {
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn audit(&self, entry: Entry) {
+        self.auditor.write(entry);
+    }
+
+    /// The thread that fills the streams tells it; one that only passes them on has nothing to say of its own.
+    fn tell(&self, to: To, notice: Notice) {
+        let _ = self.control.send(ControlMsg::Notice(to, notice));
+    }
 }
 
 impl Shared {

@@ -4,14 +4,13 @@ use std::time::Instant;
 
 use super::show::Out;
 use super::stream::Stream;
-use crate::operate::audit::{Details, Kind as AuditKind};
 use crate::operate::director::{Command, DirectorError, Outcome};
-use crate::operate::limits::IntrusionAlert;
+use crate::operate::events::{DirectorEvent, GatewayEvent as _};
 use crate::publish::gate::Implausible;
 use crate::serve::control::{DeskAnswer, DeskRequest};
 use crate::serve::hub::Announcement;
 use crate::source::clock::mono_ms;
-use meridian_wire::{Level, Names, Notice, Scene};
+use meridian_wire::Scene;
 
 impl Stream {
     /// Holds figures that can't be true.
@@ -20,43 +19,15 @@ impl Stream {
         if !self.desk.hold_for(&problem.to_string()) {
             return;
         }
-        let (en, zh) = problem.in_words();
         let busiest = match problem {
             Implausible::TooFast { .. } => self.shared.intake.as_ref().and_then(|intake| intake.busiest()),
             _ => None,
         };
-        match busiest {
-            Some((source, percent)) => {
-                tracing::error!(problem = en, source, percent, "the figures are held");
-                self.notify_directors(Notice {
-                    level: Level::Alert,
-                    code: "busiest_source".to_owned(),
-                    text: Names {
-                        en: format!("{percent} % of what came last is from source {source}"),
-                        zh: format!("最近的数据中 {percent}% 来自来源 {source}"),
-                    },
-                    published_ms: self.now_ms(),
-                });
-            }
-            None => tracing::error!(problem = en, "the figures are held"),
+        if let Some((source, percent)) = busiest {
+            DirectorEvent::BusiestSource { source, percent }.emit(self);
         }
-        let details = Details {
-            reason: Some(en.to_owned()),
-            ..Details::default()
-        };
-        self.shared
-            .auditor
-            .record(AuditKind::FiguresHeld, "figures", details);
         self.held_now();
-        self.notify(Notice {
-            level: Level::Alert,
-            code: "implausible".to_owned(),
-            text: Names {
-                en: format!("The figures can't be right, the last good ones stay: {en}"),
-                zh: format!("数据不合常理，保留最后的有效数据：{zh}"),
-            },
-            published_ms: self.now_ms(),
-        });
+        DirectorEvent::FiguresHeld { problem, busiest }.emit(self);
     }
 
     /// Those who come from now on are shown what was shown last.
@@ -90,10 +61,7 @@ impl Stream {
         if request.command == Command::Release
             && let Some(first) = self.desk.forget_request_unless(still_directs)
         {
-            tracing::info!(
-                by = first,
-                "a release that was asked for is forgotten: the token holds no longer"
-            );
+            DirectorEvent::ReleaseForgotten { by: &first }.emit(self);
         }
         let outcome = self
             .desk
@@ -124,22 +92,13 @@ impl Stream {
     pub(super) fn direct(&mut self, request: DeskRequest) {
         let was_held = self.desk.is_held();
         let result = self.carry_out(&request);
-        self.record(&request, &result);
-        match &result {
-            Ok(Outcome::Done(text)) => self.follow_up(&request, text, was_held),
-            Ok(Outcome::NeedsSecond) => self.notify_directors(Notice {
-                level: Level::Warning,
-                code: "release_asked".to_owned(),
-                text: Names {
-                    en: format!(
-                        "{} asks for the release: a second director has to agree",
-                        request.by.name
-                    ),
-                    zh: format!("{} 请求恢复更新，需要另一位导播确认", request.by.name),
-                },
-                published_ms: self.now_ms(),
-            }),
-            Ok(Outcome::Unchanged) | Err(_) => {}
+        if request.command != Command::Status {
+            let (by, command) = (&request.by, &request.command);
+            let result = &result;
+            DirectorEvent::Asked { by, command, result }.emit(self);
+        }
+        if let Ok(Outcome::Done(text)) = &result {
+            self.follow_up(&request, text, was_held);
         }
         let _ = request.reply.send(result.map(|outcome| DeskAnswer {
             outcome,
@@ -147,49 +106,8 @@ impl Stream {
         }));
     }
 
-    /// Logs and audits what a director asked for and what came of it.
-    fn record(&self, request: &DeskRequest, result: &Result<Outcome, DirectorError>) {
-        if request.command == Command::Status {
-            return;
-        }
-        let said = match result {
-            Ok(Outcome::Done(text)) => text.clone(),
-            Ok(Outcome::Unchanged) => "nothing changed".to_owned(),
-            Ok(Outcome::NeedsSecond) => "release asked for, a second director has to agree".to_owned(),
-            Err(error) => format!("refused: {error}"),
-        };
-        tracing::info!(by = request.by.name, command = ?request.command, said, "a director");
-        let details = Details {
-            token: Some(request.by.token.clone()),
-            name: Some(request.by.name.clone()),
-            reason: Some(format!("{:?}: {said}", request.command)),
-            ..Details::default()
-        };
-        let auditor = &self.shared.auditor;
-        match result {
-            Ok(Outcome::Done(_) | Outcome::NeedsSecond) => auditor.record(AuditKind::Desk, "desk", details),
-            Ok(Outcome::Unchanged) | Err(_) => auditor.record_vain(AuditKind::Desk, "desk", details),
-        }
-    }
-
     /// Shows what a command that was carried out changed, and says so.
     fn follow_up(&mut self, request: &DeskRequest, text: &str, was_held: bool) {
-        let by = &request.by.name;
-        let (level, code, en, zh) = match request.command {
-            Command::Hold => (
-                Level::Warning,
-                "held",
-                format!("Figures {text}"),
-                format!("数据已由 {by} 暂停更新"),
-            ),
-            Command::Release => (
-                Level::Info,
-                "released",
-                format!("Figures {text}"),
-                "数据恢复更新".to_owned(),
-            ),
-            _ => (Level::Info, "directed", text.to_owned(), text.to_owned()),
-        };
         if self.desk.is_held() && !was_held {
             self.held_now();
         } else {
@@ -201,35 +119,8 @@ impl Stream {
             self.publish_direct();
             self.show_due(Instant::now());
         }
-        let notice = Notice {
-            level,
-            code: code.to_owned(),
-            text: Names { en, zh },
-            published_ms: self.now_ms(),
-        };
-        // A wall that is filmed names nobody.
-        if request.command == Command::Hold {
-            let text = Names {
-                en: "The figures are held for now".to_owned(),
-                zh: "数据暂停更新".to_owned(),
-            };
-            let public = self.outlets.public.hub();
-            public.announce(Announcement::Notice(Notice {
-                text,
-                ..notice.clone()
-            }));
-        }
-        self.notify_directors(notice);
+        let (by, command) = (&request.by, &request.command);
+        DirectorEvent::Directed { by, command, text }.emit(self);
         self.save();
-    }
-
-    /// What directors are told of somebody who tries to come in.
-    pub(super) fn notify_of_intrusion(&self, alert: &IntrusionAlert) {
-        self.notify_directors(Notice {
-            level: Level::Alert,
-            code: "intrusion".to_owned(),
-            text: alert.in_words(),
-            published_ms: self.now_ms(),
-        });
     }
 }

@@ -23,6 +23,7 @@ use self::outlets::Outlets;
 pub(crate) use self::runtime::Runtime;
 use self::start::Start;
 use crate::Publisher;
+use crate::operate::events::{GatewayEvent as _, LifeEvent};
 use meridian_wire::DataClass;
 
 /// Serves a publisher until it is stopped. What a live day's log has of it is gone through first, while whoever comes waits and
@@ -48,6 +49,7 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
     let failure = Failure::default();
     let failed = Arc::clone(&failure);
     let mut gateway = runtime.spawn("meridian-publisher", move |messages, shared| {
+        let reporter = Arc::clone(&shared);
         let start = Start {
             publisher,
             outlets,
@@ -60,9 +62,10 @@ pub fn serve(mut config: GatewayConfig, mut publisher: Publisher) -> Result<Gate
         match start.open(&messages) {
             Ok(stream) => Some(stream?.run(&messages)),
             Err(error) => {
-                tracing::error!(%error, "what was counted before can't be gone through");
+                let error = error.to_string();
+                LifeEvent::ReplayFailed { error: &error }.emit(&*reporter);
                 if let Ok(mut failed) = failed.lock() {
-                    *failed = Some(error.to_string());
+                    *failed = Some(error);
                 }
                 None
             }

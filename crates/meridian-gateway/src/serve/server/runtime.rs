@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use super::config::{GatewayConfig, GatewayError, check_anonymous};
 use super::handle::{Ended, Failure, Gateway};
 use crate::operate::access::{Role, TokenStore};
-use crate::operate::audit::{AuditLog, Details, Kind as AuditKind};
+use crate::operate::audit::AuditLog;
 use crate::operate::auditor::Auditor;
 use crate::operate::certificate::Certificate;
 use crate::operate::config_error::ConfigError;
+use crate::operate::events::{GatewayEvent as _, LifeEvent};
 use crate::operate::keeper::{WatchedTokens, housekeeping};
 use crate::operate::limits::Gatekeeper;
 use crate::operate::metrics::{self, Metrics};
@@ -101,16 +102,9 @@ impl Runtime {
             network.spawn(metrics::serve(listener, metrics, asker, mono_ms));
         }
         network.spawn(accept(listener, Arc::clone(&shared)));
-        network.spawn(housekeeping(
-            tokens,
-            certificate,
-            Arc::clone(&shared.metrics),
-            shared.auditor.clone(),
-        ));
-        shared
-            .auditor
-            .record(AuditKind::Started, "gateway", Details::default());
-        tracing::info!(%address, tls = config.tls.is_some(), "the gateway serves");
+        network.spawn(housekeeping(tokens, certificate, Arc::clone(&shared)));
+        let tls = config.tls.is_some();
+        LifeEvent::Serves { address, tls }.emit(&*shared);
         Ok(Self {
             network,
             shared,
@@ -142,10 +136,7 @@ impl Runtime {
             .name(name.to_owned())
             .spawn(move || {
                 let ended = fill(messages, Arc::clone(&shared));
-                shared.metrics.stop();
-                shared
-                    .auditor
-                    .record(AuditKind::Stopped, "gateway", Details::default());
+                LifeEvent::Stopped.emit(&*shared);
                 shared.ended.store(true, Ordering::Release);
                 shared.hubs.announce(&Announcement::Bye(Bye {
                     code: "shutting_down".to_owned(),

@@ -10,6 +10,7 @@ use super::config::GatewayConfig;
 use super::outlets::Outlets;
 use super::stream::Stream;
 use crate::operate::director::{DirectorState, Pace};
+use crate::operate::events::{GatewayEvent as _, LifeEvent};
 use crate::operate::state::State;
 use crate::operate::storage::Watch;
 use crate::publish::gate::Gate;
@@ -139,7 +140,7 @@ fn replay(
         shared.metrics.turned();
         if said.elapsed() >= SAY_EVERY {
             said = Instant::now();
-            tracing::info!(steps, "the order log is gone through");
+            LifeEvent::Replaying { steps }.emit(shared);
         }
         // What directors ask for now isn't heard: dropping it says so.
         !messages
@@ -149,7 +150,7 @@ fn replay(
     let Some(steps) = done else { return Ok(false) };
     if steps > 0 {
         let seconds = began.elapsed().as_secs_f64();
-        tracing::info!(steps, seconds, "the order log was counted again");
+        LifeEvent::Replayed { steps, seconds }.emit(shared);
     }
     shared.metrics.set_starting(false);
     shared.metrics.stepped(mono_ms(), 0.0);

@@ -10,13 +10,16 @@ use super::handle::Ended;
 use super::outlets::Outlets;
 use super::show::Out;
 use crate::operate::director::{DirectorState, Pace};
+use crate::operate::events::{Entry, GatewayEvent as _, IntakeEvent, Reporter, StorageEvent, To};
+use crate::operate::metrics::Metrics;
 use crate::operate::state::{HeldSnapshots, State};
-use crate::operate::storage::{To, Watch};
+use crate::operate::storage::Watch;
 use crate::publish::gate::{Gate, PendingFigures};
 use crate::serve::connection::Shared;
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::Announcement;
 use crate::source::clock::{Clock, Course, mono_ms};
+use crate::store::Store;
 use crate::{Publisher, SavedState};
 use meridian_core::sales::EventMs;
 use meridian_wire::{Heartbeat, Mode, Notice};
@@ -56,6 +59,25 @@ pub(super) struct Stream {
     pub pace: Pace,
 }
 
+impl Reporter for Stream {
+    fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    fn audit(&self, entry: Entry) {
+        self.shared.audit(entry);
+    }
+
+    fn tell(&self, to: To, notice: Notice) {
+        let said = Announcement::Notice(notice);
+        match to {
+            To::Everybody => self.shared.hubs.announce(&said),
+            To::Directors => self.outlets.internal.hub().announce(said),
+            To::Walls => self.outlets.public.hub().announce(said),
+        }
+    }
+}
+
 impl Stream {
     pub fn run(mut self, messages: &Receiver<ControlMsg>) -> Ended {
         self.shared.metrics.held.set(i64::from(self.desk.is_held()));
@@ -81,7 +103,7 @@ impl Stream {
                     self.outlets.internal.hub().set_speed(speed);
                 }
                 Ok(ControlMsg::Desk(request)) => self.direct(request),
-                Ok(ControlMsg::Intrusion(alert)) => self.notify_of_intrusion(&alert),
+                Ok(ControlMsg::Notice(to, notice)) => self.tell(to, notice),
                 Ok(ControlMsg::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     let now = Instant::now();
@@ -133,7 +155,7 @@ impl Stream {
     fn look_at_storage(&mut self) {
         let metrics = &self.shared.metrics;
         let stalled = self.publisher.stalled();
-        let notices = self.storage.look(
+        let happened = self.storage.look(
             self.shared.intake.as_deref(),
             stalled,
             self.state.as_mut(),
@@ -144,24 +166,17 @@ impl Stream {
         }
         metrics.held.set(i64::from(self.mode() == Mode::Held));
         let silent = i64::from(self.outlets.public.hub().stands("source_silent"));
-        if metrics.source_silent.set(silent) != silent {
-            match silent {
-                1 => tracing::warn!("no orders come: the figures stand where they were"),
-                _ => tracing::info!("orders come again"),
-            }
+        match (metrics.source_silent.get(), silent) {
+            (0, 1) => IntakeEvent::Silent.emit(self),
+            (1, 0) => IntakeEvent::Heard.emit(self),
+            _ => {}
         }
-        if notices.is_empty() {
-            return;
+        for event in &happened {
+            event.emit(self);
         }
-        let now_ms = self.now_ms();
-        for (to, mut notice) in notices {
-            notice.published_ms = now_ms;
-            match to {
-                To::Everybody => self.notify(notice),
-                To::Directors => self.notify_directors(notice),
-            }
+        if !happened.is_empty() {
+            self.beat();
         }
-        self.beat();
     }
 
     /// Goes on to an instant, and lets out what can be true.
@@ -210,21 +225,11 @@ impl Stream {
         }
     }
 
-    /// What concerns everybody.
-    pub(super) fn notify(&self, notice: Notice) {
-        self.shared.hubs.announce(&Announcement::Notice(notice));
-    }
-
-    /// What concerns directors alone.
-    pub(super) fn notify_directors(&self, notice: Notice) {
-        let internal = self.outlets.internal.hub();
-        internal.announce(Announcement::Notice(notice));
-    }
-
     pub(super) fn save(&mut self) {
         let position = self.outlets.public.hub().position();
         let now_ms = self.now_ms();
         let Some(state) = &mut self.state else { return };
+        let failed = state.failing().is_some();
         let held = self.desk.is_held().then(|| {
             Some(HeldSnapshots {
                 public: self.outlets.public.known()?,
@@ -243,6 +248,12 @@ impl Stream {
             desk: self.desk.clone(),
             held: held.flatten(),
         });
+        let (store, problem) = (Store::State, state.failing().map(str::to_owned));
+        match problem {
+            Some(error) if !failed => StorageEvent::Refused { store, error }.emit(self),
+            None if failed => StorageEvent::Restored { store }.emit(self),
+            _ => {}
+        }
     }
 
     pub(super) fn beat(&self) {

@@ -1,15 +1,8 @@
 //! How a live stream follows the clock, and the notices about it.
 
 use super::stream::Stream;
-use crate::source::budget::Beyond;
-use crate::source::clock::{LEAP_MS, Time, Turn};
-use meridian_wire::{Level, Names, Notice};
-
-/// A leap in words, English and Chinese.
-fn by(by_ms: i64) -> (String, String) {
-    let seconds = by_ms.saturating_add(by_ms.signum() * 500) / 1_000;
-    (format!("{seconds:+} s"), format!("{seconds:+} 秒"))
-}
+use crate::operate::events::{ClockEvent, GatewayEvent as _, IntakeEvent};
+use crate::source::clock::{LEAP_MS, Time};
 
 impl Stream {
     /// The time that is believed.
@@ -38,17 +31,8 @@ impl Stream {
         if !self.publisher.is_live() || self.publisher.is_over() || !waits {
             return;
         }
-        let (en, zh) = by(at_ms - now_ms);
-        tracing::warn!(
-            ahead_ms = at_ms - now_ms,
-            "the day's log is ahead of the clock: event time waits"
-        );
-        self.notify(self.notice(
-            Level::Warning,
-            "clock_behind",
-            format!("What was counted before is {en} ahead of the gateway's clock: event time waits, orders are counted"),
-            format!("此前的数据比网关时钟超前 {zh}：时间等待，订单照常计入"),
-        ));
+        let ahead_ms = at_ms - now_ms;
+        ClockEvent::Behind { ahead_ms }.emit(self);
     }
 
     /// What became of the wall clock.
@@ -58,43 +42,9 @@ impl Stream {
             .metrics
             .clock_apart_ms
             .set(wall_ms.saturating_sub(now_ms));
+        let is_live = self.publisher.is_live();
         for turn in self.clock.turns() {
-            let (level, code, en, zh) = match turn {
-                Turn::Leapt { by_ms } => {
-                    self.shared.metrics.clock_jumps.inc();
-                    let (en, zh) = by(by_ms);
-                    (
-                        Level::Warning,
-                        "clock_jumped",
-                        format!(
-                            "The gateway's clock leapt by {en}: the day goes on without it until it is right, or has stayed there for a minute"
-                        ),
-                        format!("网关时钟跳变 {zh}：在其恢复或稳定一分钟之前，时间不随其变化"),
-                    )
-                }
-                Turn::Right => (
-                    Level::Info,
-                    "clock_right",
-                    "The gateway's clock is right again".to_owned(),
-                    "网关时钟已恢复".to_owned(),
-                ),
-                Turn::Believed { by_ms } => {
-                    let (en, zh) = by(by_ms);
-                    (
-                        Level::Warning,
-                        "clock_set",
-                        format!(
-                            "The gateway's clock has stayed where it leapt to, by {en}: that is the time now"
-                        ),
-                        format!("网关时钟跳变 {zh} 后保持稳定：以其为准"),
-                    )
-                }
-            };
-            tracing::warn!(code, "{en}");
-            // What is played doesn't follow the clock.
-            if self.publisher.is_live() {
-                self.notify(self.notice(level, code, en, zh));
-            }
+            ClockEvent::Turned { turn, is_live }.emit(self);
         }
     }
 
@@ -102,22 +52,7 @@ impl Stream {
     pub(super) fn notify_of_sources(&self) {
         let beyond = self.shared.intake.as_ref().map(|intake| intake.beyond());
         for beyond in beyond.into_iter().flatten() {
-            tracing::error!(problem = %beyond, "order batches aren't taken");
-            let zh = match beyond {
-                Beyond::Batches { source_number } => format!("来源 {source_number} 发送的批次过多"),
-                Beyond::Sources => "来源数量过多".to_owned(),
-                Beyond::SourcesOfToken { source_number } => {
-                    format!("一个无固定编号的令牌使用的来源编号过多，最后是来源 {source_number}")
-                }
-                Beyond::Gaps { source_number } => format!("来源 {source_number} 的批次编号间断过多"),
-                Beyond::Value { source_number } => format!("来源 {source_number} 的金额总和超过一天的上限"),
-                Beyond::Anybody { source_number } => {
-                    format!("无固定编号的来源金额总和超过一天的上限，最后来自来源 {source_number}")
-                }
-                Beyond::Day => "当天金额总和超过 64 位上限".to_owned(),
-            };
-            let notice = self.notice(Level::Alert, "source_over_budget", beyond.to_string(), zh);
-            self.notify_directors(notice);
+            IntakeEvent::OverBudget(beyond).emit(self);
         }
     }
 
@@ -129,25 +64,8 @@ impl Stream {
         if !early {
             self.shared.metrics.set_over();
         } else if !self.closed_early {
-            tracing::error!(
-                "the day is closed in its log, and by the clock it isn't over: no order can be counted until its end, or until the log is moved away"
-            );
-            self.notify(self.notice(
-                Level::Alert,
-                "closed_early",
-                "The day is closed in its log, and by the clock it isn't over: no more orders can be counted in it".to_owned(),
-                "当天的记录已结束，但时钟显示当天尚未结束：无法继续计入订单".to_owned(),
-            ));
+            ClockEvent::ClosedEarly.emit(self);
         }
         self.closed_early = early;
-    }
-
-    fn notice(&self, level: Level, code: &str, en: String, zh: String) -> Notice {
-        Notice {
-            level,
-            code: code.to_owned(),
-            text: Names { en, zh },
-            published_ms: self.now_ms(),
-        }
     }
 }
