@@ -1,6 +1,7 @@
 //! The feed's frames, their encodings and version. `docs/feed.md` is the specification.
 
 pub mod codec;
+pub mod comparison;
 pub mod frame;
 mod history;
 mod merge;
@@ -13,6 +14,7 @@ pub use codec::{
     CodecError, Opened, decode_bin, decode_json, decode_subscribe_bin, decode_subscribe_json, encode_bin,
     encode_json, encode_subscribe_bin, encode_subscribe_json, open_bin, open_json,
 };
+pub use comparison::{Standing, passed_at};
 pub use frame::*;
 pub use history::Growth;
 pub use scene::Scene;
