@@ -28,8 +28,9 @@ use meridian::globe::lights::{LightStats, Packer};
 use meridian::ledger::{FeedStatus, Ledger};
 use meridian::link::{Inbox, Subscription, drain_feed, drain_inbox, now_ms};
 use meridian::quality::Quality;
-use meridian::showroom::Showroom;
+use meridian::showroom::Wanted;
 use meridian::showroom::ar::ArSetup;
+use meridian::showroom::exhibit::Coming;
 use meridian::stage::{Output, Setup, adapter, build};
 use meridian::text::Lang;
 use meridian::view::{View, Worldview};
@@ -530,13 +531,14 @@ fn resident_mib() -> f64 {
 
 /// What is there of a display's globe and feed, if it has any.
 #[derive(bevy::ecs::system::SystemParam)]
-struct Shown<'w> {
+struct Shown<'w, 's> {
     stats: Option<Res<'w, LightStats>>,
     arcs: Option<Res<'w, ArcStats>>,
     ledger: Option<Res<'w, Ledger>>,
     view: Option<Res<'w, View>>,
     subscription: Option<Res<'w, Subscription>>,
-    room: Option<Res<'w, Showroom>>,
+    wanted: Option<Res<'w, Wanted>>,
+    coming: Query<'w, 's, &'static Coming>,
 }
 
 fn end_frame(
@@ -548,9 +550,9 @@ fn end_frame(
 ) {
     let now_secs = time.elapsed_secs();
     // A product that is on its way isn't measured yet.
-    let comes =
-        |room: &Res<Showroom>| !room.wanted.is_empty() && room.stands.iter().all(|stand| stand.share < 1.0);
-    if now_secs < WARM_UP_SECS || shown.room.as_ref().is_some_and(comes) {
+    let wanted = shown.wanted.as_ref().is_some_and(|wanted| !wanted.ids.is_empty());
+    let comes = wanted && shown.coming.iter().all(|coming| coming.share < 1.0);
+    if now_secs < WARM_UP_SECS || comes {
         return;
     }
     let orders = shown

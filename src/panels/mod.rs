@@ -36,7 +36,7 @@ use super::globe::lights::LightStats;
 use super::layout::Layout;
 use super::ledger::{FeedHealth, Ledger, Regions};
 use super::showroom::panel::{self, Pictures, Room};
-use super::showroom::{Place, Showroom, sales};
+use super::showroom::{Place, sales};
 use super::text::{Lang, Texts};
 use super::theme::{colour, size};
 use super::view::{Screen, View};
@@ -124,8 +124,7 @@ pub fn draw_panels(
     if screen.width() < 16.0 || screen.height() < 16.0 {
         return;
     }
-    let showroom = &*room.showroom;
-    let (placed, frame) = place_globe(Vec2::new(screen.width(), screen.height()), showroom.share);
+    let (placed, frame) = place_globe(Vec2::new(screen.width(), screen.height()), room.share());
     layout.set_if_neq(placed);
     if !fonts::ready(&ctx) {
         return;
@@ -163,7 +162,7 @@ pub fn draw_panels(
         real_secs: known.real.elapsed_secs_f64(),
     };
     panel::draw(&scene, &room, pictures, &mut controls);
-    if showroom.two_pictures() {
+    if room.two_pictures() {
         search::draw(&scene);
         overlay::draw(&scene);
         commands.write_batch(controls.commands());
@@ -171,13 +170,13 @@ pub fn draw_panels(
     }
     header::draw(&scene);
     let mut right = frame.whole.right() - size::MARGIN * frame.u;
-    if showroom.share < 0.5 {
-        let scene = scene.faded(1.0 - showroom.share * 2.4);
+    if room.share() < 0.5 {
+        let scene = scene.faded(1.0 - room.share() * 2.4);
         veil(&scene, &known.sight, layout.globe_radius);
         rates::draw(&scene);
         board::draw(&scene);
-        right = doors(&scene, showroom, &mut controls).unwrap_or(right);
-        region::draw(&scene, showroom, &mut controls);
+        right = doors(&scene, &room, &mut controls).unwrap_or(right);
+        region::draw(&scene, &room, &mut controls);
         curve::draw(&scene);
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
@@ -189,12 +188,12 @@ pub fn draw_panels(
 
 /// Ways into the showroom: a category's best seller, and what sells beyond its usual; says how far the feed's line may reach
 /// beside the latter.
-fn doors(scene: &scene::Scene, room: &Showroom, controls: &mut Controls) -> Option<f32> {
+fn doors(scene: &scene::Scene, room: &Room, controls: &mut Controls) -> Option<f32> {
     let pen = &scene.pen;
     let u = pen.u;
-    controls.set_live(room.share == 0.0);
+    controls.set_live(room.share() == 0.0);
     for (category, row) in board::category_rows(scene) {
-        if let Some(product) = sales::best_of(scene.ledger, &room.shelf, category) {
+        if let Some(product) = sales::best_of(scene.ledger, room.shelf(), category) {
             let label = || {
                 let name = scene.lang().pick(&product.manifest.name);
                 scene.pair(scene.category_name(category), name)
@@ -203,7 +202,7 @@ fn doors(scene: &scene::Scene, room: &Showroom, controls: &mut Controls) -> Opti
             controls.button(pen, ("category", category), row, None, label, enter);
         }
     }
-    let (product, trend) = sales::spotlight(scene.ledger, &room.shelf)?;
+    let (product, trend) = sales::spotlight(scene.ledger, room.shelf())?;
     let name = scene.lang().pick(&product.manifest.name);
     let trend = sales::trend_text(scene, &trend);
     let text = scene.tw("spotlight", &[("product", name.to_owned()), ("trend", trend)]);

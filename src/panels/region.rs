@@ -10,7 +10,8 @@ use super::format;
 use super::pen::{Face, Pen};
 use super::scene::Scene;
 use crate::command::Command;
-use crate::showroom::{Showroom, sales};
+use crate::showroom::panel::Room;
+use crate::showroom::sales;
 use crate::text::Lang;
 use crate::theme::{colour, size};
 use meridian_core::sales::RegionId;
@@ -41,7 +42,7 @@ fn rank(scene: &Scene, id: u8) -> Option<usize> {
 
 /// Draws the pinned region's panel as far as it has slid in. The product of the shelf that sells most there is a way into
 /// the showroom.
-pub fn draw(scene: &Scene, room: &Showroom, controls: &mut Controls) {
+pub fn draw(scene: &Scene, room: &Room, controls: &mut Controls) {
     let Some(RegionId(id)) = scene.state.region else {
         return;
     };
@@ -65,8 +66,8 @@ pub fn draw(scene: &Scene, room: &Showroom, controls: &mut Controls) {
     let column = rect.left()..=left_right;
     let y = draw_head(scene, &pen, id, rect.top(), &column, &counts);
     let mut y = draw_rows(scene, &pen, id, y, &column, &counts);
-    if let Some(product) = sales::best_in(scene.ledger, &room.shelf, id) {
-        controls.set_live(room.share == 0.0 && slide > 0.9);
+    if let Some(product) = sales::best_in(scene.ledger, room.shelf(), id) {
+        controls.set_live(room.share() == 0.0 && slide > 0.9);
         draw_best(scene, &pen, product, y, &column, controls);
         y += size::ROW * u;
     }

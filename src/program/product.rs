@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use bevy::log::Level;
-use bevy::math::UVec2;
+use bevy::prelude::{Entity, UVec2, With, World};
 use meridian::quality::Quality;
-use meridian::showroom::Showroom;
+use meridian::showroom::exhibit::{Exhibit, Playing, Variant};
 use meridian::showroom::export::{self, Exports};
 use meridian::showroom::lamps::Lamps;
 use meridian::showroom::orbit::{FOV_DEG, Orbit, Pose};
+use meridian::showroom::{Exploded, ProductShelf, Wanted};
 use meridian::stage::picture::Studio;
 use meridian::stage::{Output, Setup, adapter};
 use meridian_product::shelf::Place;
@@ -164,41 +165,50 @@ fn set_up(studio: &mut Studio, order: &Render) -> Result<()> {
     if let Some(name) = order.studio {
         world.resource_mut::<Lamps>().studio = name;
     }
-    let mut showroom = world.resource_mut::<Showroom>();
-    showroom.open_goal = order.open.clamp(0.0, 1.0);
+    world.resource_mut::<Exploded>().goal = order.open.clamp(0.0, 1.0);
+    let exhibit = exhibit(world).ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
+    let model = world.entity(exhibit).get::<Exhibit>().map(Exhibit::model);
+    let model = model.ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
+    let mut variant = None;
     if let Some(name) = &order.variant {
-        let stand = showroom
-            .stands
-            .first_mut()
-            .ok_or_else(|| anyhow!("{}: didn't come", order.id))?;
-        let variants = &stand.prepared.model.variants;
-        let at = variants.iter().position(|known| known == name);
-        stand.variant = Some(at.ok_or_else(|| {
-            anyhow!(
+        variant = model.variants.iter().position(|known| known == name);
+        if variant.is_none() {
+            bail!(
                 "{}: no variant {name:?}; there are: {}",
                 order.id,
-                variants.join(", ")
-            )
-        })?);
+                model.variants.join(", ")
+            );
+        }
     }
-    showroom.playing.on = false;
-    showroom.playing.secs = order.at.max(0.0);
+    let mut index = None;
     if let Some(name) = &order.animation {
-        let animations: Vec<&str> = showroom.first().map_or_else(Vec::new, |stand| {
-            let animations = stand.prepared.model.animations.iter();
-            animations.map(|animation| animation.name.as_str()).collect()
-        });
-        let at = animations.iter().position(|known| *known == name.as_str());
-        let at = at.ok_or_else(|| {
-            anyhow!(
+        let names: Vec<&str> = model.animations.iter().map(|known| known.name.as_str()).collect();
+        index = names.iter().position(|known| known == name);
+        if index.is_none() {
+            bail!(
                 "{}: no animation {name:?}; there are: {}",
                 order.id,
-                animations.join(", ")
-            )
-        })?;
-        showroom.playing.index = at;
+                names.join(", ")
+            );
+        }
     }
+    let mut exhibit = world.entity_mut(exhibit);
+    if let Some(at) = variant {
+        exhibit.insert(Variant(Some(at)));
+    }
+    let playing = exhibit.get::<Playing>().copied().unwrap_or_default();
+    exhibit.insert(Playing {
+        index: index.unwrap_or(playing.index),
+        secs: order.at.max(0.0),
+        on: false,
+    });
     Ok(())
+}
+
+/// What stands there.
+fn exhibit(world: &mut World) -> Option<Entity> {
+    let mut exhibits = world.query_filtered::<Entity, With<Exhibit>>();
+    exhibits.iter(world).next()
 }
 
 /// Draws a product alone into a file, and says from where it is seen.
@@ -231,24 +241,20 @@ fn render(order: &Render) -> Result<()> {
     let mut studio = Studio::new(&setup, screen, &adapter);
     let frame = Duration::from_millis(33);
     for _ in 0..PATIENCE_FRAMES {
-        let showroom = studio.world_mut().resource::<Showroom>();
-        if let Some(problem) = &showroom.problem {
+        let world = studio.world_mut();
+        if let Some(problem) = &world.resource::<Wanted>().problem {
             bail!("{problem}");
         }
-        if showroom.shelf.product(&order.id).is_none() {
-            let ids: Vec<&str> = showroom
-                .shelf
-                .products
-                .iter()
-                .map(|product| product.id.as_str())
-                .collect();
+        let shelf = world.resource::<ProductShelf>();
+        if shelf.product(&order.id).is_none() {
+            let ids: Vec<&str> = shelf.products.iter().map(|product| product.id.as_str()).collect();
             bail!(
                 "there is no product {:?}; there are: {}",
                 order.id,
                 ids.join(", ")
             );
         }
-        if !showroom.stands.is_empty() {
+        if exhibit(world).is_some() {
             break;
         }
         studio.advance(frame);

@@ -1,11 +1,14 @@
 //! What people want of the showroom, carried out.
 
+use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
 use super::ar::{self, Ar, ArSetup};
+use super::exhibit::{Exhibit, Playing, Slot, Spot, Variant};
+use super::export::Exports;
 use super::lamps::Lamps;
 use super::orbit::{Orbit, Pose};
-use super::{Measure, Playing, Showroom, Stereo, Tour, points};
+use super::{Exploded, Measure, Measuring, ProductShelf, Stereo, Tour, Viewing, Wanted, Way, points};
 use crate::command::{Command, ShowroomCommand};
 use crate::link::Inbox;
 use crate::view::{Screen, View};
@@ -17,20 +20,12 @@ pub(super) fn apply_showroom_commands(
     mut view: ResMut<View>,
     state: Res<State<Screen>>,
     mut next: ResMut<NextState<Screen>>,
-    mut showroom: ResMut<Showroom>,
-    mut orbit: ResMut<Orbit>,
-    mut tour: ResMut<Tour>,
-    mut lamps: ResMut<Lamps>,
     setup: Res<ArSetup>,
     mut ar: ResMut<Ar>,
     mut inbox: ResMut<Inbox>,
+    way: Res<Way>,
+    mut desk: Desk,
 ) {
-    let mut desk = Desk {
-        showroom: &mut showroom,
-        orbit: &mut orbit,
-        tour: &mut tour,
-        lamps: &mut lamps,
-    };
     let before = Screen::asked(&state, &next);
     let mut screen = before;
     for command in asked.read() {
@@ -69,35 +64,48 @@ pub(super) fn apply_showroom_commands(
         next.set(screen);
     }
     // Somebody left it by another way.
-    let showroom = desk.showroom;
-    if screen == Screen::Globe && showroom.share == 0.0 && !showroom.wanted.is_empty() {
-        showroom.wanted.clear();
-        showroom.problem = None;
+    if screen == Screen::Globe && way.share == 0.0 && !desk.wanted.ids.is_empty() {
+        desk.wanted.ids.clear();
+        desk.wanted.problem = None;
     }
 }
 
 /// What commands change.
-struct Desk<'a> {
-    showroom: &'a mut Showroom,
-    orbit: &'a mut Orbit,
-    tour: &'a mut Tour,
-    lamps: &'a mut Lamps,
+#[derive(SystemParam)]
+pub(super) struct Desk<'w, 's> {
+    shelf: Res<'w, ProductShelf>,
+    wanted: ResMut<'w, Wanted>,
+    exploded: ResMut<'w, Exploded>,
+    measuring: ResMut<'w, Measuring>,
+    viewing: ResMut<'w, Viewing>,
+    orbit: ResMut<'w, Orbit>,
+    tour: ResMut<'w, Tour>,
+    lamps: ResMut<'w, Lamps>,
+    exports: ResMut<'w, Exports>,
+    exhibits: Query<
+        'w,
+        's,
+        (
+            &'static Exhibit,
+            &'static Slot,
+            &'static Spot,
+            &'static mut Variant,
+            &'static mut Playing,
+        ),
+    >,
 }
 
-impl Desk<'_> {
+impl Desk<'_, '_> {
     fn enter(&mut self, view: &mut View, screen: &mut Screen, inbox: &mut Inbox, id: Option<&str>) {
         let known = match id {
-            Some(id) => self.showroom.shelf.product(id),
+            Some(id) => self.shelf.product(id),
             None => self
-                .showroom
                 .wanted
-                .first()
-                .and_then(|id| self.showroom.shelf.product(id))
-                .or_else(|| self.showroom.shelf.products.first()),
+                .product(&self.shelf)
+                .or_else(|| self.shelf.products.first()),
         };
         let Some(product) = known else {
             let ids: Vec<&str> = self
-                .showroom
                 .shelf
                 .products
                 .iter()
@@ -120,28 +128,31 @@ impl Desk<'_> {
         *screen = Screen::Showroom;
         view.help_open = false;
         view.search = None;
-        if self.showroom.wanted.first() != Some(&id) {
+        if self.wanted.first() != Some(&id) {
             self.show(vec![id]);
         }
     }
 
     /// Shows other products, the first in its own studio and view.
     fn show(&mut self, ids: Vec<String>) {
-        if self.showroom.wanted.first() != ids.first() {
-            self.showroom.open_goal = 0.0;
-            self.showroom.playing = Playing::default();
+        if self.wanted.ids.first() != ids.first() {
+            self.exploded.goal = 0.0;
+            for (.., mut playing) in &mut self.exhibits {
+                playing.set_if_neq(Playing::default());
+            }
             self.tour.point = None;
             self.tour.secs = None;
         }
-        self.showroom.wanted = ids;
-        self.showroom.problem = None;
-        self.showroom.fresh_view = true;
+        *self.wanted = Wanted {
+            ids,
+            ..Wanted::default()
+        };
     }
 
     /// The product that is so many places further on the shelf than the one in view; the shelf goes round.
     fn further(&self, steps: i32) -> Option<String> {
-        let products = &self.showroom.shelf.products;
-        let first = self.showroom.wanted.first();
+        let products = &self.shelf.products;
+        let first = self.wanted.first();
         let at = first.and_then(|id| products.iter().position(|product| product.id == *id));
         let count = products.len() as i32;
         (count > 0)
@@ -152,48 +163,77 @@ impl Desk<'_> {
 
     /// Puts another product beside the one in view, or none any more.
     fn compare(&mut self, other: Option<String>) {
-        let mut ids: Vec<String> = self.showroom.wanted.iter().take(1).cloned().collect();
-        ids.extend(other.filter(|other| self.showroom.shelf.product(other).is_some()));
+        let mut ids: Vec<String> = self.wanted.ids.iter().take(1).cloned().collect();
+        ids.extend(other.filter(|other| self.shelf.product(other).is_some()));
         self.show(ids);
+    }
+
+    /// The exhibit in view.
+    fn first(&self) -> Option<(&Exhibit, &Spot, &Playing)> {
+        self.exhibits
+            .iter()
+            .min_by_key(|(_, slot, ..)| **slot)
+            .map(|(exhibit, _, spot, _, playing)| (exhibit, spot, playing))
+    }
+
+    /// The exhibit in view, with what people choose of it.
+    fn first_mut(&mut self) -> Option<(&Exhibit, Mut<'_, Variant>, Mut<'_, Playing>)> {
+        self.exhibits
+            .iter_mut()
+            .min_by_key(|(_, slot, ..)| **slot)
+            .map(|(exhibit, _, _, variant, playing)| (exhibit, variant, playing))
     }
 
     /// The variant with this number, or the next one.
     fn choose_variant(&mut self, wanted: Option<usize>) {
-        if let Some(stand) = self.showroom.stands.first_mut() {
-            let count = stand.prepared.model.variants.len();
+        if let Some((exhibit, mut variant, _)) = self.first_mut() {
+            let count = exhibit.model().variants.len();
             if count > 0 {
-                let next = stand.variant.map_or(0, |at| at + 1) % count;
-                stand.variant = Some(wanted.unwrap_or(next).min(count - 1));
+                let next = variant.0.map_or(0, |at| at + 1) % count;
+                variant.set_if_neq(Variant(Some(wanted.unwrap_or(next).min(count - 1))));
             }
         }
     }
 
     /// How long the animation in view is, in seconds; 0 where there is none.
     fn animation_secs(&self) -> f32 {
-        self.showroom
-            .animation()
+        self.first()
+            .and_then(|(exhibit, _, playing)| playing.animation(exhibit.model()))
             .map_or(0.0, |animation| animation.duration_secs)
     }
 
+    fn toggle_play(&mut self) {
+        let any = self.animation_secs() > 0.0;
+        if let Some((.., mut playing)) = self.first_mut() {
+            playing.on = !playing.on && any;
+        }
+    }
+
     fn next_animation(&mut self) {
-        let count = self
-            .showroom
-            .first()
-            .map_or(0, |stand| stand.prepared.model.animations.len());
-        if count > 0 {
-            self.showroom.playing = Playing {
-                index: (self.showroom.playing.index + 1) % count,
-                secs: 0.0,
-                on: true,
-            };
+        if let Some((exhibit, _, mut playing)) = self.first_mut() {
+            let count = exhibit.model().animations.len();
+            if count > 0 {
+                *playing = Playing {
+                    index: (playing.index + 1) % count,
+                    secs: 0.0,
+                    on: true,
+                };
+            }
+        }
+    }
+
+    fn scrub(&mut self, share: f32) {
+        let secs = self.animation_secs() * share.clamp(0.0, 1.0);
+        if let Some((.., mut playing)) = self.first_mut() {
+            playing.secs = secs;
+            playing.on = false;
         }
     }
 
     fn toggle_tour(&mut self) {
         let any = self
-            .showroom
             .first()
-            .is_some_and(|stand| !stand.prepared.product.manifest.hotspots.is_empty());
+            .is_some_and(|(exhibit, ..)| !exhibit.product().manifest.hotspots.is_empty());
         if self.tour.secs.take().is_none() && any {
             self.tour.secs = Some(0.0);
             self.go_to(Some(0));
@@ -211,7 +251,7 @@ impl Desk<'_> {
             }
             ShowroomCommand::Compare(other) => self.compare(other.clone()),
             ShowroomCommand::ToggleCompare => {
-                let alone = self.showroom.wanted.len() < 2 && self.showroom.product().is_some();
+                let alone = self.wanted.ids.len() < 2 && self.wanted.product(&self.shelf).is_some();
                 let other = alone.then(|| self.further(1)).flatten();
                 self.compare(other);
             }
@@ -221,18 +261,13 @@ impl Desk<'_> {
                 self.lamps.exposure = (self.lamps.exposure * factor).clamp(0.25, 4.0)
             }
             ShowroomCommand::ToggleOpen => {
-                self.showroom.open_goal = if self.showroom.open_goal > 0.5 { 0.0 } else { 1.0 }
+                self.exploded.goal = if self.exploded.goal > 0.5 { 0.0 } else { 1.0 }
             }
-            ShowroomCommand::TogglePlay => {
-                self.showroom.playing.on = !self.showroom.playing.on && self.animation_secs() > 0.0;
-            }
+            ShowroomCommand::TogglePlay => self.toggle_play(),
             ShowroomCommand::NextAnimation => self.next_animation(),
-            ShowroomCommand::Scrub(share) => {
-                self.showroom.playing.secs = self.animation_secs() * share.clamp(0.0, 1.0);
-                self.showroom.playing.on = false;
-            }
+            ShowroomCommand::Scrub(share) => self.scrub(*share),
             ShowroomCommand::NextMeasure => {
-                self.showroom.measure = match self.showroom.measure {
+                self.measuring.0 = match self.measuring.0 {
                     None => Some(Measure::Metric),
                     Some(Measure::Metric) => Some(Measure::Imperial),
                     Some(Measure::Imperial) => None,
@@ -251,48 +286,59 @@ impl Desk<'_> {
             ShowroomCommand::Turn(round, up) => self.orbit.turn(*round, *up),
             ShowroomCommand::Zoom(factor) => self.orbit.zoom(*factor),
             ShowroomCommand::Pan(right, up) => {
-                let aspect = self.showroom.aspect;
+                let aspect = self.viewing.aspect;
                 self.orbit.pan(*right, *up, aspect);
             }
             ShowroomCommand::NextStereo => {
-                self.showroom.stereo = match self.showroom.stereo {
+                self.viewing.stereo = match self.viewing.stereo {
                     None => Some(Stereo::Anaglyph),
                     Some(Stereo::Anaglyph) => Some(Stereo::SideBySide),
                     Some(Stereo::SideBySide) => Some(Stereo::Halves),
                     Some(Stereo::Halves) => None,
                 }
             }
-            ShowroomCommand::Export => self.showroom.export = true,
+            ShowroomCommand::Export => self.exports.asked = true,
             ShowroomCommand::ToggleAr | ShowroomCommand::Corner(_) => {}
         }
     }
 
     fn go_to(&mut self, at: Option<usize>) {
-        go_to(self.showroom, self.orbit, self.tour, at);
+        let first = self
+            .exhibits
+            .iter()
+            .min_by_key(|(_, slot, ..)| **slot)
+            .map(|(exhibit, _, spot, ..)| (exhibit, *spot));
+        go_to(first, &mut self.exploded, &mut self.orbit, &mut self.tour, at);
     }
 }
 
-/// Flies to a point of interest, or back.
-pub(super) fn go_to(showroom: &mut Showroom, orbit: &mut Orbit, tour: &mut Tour, at: Option<usize>) {
+/// Flies to a point of interest of the exhibit in view, or back.
+pub(super) fn go_to(
+    first: Option<(&Exhibit, Spot)>,
+    exploded: &mut Exploded,
+    orbit: &mut Orbit,
+    tour: &mut Tour,
+    at: Option<usize>,
+) {
     tour.point = at;
-    let Some(stand) = showroom.stands.first() else {
+    let Some((exhibit, Spot(spot))) = first else {
         return;
     };
-    let Some(hotspot) = at.and_then(|at| stand.prepared.product.manifest.hotspots.get(at)) else {
+    let Some(hotspot) = at.and_then(|at| exhibit.product().manifest.hotspots.get(at)) else {
         orbit.reset();
-        showroom.open_goal = 0.0;
+        exploded.goal = 0.0;
         return;
     };
-    showroom.open_goal = hotspot.open;
+    exploded.goal = hotspot.open;
     // The view is of the product as it stands on the turntable: the table is brought back.
-    let (place, normal) = points::at_rest(&stand.prepared.model, hotspot);
+    let (place, normal) = points::at_rest(exhibit.model(), hotspot);
     let mut pose = match &hotspot.camera {
-        Some(camera) => Pose::of(camera, place + stand.offset),
+        Some(camera) => Pose::of(camera, place + spot),
         None => Pose {
             azimuth: normal.x.atan2(normal.z),
             elevation: normal.y.clamp(-1.0, 1.0).asin().clamp(-0.1, 1.2) * 0.8 + 0.12,
             distance: 0.55,
-            target: place + stand.offset,
+            target: place + spot,
         },
     };
     pose.azimuth += orbit.turned;
@@ -301,71 +347,74 @@ pub(super) fn go_to(showroom: &mut Showroom, orbit: &mut Orbit, tour: &mut Tour,
 
 #[cfg(test)]
 mod tests {
+    use bevy::ecs::system::SystemState;
+
     use super::*;
     use meridian_product::Shelf;
     use meridian_product::manifest::Manifest;
     use meridian_product::{Product, shelf};
 
-    #[derive(Default)]
-    struct Room {
-        showroom: Showroom,
-        orbit: Orbit,
-        tour: Tour,
-        lamps: Lamps,
-    }
-
-    impl Room {
-        fn desk(&mut self) -> Desk<'_> {
-            Desk {
-                showroom: &mut self.showroom,
-                orbit: &mut self.orbit,
-                tour: &mut self.tour,
-                lamps: &mut self.lamps,
-            }
-        }
-    }
-
-    fn room() -> Room {
+    /// A world with what commands change, and three products on the shelf.
+    fn room() -> World {
         let product = |id: &str| Product {
             id: id.to_owned(),
             manifest: Manifest::parse("p", "model = \"x.glb\"\nname = { en = \"X\", zh = \"X\" }")
                 .expect("good"),
             place: shelf::Place::Shipped(String::new()),
         };
-        let shelf = Shelf {
+        let mut world = World::new();
+        world.insert_resource(ProductShelf(Shelf {
             products: vec![product("a"), product("b"), product("c")],
-        };
-        Room {
-            showroom: Showroom { shelf, ..default() },
-            ..default()
-        }
+        }));
+        world.init_resource::<Wanted>();
+        world.init_resource::<Exploded>();
+        world.init_resource::<Measuring>();
+        world.init_resource::<Viewing>();
+        world.init_resource::<Orbit>();
+        world.init_resource::<Tour>();
+        world.init_resource::<Lamps>();
+        world.init_resource::<Exports>();
+        world
+    }
+
+    fn apply(world: &mut World, command: &ShowroomCommand) {
+        let mut state = SystemState::<Desk>::new(world);
+        state.get_mut(world).expect("everything is there").apply(command);
+    }
+
+    /// Asks for a product; the screen then, and what people were told.
+    fn enter(world: &mut World, id: &str) -> (Screen, Inbox) {
+        let mut screen = Screen::default();
+        let mut inbox = Inbox::default();
+        let mut state = SystemState::<Desk>::new(world);
+        let mut desk = state.get_mut(world).expect("everything is there");
+        desk.enter(&mut View::default(), &mut screen, &mut inbox, Some(id));
+        (screen, inbox)
+    }
+
+    fn wanted(world: &World) -> &[String] {
+        &world.resource::<Wanted>().ids
     }
 
     #[test]
     fn the_shelf_goes_round_and_compares_with_the_next() {
         let mut room = room();
-        let mut view = View::default();
-        let mut screen = Screen::default();
-        let mut inbox = Inbox::default();
-        room.desk().enter(&mut view, &mut screen, &mut inbox, Some("c"));
-        assert!(screen == Screen::Showroom && room.showroom.wanted == ["c"]);
-        room.desk().apply(&ShowroomCommand::Next(1));
-        assert_eq!(room.showroom.wanted, ["a"]);
-        room.desk().apply(&ShowroomCommand::Next(-1));
-        room.desk().apply(&ShowroomCommand::ToggleCompare);
-        assert_eq!(room.showroom.wanted, ["c", "a"]);
-        room.desk().apply(&ShowroomCommand::ToggleCompare);
-        assert_eq!(room.showroom.wanted, ["c"]);
+        let (screen, _) = enter(&mut room, "c");
+        assert!(screen == Screen::Showroom && wanted(&room) == ["c"]);
+        apply(&mut room, &ShowroomCommand::Next(1));
+        assert_eq!(wanted(&room), ["a"]);
+        apply(&mut room, &ShowroomCommand::Next(-1));
+        apply(&mut room, &ShowroomCommand::ToggleCompare);
+        assert_eq!(wanted(&room), ["c", "a"]);
+        apply(&mut room, &ShowroomCommand::ToggleCompare);
+        assert_eq!(wanted(&room), ["c"]);
     }
 
     #[test]
     fn a_product_that_isnt_there_is_told_and_nothing_changes() {
         let mut room = room();
-        let mut view = View::default();
-        let mut screen = Screen::default();
-        let mut inbox = Inbox::default();
-        room.desk().enter(&mut view, &mut screen, &mut inbox, Some("tv"));
-        assert!(screen == Screen::Globe && room.showroom.wanted.is_empty());
+        let (screen, inbox) = enter(&mut room, "tv");
+        assert!(screen == Screen::Globe && wanted(&room).is_empty());
         assert!(
             inbox
                 .local

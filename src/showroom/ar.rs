@@ -9,9 +9,8 @@ use bevy::math::DVec2;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 
-use super::Showroom;
+use super::Way;
 use super::eye::Eye;
-use crate::DisplaySystems;
 use crate::link::Inbox;
 use crate::view::Screen;
 use meridian_ar::board::Paper;
@@ -180,11 +179,11 @@ fn image_of(frame: &Frame) -> Image {
 }
 
 /// Takes what the tracker has, once a frame.
-fn follow_camera(
+pub(super) fn follow_camera(
     time: Res<Time>,
     setup: Res<ArSetup>,
     screen: Res<State<Screen>>,
-    showroom: Res<Showroom>,
+    way: Res<Way>,
     mut ar: ResMut<Ar>,
     mut images: ResMut<Assets<Image>>,
     mut inbox: ResMut<Inbox>,
@@ -200,7 +199,7 @@ fn follow_camera(
     if !ar.on {
         return;
     }
-    if *screen == Screen::Globe && showroom.share == 0.0 {
+    if *screen == Screen::Globe && way.share == 0.0 {
         ar.stop();
         return;
     }
@@ -278,9 +277,7 @@ pub fn matched(estimate: &LightEstimate, up: f32, key: f32) -> (Vec3, f32) {
 
 /// AR.
 pub fn plugin(app: &mut App) {
-    app.init_resource::<Ar>()
-        .init_resource::<ArSetup>()
-        .add_systems(Update, follow_camera.in_set(DisplaySystems::Follow));
+    app.init_resource::<Ar>().init_resource::<ArSetup>();
 }
 
 #[cfg(test)]

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
 
+use super::exhibit::{Coming, Exhibit, Exhibits, PartOf, Playing, Slot, Spot, Waits, add_bounds};
 use super::lamps::Lamps;
-use super::material::{Lighting, Richness};
+use super::material::Richness;
 use super::orbit::{Orbit, Pose};
 use super::prepare::{Loading, Prepared};
-use super::stand::{self, PartOf, Waits};
-use super::{Playing, Showroom, Stand};
+use super::stand;
+use super::{Exploded, ProductShelf, Wanted, Way};
 use crate::link::Inbox;
 use crate::quality::Quality;
 use crate::view::{Live, Screen, View};
+use meridian_product::model::Bounds;
 use meridian_wire::Level;
 
 /// How long a product takes to come or go, in seconds.
@@ -47,16 +49,11 @@ impl Arrivals {
     pub fn progress(&self) -> Option<f32> {
         self.loading.iter().map(Loading::share).reduce(f32::min)
     }
-}
 
-/// How what has come is put up.
-struct Looks {
-    lighting: Lighting,
-    richness: Richness,
-    /// It may come into view over several frames.
-    live: bool,
-    /// It is there at once, and doesn't grow.
-    at_once: bool,
+    /// Whether a product has come and isn't put up yet.
+    fn has(&self, id: &str) -> bool {
+        self.arrived.iter().any(|prepared| prepared.product.id == id)
+    }
 }
 
 fn richness(view: &View) -> Richness {
@@ -67,47 +64,29 @@ fn richness(view: &View) -> Richness {
     }
 }
 
-/// Loads what is wanted and not there, and takes what has come.
-pub(super) fn bring_products(
+/// Begins to load what is wanted and not there.
+pub(super) fn load_wanted(
     view: Res<View>,
-    live: Res<Live>,
-    time: Res<Time>,
     adapter: Option<Res<RenderAdapterInfo>>,
-    mut showroom: ResMut<Showroom>,
+    shelf: Res<ProductShelf>,
+    wanted: Res<Wanted>,
+    exhibits: Exhibits,
     mut arrivals: ResMut<Arrivals>,
-    mut inbox: ResMut<Inbox>,
-    mut images: ResMut<Assets<Image>>,
 ) {
-    // A rasteriser on the CPU walks every texel under a slanted pixel: minutes, where a texture is stretched.
-    let by_cpu = adapter
-        .as_ref()
-        .is_some_and(|adapter| adapter.device_type == wgpu::DeviceType::Cpu);
-    load_wanted(
-        &showroom,
-        &mut arrivals,
-        view.quality != Quality::Software && !by_cpu,
-    );
-    show_poster(&showroom, &mut arrivals, time.delta_secs(), &mut images);
-    take_arrived(&mut showroom, &mut arrivals, !live.0, &mut inbox);
-}
-
-/// Begins to load what is wanted and not there. `sharp`: pictures are filtered finely where they are seen at an angle.
-fn load_wanted(showroom: &Showroom, arrivals: &mut Arrivals, sharp: bool) {
-    let wanted = &showroom.wanted;
-    arrivals.loading.retain(|loading| wanted.contains(&loading.id));
+    arrivals.loading.retain(|loading| wanted.has(&loading.id));
     arrivals
         .arrived
-        .retain(|prepared| wanted.contains(&prepared.product.id));
-    for id in wanted {
-        let there = showroom
-            .stands
-            .iter()
-            .any(|stand| stand.prepared.product.id == *id)
+        .retain(|prepared| wanted.has(&prepared.product.id));
+    // A rasteriser on the CPU walks every texel under a slanted pixel: minutes, where a texture is stretched.
+    let by_cpu = adapter.is_some_and(|adapter| adapter.device_type == wgpu::DeviceType::Cpu);
+    let sharp = view.quality != Quality::Software && !by_cpu;
+    for id in &wanted.ids {
+        let there = exhibits.of(id).is_some()
             || arrivals.loading.iter().any(|loading| loading.id == *id)
-            || arrivals.arrived.iter().any(|prepared| prepared.product.id == *id);
+            || arrivals.has(id);
         if !there
-            && showroom.problem.is_none()
-            && let Some(product) = showroom.shelf.product(id)
+            && wanted.problem.is_none()
+            && let Some(product) = shelf.product(id)
         {
             arrivals.loading.push(Loading::start(product.clone(), sharp));
         }
@@ -115,10 +94,15 @@ fn load_wanted(showroom: &Showroom, arrivals: &mut Arrivals, sharp: bool) {
 }
 
 /// A product's poster comes in, and goes once the product stands there.
-fn show_poster(showroom: &Showroom, arrivals: &mut Arrivals, delta_secs: f32, images: &mut Assets<Image>) {
-    let wanted = showroom.wanted.as_slice();
+pub(super) fn show_poster(
+    time: Res<Time>,
+    wanted: Res<Wanted>,
+    exhibits: Exhibits,
+    mut arrivals: ResMut<Arrivals>,
+    mut images: ResMut<Assets<Image>>,
+) {
     // One beside another has no poster: where it will stand isn't known before it is there.
-    if let [only] = wanted {
+    if let [only] = wanted.ids.as_slice() {
         let come = arrivals.loading.iter().find(|loading| loading.id == *only);
         if let Some(image) = come.and_then(Loading::take_poster) {
             let size = image.size_f32();
@@ -131,25 +115,32 @@ fn show_poster(showroom: &Showroom, arrivals: &mut Arrivals, delta_secs: f32, im
         }
     }
     let stands = |id: &str| {
-        let stand = showroom.stands.first();
-        stand.is_some_and(|stand| stand.prepared.product.id == *id && stand.share >= 1.0)
+        let first = exhibits.first();
+        first.is_some_and(|first| first.exhibit.product().id == *id && first.coming.share >= 1.0)
     };
-    let step = delta_secs / CHANGE_SECS;
+    let step = time.delta_secs() / CHANGE_SECS;
     arrivals.poster = arrivals
         .poster
         .take()
-        .filter(|poster| wanted == [poster.id.as_str()] && !stands(&poster.id) && showroom.problem.is_none())
+        .filter(|poster| {
+            wanted.ids == [poster.id.as_str()] && !stands(&poster.id) && wanted.problem.is_none()
+        })
         .map(|poster| Poster {
             share: (poster.share + step).min(1.0),
             ..poster
         });
 }
 
-/// Takes what was loaded. `wait`: not before it is.
-fn take_arrived(showroom: &mut Showroom, arrivals: &mut Arrivals, wait: bool, inbox: &mut Inbox) {
+/// Takes what was loaded; where each picture stands for itself, not before it is.
+pub(super) fn take_arrived(
+    live: Res<Live>,
+    mut wanted: ResMut<Wanted>,
+    mut arrivals: ResMut<Arrivals>,
+    mut inbox: ResMut<Inbox>,
+) {
     let mut arrived = Vec::new();
     let mut problem = None;
-    arrivals.loading.retain(|loading| match loading.take(wait) {
+    arrivals.loading.retain(|loading| match loading.take(!live.0) {
         None => true,
         Some(Ok(prepared)) => {
             for remark in &prepared.model.remarks {
@@ -172,131 +163,148 @@ fn take_arrived(showroom: &mut Showroom, arrivals: &mut Arrivals, wait: bool, in
             format!("The product can't be shown: {problem}"),
             format!("无法展示该商品：{problem}"),
         );
-        showroom.problem = Some(problem);
-        showroom.wanted.truncate(1);
+        wanted.problem = Some(problem);
+        wanted.ids.truncate(1);
     }
 }
 
-/// Takes away what isn't wanted any more, puts up what has come.
-pub(super) fn change_stands(
+/// It doesn't grow and shrink as it comes and goes.
+fn comes_at_once(live: &Live, view: &View) -> bool {
+    !live.0 || view.reduced_motion
+}
+
+/// What stands there comes in, and what isn't wanted any more is taken away.
+pub(super) fn come_and_go(
     mut commands: Commands,
     time: Res<Time>,
     view: Res<View>,
     screen: Res<State<Screen>>,
     live: Res<Live>,
+    wanted: Res<Wanted>,
+    way: Res<Way>,
     waiting: Query<&PartOf, With<Waits>>,
-    mut showroom: ResMut<Showroom>,
-    mut arrivals: ResMut<Arrivals>,
-    mut lamps: ResMut<Lamps>,
-    mut orbit: ResMut<Orbit>,
-    mut assets: stand::Stores,
+    mut exhibits: Query<(Entity, &Exhibit, &mut Coming)>,
 ) {
-    let showroom = &mut *showroom;
-    let at_once = !live.0 || view.reduced_motion;
-    let gone_for_good = *screen == Screen::Globe && showroom.share == 0.0;
-    let delta = if at_once {
+    let gone_for_good = *screen == Screen::Globe && way.share == 0.0;
+    let delta = if comes_at_once(&live, &view) {
         1.0
     } else {
         time.delta_secs() / CHANGE_SECS
     };
-    let wanted = showroom.wanted.clone();
-    showroom.stands.retain_mut(|stand| {
-        if wanted.contains(&stand.prepared.product.id) && !gone_for_good {
+    for (entity, exhibit, mut coming) in &mut exhibits {
+        let before = *coming;
+        let share = if wanted.has(&exhibit.product().id) && !gone_for_good {
             // Its poster stays until all of it has been drawn.
-            if !waiting.iter().any(|part| part.stand == stand.entity) {
-                stand.share = (stand.share + delta).min(1.0);
+            let waits = waiting.iter().any(|part| part.exhibit == entity);
+            if waits {
+                before.share
+            } else {
+                (before.share + delta).min(1.0)
             }
-            return true;
-        }
-        stand.share -= delta;
-        if stand.share <= 0.0 || gone_for_good {
-            commands.entity(stand.entity).despawn();
-            commands.entity(stand.ground).despawn();
-            return false;
-        }
-        true
-    });
-    let all_there = wanted.iter().all(|id| {
-        showroom
-            .stands
-            .iter()
-            .any(|stand| stand.prepared.product.id == *id)
-            || arrivals.arrived.iter().any(|prepared| prepared.product.id == *id)
-    });
-    let clear = showroom
-        .stands
+        } else if gone_for_good || before.share <= delta {
+            commands.entity(entity).despawn();
+            continue;
+        } else {
+            before.share - delta
+        };
+        coming.set_if_neq(Coming { share, ..before });
+    }
+}
+
+/// Everything that is wanted has come, and nothing else stands there.
+fn all_there(wanted: &Wanted, arrivals: &Arrivals, exhibits: &Exhibits) -> bool {
+    wanted
+        .ids
         .iter()
-        .all(|stand| wanted.contains(&stand.prepared.product.id));
-    let Some(lighting) = lamps.lighting.clone().filter(|_| all_there && clear) else {
-        return;
-    };
-    put_up(
-        showroom,
-        &mut arrivals,
-        &mut commands,
-        &mut assets,
-        &Looks {
-            lighting,
-            richness: richness(&view),
-            live: live.0,
-            at_once,
-        },
-    );
-    if showroom.fresh_view && !showroom.stands.is_empty() {
-        showroom.fresh_view = false;
-        set_side_by_side(showroom);
-        look_from_home(showroom, &mut orbit, &mut lamps, at_once);
-    }
+        .all(|id| arrivals.has(id) || exhibits.of(id).is_some())
+        && exhibits
+            .sorted()
+            .iter()
+            .all(|standing| wanted.has(&standing.exhibit.product().id))
 }
 
-/// Puts up what has come, in the order in which it is wanted.
-fn put_up(
-    showroom: &mut Showroom,
-    arrivals: &mut Arrivals,
-    commands: &mut Commands,
-    assets: &mut stand::Stores,
-    looks: &Looks,
+/// Puts up what has come, once all of it has and there is light.
+pub(super) fn put_up(
+    mut commands: Commands,
+    view: Res<View>,
+    live: Res<Live>,
+    wanted: Res<Wanted>,
+    lamps: Res<Lamps>,
+    exhibits: Exhibits,
+    mut arrivals: ResMut<Arrivals>,
+    mut assets: stand::Stores,
 ) {
-    if arrivals.arrived.is_empty() {
+    if arrivals.arrived.is_empty() || !all_there(&wanted, &arrivals, &exhibits) {
         return;
     }
+    let Some(lighting) = &lamps.lighting else { return };
+    let coming = Coming {
+        share: if comes_at_once(&live, &view) { 1.0 } else { 0.0 },
+        swings: arrivals.poster.is_none(),
+    };
     for prepared in std::mem::take(&mut arrivals.arrived) {
-        let (entity, ground) = stand::spawn(
-            commands,
-            assets,
+        // In a window a product may come into view over several frames.
+        let exhibit = stand::spawn(
+            &mut commands,
+            &mut assets,
             &prepared,
-            &looks.lighting,
-            looks.richness,
-            !looks.live,
+            lighting,
+            richness(&view),
+            !live.0,
         );
-        showroom.stands.push(Stand {
-            prepared,
-            entity,
-            ground,
-            variant: None,
-            offset: Vec3::ZERO,
-            share: if looks.at_once { 1.0 } else { 0.0 },
-            swings: arrivals.poster.is_none(),
-        });
+        commands.entity(exhibit).insert(coming);
     }
-    let wanted = &showroom.wanted;
-    showroom
-        .stands
-        .sort_by_key(|stand| wanted.iter().position(|id| *id == stand.prepared.product.id));
 }
 
-/// What stands there anew is seen from its home, in its own studio and with its own animation.
-fn look_from_home(showroom: &mut Showroom, orbit: &mut Orbit, lamps: &mut Lamps, at_once: bool) {
-    let bounds = showroom.bounds();
-    let (manifest, single) = match showroom.stands.first() {
-        Some(stand) => (
-            stand.prepared.product.manifest.clone(),
-            showroom.stands.len() == 1,
-        ),
-        None => return,
+/// What stands there anew has its place, and is seen from its home, in its own studio and with its own animation.
+pub(super) fn view_afresh(
+    view: Res<View>,
+    live: Res<Live>,
+    way: Res<Way>,
+    exploded: Res<Exploded>,
+    arrivals: Res<Arrivals>,
+    mut wanted: ResMut<Wanted>,
+    mut lamps: ResMut<Lamps>,
+    mut orbit: ResMut<Orbit>,
+    mut exhibits: ParamSet<(Exhibits, Query<(&Exhibit, &mut Slot, &mut Spot, &mut Playing)>)>,
+) {
+    let nothing = exhibits.p0().is_empty();
+    if !wanted.fresh_view || nothing || lamps.lighting.is_none() {
+        return;
+    }
+    if !all_there(&wanted, &arrivals, &exhibits.p0()) {
+        return;
+    }
+    wanted.fresh_view = false;
+    let place_of = |id: &str| wanted.ids.iter().position(|wanted| wanted == id);
+    let mut query = exhibits.p1();
+    let mut ordered: Vec<_> = query.iter_mut().collect();
+    ordered.sort_by_key(|(exhibit, ..)| place_of(&exhibit.product().id));
+    let spots = side_by_side(ordered.iter().map(|(exhibit, ..)| {
+        let size = exhibit.model().bounds.size();
+        size.x.max(size.z)
+    }));
+    let mut bounds = Bounds::EMPTY;
+    for (at, ((exhibit, slot, spot, playing), place)) in ordered.iter_mut().zip(spots).enumerate() {
+        slot.set_if_neq(Slot(at));
+        spot.set_if_neq(Spot(place));
+        playing.set_if_neq(if at == 0 {
+            plays_of_itself(exhibit)
+        } else {
+            Playing::default()
+        });
+        add_bounds(&mut bounds, exhibit, place, &exploded);
+    }
+    let single = ordered.len() == 1;
+    let Some((first, ..)) = ordered.first() else {
+        return;
     };
+    let manifest = &first.product().manifest;
     let mut home = Pose::of(&manifest.camera, bounds.centre());
-    if !single {
+    if single {
+        lamps.studio = manifest.environment;
+        lamps.exposure = manifest.exposure;
+    } else {
         home = Pose {
             azimuth: 0.0,
             distance: 1.0,
@@ -304,46 +312,30 @@ fn look_from_home(showroom: &mut Showroom, orbit: &mut Orbit, lamps: &mut Lamps,
             ..home
         };
     }
-    if single {
-        lamps.studio = manifest.environment;
-        lamps.exposure = manifest.exposure;
-    }
     orbit.turned = 0.0;
-    orbit.look_at(bounds, home, showroom.share < 0.5 || at_once);
-    showroom.playing = Playing::default();
-    if let (Some(name), Some(stand)) = (&manifest.animation, showroom.stands.first())
-        && let Some(index) = stand
-            .prepared
-            .model
-            .animations
-            .iter()
-            .position(|animation| animation.name == *name)
-    {
-        showroom.playing = Playing {
-            index,
-            secs: 0.0,
-            on: true,
-        };
-    }
+    orbit.look_at(bounds, home, way.share < 0.5 || comes_at_once(&live, &view));
 }
 
-/// One stands in the middle, two beside each other.
-fn set_side_by_side(showroom: &mut Showroom) {
-    let widths: Vec<f32> = showroom
-        .stands
-        .iter()
-        .map(|stand| {
-            let size = stand.prepared.model.bounds.size();
-            size.x.max(size.z)
-        })
-        .collect();
-    match (widths.as_slice(), showroom.stands.as_mut_slice()) {
-        (_, [only]) => only.offset = Vec3::ZERO,
-        ([one, other], [left, right]) => {
+/// The animation that a product shows from the start, if it has one.
+fn plays_of_itself(exhibit: &Exhibit) -> Playing {
+    let wanted = exhibit.product().manifest.animation.as_ref();
+    let mut animations = exhibit.model().animations.iter();
+    let index = wanted.and_then(|name| animations.position(|animation| animation.name == *name));
+    index.map_or_else(Playing::default, |index| Playing {
+        index,
+        secs: 0.0,
+        on: true,
+    })
+}
+
+/// Where exhibits of these widths stand: one in the middle, two beside each other.
+fn side_by_side(widths: impl Iterator<Item = f32>) -> Vec<Vec3> {
+    let widths: Vec<f32> = widths.collect();
+    match widths.as_slice() {
+        [one, other] => {
             let gap = (one + other) * APART;
-            left.offset = Vec3::X * -gap * 0.5;
-            right.offset = Vec3::X * gap * 0.5;
+            vec![Vec3::X * -gap * 0.5, Vec3::X * gap * 0.5]
         }
-        _ => {}
+        _ => vec![Vec3::ZERO; widths.len()],
     }
 }

@@ -9,10 +9,11 @@ use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 
 use super::ar::Ar;
+use super::exhibit::Exhibits;
 use super::eye::{Eyepiece, Side};
 use super::orbit::Orbit;
 use super::place::Place;
-use super::{GROUND_LAYER, SHOWROOM_LAYER, Showroom};
+use super::{GROUND_LAYER, SHOWROOM_LAYER, Viewing, Way};
 use crate::layout::Layout;
 use crate::quality::{Budget, Quality};
 use crate::view::View;
@@ -65,18 +66,53 @@ pub(super) fn spawn_cameras(mut commands: Commands, mut images: ResMut<Assets<Im
     }
 }
 
-/// The pictures have the size of their places, and the cameras are where the eyes are.
-pub(super) fn aim_cameras(
+/// Something of the products is to be seen.
+pub(super) fn is_pictured(way: Res<Way>, exhibits: Exhibits) -> bool {
+    way.share > 0.0 && !exhibits.is_empty()
+}
+
+/// The pictures have the size of their places.
+pub(super) fn size_pictures(
     mut commands: Commands,
-    view: Res<View>,
     budget: Res<Budget>,
     layout: Res<Layout>,
-    showroom: Res<Showroom>,
-    orbit: Res<Orbit>,
+    viewing: Res<Viewing>,
     ar: Res<Ar>,
     windows: Query<&Window, With<bevy::window::PrimaryWindow>>,
     mut picture: ResMut<ProductPicture>,
     mut images: ResMut<Assets<Image>>,
+    cameras: Query<(Entity, &ShowroomCamera)>,
+) {
+    let per_point = windows.single().map_or(1.0, Window::scale_factor);
+    let [rect, _] = Place::new(layout.size).pictures(viewing.stereo, ar.aspect());
+    let size = Place::pixels(rect, per_point, budget.scale);
+    if picture.size == size {
+        return;
+    }
+    picture.size = size;
+    picture.images = [(); 2].map(|()| {
+        let mut image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
+        image.sampler = bevy::image::ImageSampler::linear();
+        images.add(image)
+    });
+    let [left, right] = &picture.images;
+    for (entity, ShowroomCamera(side)) in &cameras {
+        let image = if *side == Side::Left { left } else { right };
+        commands
+            .entity(entity)
+            .insert(RenderTarget::Image(ImageRenderTarget::from(image.clone())));
+    }
+}
+
+/// The cameras are where the eyes are.
+pub(super) fn aim_cameras(
+    mut commands: Commands,
+    view: Res<View>,
+    way: Res<Way>,
+    exhibits: Exhibits,
+    viewing: Res<Viewing>,
+    orbit: Res<Orbit>,
+    ar: Res<Ar>,
     mut cameras: Query<(
         Entity,
         &ShowroomCamera,
@@ -86,36 +122,16 @@ pub(super) fn aim_cameras(
         &mut Msaa,
     )>,
 ) {
-    let any = showroom.share > 0.0 && !showroom.stands.is_empty();
-    let place = Place::new(layout.size);
-    let per_point = windows.single().map_or(1.0, Window::scale_factor);
-    let [rect, _] = place.pictures(showroom.stereo, ar.aspect());
-    let size = Place::pixels(rect, per_point, budget.scale);
-    let resized = any && picture.size != size;
-    if resized {
-        picture.size = size;
-        picture.images = [(); 2].map(|()| {
-            let mut image = Image::new_target_texture(size.x, size.y, TextureFormat::Rgba8UnormSrgb, None);
-            image.sampler = bevy::image::ImageSampler::linear();
-            images.add(image)
-        });
-    }
-    let focus = showroom.eye.transform.translation.distance(if showroom.in_ar {
-        Vec3::ZERO
-    } else {
-        orbit.now.target
-    });
+    let any = is_pictured(way, exhibits);
+    let focus = viewing
+        .eye
+        .transform
+        .translation
+        .distance(if ar.on { Vec3::ZERO } else { orbit.now.target });
     for (entity, ShowroomCamera(side), mut camera, mut transform, mut projection, mut msaa) in &mut cameras {
-        let active = any && (*side == Side::Left || showroom.stereo.is_some());
+        let active = any && (*side == Side::Left || viewing.stereo.is_some());
         if camera.is_active != active {
             camera.is_active = active;
-        }
-        if resized {
-            let [left, right] = &picture.images;
-            let image = if *side == Side::Left { left } else { right };
-            commands
-                .entity(entity)
-                .insert(RenderTarget::Image(ImageRenderTarget::from(image.clone())));
         }
         if !active {
             continue;
@@ -131,9 +147,9 @@ pub(super) fn aim_cameras(
                 commands.entity(entity).remove::<Fxaa>();
             }
         }
-        let eye = match showroom.stereo {
-            None => showroom.eye,
-            Some(_) => showroom.eye.aside(*side, focus),
+        let eye = match viewing.stereo {
+            None => viewing.eye,
+            Some(_) => viewing.eye.aside(*side, focus),
         };
         transform.set_if_neq(eye.transform);
         if let Projection::Custom(custom) = &mut *projection

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::cameras::ProductPicture;
 use super::eye::{Eye, Eyepiece};
 use super::orbit::Orbit;
-use super::{SHADOW_LAYER, SHOWROOM_LAYER, Showroom};
+use super::{SHADOW_LAYER, SHOWROOM_LAYER, Wanted};
 use crate::DisplaySystems;
 use crate::link::Inbox;
 use meridian_wire::Level;
@@ -49,10 +49,25 @@ struct ExportCamera {
 pub struct Exports {
     /// To be made.
     pub orders: Vec<Order>,
+    /// The picture on screen is asked for, once.
+    pub(super) asked: bool,
     sender: Sender<Result<PathBuf, String>>,
     receiver: Receiver<Result<PathBuf, String>>,
     /// What became of each, until somebody takes it.
     pub done: Vec<Result<PathBuf, String>>,
+}
+
+impl Default for Exports {
+    fn default() -> Self {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        Self {
+            orders: Vec::new(),
+            asked: false,
+            sender,
+            receiver,
+            done: Vec::new(),
+        }
+    }
 }
 
 /// An sRGB byte as light, 0 to 1.
@@ -105,18 +120,18 @@ fn save(image: Image, path: &Path) -> Result<(), String> {
 
 fn begin(
     mut commands: Commands,
-    mut showroom: ResMut<Showroom>,
+    wanted: Res<Wanted>,
     orbit: Res<Orbit>,
     picture: Res<ProductPicture>,
     mut exports: ResMut<Exports>,
     mut images: ResMut<Assets<Image>>,
 ) {
-    if showroom.export {
-        showroom.export = false;
+    if exports.asked {
+        exports.asked = false;
         let size = picture.size * TIMES;
         let most = size.max_element().max(1);
         let size = if most > MAX_PX { size * MAX_PX / most } else { size };
-        let id = showroom.wanted.first().cloned().unwrap_or_default();
+        let id = wanted.first().unwrap_or_default();
         let path = crate::folder::free_name(&format!("meridian-{id}"));
         exports.orders.push(Order {
             size,
@@ -225,14 +240,8 @@ fn take(
 
 /// Exports.
 pub fn plugin(app: &mut App) {
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    app.insert_resource(Exports {
-        orders: Vec::new(),
-        sender,
-        receiver,
-        done: Vec::new(),
-    })
-    .add_systems(Update, (begin, take).chain().after(DisplaySystems::Follow));
+    app.init_resource::<Exports>()
+        .add_systems(Update, (begin, take).chain().after(DisplaySystems::Follow));
 }
 
 #[cfg(test)]

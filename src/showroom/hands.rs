@@ -4,7 +4,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::pos2;
 
 use super::ar::Ar;
-use super::{Place, Showroom};
+use super::{Place, Stereo, Viewing, Way};
 use crate::DisplaySystems;
 use crate::command::{Command, ShowroomCommand};
 use crate::gestures::{Drag, GesturesRead, Grip, Tap, Zoom};
@@ -38,12 +38,12 @@ fn dragged(drag: &Drag, place: &Place) -> Option<ShowroomCommand> {
 }
 
 /// What a tap does, if anything: a corner of the sheet in a photo, the first view again.
-fn tapped(tap: &Tap, place: &Place, showroom: &Showroom, ar: &Ar) -> Option<ShowroomCommand> {
+fn tapped(tap: &Tap, place: &Place, stereo: Option<Stereo>, ar: &Ar) -> Option<ShowroomCommand> {
     if !place.product.contains(pos2(tap.at.x, tap.at.y)) {
         return None;
     }
     if let Some(behind) = ar.aspect().filter(|_| ar.still.is_some()) {
-        let [rect, _] = place.pictures(showroom.stereo, Some(behind));
+        let [rect, _] = place.pictures(stereo, Some(behind));
         let within = Vec2::new(tap.at.x - rect.left(), tap.at.y - rect.top());
         return Some(ShowroomCommand::Corner(
             within / Vec2::new(rect.width(), rect.height()),
@@ -59,12 +59,13 @@ fn use_hands(
     view: Res<View>,
     screen: Res<State<Screen>>,
     layout: Res<Layout>,
-    showroom: Res<Showroom>,
+    way: Res<Way>,
+    viewing: Res<Viewing>,
     ar: Res<Ar>,
     mut commands_out: MessageWriter<Command>,
 ) {
     let covered = view.help_open || view.search.is_some();
-    if *screen != Screen::Showroom || showroom.share <= 0.6 || covered {
+    if *screen != Screen::Showroom || way.share <= 0.6 || covered {
         drags.clear();
         zooms.clear();
         taps.clear();
@@ -75,7 +76,9 @@ fn use_hands(
     let zooms = zooms.read().filter(|zoom| zoom.fingers < 3);
     let zooms = zooms.map(|zoom| ShowroomCommand::Zoom(zoom.factor));
     let drags = drags.read().filter_map(|drag| dragged(drag, &place));
-    let taps = taps.read().filter_map(|tap| tapped(tap, &place, &showroom, &ar));
+    let taps = taps
+        .read()
+        .filter_map(|tap| tapped(tap, &place, viewing.stereo, &ar));
     commands_out.write_batch(zooms.chain(drags).chain(taps).map(Command::Showroom));
 }
 

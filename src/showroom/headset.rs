@@ -53,7 +53,8 @@ mod with {
     use bevy_mod_xr::camera::XrCamera;
     use bevy_mod_xr::session::{XrState, XrStateChanged, XrTrackingRoot};
 
-    use super::super::{GROUND_LAYER, SHOWROOM_LAYER, Showroom};
+    use super::super::exhibit::Exhibits;
+    use super::super::{Exploded, GROUND_LAYER, SHOWROOM_LAYER};
     use super::viewer;
     use crate::DisplaySystems;
     use crate::link::Inbox;
@@ -125,11 +126,15 @@ mod with {
     }
 
     /// The viewer stands before the product.
-    fn stand(showroom: Res<Showroom>, mut roots: Query<&mut Transform, With<XrTrackingRoot>>) {
-        if showroom.stands.is_empty() {
+    fn stand(
+        exploded: Res<Exploded>,
+        exhibits: Exhibits,
+        mut roots: Query<&mut Transform, With<XrTrackingRoot>>,
+    ) {
+        if exhibits.is_empty() {
             return;
         }
-        let bounds = showroom.bounds();
+        let bounds = exhibits.bounds(&exploded);
         let goal = Transform::from_translation(viewer(bounds.size().y, bounds.radius()));
         for mut root in &mut roots {
             root.set_if_neq(goal);

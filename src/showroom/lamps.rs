@@ -6,9 +6,9 @@ use bevy::prelude::*;
 use crossbeam_channel::Receiver;
 
 use super::ar::{Ar, matched};
+use super::exhibit::Exhibit;
 use super::material::{Lighting, ProductMaterial};
 use super::prepare::{albedo_map, light_map};
-use super::stand::Exhibit;
 use crate::view::Live;
 use meridian_product::studio::{self, Lights, Name, Studio};
 

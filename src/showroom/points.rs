@@ -2,8 +2,9 @@
 
 use bevy::prelude::*;
 
+use super::exhibit::{Exhibit, StandingItem};
 use super::orbit::Orbit;
-use super::{Showroom, Stand};
+use super::{Exploded, Viewing};
 use meridian_product::Model;
 use meridian_product::manifest::Hotspot;
 use meridian_product::model::Trs;
@@ -42,40 +43,43 @@ pub fn at_rest(model: &Model, hotspot: &Hotspot) -> (Vec3, Vec3) {
     placed(model, hotspot, &local)
 }
 
-/// Where each point of interest is seen.
-pub fn seen(showroom: &Showroom, orbit: &Orbit) -> Vec<Option<Seen>> {
-    let Some(stand) = showroom.first() else {
-        return Vec::new();
-    };
-    let model = &stand.prepared.model;
-    let (local, _) = super::motion::posed(model, showroom, true);
+/// Where each point of interest of an exhibit is seen.
+pub fn seen(
+    standing: &StandingItem,
+    orbit: &Orbit,
+    in_ar: bool,
+    exploded: &Exploded,
+    viewing: &Viewing,
+) -> Vec<Option<Seen>> {
+    let exhibit = standing.exhibit;
+    let model = exhibit.model();
+    let (local, _) = super::motion::posed(model, standing.playing, exploded);
     let worlds = model.worlds(&local);
-    let table = showroom.table(orbit, stand).to_matrix();
+    let table = standing.table(orbit, in_ar).to_matrix();
     let eye = table
         .inverse()
-        .transform_point3(showroom.eye.transform.translation);
-    stand
-        .prepared
-        .product
+        .transform_point3(viewing.eye.transform.translation);
+    exhibit
+        .product()
         .manifest
         .hotspots
         .iter()
         .map(|hotspot| {
             let (point, normal) = placed(model, hotspot, &local);
-            let at = showroom.eye.project(table.transform_point3(point))?;
+            let at = viewing.eye.project(table.transform_point3(point))?;
             let way = eye - point;
             let facing = normal.dot(way.normalize_or(Vec3::Y));
             // From a little before the surface, so that it doesn't hide its own point.
             let from = point + normal * model.bounds.radius() * 0.01;
-            let hidden = facing > 0.0 && is_hidden(stand, &worlds, from, eye - from);
+            let hidden = facing > 0.0 && is_hidden(exhibit, &worlds, from, eye - from);
             Some(Seen { at, facing, hidden })
         })
         .collect()
 }
 
 /// Whether something of the product lies between a point and the eye, in the model's space.
-fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
-    let model = &stand.prepared.model;
+fn is_hidden(exhibit: &Exhibit, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
+    let model = exhibit.model();
     model.nodes.iter().zip(worlds).any(|(node, world)| {
         let Some(mesh) = node.mesh else { return false };
         let parts = model.meshes.get(mesh).map_or(0, |mesh| mesh.primitives.len());
@@ -89,7 +93,7 @@ fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
                 .and_then(|primitive| model.materials.get(primitive.material))
                 .is_some_and(|material| material.transmission > 0.0);
             !glass
-                && stand
+                && exhibit
                     .prepared
                     .trees
                     .get(&(mesh, part))
@@ -98,14 +102,13 @@ fn is_hidden(stand: &Stand, worlds: &[Mat4], from: Vec3, way: Vec3) -> bool {
     })
 }
 
-/// The box round a product as it stands now, in the room: its eight corners, bottom four first.
-pub fn corners(showroom: &Showroom, orbit: &Orbit) -> Option<([Vec3; 8], Vec3)> {
-    let stand = showroom.first()?;
-    let bounds = stand.prepared.model.bounds;
-    let table = showroom.table(orbit, stand).to_matrix();
+/// The box round an exhibit as it stands now, in the room: its eight corners, bottom four first; and its size.
+pub fn corners(standing: &StandingItem, orbit: &Orbit, in_ar: bool) -> ([Vec3; 8], Vec3) {
+    let bounds = standing.exhibit.model().bounds;
+    let table = standing.table(orbit, in_ar).to_matrix();
     let corner = |x: f32, y: f32, z: f32| table.transform_point3(Vec3::new(x, y, z));
     let (min, max) = (bounds.min, bounds.max);
-    Some((
+    (
         [
             corner(min.x, min.y, min.z),
             corner(max.x, min.y, min.z),
@@ -117,5 +120,5 @@ pub fn corners(showroom: &Showroom, orbit: &Orbit) -> Option<([Vec3; 8], Vec3)> 
             corner(min.x, max.y, max.z),
         ],
         bounds.size(),
-    ))
+    )
 }

@@ -2,7 +2,6 @@
 
 use bevy_egui::egui::{Align, Pos2, Rect, pos2, vec2};
 
-use super::Showroom;
 use super::place::Place;
 use crate::ledger::{Ledger, ProductLedger};
 use crate::panels::format;
@@ -74,8 +73,8 @@ pub fn trend_text(scene: &Scene, trend: &Trend) -> String {
 }
 
 /// Draws what is known of the product's sales.
-pub fn draw(scene: &Scene, room: &Showroom, place: &Place) {
-    let Some(product) = room.product() else { return };
+pub fn draw(scene: &Scene, product: Option<&Product>, place: &Place) {
+    let Some(product) = product else { return };
     let rect = place.sales;
     let u = place.u;
     let line = scene.heading(rect, &scene.t("sales-title"));

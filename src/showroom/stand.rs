@@ -10,10 +10,13 @@ use bevy::mesh::skinning::{SkinnedMesh, SkinnedMeshInverseBindposes};
 use bevy::prelude::*;
 
 use super::cameras::{self, ProductPicture};
+use super::exhibit::{
+    Exhibit, GroundLook, GroundOf, NodeOf, PartOf, Surfaces, Waits, anything_stands, surface_of,
+};
 use super::lamps::{self, Studios};
 use super::material::{GroundMaterial, GroundParams, Lighting, ProductMaterial, Richness};
 use super::prepare::{PartKey, PictureKey, Prepared, shadow_map};
-use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, Showroom, motion, on_screen};
+use super::{GROUND_LAYER, SHADOW_LAYER, SHOWROOM_LAYER, motion, on_screen};
 use crate::DisplaySystems;
 use meridian_product::model::{Node, Primitive, Trs};
 
@@ -27,69 +30,6 @@ pub struct Stores<'w> {
     binds: ResMut<'w, Assets<SkinnedMeshInverseBindposes>>,
 }
 
-/// A material, plain and with the openness of vertices.
-type Surfaces = [Option<Handle<ProductMaterial>>; 2];
-
-/// The root of a product: it stands on the turntable, and everything of it is below it.
-#[derive(Component)]
-pub struct Exhibit {
-    /// For each of the model's materials.
-    materials: Vec<Surfaces>,
-}
-
-impl Exhibit {
-    /// Every surface of it.
-    pub(super) fn surfaces(&self) -> impl Iterator<Item = &Handle<ProductMaterial>> {
-        self.materials.iter().flatten().flatten()
-    }
-
-    /// The surface of a material; `open`: with the openness of vertices.
-    pub(super) fn surface(&self, material: usize, open: bool) -> Option<Handle<ProductMaterial>> {
-        material_of(&self.materials, material, open)
-    }
-}
-
-/// The variant that a product's parts are in; `None` is as the file has it.
-#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Variant(pub Option<usize>);
-
-/// A node of a product's model.
-#[derive(Component, Debug, Clone, Copy)]
-pub(super) struct NodeOf {
-    /// The product's root.
-    pub stand: Entity,
-    /// Its number in the model.
-    pub node: usize,
-}
-
-/// A part that is drawn: a primitive of a mesh of a product's model.
-#[derive(Component, Debug, Clone, Copy)]
-pub(super) struct PartOf {
-    /// The product's root.
-    pub stand: Entity,
-    /// The mesh's number in the model.
-    pub mesh: usize,
-    /// The primitive's number in the mesh.
-    pub primitive: usize,
-}
-
-/// The ground under a product.
-#[derive(Component)]
-pub(super) struct GroundOf {
-    /// Its pool of light, its rim and the shadow on it.
-    pub surface: Handle<GroundMaterial>,
-    /// Its shadow alone.
-    pub shadow: Handle<GroundMaterial>,
-}
-
-/// What decides which shader draws a part: the surface, and what the mesh holds.
-pub(super) type Form = (u32, [bool; 6]);
-
-/// On a part that isn't drawn yet: a form of shader that is new takes a driver a while, so that each gets frames of its own,
-/// before the product is seen.
-#[derive(Component, Debug, Clone, Copy)]
-pub(super) struct Waits(pub Form);
-
 /// A node's place as the renderer takes it.
 pub(super) fn transform(trs: &Trs) -> Transform {
     Transform {
@@ -99,7 +39,7 @@ pub(super) fn transform(trs: &Trs) -> Transform {
     }
 }
 
-/// Puts a product up; its root and its ground. `at_once`: nothing of it waits to be drawn.
+/// Puts a product up, with the ground beneath it. `at_once`: nothing of it waits to be drawn.
 pub(super) fn spawn(
     commands: &mut Commands,
     stores: &mut Stores,
@@ -107,7 +47,7 @@ pub(super) fn spawn(
     lighting: &Lighting,
     richness: Richness,
     at_once: bool,
-) -> (Entity, Entity) {
+) -> Entity {
     let pictures: HashMap<PictureKey, Handle<Image>> = prepared
         .pictures
         .iter()
@@ -121,18 +61,22 @@ pub(super) fn spawn(
     let materials = make_surfaces(stores, prepared, &pictures, lighting, richness);
     let root = commands
         .spawn((
+            Name::new(prepared.product.id.clone()),
             Transform::default(),
             Visibility::Hidden,
             RenderLayers::layer(SHOWROOM_LAYER),
-            Variant::default(),
         ))
         .id();
     let nodes = spawn_nodes(commands, prepared, root);
     spawn_parts(
         commands, stores, prepared, root, &nodes, &meshes, &materials, at_once,
     );
-    commands.entity(root).insert(Exhibit { materials });
-    (root, spawn_ground(commands, stores, prepared))
+    commands.entity(root).insert(Exhibit {
+        prepared: Arc::clone(prepared),
+        materials,
+    });
+    spawn_ground(commands, stores, prepared, root);
+    root
 }
 
 /// The model's materials, in the forms that its meshes need.
@@ -179,7 +123,7 @@ fn spawn_nodes(commands: &mut Commands, prepared: &Prepared, root: Entity) -> Ve
                 .spawn((
                     Name::new(node.name.clone()),
                     NodeOf {
-                        stand: root,
+                        exhibit: root,
                         node: at,
                     },
                     transform(&node.rest),
@@ -227,7 +171,7 @@ fn spawn_parts(
         })
         .collect();
     let worlds = model.worlds(&model.rest());
-    for ((node, world), entity) in model.nodes.iter().zip(&worlds).zip(nodes) {
+    for (node_at, ((node, world), entity)) in model.nodes.iter().zip(&worlds).zip(nodes).enumerate() {
         let Some((mesh_at, mesh)) = node.mesh.and_then(|at| Some((at, model.meshes.get(at)?))) else {
             continue;
         };
@@ -240,7 +184,7 @@ fn spawn_parts(
         for (part, primitive) in mesh.primitives.iter().enumerate() {
             let (Some(handle), Some(surface)) = (
                 meshes.get(&(mesh_at, part, mirrored)),
-                material_of(materials, primitive.material, !primitive.occlusion.is_empty()),
+                surface_of(materials, primitive.material, !primitive.occlusion.is_empty()),
             ) else {
                 continue;
             };
@@ -258,8 +202,8 @@ fn spawn_parts(
                 RenderLayers::layer(SHOWROOM_LAYER),
                 ChildOf(*entity),
                 PartOf {
-                    stand: root,
-                    mesh: mesh_at,
+                    exhibit: root,
+                    node: node_at,
                     primitive: part,
                 },
             ));
@@ -295,7 +239,7 @@ fn holds(primitive: &Primitive) -> [bool; 6] {
 }
 
 /// The ground under a product, and its shadow alone.
-fn spawn_ground(commands: &mut Commands, stores: &mut Stores, prepared: &Prepared) -> Entity {
+fn spawn_ground(commands: &mut Commands, stores: &mut Stores, prepared: &Prepared, exhibit: Entity) {
     let shadow = stores.images.add(shadow_map(&prepared.contact));
     let plane = stores.meshes.add(Plane3d::new(Vec3::Y, Vec2::ONE).mesh().build());
     let [surface, shadow] = [(); 2].map(|()| {
@@ -317,7 +261,8 @@ fn spawn_ground(commands: &mut Commands, stores: &mut Stores, prepared: &Prepare
             Visibility::Hidden,
             NoFrustumCulling,
             RenderLayers::layer(GROUND_LAYER),
-            GroundOf {
+            GroundOf(exhibit),
+            GroundLook {
                 surface,
                 shadow: shadow.clone(),
             },
@@ -327,18 +272,7 @@ fn spawn_ground(commands: &mut Commands, stores: &mut Stores, prepared: &Prepare
             MeshMaterial3d(shadow),
             NoFrustumCulling,
             RenderLayers::layer(SHADOW_LAYER),
-        ))
-        .id()
-}
-
-fn material_of(materials: &[Surfaces], at: usize, open: bool) -> Option<Handle<ProductMaterial>> {
-    let [plain, opened] = materials.get(at).or_else(|| materials.last())?;
-    if open { opened.clone() } else { plain.clone() }
-}
-
-/// Something stands there.
-fn anything_stands(showroom: Res<Showroom>) -> bool {
-    !showroom.stands.is_empty()
+        ));
 }
 
 /// The stand.
@@ -359,6 +293,7 @@ pub fn plugin(app: &mut App) {
                 )
                     .chain()
                     .run_if(anything_stands),
+                cameras::size_pictures.run_if(cameras::is_pictured),
                 cameras::aim_cameras,
             )
                 .chain()

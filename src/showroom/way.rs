@@ -1,12 +1,13 @@
-//! The way into the showroom and out of it; the eye, the animation and the tour.
+//! What goes on by itself in the showroom: the way in and out, coming apart, the animation, the tour, the eye.
 
 use bevy::prelude::*;
 
 use super::apply::go_to;
 use super::ar::Ar;
+use super::exhibit::{Exhibit, Exhibits, Playing};
 use super::eye::Eye;
 use super::orbit::Orbit;
-use super::{Place, Showroom, Tour};
+use super::{Exploded, Place, Tour, Viewing, Wanted, Way};
 use crate::layout::Layout;
 use crate::theme::ease;
 use crate::view::{Live, Screen, View};
@@ -18,59 +19,49 @@ const OPEN_SECS: f32 = 1.2;
 /// How long the tour stays at a point of interest, in seconds.
 const TOUR_SECS: f32 = 6.0;
 
-/// The eye, the way in and out, the animation, the tour.
-pub(super) fn advance_showroom(
+/// The way in and out goes on.
+pub(super) fn go_way(
     time: Res<Time>,
     view: Res<View>,
     screen: Res<State<Screen>>,
-    layout: Res<Layout>,
     live: Res<Live>,
-    ar: Res<Ar>,
-    mut showroom: ResMut<Showroom>,
-    mut orbit: ResMut<Orbit>,
-    mut tour: ResMut<Tour>,
+    mut way: ResMut<Way>,
 ) {
-    let delta = time.delta_secs();
-    let showroom = &mut *showroom;
-    let at_once = !live.0;
     let goal = if *screen == Screen::Showroom { 1.0 } else { 0.0 };
     let way_secs = if view.reduced_motion { 0.3 } else { WAY_SECS };
-    let step = if at_once { 1.0 } else { delta / way_secs };
-    showroom.way += (goal - showroom.way).clamp(-step, step);
-    let share = ease::glide(showroom.way);
-    if showroom.share != share {
-        showroom.share = share;
-    }
-    if share == 0.0 && *screen == Screen::Globe {
-        return;
-    }
-    showroom.in_ar = ar.on;
-    showroom.aspect = Place::new(layout.size).picture_aspect(showroom.stereo, ar.aspect());
-    let step = if at_once || view.reduced_motion {
+    let step = if live.0 { time.delta_secs() / way_secs } else { 1.0 };
+    let even = way.even + (goal - way.even).clamp(-step, step);
+    way.set_if_neq(Way {
+        even,
+        share: ease::glide(even),
+    });
+}
+
+/// Products come apart, or together again.
+pub(super) fn explode(time: Res<Time>, view: Res<View>, live: Res<Live>, mut exploded: ResMut<Exploded>) {
+    let at_once = !live.0 || view.reduced_motion;
+    let step = if at_once {
         1.0
     } else {
-        delta / OPEN_SECS
+        time.delta_secs() / OPEN_SECS
     };
-    showroom.open += (showroom.open_goal - showroom.open).clamp(-step, step);
-    if !showroom.fresh_view && !showroom.stands.is_empty() {
-        fit(showroom, &mut orbit, &tour);
-    }
-    play(showroom, delta);
-    show_round(showroom, &mut orbit, &mut tour, delta);
-    let still = view.reduced_motion || tour.point.is_some() || at_once || ar.on;
-    orbit.advance(delta, still);
-    let orbiting = Eye::orbiting(&orbit, showroom.aspect);
-    showroom.eye = match (ar.on, ar.eye()) {
-        (false, _) => orbiting,
-        (true, Some(eye)) => eye,
-        // Where it was last seen, until it is found again.
-        (true, None) => showroom.eye,
-    };
+    let share = exploded.share + (exploded.goal - exploded.share).clamp(-step, step);
+    let goal = exploded.goal;
+    exploded.set_if_neq(Exploded { share, goal });
 }
 
 /// What is looked at grows as it is taken apart; who looks at its middle goes on doing so.
-fn fit(showroom: &Showroom, orbit: &mut Orbit, tour: &Tour) {
-    let bounds = showroom.bounds();
+pub(super) fn fit(
+    wanted: Res<Wanted>,
+    exploded: Res<Exploded>,
+    exhibits: Exhibits,
+    tour: Res<Tour>,
+    mut orbit: ResMut<Orbit>,
+) {
+    if wanted.fresh_view || exhibits.is_empty() {
+        return;
+    }
+    let bounds = exhibits.bounds(&exploded);
     let moved = bounds.centre() - orbit.bounds.centre();
     if bounds != orbit.bounds {
         orbit.bounds = bounds;
@@ -81,38 +72,62 @@ fn fit(showroom: &Showroom, orbit: &mut Orbit, tour: &Tour) {
     }
 }
 
-/// The animation goes on.
-fn play(showroom: &mut Showroom, delta: f32) {
-    let end = showroom
-        .animation()
-        .map_or(0.0, |animation| animation.duration_secs);
-    if showroom.playing.on && end > 0.0 {
-        showroom.playing.secs = (showroom.playing.secs + delta).rem_euclid(end);
+/// Animations go on.
+pub(super) fn play(time: Res<Time>, mut exhibits: Query<(&Exhibit, &mut Playing)>) {
+    for (exhibit, mut playing) in &mut exhibits {
+        let animation = playing.animation(exhibit.model());
+        let end = animation.map_or(0.0, |animation| animation.duration_secs);
+        if playing.on && end > 0.0 {
+            playing.secs = (playing.secs + time.delta_secs()).rem_euclid(end);
+        }
     }
 }
 
 /// The tour goes on from point to point, until a hand moves the eye.
-fn show_round(showroom: &mut Showroom, orbit: &mut Orbit, tour: &mut Tour, delta: f32) {
-    let touched = orbit.idle_secs == 0.0 && tour.secs.is_some_and(|secs| secs > 0.2);
-    if let Some(secs) = tour.secs {
-        let count = showroom
-            .first()
-            .map_or(0, |stand| stand.prepared.product.manifest.hotspots.len());
-        if touched {
-            tour.secs = None;
-        } else if secs + delta >= TOUR_SECS {
-            match tour.point.map(|at| at + 1).filter(|next| *next < count) {
-                Some(next) => {
-                    tour.secs = Some(0.0);
-                    go_to(showroom, orbit, tour, Some(next));
-                }
-                None => {
-                    tour.secs = None;
-                    go_to(showroom, orbit, tour, None);
-                }
-            }
-        } else {
-            tour.secs = Some(secs + delta);
-        }
+pub(super) fn show_round(
+    time: Res<Time>,
+    exhibits: Exhibits,
+    mut exploded: ResMut<Exploded>,
+    mut orbit: ResMut<Orbit>,
+    mut tour: ResMut<Tour>,
+) {
+    let Some(secs) = tour.secs else { return };
+    let first = exhibits.first();
+    let count = first
+        .as_ref()
+        .map_or(0, |first| first.exhibit.product().manifest.hotspots.len());
+    let secs_now = secs + time.delta_secs();
+    if orbit.idle_secs == 0.0 && secs > 0.2 {
+        tour.secs = None;
+    } else if secs_now >= TOUR_SECS {
+        let next = tour.point.map(|at| at + 1).filter(|next| *next < count);
+        tour.secs = next.map(|_| 0.0);
+        let first = first.map(|first| (first.exhibit, *first.spot));
+        go_to(first, &mut exploded, &mut orbit, &mut tour, next);
+    } else {
+        tour.secs = Some(secs_now);
     }
+}
+
+/// The eye moves on, and is where it is seen from in this frame.
+pub(super) fn look(
+    time: Res<Time>,
+    view: Res<View>,
+    layout: Res<Layout>,
+    live: Res<Live>,
+    ar: Res<Ar>,
+    tour: Res<Tour>,
+    mut orbit: ResMut<Orbit>,
+    mut viewing: ResMut<Viewing>,
+) {
+    let still = view.reduced_motion || tour.point.is_some() || !live.0 || ar.on;
+    orbit.advance(time.delta_secs(), still);
+    viewing.aspect = Place::new(layout.size).picture_aspect(viewing.stereo, ar.aspect());
+    let orbiting = Eye::orbiting(&orbit, viewing.aspect);
+    viewing.eye = match (ar.on, ar.eye()) {
+        (false, _) => orbiting,
+        (true, Some(eye)) => eye,
+        // Where it was last seen, until it is found again.
+        (true, None) => viewing.eye,
+    };
 }

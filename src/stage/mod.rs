@@ -36,7 +36,7 @@ use super::link::Inbox;
 use super::quality::Quality;
 use super::showroom::ar::ArSetup;
 use super::showroom::headset;
-use super::showroom::{ProductFolders, Showroom, Stereo};
+use super::showroom::{ProductFolders, Stereo, Viewing};
 use super::text::Lang;
 use super::view::{Live, View, Worldview};
 use meridian_core::sales::Catalogue;
@@ -262,8 +262,8 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
             run_on_one_thread(render.world_mut());
         }
     }
-    if let Some(mut showroom) = app.world_mut().get_resource_mut::<Showroom>() {
-        showroom.stereo = setup.stereo;
+    if let Some(mut viewing) = app.world_mut().get_resource_mut::<Viewing>() {
+        viewing.stereo = setup.stereo;
     }
     if let Some(id) = &setup.product {
         app.world_mut()

@@ -10,14 +10,14 @@ use crate::panels::frame::Shape as Stands;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::showroom::place::Place;
-use crate::showroom::{Measure, Showroom, Stereo};
+use crate::showroom::{Measure, Stereo};
 use crate::text::Lang;
 use crate::theme::{colour, size};
 use meridian_product::manifest;
 use meridian_product::studio;
 
 /// The price as it is written in its own currency, if the product has one.
-fn price(room: &Showroom, lang: Lang) -> Option<String> {
+fn price(room: &Room, lang: Lang) -> Option<String> {
     let tag = room.product()?.manifest.price?;
     let per_unit = tag.currency.minor_per_unit();
     let whole = format::grouped(i128::from(tag.amount.0 / per_unit));
@@ -40,8 +40,7 @@ fn price(room: &Showroom, lang: Lang) -> Option<String> {
 
 /// What the product is, and what can be done with it.
 pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Controls) {
-    let showroom = &*room.showroom;
-    let Some(product) = showroom.product() else { return };
+    let Some(product) = room.product() else { return };
     let lang = scene.lang();
     let manifest = &product.manifest;
     let rect = place.card;
@@ -78,7 +77,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Con
         Face::Bold,
         colour::INK,
     );
-    if let Some(price) = price(showroom, lang) {
+    if let Some(price) = price(room, lang) {
         y += 40.0 * u;
         pen.text(
             pos2(left, y),
@@ -119,27 +118,29 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Con
         y += size::LINE * u;
     }
     y += 12.0 * u;
-    y = draw_swatches(scene, showroom, pos2(left, y), column, controls);
+    y = draw_swatches(scene, room, pos2(left, y), column, controls);
     let (mut at, width) = if portrait {
         (pos2(rect.right() - column, rect.top()), column)
     } else {
         (pos2(left, y.max(rect.top() + rect.height() * 0.5)), column)
     };
     at = draw_actions(scene, room, at, width, rect.bottom(), controls);
-    draw_scrub(scene, showroom, at, width, controls);
+    draw_scrub(scene, room, at, width, controls);
 }
 
 /// The variants as dots of their colours, and the name of the chosen one; the y below.
-fn draw_swatches(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &mut Controls) -> f32 {
-    let Some(stand) = room.first() else { return at.y };
-    let variants = &stand.prepared.model.variants;
+fn draw_swatches(scene: &Scene, room: &Room, at: Pos2, width: f32, controls: &mut Controls) -> f32 {
+    let Some(first) = room.exhibits.first() else {
+        return at.y;
+    };
+    let variants = &first.exhibit.model().variants;
     if variants.is_empty() {
         return at.y;
     }
     let pen = &scene.pen;
     let u = pen.u;
-    let swatches = &stand.prepared.product.manifest.variants;
-    let chosen = stand.variant.unwrap_or(0);
+    let swatches = &first.exhibit.product().manifest.variants;
+    let chosen = first.variant.0.unwrap_or(0);
     let step = (size::TOUCH * u).min(width / variants.len() as f32);
     let y = at.y + size::TOUCH * u * 0.5;
     for (index, name) in variants.iter().enumerate() {
@@ -233,11 +234,13 @@ fn draw_actions(
     floor: f32,
     controls: &mut Controls,
 ) -> Pos2 {
-    let showroom = &*room.showroom;
     let u = scene.pen.u;
+    let first = room.exhibits.first();
+    let first = first.as_ref();
     let mut rows: Vec<(&str, String, &str, bool, ShowroomCommand)> = Vec::new();
-    if showroom.opens() {
-        let state = if showroom.open_goal > 0.5 {
+    if first.is_some_and(|first| first.exhibit.opens()) {
+        let opening = room.exploded.goal > 0.5;
+        let state = if opening {
             "showroom-open"
         } else {
             "showroom-closed"
@@ -246,14 +249,11 @@ fn draw_actions(
             "showroom-explode",
             scene.t(state),
             "E",
-            showroom.open_goal > 0.5,
+            opening,
             ShowroomCommand::ToggleOpen,
         ));
     }
-    if showroom
-        .first()
-        .is_some_and(|stand| !stand.prepared.product.manifest.hotspots.is_empty())
-    {
+    if first.is_some_and(|first| !first.exhibit.product().manifest.hotspots.is_empty()) {
         rows.push((
             "showroom-tour",
             String::new(),
@@ -262,7 +262,7 @@ fn draw_actions(
             ShowroomCommand::ToggleTour,
         ));
     }
-    let measure = match showroom.measure {
+    let measure = match room.measuring.0 {
         None => String::new(),
         Some(Measure::Metric) => scene.t("showroom-metric"),
         Some(Measure::Imperial) => scene.t("showroom-imperial"),
@@ -271,7 +271,7 @@ fn draw_actions(
         "showroom-measure",
         measure,
         "M",
-        showroom.measure.is_some(),
+        room.measuring.0.is_some(),
         ShowroomCommand::NextMeasure,
     ));
     let light = scene.t(match room.lamps.studio {
@@ -280,8 +280,8 @@ fn draw_actions(
         studio::Name::Stage => "showroom-light-stage",
     });
     rows.push(("showroom-light", light, "B", false, ShowroomCommand::Studio(None)));
-    if showroom.shelf.products.len() > 1 {
-        let beside = showroom.wanted.get(1).and_then(|id| showroom.shelf.product(id));
+    if room.shelf.products.len() > 1 {
+        let beside = room.wanted.ids.get(1).and_then(|id| room.shelf.product(id));
         let name = beside.map_or_else(String::new, |other| {
             scene.lang().pick(&other.manifest.name).to_owned()
         });
@@ -297,16 +297,16 @@ fn draw_actions(
         "showroom-ar",
         String::new(),
         "G",
-        showroom.in_ar,
+        room.ar.on,
         ShowroomCommand::ToggleAr,
     ));
-    let eyes = match showroom.stereo {
+    let eyes = match room.viewing.stereo {
         None => String::new(),
         Some(Stereo::Anaglyph) => scene.t("showroom-anaglyph"),
         Some(Stereo::SideBySide) => scene.t("showroom-sides"),
         Some(Stereo::Halves) => scene.t("showroom-halves"),
     };
-    let on = showroom.stereo.is_some();
+    let on = room.viewing.stereo.is_some();
     rows.push(("showroom-stereo", eyes, "I", on, ShowroomCommand::NextStereo));
     let room_for = ((floor - at.y) / rows.len().max(1) as f32 - 0.5).min(size::TOUCH * u);
     let mut y = at.y;
@@ -326,14 +326,20 @@ fn draw_actions(
 }
 
 /// The animation's place, with play and pause.
-fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &mut Controls) {
-    let Some(animation) = room.animation() else { return };
+fn draw_scrub(scene: &Scene, room: &Room, at: Pos2, width: f32, controls: &mut Controls) {
+    let Some(first) = room.exhibits.first() else {
+        return;
+    };
+    let playing = first.playing;
+    let Some(animation) = playing.animation(first.exhibit.model()) else {
+        return;
+    };
     let pen = &scene.pen;
     let u = pen.u;
     let row = Rect::from_min_size(at, vec2(width, size::TOUCH * u));
     let middle = row.center().y;
     let button = pos2(at.x + 9.0 * u, middle);
-    if room.playing.on {
+    if playing.on {
         for side in [-1.0, 1.0] {
             let bar = Rect::from_center_size(button + vec2(4.0 * u * side, 0.0), vec2(4.0 * u, 15.0 * u));
             pen.painter.rect_filled(bar, 0.0, pen.tint(colour::INK));
@@ -365,7 +371,7 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &m
         pos2(text.left() - 18.0 * u, middle + 1.5 * u),
     );
     let share = if animation.duration_secs > 0.0 {
-        room.playing.secs / animation.duration_secs
+        playing.secs / animation.duration_secs
     } else {
         0.0
     };
@@ -376,7 +382,7 @@ fn draw_scrub(scene: &Scene, room: &Showroom, at: Pos2, width: f32, controls: &m
         pen.tint(colour::INK),
     );
     let touch = Rect::from_center_size(button, vec2(size::TOUCH, size::TOUCH) * u);
-    let state = if room.playing.on {
+    let state = if playing.on {
         "showroom-pause"
     } else {
         "showroom-play"

@@ -12,14 +12,16 @@ use bevy_egui::egui::{Align, Color32, Painter, Pos2, Rect, TextureId, pos2, vec2
 use super::ar::Ar;
 use super::arrive::{Arrivals, Poster};
 use super::cameras::ProductPicture;
+use super::exhibit::Exhibits;
 use super::lamps::Lamps;
 use super::orbit::Orbit;
 use super::place::Place;
-use super::{Showroom, Stereo, Tour};
+use super::{Exploded, Measuring, ProductShelf, Stereo, Tour, Viewing, Wanted, Way};
 use crate::panels::controls::Controls;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::theme::{colour, size};
+use meridian_product::{Product, Shelf};
 
 /// The pictures that the panels lay over the globe.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,9 +36,14 @@ pub struct Pictures {
 
 /// What of the showroom the panels show.
 #[derive(SystemParam)]
-pub struct Room<'w> {
-    /// What is shown.
-    pub showroom: Res<'w, Showroom>,
+pub struct Room<'w, 's> {
+    shelf: Res<'w, ProductShelf>,
+    wanted: Res<'w, Wanted>,
+    exhibits: Exhibits<'w, 's>,
+    way: Res<'w, Way>,
+    exploded: Res<'w, Exploded>,
+    measuring: Res<'w, Measuring>,
+    viewing: Res<'w, Viewing>,
     /// What is on its way.
     pub arrivals: Res<'w, Arrivals>,
     /// The product's picture.
@@ -48,20 +55,48 @@ pub struct Room<'w> {
     lamps: Res<'w, Lamps>,
 }
 
+impl Room<'_, '_> {
+    /// How far the way there is gone, 0 to 1.
+    pub fn share(&self) -> f32 {
+        self.way.share
+    }
+
+    /// Every product that there is.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// The product in view or on its way.
+    pub fn product(&self) -> Option<&Product> {
+        self.wanted.product(&self.shelf)
+    }
+
+    /// The pictures for both eyes are apart.
+    fn is_parted(&self) -> bool {
+        matches!(self.viewing.stereo, Some(Stereo::SideBySide | Stereo::Halves))
+    }
+
+    /// The whole screen is two pictures, one for each eye.
+    pub fn two_pictures(&self) -> bool {
+        self.share() > 0.5 && self.is_parted()
+    }
+}
+
 /// Draws the product's picture, then everything about it.
 pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, controls: &mut Controls) {
-    let (showroom, ar) = (&*room.showroom, &*room.ar);
-    if showroom.share <= 0.0 {
+    let (share, ar) = (room.share(), &*room.ar);
+    let stereo = room.viewing.stereo;
+    if share <= 0.0 {
         return;
     }
     let place = Place::new(bevy::math::Vec2::new(
         scene.frame.whole.width(),
         scene.frame.whole.height(),
     ));
-    let seen = ((showroom.share - 0.35) / 0.5).clamp(0.0, 1.0);
-    let come = showroom.first().map_or(0.0, |stand| stand.share);
-    let both = place.pictures(showroom.stereo, ar.aspect());
-    let two = matches!(showroom.stereo, Some(Stereo::SideBySide | Stereo::Halves));
+    let seen = ((share - 0.35) / 0.5).clamp(0.0, 1.0);
+    let come = room.exhibits.first().map_or(0.0, |first| first.coming.share);
+    let both = place.pictures(stereo, ar.aspect());
+    let two = room.is_parted();
     if two {
         // Nothing else is seen: what lies between the two pictures would tear them apart.
         let dark = scene.pen.tint(colour::ROOM).gamma_multiply(seen);
@@ -83,20 +118,20 @@ pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, controls: &mut Contr
     {
         pasted.poster(texture, poster, come);
     }
-    if let Some(product) = pictures.product.filter(|_| !showroom.stands.is_empty()) {
-        pasted.product(product, showroom.stereo, ar.on, come);
+    if let Some(product) = pictures.product.filter(|_| !room.exhibits.is_empty()) {
+        pasted.product(product, stereo, ar.on, come);
     }
     if two {
         for half in both {
-            draw_caption(&scene.faded(seen), showroom, half);
+            draw_caption(&scene.faded(seen), room, half);
         }
         return;
     }
-    let faded = scene.faded(((showroom.share - 0.6) / 0.4).clamp(0.0, 1.0));
-    controls.set_live(showroom.share > 0.6);
+    let faded = scene.faded(((share - 0.6) / 0.4).clamp(0.0, 1.0));
+    controls.set_live(share > 0.6);
     let [picture, _] = both;
     let in_sight = !ar.on || ar.eye().is_some() && ar.lost_secs == 0.0;
-    if come > 0.95 && showroom.share > 0.95 && in_sight && showroom.stereo.is_none() {
+    if come > 0.95 && share > 0.95 && in_sight && stereo.is_none() {
         points::draw_measure(&faded, room, picture);
         points::draw(&faded, room, picture, controls);
     }
@@ -105,8 +140,8 @@ pub fn draw(scene: &Scene, room: &Room, pictures: Pictures, controls: &mut Contr
     }
     draw_coming(&faded, room, &place);
     card::draw(&faded, room, &place, controls);
-    shelf::draw(&faded, showroom, &place, controls);
-    super::sales::draw(&faded, showroom, &place);
+    shelf::draw(&faded, room, &place, controls);
+    super::sales::draw(&faded, room.product(), &place);
 }
 
 /// Pictures laid over the globe, for each eye.
@@ -177,7 +212,7 @@ impl Pasted<'_> {
 }
 
 /// What stands in each eye's picture: the product, the sale's value, and what the figures are.
-fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
+fn draw_caption(scene: &Scene, room: &Room, half: Rect) {
     let pen = &scene.pen;
     let u = pen.u;
     let name = room
@@ -201,11 +236,10 @@ fn draw_caption(scene: &Scene, room: &Showroom, half: Rect) {
 
 /// On its way, or why not.
 fn draw_coming(scene: &Scene, room: &Room, place: &Place) {
-    let showroom = &*room.showroom;
     let pen = &scene.pen;
     let u = place.u;
     let middle = place.product.center();
-    if let Some(problem) = &showroom.problem {
+    if let Some(problem) = &room.wanted.problem {
         let width = place.product.width() * 0.8;
         pen.text(
             middle,
@@ -236,7 +270,7 @@ fn draw_coming(scene: &Scene, room: &Room, place: &Place) {
     if room.arrivals.poster.is_some() {
         middle.y = place.product.bottom() - 30.0 * u;
     } else {
-        let name = showroom
+        let name = room
             .product()
             .map_or("", |product| scene.lang().pick(&product.manifest.name));
         pen.text(

@@ -12,26 +12,19 @@ use crate::theme::{colour, size};
 
 /// The points of interest that face the eye.
 pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, controls: &mut Controls) {
-    let showroom = &*room.showroom;
-    let Some(stand) = showroom.first().filter(|_| showroom.stands.len() == 1) else {
+    let Some(only) = room.exhibits.first().filter(|_| room.exhibits.count() == 1) else {
         return;
     };
+    let seen = points::seen(&only, &room.orbit, room.ar.on, &room.exploded, &room.viewing);
     let u = scene.pen.u;
     let pointer = scene.pen.painter.ctx().pointer_hover_pos();
-    for (at, (hotspot, seen)) in stand
-        .prepared
-        .product
-        .manifest
-        .hotspots
-        .iter()
-        .zip(points::seen(showroom, &room.orbit))
-        .enumerate()
-    {
+    let hotspots = only.exhibit.product().manifest.hotspots.iter();
+    for (at, (hotspot, seen)) in hotspots.zip(seen).enumerate() {
         let Some(seen) = seen else { continue };
         let chosen = room.tour.point == Some(at);
         // Fades as it turns away; while another is explained, the rest step back.
         let facing = ((seen.facing - 0.05) / 0.3).clamp(0.0, 1.0);
-        let opened = 1.0 - (showroom.open - hotspot.open).abs().min(1.0);
+        let opened = 1.0 - (room.exploded.share - hotspot.open).abs().min(1.0);
         let quiet = if room.tour.point.is_some() && !chosen {
             0.35
         } else {
@@ -102,15 +95,14 @@ fn length(metres: f32, measure: Measure) -> String {
 
 /// Width, height and depth, drawn along the box round the product on the sides that face the eye.
 pub(super) fn draw_measure(scene: &Scene, room: &Room, picture: Rect) {
-    let showroom = &*room.showroom;
-    let seen = points::corners(showroom, &room.orbit);
-    let (Some(measure), Some((corners, extent))) = (showroom.measure, seen) else {
+    let (Some(measure), Some(only)) = (room.measuring.0, room.exhibits.first()) else {
         return;
     };
-    if showroom.open > 0.02 || showroom.stands.len() != 1 {
+    if room.exploded.share > 0.02 || room.exhibits.count() != 1 {
         return;
     }
-    let eye = showroom.eye;
+    let (corners, extent) = points::corners(&only, &room.orbit, room.ar.on);
+    let eye = room.viewing.eye;
     let seen: Vec<Option<Pos2>> = corners
         .iter()
         .map(|corner| eye.project(*corner).map(|at| in_picture(picture, at)))

@@ -2,16 +2,16 @@
 
 use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
 
+use super::Room;
 use crate::command::Command;
 use crate::panels::controls::Controls;
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
-use crate::showroom::Showroom;
 use crate::showroom::place::Place;
 use crate::theme::{colour, size};
 
 /// Draws the line.
-pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, controls: &mut Controls) {
+pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Controls) {
     let pen = &scene.pen;
     let u = place.u;
     let rect = place.shelf;
@@ -54,7 +54,7 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, controls: &mut
     let total: f32 = widths.iter().sum::<f32>() + gap * names.len().saturating_sub(1) as f32;
     let chosen = names
         .iter()
-        .position(|(id, _)| room.wanted.first().is_some_and(|wanted| wanted == id))
+        .position(|(id, _)| room.wanted.first() == Some(*id))
         .unwrap_or(0);
     let before: f32 = widths.iter().take(chosen).map(|width| width + gap).sum();
     let own = widths.get(chosen).copied().unwrap_or(0.0);
@@ -72,7 +72,7 @@ pub(super) fn draw(scene: &Scene, room: &Showroom, place: &Place, controls: &mut
     let mut x = start;
     for (at, ((id, name), width)) in names.iter().zip(&widths).enumerate() {
         let is = at == chosen;
-        let beside = room.wanted.get(1).is_some_and(|wanted| wanted == id);
+        let beside = room.wanted.ids.get(1).is_some_and(|wanted| wanted == id);
         let ink = if is || beside { colour::INK } else { colour::PAST };
         let drawn = clipped.text(pos2(x, y), Align::Min, name, type_size, Face::Medium, ink);
         if is || beside {
