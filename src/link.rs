@@ -37,6 +37,7 @@ impl Inbox {
             code: code.to_owned(),
             text: Names { en, zh },
             published_ms: now_ms(),
+            args: Default::default(),
         });
     }
 }
@@ -97,6 +98,7 @@ pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut
                         zh: "已拒绝：未经网关签名".to_owned(),
                     },
                     published_ms: 0,
+                    args: Default::default(),
                 });
                 inbox.status.push((FeedStatus::Lost, Some(reason)));
             }
@@ -115,6 +117,7 @@ pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut
                         en: reason,
                     },
                     published_ms: 0,
+                    args: Default::default(),
                 });
             }
             LinkEvent::Garbage { reason } => {
@@ -152,6 +155,7 @@ fn dated(off_ms: i64) -> Notice {
             zh: format!("已拒绝：数据时间为 {span} {zh}。时钟有误，或正在播放录制数据"),
         },
         published_ms: 0,
+        args: Default::default(),
     }
 }
 
@@ -167,6 +171,7 @@ pub fn tell_of_files(mut problems: MessageReader<FileUnusable>, mut inbox: ResMu
                 zh: format!("{problem}；已改用内置文件"),
             },
             published_ms: 0,
+            args: Default::default(),
         });
     }
 }

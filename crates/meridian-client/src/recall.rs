@@ -298,6 +298,7 @@ mod tests {
             code: String::new(),
             text: Names::default(),
             published_ms: 0,
+            args: std::collections::BTreeMap::new(),
         };
         vec![
             Body::Hello(Box::new(Hello::unknown())),

@@ -174,6 +174,7 @@ fn old_notices_directions_and_lights_are_refused() {
         code: "held".to_owned(),
         text: Names::default(),
         published_ms: 0,
+        args: std::collections::BTreeMap::new(),
     };
     let products = Body::Products(Box::default());
     for body in [

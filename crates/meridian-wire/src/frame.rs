@@ -3,6 +3,8 @@
 //! Every count and sum is absolute and cumulative since the day's start, so that merging ticks and
 //! receiving one twice are harmless. The serde form of these types is the JSON encoding.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use meridian_core::insight::Trend;
@@ -622,6 +624,9 @@ pub struct Notice {
     pub text: Names,
     /// The gateway's clock, milliseconds since the Unix epoch.
     pub published_ms: i64,
+    /// What the text has beside its words, by name, so that displays can word it themselves; none on the public stream.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
 }
 
 /// The gateway closes this connection on purpose.

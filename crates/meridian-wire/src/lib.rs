@@ -5,9 +5,11 @@ pub mod comparison;
 pub mod frame;
 mod history;
 mod merge;
+pub mod notice;
 pub mod scene;
 pub mod sign;
 pub mod stream;
+pub mod texts;
 mod warmth;
 
 pub use codec::{
@@ -17,6 +19,7 @@ pub use codec::{
 pub use comparison::{Standing, passed_at};
 pub use frame::*;
 pub use history::Growth;
+pub use notice::NoticeKind;
 pub use scene::Scene;
 pub use sign::{KeyError, PublicKey, SigningKey};
 pub use stream::{Refusal, Sequencer, Verdict};

@@ -300,7 +300,7 @@ fn play(source: &mut OrdersSource) -> Sums {
         }
     }
     for notice in pulled.notices {
-        comes_back(&framed(Body::Notice(notice)));
+        comes_back(&framed(Body::Notice(notice.notice(0))));
     }
     sums
 }

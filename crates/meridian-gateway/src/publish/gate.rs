@@ -1,6 +1,7 @@
 //! The gate: the last check of figures before they are published. Implausible ones aren't shown. Pure.
 
 use meridian_core::sales::EventMs;
+use meridian_wire::notice::Wrong;
 use meridian_wire::{Counts, Rates, Totals};
 
 /// How much further clocks may drift apart after two directors accepted that they are.
@@ -97,18 +98,15 @@ pub enum Implausible {
 }
 
 impl Implausible {
-    /// What is wrong in words that hold no figure, in English and Chinese: for walls and logs. The error itself has the
-    /// figures, which not everybody may see.
-    pub fn in_words(&self) -> (&'static str, &'static str) {
+    /// What is wrong without any figure: for notices, logs and audits. The error itself has the figures, which not everybody
+    /// may see.
+    pub fn what(&self) -> Wrong {
         match self {
-            Self::BackInTime { .. } => ("event time ran back", "时间倒退"),
-            Self::Fell { .. } => (
-                "a total fell and no correction says why",
-                "总数下降且没有更正记录",
-            ),
-            Self::TooFast { .. } => ("more came in a second than can be", "每秒数量超过可能的上限"),
-            Self::Sum { .. } => ("the regions don't add up to the total", "各地区之和与总数不符"),
-            Self::Clock { .. } => ("event time is too far from the clock", "数据时间与时钟相差过大"),
+            Self::BackInTime { .. } => Wrong::BackInTime,
+            Self::Fell { .. } => Wrong::Fell,
+            Self::TooFast { .. } => Wrong::TooFast,
+            Self::Sum { .. } => Wrong::Sum,
+            Self::Clock { .. } => Wrong::Clock,
         }
     }
 }
@@ -238,6 +236,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meridian_wire::NoticeKind;
 
     fn figures(event_ms: i64, orders: u64, gmv_minor: i64) -> PendingFigures {
         let counts = Counts {
@@ -328,8 +327,10 @@ mod tests {
             let problem = gate.judge(&wrong).unwrap_err();
             let error = problem.to_string();
             assert!(error.contains(words), "{error}");
-            let (en, zh) = problem.in_words();
-            assert!(!format!("{en}{zh}").contains(|letter: char| letter.is_ascii_digit()));
+            let notice = NoticeKind::Implausible { what: problem.what() };
+            for text in [notice.notice(0).text, notice.public(0).text] {
+                assert!(!format!("{text:?}").contains(|letter: char| letter.is_ascii_digit()));
+            }
         }
         gate.judge(&figures(1_100, 10, 100)).unwrap();
         gate.trust();

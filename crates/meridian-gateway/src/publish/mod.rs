@@ -6,7 +6,6 @@ mod figures;
 pub mod gate;
 pub mod guard;
 mod lights;
-mod notices;
 mod opening;
 mod products;
 pub mod publisher;

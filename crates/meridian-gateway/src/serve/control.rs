@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::operate::director::{Command, Director, DirectorError, DirectorState, Outcome};
 use crate::operate::events::To;
-use meridian_wire::Notice;
+use meridian_wire::NoticeKind;
 
 /// A message to the thread that fills the streams.
 pub(crate) enum ControlMsg {
@@ -13,7 +13,7 @@ pub(crate) enum ControlMsg {
     Speed(f64),
     Desk(DeskRequest),
     /// Something that those who follow the streams are to be told.
-    Notice(To, Notice),
+    Notice(To, NoticeKind),
     Stop,
 }
 

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use meridian_core::sales::Currency;
+use meridian_wire::NoticeKind;
+use meridian_wire::notice::OverBudget;
 
 /// The fewest rows that a batch counts as, however empty it is.
 pub const MIN_ROWS: usize = 64;
@@ -93,6 +95,26 @@ pub enum Beyond {
     /// More than the day can carry.
     #[error("the day's value would pass what 64 bits can carry")]
     Day,
+}
+
+impl Beyond {
+    /// What directors are told of it.
+    pub fn notice(self) -> NoticeKind {
+        let (what, source) = match self {
+            Self::Batches { source_number } => (OverBudget::Batches, Some(source_number)),
+            Self::Sources => (OverBudget::Sources, None),
+            Self::SourcesOfToken { source_number } => (OverBudget::SourcesOfToken, Some(source_number)),
+            Self::Gaps { source_number } => (OverBudget::Gaps, Some(source_number)),
+            Self::Value { source_number } => (OverBudget::Value, Some(source_number)),
+            Self::Anybody { source_number } => (OverBudget::Anybody, Some(source_number)),
+            Self::Day => (OverBudget::Day, None),
+        };
+        NoticeKind::SourceOverBudget {
+            what,
+            source,
+            reason: self.to_string(),
+        }
+    }
 }
 
 /// What one source has sent.

@@ -16,7 +16,7 @@ pub use self::restricted::Restricted;
 use crate::store::journal::JournalError;
 use meridian_core::sales::{Batch, EventMs};
 use meridian_core::tally::Mark;
-use meridian_wire::{Cell, Day, Hello, History, Notice, ProductCounts, Reached, Totals, Warmth};
+use meridian_wire::{Cell, Day, Hello, History, NoticeKind, ProductCounts, Reached, Totals, Warmth};
 
 /// A source of orders and payments, in event time.
 ///
@@ -94,7 +94,7 @@ pub struct Pulled {
     /// Orders and payments, in order of time.
     pub batches: Vec<Restricted<Batch>>,
     /// What people should know (unknown countries, unreadable rows).
-    pub notices: Vec<Notice>,
+    pub notices: Vec<NoticeKind>,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use meridian_client::orders::Welcome;
 use meridian_core::sales::columns::{ColumnsError, encode};
 use meridian_core::sales::{Batch, EventMs, Kind};
-use meridian_wire::{Hello, Notice};
+use meridian_wire::{Hello, NoticeKind};
 
 use crate::source::{Pulled, Source, SourceError};
 
@@ -154,7 +154,7 @@ pub struct Played {
     /// How many rows they have.
     pub rows: u64,
     /// What people should know.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<NoticeKind>,
 }
 
 /// The day's numbers of a source's categories and products.

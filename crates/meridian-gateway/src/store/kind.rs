@@ -23,13 +23,4 @@ impl Store {
             Self::Audit => "audit",
         }
     }
-
-    /// What people call it, in English and Chinese.
-    pub(super) fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Orders => ("order log", "订单日志"),
-            Self::State => ("state", "状态文件"),
-            Self::Audit => ("audit log", "审计日志"),
-        }
-    }
 }

@@ -302,6 +302,16 @@ pub(super) struct Notice {
     pub text: Option<Names>,
     #[prost(int64, tag = "4")]
     pub published_ms: i64,
+    #[prost(message, repeated, tag = "5")]
+    pub args: Vec<NoticeArg>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct NoticeArg {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -131,12 +131,16 @@ fn products() -> impl Strategy<Value = Products> {
 }
 
 fn notice() -> impl Strategy<Value = Notice> {
-    (0..3_u8, any::<String>(), names(), any::<i64>()).prop_map(|(level, code, text, published_ms)| Notice {
-        level: [Level::Info, Level::Warning, Level::Alert][usize::from(level)],
-        code,
-        text,
-        published_ms,
-    })
+    let args = proptest::collection::btree_map(any::<String>(), any::<String>(), 0..4);
+    (0..3_u8, any::<String>(), names(), any::<i64>(), args).prop_map(
+        |(level, code, text, published_ms, args)| Notice {
+            level: [Level::Info, Level::Warning, Level::Alert][usize::from(level)],
+            code,
+            text,
+            published_ms,
+            args,
+        },
+    )
 }
 
 fn direct() -> impl Strategy<Value = Direct> {

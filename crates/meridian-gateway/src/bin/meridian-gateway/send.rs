@@ -44,7 +44,7 @@ pub(crate) fn send(config: &SenderConfig, number: u32, play: &PlayArgs) -> anyho
             let played = player.until(wall_ms())?;
             rows += played.rows;
             for notice in played.notices {
-                eprintln!("{}", notice.text.en);
+                eprintln!("{}", notice.notice(0).text.en);
             }
             for batch in played.batches {
                 sender.send(batch)?;

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::operate::access::Grant;
 use crate::operate::audit::{Details, Kind};
-use crate::operate::events::{Entry, GatewayEvent, To, notice};
+use crate::operate::events::{Entry, GatewayEvent, To};
 use crate::operate::limits::{Failure, IntrusionAlert, Limited};
 use crate::operate::metrics::{Metrics, Why};
-use meridian_wire::{Level, Notice};
+use meridian_wire::NoticeKind;
 
 /// What happens to connections.
 #[derive(Debug)]
@@ -172,12 +172,10 @@ impl GatewayEvent for ConnectionEvent<'_> {
         }
     }
 
-    fn notices(&self) -> Vec<(To, Notice)> {
+    fn notices(&self) -> Vec<(To, NoticeKind)> {
         let Self::Intrusion(alert) = self else {
             return Vec::new();
         };
-        let words = alert.in_words();
-        let notice = notice(Level::Alert, "intrusion", words.en, words.zh);
-        vec![(To::Directors, notice)]
+        vec![(To::Directors, alert.notice())]
     }
 }

@@ -1,10 +1,11 @@
 //! What directors ask for and change, and figures that are held.
 
 use crate::operate::audit::{Details, Kind};
-use crate::operate::director::{Command, Director, DirectorError, Outcome};
-use crate::operate::events::{Entry, GatewayEvent, To, notice};
+use crate::operate::director::{Command, Director, DirectorError, FiguresMode, Outcome};
+use crate::operate::events::{Entry, GatewayEvent, To};
 use crate::publish::gate::Implausible;
-use meridian_wire::{Level, Notice};
+use meridian_wire::NoticeKind;
+use meridian_wire::notice::Decision;
 
 /// What happens at the directors' desk.
 #[derive(Debug)]
@@ -42,32 +43,25 @@ fn said(result: &Result<Outcome, DirectorError>) -> String {
     }
 }
 
-/// Whom a change concerns, in words.
-fn directed(by: &Director, command: &Command, text: &str) -> Vec<(To, Notice)> {
-    match command {
-        Command::Hold => {
-            let (en, zh) = (
-                format!("Figures {text}"),
-                format!("数据已由 {} 暂停更新", by.name),
-            );
-            // A wall that is filmed names nobody.
-            let plain = notice(
-                Level::Warning,
-                "held",
-                "The figures are held for now",
-                "数据暂停更新",
-            );
-            vec![
-                (To::Walls, plain),
-                (To::Directors, notice(Level::Warning, "held", en, zh)),
-            ]
-        }
-        Command::Release => {
-            let notice = notice(Level::Info, "released", format!("Figures {text}"), "数据恢复更新");
-            vec![(To::Directors, notice)]
-        }
-        _ => vec![(To::Directors, notice(Level::Info, "directed", text, text))],
-    }
+/// Whom a change concerns, and what they are told; `text` says it in English. Walls are told of a hold alone.
+fn directed(by: &Director, command: &Command, text: &str) -> Option<(To, NoticeKind)> {
+    let (by, reason) = (by.name.clone(), text.to_owned());
+    let what = match command {
+        Command::Hold => return Some((To::Everybody, NoticeKind::Held { by })),
+        Command::Release => return Some((To::Directors, NoticeKind::Released { reason })),
+        Command::Scene { scene } => Decision::Shows {
+            scene: scene.to_string(),
+        },
+        Command::Mode {
+            mode: FiguresMode::Rehearsal,
+        } => Decision::BeginsRehearsal,
+        Command::Mode {
+            mode: FiguresMode::Normal,
+        } => Decision::EndsRehearsal,
+        Command::Delay { delay_ms } => Decision::Delays { delay_ms: *delay_ms },
+        Command::Status => return None,
+    };
+    Some((To::Directors, NoticeKind::Directed { by, what, reason }))
 }
 
 impl GatewayEvent for DirectorEvent<'_> {
@@ -81,7 +75,7 @@ impl GatewayEvent for DirectorEvent<'_> {
                 "a release that was asked for is forgotten: the token holds no longer"
             ),
             Self::FiguresHeld { problem, busiest } => {
-                let problem = problem.in_words().0;
+                let problem = problem.what().in_words();
                 match busiest {
                     Some((source, percent)) => {
                         tracing::error!(problem, source, percent, "the figures are held");
@@ -110,7 +104,7 @@ impl GatewayEvent for DirectorEvent<'_> {
             }
             Self::FiguresHeld { problem, .. } => {
                 let details = Details {
-                    reason: Some(problem.in_words().0.to_owned()),
+                    reason: Some(problem.what().in_words()),
                     ..Details::default()
                 };
                 Some(Entry::new(Kind::FiguresHeld, "figures", details))
@@ -119,40 +113,24 @@ impl GatewayEvent for DirectorEvent<'_> {
         }
     }
 
-    fn notices(&self) -> Vec<(To, Notice)> {
+    fn notices(&self) -> Vec<(To, NoticeKind)> {
         match self {
             Self::Asked {
                 by,
                 result: Ok(Outcome::NeedsSecond),
                 ..
             } => {
-                let notice = notice(
-                    Level::Warning,
-                    "release_asked",
-                    format!("{} asks for the release: a second director has to agree", by.name),
-                    format!("{} 请求恢复更新，需要另一位导播确认", by.name),
-                );
-                vec![(To::Directors, notice)]
+                let by = by.name.clone();
+                vec![(To::Directors, NoticeKind::ReleaseAsked { by })]
             }
-            Self::Directed { by, command, text } => directed(by, command, text),
+            Self::Directed { by, command, text } => directed(by, command, text).into_iter().collect(),
             Self::BusiestSource { source, percent } => {
-                let notice = notice(
-                    Level::Alert,
-                    "busiest_source",
-                    format!("{percent} % of what came last is from source {source}"),
-                    format!("最近的数据中 {percent}% 来自来源 {source}"),
-                );
-                vec![(To::Directors, notice)]
+                let (source, percent) = (*source, *percent);
+                vec![(To::Directors, NoticeKind::BusiestSource { source, percent })]
             }
             Self::FiguresHeld { problem, .. } => {
-                let (en, zh) = problem.in_words();
-                let notice = notice(
-                    Level::Alert,
-                    "implausible",
-                    format!("The figures can't be right, the last good ones stay: {en}"),
-                    format!("数据不合常理，保留最后的有效数据：{zh}"),
-                );
-                vec![(To::Everybody, notice)]
+                let what = problem.what();
+                vec![(To::Everybody, NoticeKind::Implausible { what })]
             }
             Self::Asked { .. } | Self::ReleaseForgotten { .. } => Vec::new(),
         }

@@ -1,10 +1,10 @@
 //! Order batches that are taken or not, and sources that are silent or send too much.
 
-use crate::operate::events::{GatewayEvent, To, notice};
+use crate::operate::events::{GatewayEvent, To};
 use crate::operate::metrics::{Metrics, Why};
 use crate::source::budget::Beyond;
 use crate::source::intake::Outcome;
-use meridian_wire::{Level, Notice};
+use meridian_wire::NoticeKind;
 
 /// What happens to the orders of a live day on their way in.
 #[derive(Debug)]
@@ -27,22 +27,6 @@ pub(crate) enum IntakeEvent<'a> {
     Silent,
     /// Orders come after that. The source itself tells people, in the stream.
     Heard,
-}
-
-fn in_chinese(beyond: Beyond) -> String {
-    match beyond {
-        Beyond::Batches { source_number } => format!("来源 {source_number} 发送的批次过多"),
-        Beyond::Sources => "来源数量过多".to_owned(),
-        Beyond::SourcesOfToken { source_number } => {
-            format!("一个无固定编号的令牌使用的来源编号过多，最后是来源 {source_number}")
-        }
-        Beyond::Gaps { source_number } => format!("来源 {source_number} 的批次编号间断过多"),
-        Beyond::Value { source_number } => format!("来源 {source_number} 的金额总和超过一天的上限"),
-        Beyond::Anybody { source_number } => {
-            format!("无固定编号的来源金额总和超过一天的上限，最后来自来源 {source_number}")
-        }
-        Beyond::Day => "当天金额总和超过 64 位上限".to_owned(),
-    }
 }
 
 impl GatewayEvent for IntakeEvent<'_> {
@@ -93,11 +77,10 @@ impl GatewayEvent for IntakeEvent<'_> {
         }
     }
 
-    fn notices(&self) -> Vec<(To, Notice)> {
+    fn notices(&self) -> Vec<(To, NoticeKind)> {
         let Self::OverBudget(beyond) = self else {
             return Vec::new();
         };
-        let (en, zh) = (beyond.to_string(), in_chinese(*beyond));
-        vec![(To::Directors, notice(Level::Alert, "source_over_budget", en, zh))]
+        vec![(To::Directors, beyond.notice())]
     }
 }

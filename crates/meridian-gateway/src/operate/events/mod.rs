@@ -31,15 +31,14 @@ pub(crate) use self::storage::StorageEvent;
 pub(crate) use self::upstream::UpstreamEvent;
 use crate::operate::audit::{Details, Kind};
 use crate::operate::metrics::Metrics;
-use meridian_wire::{Level, Names, Notice};
+use meridian_wire::NoticeKind;
 
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum To {
+    /// Directors in full, walls without the arguments.
     Everybody,
     Directors,
-    /// Those who follow the public stream, and not directors.
-    Walls,
 }
 
 /// What goes into the audit log.
@@ -70,7 +69,7 @@ pub(crate) trait Reporter {
     /// Writes into the audit log.
     fn audit(&self, entry: Entry);
     /// Tells people. The hub stamps the time.
-    fn tell(&self, to: To, notice: Notice);
+    fn tell(&self, to: To, notice: NoticeKind);
 }
 
 /// Something that happened. A method that a group leaves out says that its happenings do no such thing.
@@ -89,7 +88,7 @@ pub(crate) trait GatewayEvent {
     }
 
     /// What people are told, in order.
-    fn notices(&self) -> Vec<(To, Notice)> {
+    fn notices(&self) -> Vec<(To, NoticeKind)> {
         Vec::new()
     }
 
@@ -108,18 +107,6 @@ pub(crate) trait GatewayEvent {
     fn note(&self, metrics: &Metrics) {
         self.log();
         self.count(metrics);
-    }
-}
-
-fn notice(level: Level, code: &str, en: impl Into<String>, zh: impl Into<String>) -> Notice {
-    Notice {
-        level,
-        code: code.to_owned(),
-        text: Names {
-            en: en.into(),
-            zh: zh.into(),
-        },
-        published_ms: 0,
     }
 }
 

@@ -3,11 +3,9 @@
 use crate::operate::events::{GatewayEvent, To};
 use crate::operate::metrics::Metrics;
 use crate::store::Store;
-use crate::store::notices::{
-    cannot_be_written, is_written_again, orders_come_again, orders_wait, state_damaged, was_displaced,
-};
+use crate::store::notices::{cannot_be_written, is_written_again, was_displaced};
 use crate::store::record_log::Displaced;
-use meridian_wire::Notice;
+use meridian_wire::NoticeKind;
 
 /// What happens to what is kept. That something can't be written is logged where it is found; people are told by the watch over
 /// all stores, which repeats what still fails once another is written again.
@@ -83,18 +81,19 @@ impl GatewayEvent for StorageEvent {
         }
     }
 
-    fn notices(&self) -> Vec<(To, Notice)> {
+    fn notices(&self) -> Vec<(To, NoticeKind)> {
         match self {
             Self::Failing {
                 store,
                 problem,
                 repeated,
             } => {
-                let walls = (*store == Store::Orders && !repeated).then(|| (To::Everybody, orders_wait()));
-                let directors = (To::Directors, cannot_be_written(*store, problem));
+                let walls =
+                    (*store == Store::Orders && !repeated).then(|| (To::Everybody, NoticeKind::OrdersWait));
+                let directors = (To::Directors, cannot_be_written(*store, problem.clone()));
                 walls.into_iter().chain([directors]).collect()
             }
-            Self::Back { store: Store::Orders } => vec![(To::Everybody, orders_come_again())],
+            Self::Back { store: Store::Orders } => vec![(To::Everybody, NoticeKind::OrdersComeAgain)],
             Self::Back { store } => vec![(To::Directors, is_written_again(*store))],
             // Of the audit log's file its next line says so.
             Self::Displaced {
@@ -109,7 +108,7 @@ impl GatewayEvent for StorageEvent {
                 To::Directors,
                 was_displaced(*store, *how, *failing, *lost_bytes > 0),
             )],
-            Self::StateDamaged => vec![(To::Directors, state_damaged())],
+            Self::StateDamaged => vec![(To::Directors, NoticeKind::StateDamaged)],
             Self::Refused { .. } | Self::Restored { .. } => Vec::new(),
         }
     }

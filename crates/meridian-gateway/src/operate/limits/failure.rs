@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use meridian_wire::Names;
+use meridian_wire::NoticeKind;
+use meridian_wire::notice::Intruder;
 
 /// Why a client is refused for now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -111,31 +112,17 @@ pub struct IntrusionAlert {
 }
 
 impl IntrusionAlert {
-    /// The alert in words, as directors read it.
-    pub fn in_words(&self) -> Names {
-        let Self { address, count, .. } = self;
-        if let Some(token) = &self.token {
-            return Names {
-                en: format!(
-                    "A token that holds no longer ({token}) was shown {count} times within a minute, last from {address}"
-                ),
-                zh: format!("已失效的令牌（{token}）一分钟内被使用 {count} 次，最近来自 {address}"),
-            };
-        }
-        let kind = self.failure.name();
-        if self.locked {
-            return Names {
-                en: format!(
-                    "{count} failures within a minute from {address} ({kind}): it is locked out for now, but for those who have a token"
-                ),
-                zh: format!("{address} 在一分钟内失败 {count} 次，已暂时封锁（持有令牌者除外）"),
-            };
-        }
-        Names {
-            en: format!(
-                "{count} failures within a minute from {address} ({kind}): it is answered late, and not locked out, since a web page can do this to an office"
-            ),
-            zh: format!("{address} 在一分钟内失败 {count} 次（{kind}），未封锁"),
+    /// What directors are told of it.
+    pub fn notice(&self) -> NoticeKind {
+        NoticeKind::Intrusion {
+            address: self.address,
+            count: self.count,
+            failure: self.failure.name(),
+            what: match &self.token {
+                Some(token) => Intruder::Token(token.clone()),
+                None if self.locked => Intruder::Locked,
+                None => Intruder::Slowed,
+            },
         }
     }
 }

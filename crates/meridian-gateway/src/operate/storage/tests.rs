@@ -206,7 +206,7 @@ fn what_cannot_be_written_is_said_at_once() {
     let mut look = |publisher: &Publisher| {
         let said = watch.look(Some(&intake), publisher.stalled(), None, &metrics);
         let said = said.iter().flat_map(|event| event.notices());
-        let said: Vec<_> = said.map(|(to, notice)| (to, notice.code)).collect();
+        let said: Vec<_> = said.map(|(to, notice)| (to, notice.code())).collect();
         (said, metrics.ill(0))
     };
     publisher.step(START_MS + 1_000, 0);
@@ -218,8 +218,8 @@ fn what_cannot_be_written_is_said_at_once() {
         Outcome::Later(_)
     ));
     let (said, ill) = look(&publisher);
-    let failing = "storage_failing".to_owned();
-    assert_eq!(said, [(To::Everybody, failing.clone()), (To::Directors, failing)]);
+    let failing = "storage_failing";
+    assert_eq!(said, [(To::Everybody, failing), (To::Directors, failing)]);
     assert!(ill.unwrap().contains("orders: "));
     assert_eq!(metrics.orders_refused.get(), 1);
     assert!(
@@ -236,10 +236,7 @@ fn what_cannot_be_written_is_said_at_once() {
     faults.none();
     publisher.step(START_MS + 4_000, 0);
     let (said, ill) = look(&publisher);
-    assert_eq!(
-        (said, ill),
-        (vec![(To::Everybody, "storage_back".to_owned())], None)
-    );
+    assert_eq!((said, ill), (vec![(To::Everybody, "storage_back")], None));
     assert_eq!((publisher.mode(), metrics.orders_refused.get()), (Mode::Live, 0));
     assert!(matches!(
         offered(&intake, &bytes, START_MS + 4_000),

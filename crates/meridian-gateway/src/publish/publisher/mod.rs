@@ -7,14 +7,13 @@ use crate::publish::class::{Internal, Privacy, Restricted};
 use crate::publish::figures::{Exact, Figures};
 use crate::publish::guard::{Guard, Open, Public};
 use crate::publish::lights::Gathered;
-use crate::publish::notices::plain;
 use crate::publish::opening::{guarded, tally_of};
 use crate::publish::warmth::WarmthMeter;
 use crate::source::clock::Course;
 use crate::{Pulled, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs};
 use meridian_core::tally::{Meter, ProductMeter, TallyError};
-use meridian_wire::{Body, Counts, DataClass, Hello, Level, Mode, Names, Notice, Rates, Snapshot, Totals};
+use meridian_wire::{Body, Counts, DataClass, Hello, Mode, Notice, NoticeKind, Rates, Snapshot, Totals};
 
 /// A step with more orders and payments than this isn't gone through row by row where the source can do without:
 /// its figures are taken from the source's own account, which is exact, and its lights from its last seconds, each
@@ -322,19 +321,19 @@ impl Publisher {
                 self.stalled = Some(error.to_string());
                 return Step::default();
             }
-            Err(error) => notices.push(self.fail(&error.to_string(), published_ms)),
+            Err(error) => notices.push(self.fail(error.to_string())),
         }
         if stands && !self.failed {
-            self.pull(to_ms, published_ms, &mut light, &mut notices);
+            self.pull(to_ms, &mut light, &mut notices);
         }
         if self.guard.is_none()
             && self.source.ahead(to_ms) > LEAP_EVENTS
             && let Err(error) = self.leap(to_ms, &mut light)
         {
-            notices.push(self.fail(&error.to_string(), published_ms));
+            notices.push(self.fail(error.to_string()));
         }
         while self.event_ms < to_ms && !self.failed && !self.over {
-            self.go_on(to_ms, published_ms, &mut light, &mut notices);
+            self.go_on(to_ms, &mut light, &mut notices);
         }
         self.steps += 1;
         let ended = self.ended();
@@ -351,12 +350,12 @@ impl Publisher {
     }
 
     /// Goes on towards an instant: no further than the next point of the history, so that each point is exact.
-    fn go_on(&mut self, to_ms: EventMs, published_ms: i64, light: &mut Gathered, notices: &mut Vec<Notice>) {
+    fn go_on(&mut self, to_ms: EventMs, light: &mut Gathered, notices: &mut Vec<NoticeKind>) {
         let day = self.hello.day;
         let into_ms = self.event_ms - day.start_ms;
         let next_ms = self.event_ms + HISTORY_STEP_MS - into_ms.rem_euclid(HISTORY_STEP_MS);
         let until_ms = next_ms.min(to_ms);
-        self.pull(until_ms, published_ms, light, notices);
+        self.pull(until_ms, light, notices);
         if self.failed {
             return;
         }
@@ -379,9 +378,14 @@ impl Publisher {
     }
 
     /// What walls are told of a step.
-    fn say_publicly(&mut self, span: &Span, light: &mut Gathered, notices: &[Notice]) -> Vec<Public<Body>> {
+    fn say_publicly(
+        &mut self,
+        span: &Span,
+        light: &mut Gathered,
+        notices: &[NoticeKind],
+    ) -> Vec<Public<Body>> {
         let (from_ms, to_ms) = (span.from_ms, self.event_ms);
-        let notices = notices.iter().map(plain);
+        let notices = notices.iter().map(|notice| notice.public(span.at.published_ms));
         match &mut self.guard {
             Some(guard) => {
                 let lights = guard.lights(from_ms, to_ms, self.steps);
@@ -403,7 +407,12 @@ impl Publisher {
 
     /// What those who may see exact figures are told of a step: nothing where there can't be anybody. While a log is gone
     /// through again nobody is there yet, but what they know is followed, so that they go on from it.
-    fn say_internally(&mut self, span: &Span, light: Gathered, notices: Vec<Notice>) -> Vec<Internal<Body>> {
+    fn say_internally(
+        &mut self,
+        span: &Span,
+        light: Gathered,
+        notices: Vec<NoticeKind>,
+    ) -> Vec<Internal<Body>> {
         if !self.want_internal {
             return Vec::new();
         }
@@ -411,32 +420,24 @@ impl Publisher {
             let lights = light.into_lights(span.from_ms, self.event_ms, self.steps);
             self.exact.seal(Body::Lights(lights))
         });
-        let said = say(&mut self.internal, &self.exact, span, lights, notices.into_iter());
+        let notices = notices.iter().map(|notice| notice.notice(span.at.published_ms));
+        let said = say(&mut self.internal, &self.exact, span, lights, notices);
         if self.replaying { Vec::new() } else { said }
     }
 
     /// Counts what the source has until an instant.
-    fn pull(
-        &mut self,
-        until_ms: EventMs,
-        published_ms: i64,
-        light: &mut Gathered,
-        notices: &mut Vec<Notice>,
-    ) {
+    fn pull(&mut self, until_ms: EventMs, light: &mut Gathered, notices: &mut Vec<NoticeKind>) {
         let mut pulled = Pulled::default();
         let result = self.source.pull(until_ms, &mut pulled);
         for batch in &pulled.batches {
             if let Err(error) = self.take(batch, light) {
-                notices.push(self.fail(&error.to_string(), published_ms));
+                notices.push(self.fail(error.to_string()));
                 break;
             }
         }
-        notices.extend(pulled.notices.into_iter().map(|notice| Notice {
-            published_ms,
-            ..notice
-        }));
+        notices.extend(pulled.notices);
         if let Err(error) = result {
-            notices.push(self.fail(&error.to_string(), published_ms));
+            notices.push(self.fail(error.to_string()));
         }
     }
 
@@ -512,17 +513,9 @@ impl Publisher {
         }
     }
 
-    fn fail(&mut self, problem: &str, published_ms: i64) -> Notice {
+    fn fail(&mut self, problem: String) -> NoticeKind {
         self.failed = true;
-        Notice {
-            level: Level::Alert,
-            code: "source_failed".to_owned(),
-            text: Names {
-                en: format!("The source can't be read on; the last good figures are held. {problem}"),
-                zh: format!("数据源无法继续读取，保留最后的有效数据。{problem}"),
-            },
-            published_ms,
-        }
+        NoticeKind::SourceFailed { problem }
     }
 
     fn take(&mut self, batch: &Restricted<Batch>, light: &mut Gathered) -> Result<(), TallyError> {

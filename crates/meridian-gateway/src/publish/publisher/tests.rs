@@ -1,7 +1,7 @@
 use super::*;
 use crate::Opening;
 use crate::{ScenarioSource, load_catalogue};
-use meridian_wire::{Lights, Reached, Tick};
+use meridian_wire::{Level, Lights, Reached, Tick};
 
 fn publisher(at_ms: i64) -> (Publisher, EventMs) {
     let catalogue = load_catalogue().unwrap();

@@ -18,7 +18,7 @@ use crate::serve::control::ControlMsg;
 use crate::serve::hub::{Announcement, Hub};
 use crate::serve::proxy::Proxies;
 use crate::source::intake::Intake;
-use meridian_wire::{DataClass, Notice};
+use meridian_wire::{DataClass, NoticeKind};
 
 /// The streams that clients follow. A relay passes on one, to whoever may see it.
 pub(crate) struct Hubs {
@@ -85,7 +85,7 @@ impl Reporter for Shared {
     }
 
     /// The thread that fills the streams tells it; one that only passes them on has nothing to say of its own.
-    fn tell(&self, to: To, notice: Notice) {
+    fn tell(&self, to: To, notice: NoticeKind) {
         let _ = self.control.send(ControlMsg::Notice(to, notice));
     }
 }

@@ -146,6 +146,7 @@ fn notice(code: &str) -> Announcement {
         code: code.to_owned(),
         text: meridian_wire::Names::default(),
         published_ms: 0,
+        args: std::collections::BTreeMap::new(),
     })
 }
 

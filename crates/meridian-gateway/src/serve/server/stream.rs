@@ -22,7 +22,7 @@ use crate::source::clock::{Clock, Course, mono_ms};
 use crate::store::Store;
 use crate::{Publisher, SavedState};
 use meridian_core::sales::EventMs;
-use meridian_wire::{Heartbeat, Mode, Notice};
+use meridian_wire::{Heartbeat, Mode, NoticeKind};
 
 /// Interval between ticks, on the wall clock.
 const STEP: Duration = Duration::from_millis(100);
@@ -68,13 +68,14 @@ impl Reporter for Stream {
         self.shared.audit(entry);
     }
 
-    fn tell(&self, to: To, notice: Notice) {
-        let said = Announcement::Notice(notice);
-        match to {
-            To::Everybody => self.shared.hubs.announce(&said),
-            To::Directors => self.outlets.internal.hub().announce(said),
-            To::Walls => self.outlets.public.hub().announce(said),
+    fn tell(&self, to: To, notice: NoticeKind) {
+        let now_ms = self.now_ms();
+        if to == To::Everybody {
+            let public = self.outlets.public.hub();
+            public.announce(Announcement::Notice(notice.public(now_ms)));
         }
+        let internal = self.outlets.internal.hub();
+        internal.announce(Announcement::Notice(notice.notice(now_ms)));
     }
 }
 

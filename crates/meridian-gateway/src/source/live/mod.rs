@@ -3,7 +3,6 @@
 
 mod day;
 mod file;
-mod notices;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -15,11 +14,10 @@ use self::day::as_written;
 use crate::privacy::Privacy;
 use crate::source::intake::{Gap, Intake};
 use crate::source::{Opening, Pulled, Restricted, Source, SourceError};
-use crate::store;
 use crate::store::journal::JournalError;
 use crate::store::order_log::{OrderLog, Record, Records};
 use meridian_core::sales::{Batch, Catalogue, EventMs};
-use meridian_wire::{Hello, Notice};
+use meridian_wire::{Hello, NoticeKind};
 
 /// A live day's orders, as an [`Intake`] takes them.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct LiveSource {
     replay_ms: Option<EventMs>,
     /// What the step under way takes.
     step: Vec<Restricted<Batch>>,
-    notices: Vec<Notice>,
+    notices: Vec<NoticeKind>,
     now_ms: EventMs,
     /// When a batch came last.
     heard_ms: EventMs,
@@ -112,9 +110,11 @@ impl LiveSource {
         }
         self.silent = silent;
         self.notices.push(if silent {
-            notices::silent(self.day.silent_ms / 1_000)
+            NoticeKind::SourceSilent {
+                seconds: self.day.silent_ms / 1_000,
+            }
         } else {
-            notices::heard_again()
+            NoticeKind::SourceBack
         });
     }
 }
@@ -180,7 +180,7 @@ impl Source for LiveSource {
         let damaged_bytes = log.damaged_bytes();
         if damaged_bytes > 0 {
             self.intake.damaged(damaged_bytes);
-            self.notices.push(store::notices::damaged());
+            self.notices.push(NoticeKind::LogDamaged);
         }
         if let Some(log) = self.log.take() {
             self.intake

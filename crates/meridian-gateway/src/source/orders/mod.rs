@@ -47,7 +47,7 @@ use self::product_opening::product_opening;
 use self::report::totalled;
 use crate::source::{Opening, Pulled, Restricted, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
-use meridian_wire::{DataClass, Day, Hello, Mode, Names, Notice, ProductInfo};
+use meridian_wire::{DataClass, Day, Hello, Mode, Names, NoticeKind, ProductInfo};
 
 pub use self::report::OrdersReport;
 
@@ -62,7 +62,7 @@ pub struct OrdersSource {
     items: Vec<Item>,
     next: usize,
     now_ms: EventMs,
-    notices: Vec<Notice>,
+    notices: Vec<NoticeKind>,
     report: OrdersReport,
 }
 

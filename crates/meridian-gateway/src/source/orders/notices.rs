@@ -2,68 +2,38 @@
 
 use super::report::{MAX_LISTED, OrdersReport};
 use meridian_core::sales::Currency;
-use meridian_wire::{Level, Names, Notice};
+use meridian_wire::NoticeKind;
 
-/// What people should know about the file. The gateway stamps the time.
-pub(super) fn notices(report: &OrdersReport, currency: Currency) -> Vec<Notice> {
-    let mut out = vec![notice(
-        Level::Info,
-        "synthetic_places",
-        "The order file names countries, not cities: lights stand at cities of the country drawn by \
-         population. City positions are synthetic; everything else is the shop's own."
-            .to_owned(),
-        "订单文件只有国家、没有城市：光点按人口落在该国城市。城市位置为合成，其余均为店铺真实数据。"
-            .to_owned(),
-    )];
+/// What people should know about the file.
+pub(super) fn notices(report: &OrdersReport, currency: Currency) -> Vec<NoticeKind> {
+    let mut out = vec![NoticeKind::SyntheticPlaces];
     if report.corrections > 0 {
-        let (count, sum) = (report.corrections, amount(report.corrected_minor, currency));
-        out.push(notice(
-            Level::Info,
-            "corrections",
-            format!(
-                "Cancelled orders in the file: {count}, {sum}, taken off the value as marked corrections"
-            ),
-            format!("文件中有 {count} 笔取消订单，共 {sum}，作为更正从成交额中扣除"),
-        ));
+        out.push(NoticeKind::Corrections {
+            count: report.corrections,
+            sum: amount(report.corrected_minor, currency),
+        });
     }
     if report.without_value > 0 {
         let count = report.without_value;
-        out.push(notice(
-            Level::Info,
-            "without_value",
-            format!("Entries without any value in the file: {count}, not counted as orders"),
-            format!("文件中有 {count} 笔金额为零的记录，不计为订单"),
-        ));
+        out.push(NoticeKind::WithoutValue { count });
     }
     if !report.unknown_countries.is_empty() {
         out.push(unknown_countries(&report.unknown_countries));
     }
     if report.unknown_channels > 0 {
         let count = report.unknown_channels;
-        out.push(notice(
-            Level::Warning,
-            "unknown_channel",
-            format!("Rows whose channel the mapping doesn't name: {count}, counted under the default one"),
-            format!("有 {count} 行的渠道未在映射中列出，计入默认渠道"),
-        ));
+        out.push(NoticeKind::UnknownChannel { count });
     }
     if report.unreadable_rows > 0 {
-        out.push(unreadable(report));
+        out.push(NoticeKind::UnreadableRow {
+            count: report.unreadable_rows,
+            first: report.unreadable.clone(),
+        });
     }
     out
 }
 
-fn notice(level: Level, code: &str, en: String, zh: String) -> Notice {
-    Notice {
-        level,
-        code: code.to_owned(),
-        text: Names { en, zh },
-        published_ms: 0,
-    }
-}
-
-fn unknown_countries(countries: &[(String, u64)]) -> Notice {
-    let total: u64 = countries.iter().map(|(_, count)| count).sum();
+fn unknown_countries(countries: &[(String, u64)]) -> NoticeKind {
     let mut list: Vec<String> = countries
         .iter()
         .take(MAX_LISTED)
@@ -73,40 +43,10 @@ fn unknown_countries(countries: &[(String, u64)]) -> Notice {
     if more > 0 {
         list.push(format!("+{more}"));
     }
-    let list = list.join(", ");
-    notice(
-        Level::Warning,
-        "unknown_country",
-        format!(
-            "Orders from countries that no region matches: {total}, counted in the totals, without a place: {list}"
-        ),
-        format!("有 {total} 笔订单的国家无法识别，计入总额但不落在地图上：{list}"),
-    )
-}
-
-fn unreadable(report: &OrdersReport) -> Notice {
-    let count = report.unreadable_rows;
-    let mut list: Vec<String> = report
-        .unreadable
-        .iter()
-        .map(|(line, why)| format!("line {line}: {why}"))
-        .collect();
-    let mut lines_zh: Vec<String> = report
-        .unreadable
-        .iter()
-        .map(|(line, _)| line.to_string())
-        .collect();
-    let more = count.saturating_sub(report.unreadable.len() as u64);
-    if more > 0 {
-        list.push(format!("and {more} more"));
-        lines_zh.push(format!("另有 {more} 行"));
+    NoticeKind::UnknownCountry {
+        count: countries.iter().map(|(_, count)| count).sum(),
+        countries: list.join(", "),
     }
-    notice(
-        Level::Warning,
-        "unreadable_row",
-        format!("Rows that can't be read, skipped: {count} ({})", list.join("; ")),
-        format!("有 {count} 行无法读取，已跳过（行号：{}）", lines_zh.join("、")),
-    )
 }
 
 /// An amount for people: "£12,345.67".

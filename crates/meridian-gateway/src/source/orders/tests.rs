@@ -187,7 +187,7 @@ fn notices_come_once_and_in_both_languages() {
     let mut out = Pulled::default();
     source.pull(source.hello().day.start_ms, &mut out).unwrap();
     assert!(out.batches.is_empty());
-    let codes: Vec<&str> = out.notices.iter().map(|notice| notice.code.as_str()).collect();
+    let codes: Vec<&str> = out.notices.iter().map(NoticeKind::code).collect();
     assert_eq!(
         codes,
         [
@@ -201,16 +201,17 @@ fn notices_come_once_and_in_both_languages() {
     assert!(
         out.notices
             .iter()
-            .all(|notice| !notice.text.en.is_empty() && !notice.text.zh.is_empty())
+            .map(|notice| notice.notice(0).text)
+            .all(|text| !text.en.is_empty() && !text.zh.is_empty())
     );
     let text = |code: &str| {
         out.notices
             .iter()
-            .find(|notice| notice.code == code)
+            .find(|notice| notice.code() == code)
             .unwrap()
+            .notice(0)
             .text
             .en
-            .clone()
     };
     assert!(text("unknown_country").contains("Atlantis (1)"));
     assert!(text("corrections").contains("1, £2.55"));
@@ -230,9 +231,10 @@ fn only_twenty_unreadable_rows_are_listed() {
     let notice = source
         .notices
         .iter()
-        .find(|notice| notice.code == "unreadable_row")
+        .find(|notice| notice.code() == "unreadable_row")
         .unwrap();
-    assert!(notice.text.en.contains("35 (line 3") && notice.text.en.ends_with("and 15 more)"));
+    let text = notice.notice(0).text.en;
+    assert!(text.contains("35 (line 3") && text.ends_with("and 15 more)"));
 }
 
 #[test]

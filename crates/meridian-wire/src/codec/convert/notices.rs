@@ -15,6 +15,14 @@ pub(super) fn put_notice(notice: &Notice) -> proto::Notice {
         code: notice.code.clone(),
         text: Some(put_names(&notice.text)),
         published_ms: notice.published_ms,
+        args: notice
+            .args
+            .iter()
+            .map(|(name, value)| proto::NoticeArg {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
     }
 }
 
@@ -29,6 +37,7 @@ pub(super) fn get_notice(notice: proto::Notice) -> Result<Notice> {
         code: notice.code,
         text: get_names(notice.text),
         published_ms: notice.published_ms,
+        args: notice.args.into_iter().map(|arg| (arg.name, arg.value)).collect(),
     })
 }
 
