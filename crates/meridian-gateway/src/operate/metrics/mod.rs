@@ -5,13 +5,14 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use crate::operate::limits::Failure;
 use crate::store::Store;
@@ -23,6 +24,9 @@ pub use http::{Asker, Sees, check_address, host_allowed, serve};
 const PREFIX: &str = "meridian_gateway";
 /// The gateway is unhealthy after this long without a step.
 const WELL_MS: i64 = 5_000;
+
+/// Upper ends of the histogram of steps.
+const STEP_BUCKETS_SECS: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0];
 
 /// Why clients are lost.
 const LOST: [&str; 11] = [
@@ -113,7 +117,7 @@ pub struct Metrics {
     pub clock_apart_ms: Gauge,
     /// Whether the token file can't be read as it is now: 0 or 1.
     pub tokens_unread: Gauge,
-    tokens_problem: std::sync::Mutex<Option<String>>,
+    tokens_problem: Mutex<Option<String>>,
     /// Whether orders are answered with `later` since they can't be kept: 0 or 1.
     pub orders_refused: Gauge,
     /// Whether something can't be written: 0 or 1.
@@ -123,15 +127,31 @@ pub struct Metrics {
     /// Bytes of what is kept that can't be read.
     storage_damaged: Family<What, Gauge>,
     /// What is wrong, by what it is wrong with.
-    problems: std::sync::Mutex<BTreeMap<&'static str, String>>,
+    problems: Mutex<BTreeMap<&'static str, String>>,
     /// A clock that nobody sets, at the last step.
     last_step_ms: AtomicI64,
     starting: AtomicBool,
     closed_early: AtomicBool,
     stopped: AtomicBool,
     over: AtomicBool,
-    pub(super) audit_head: std::sync::Mutex<String>,
+    pub(super) audit_head: Mutex<String>,
     steps: AtomicU64,
+}
+
+/// Creates metrics and registers them. They are served in this order.
+struct Registrar(Registry);
+
+impl Registrar {
+    /// A metric that begins at zero.
+    fn add<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        self.put(name, help, M::default())
+    }
+
+    /// A metric as it is.
+    fn put<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
 }
 
 impl Default for Metrics {
@@ -143,167 +163,88 @@ impl Default for Metrics {
 impl Metrics {
     /// All metrics, registered and at zero.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix(PREFIX);
+        let mut to = Registrar(Registry::with_prefix(PREFIX));
         let it = Self {
-            registry: Registry::default(),
-            clients: Family::default(),
-            joined: Counter::default(),
-            refused: Family::default(),
-            lost: Family::default(),
-            intrusions: Family::default(),
-            batches: Family::default(),
-            messages: Counter::default(),
-            bytes: Counter::default(),
-            left_out: Counter::default(),
-            frames_in: Counter::default(),
+            clients: to.add("clients", "Clients that follow, by class of data"),
+            joined: to.add("clients_joined", "Clients that were let in"),
+            refused: to.add("clients_refused", "Clients that were refused"),
+            lost: to.add("clients_lost", "Clients that were lost"),
+            intrusions: to.add("intrusion_signs", "What looked like an attack"),
+            batches: to.add(
+                "order_batches",
+                "Order batches that came in, by what became of them",
+            ),
+            frames_in: to.add(
+                "frames_received",
+                "WebSocket frames that clients sent until they left; without a token, those of the \
+                 public stream alone",
+            ),
+            messages: to.add(
+                "messages_sent",
+                "WebSocket messages written; without a token, to the public stream's clients alone",
+            ),
+            bytes: to.add("bytes_sent", "Bytes of messages written"),
+            left_out: to.add("frames_left_out", "Frames that slow clients were spared"),
+            orders: to.add(
+                "orders",
+                "Orders since the day's start, as walls are told of them",
+            ),
+            payments: to.add(
+                "payments",
+                "Payments since the day's start, as walls are told of them",
+            ),
+            event_ms: to.add("event_time_ms", "Event time, milliseconds since 1970"),
+            held: to.add("held", "Whether the figures are held"),
+            source_silent: to.add("source_silent", "Whether displays are told that no orders come"),
+            step_secs: to.put(
+                "step_seconds",
+                "Seconds that a step took",
+                Histogram::new(STEP_BUCKETS_SECS),
+            ),
+            late_steps: to.add("steps_late", "Steps that took longer than 100 ms"),
+            clock_jumps: to.add("clock_jumps", "Leaps of the wall clock"),
+            clock_apart_ms: to.add(
+                "clock_apart_ms",
+                "The wall clock less the time that is believed, milliseconds",
+            ),
+            audit_lines: to.add("audit_lines", "Lines in the audit log"),
+            audit_lost: to.add("audit_events_lost", "Events that weren't written one by one"),
+            tokens_unread: to.add(
+                "tokens_unread",
+                "Whether the token file can't be read as it is now: revocations don't arrive",
+            ),
+            orders_refused: to.add(
+                "orders_refused",
+                "Whether orders are to be sent again later since they can't be kept",
+            ),
+            storage_failing: to.add(
+                "storage_failing",
+                "Whether something that is kept can't be written",
+            ),
+            storage_displaced: to.add(
+                "storage_displaced",
+                "How often a file that is kept was deleted, moved, replaced or changed by somebody \
+                 else",
+            ),
+            storage_damaged: to.add(
+                "storage_damaged_bytes",
+                "Bytes of what is kept that can't be read",
+            ),
+            registry: to.0,
             of_others: Default::default(),
-            orders: Gauge::default(),
-            payments: Gauge::default(),
             exact: Default::default(),
-            event_ms: Gauge::default(),
-            held: Gauge::default(),
-            source_silent: Gauge::default(),
-            step_secs: Histogram::new([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]),
-            late_steps: Counter::default(),
-            audit_lines: Gauge::default(),
-            audit_lost: Counter::default(),
-            clock_jumps: Counter::default(),
-            clock_apart_ms: Gauge::default(),
-            tokens_unread: Gauge::default(),
-            tokens_problem: std::sync::Mutex::default(),
-            orders_refused: Gauge::default(),
-            storage_failing: Family::default(),
-            storage_displaced: Family::default(),
-            storage_damaged: Family::default(),
-            problems: std::sync::Mutex::default(),
+            tokens_problem: Mutex::default(),
+            problems: Mutex::default(),
             last_step_ms: AtomicI64::new(0),
             starting: AtomicBool::new(false),
             closed_early: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             over: AtomicBool::new(false),
-            audit_head: std::sync::Mutex::default(),
+            audit_head: Mutex::default(),
             steps: AtomicU64::new(0),
         };
-        it.register_clients(&mut registry);
-        it.register_traffic(&mut registry);
-        it.register_figures(&mut registry);
-        it.register_storage(&mut registry);
         it.begin_at_nought();
-        Self { registry, ..it }
-    }
-
-    fn register_clients(&self, registry: &mut Registry) {
-        registry.register(
-            "clients",
-            "Clients that follow, by class of data",
-            self.clients.clone(),
-        );
-        registry.register("clients_joined", "Clients that were let in", self.joined.clone());
-        registry.register(
-            "clients_refused",
-            "Clients that were refused",
-            self.refused.clone(),
-        );
-        registry.register("clients_lost", "Clients that were lost", self.lost.clone());
-        registry.register(
-            "intrusion_signs",
-            "What looked like an attack",
-            self.intrusions.clone(),
-        );
-    }
-
-    fn register_traffic(&self, registry: &mut Registry) {
-        registry.register(
-            "order_batches",
-            "Order batches that came in, by what became of them",
-            self.batches.clone(),
-        );
-        registry.register(
-            "frames_received",
-            "WebSocket frames that clients sent until they left; without a token, those of the public stream alone",
-            self.frames_in.clone(),
-        );
-        registry.register(
-            "messages_sent",
-            "WebSocket messages written; without a token, to the public stream's clients alone",
-            self.messages.clone(),
-        );
-        registry.register("bytes_sent", "Bytes of messages written", self.bytes.clone());
-        registry.register(
-            "frames_left_out",
-            "Frames that slow clients were spared",
-            self.left_out.clone(),
-        );
-    }
-
-    fn register_figures(&self, registry: &mut Registry) {
-        registry.register(
-            "orders",
-            "Orders since the day's start, as walls are told of them",
-            self.orders.clone(),
-        );
-        registry.register(
-            "payments",
-            "Payments since the day's start, as walls are told of them",
-            self.payments.clone(),
-        );
-        registry.register(
-            "event_time_ms",
-            "Event time, milliseconds since 1970",
-            self.event_ms.clone(),
-        );
-        registry.register("held", "Whether the figures are held", self.held.clone());
-        registry.register(
-            "source_silent",
-            "Whether displays are told that no orders come",
-            self.source_silent.clone(),
-        );
-        registry.register("step_seconds", "Seconds that a step took", self.step_secs.clone());
-        registry.register(
-            "steps_late",
-            "Steps that took longer than 100 ms",
-            self.late_steps.clone(),
-        );
-    }
-
-    fn register_storage(&self, registry: &mut Registry) {
-        registry.register("clock_jumps", "Leaps of the wall clock", self.clock_jumps.clone());
-        registry.register(
-            "clock_apart_ms",
-            "The wall clock less the time that is believed, milliseconds",
-            self.clock_apart_ms.clone(),
-        );
-        registry.register("audit_lines", "Lines in the audit log", self.audit_lines.clone());
-        registry.register(
-            "audit_events_lost",
-            "Events that weren't written one by one",
-            self.audit_lost.clone(),
-        );
-        registry.register(
-            "tokens_unread",
-            "Whether the token file can't be read as it is now: revocations don't arrive",
-            self.tokens_unread.clone(),
-        );
-        registry.register(
-            "orders_refused",
-            "Whether orders are to be sent again later since they can't be kept",
-            self.orders_refused.clone(),
-        );
-        registry.register(
-            "storage_failing",
-            "Whether something that is kept can't be written",
-            self.storage_failing.clone(),
-        );
-        registry.register(
-            "storage_displaced",
-            "How often a file that is kept was deleted, moved, replaced or changed by somebody else",
-            self.storage_displaced.clone(),
-        );
-        registry.register(
-            "storage_damaged_bytes",
-            "Bytes of what is kept that can't be read",
-            self.storage_damaged.clone(),
-        );
+        it
     }
 
     /// Creates the labelled counters at zero, so that they exist before the first event.
@@ -323,10 +264,8 @@ impl Metrics {
         }
     }
 
-    fn problems(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, String>> {
-        self.problems
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn problems(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_problem(&self, what: &'static str, problem: Option<String>) {
@@ -419,28 +358,19 @@ impl Metrics {
     /// The audit log's newest hash.
     pub fn set_audit(&self, head: &str, lines: u64) {
         self.audit_lines.set(i64::try_from(lines).unwrap_or(i64::MAX));
-        let mut known = self
-            .audit_head
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.audit_head.lock().unwrap_or_else(PoisonError::into_inner);
         head.clone_into(&mut known);
     }
 
     /// Why the token file can't be read as it is now, if it can't.
     pub fn set_tokens_problem(&self, problem: Option<&str>) {
         self.tokens_unread.set(i64::from(problem.is_some()));
-        let mut known = self
-            .tokens_problem
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.tokens_problem.lock().unwrap_or_else(PoisonError::into_inner);
         *known = problem.map(str::to_owned);
     }
 
     fn tokens_problem(&self) -> Option<String> {
-        let known = self
-            .tokens_problem
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = self.tokens_problem.lock().unwrap_or_else(PoisonError::into_inner);
         let problem = known.as_deref()?;
         Some(format!(
             "the token file can't be read, what is revoked there doesn't arrive: {problem}"
