@@ -2,6 +2,9 @@
 //!
 //! egui finds what is under the pointer, moves the focus with Tab, and gives each of them a node in its accessibility tree.
 
+#[cfg(test)]
+mod tests;
+
 use bevy_egui::egui::accesskit::Action;
 use bevy_egui::egui::{
     AsId, Context, CursorIcon, Event, EventFilter, Id, Key, LayerId, Rect, Response, Sense, Stroke,
