@@ -9,7 +9,7 @@ use bevy_egui::egui::{Id, LayerId, Order, RawInput, Rect, vec2};
 
 use super::*;
 use crate::command::Command;
-use crate::panels::controls::Controls;
+use crate::panels::controls::{Control, Controls};
 use crate::panels::pen::Pen;
 
 /// What was told since it was looked at last.
@@ -121,7 +121,14 @@ impl Desk {
                 opacity: 1.0,
             };
             controls.set_live(true);
-            controls.button(&pen, "it", rect, None, || "It".to_owned(), || Command::Back);
+            controls.button(
+                &pen,
+                Control::Back,
+                rect,
+                None,
+                || "It".to_owned(),
+                || Command::Back,
+            );
         });
         let mut context = EguiContext::default();
         *context.get_mut() = ctx;

@@ -25,7 +25,7 @@ use bevy::prelude::*;
 use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
 
-use self::controls::Controls;
+use self::controls::{Control, Controls};
 use self::pen::Face;
 pub use state::{Exact, PanelState};
 
@@ -199,7 +199,7 @@ fn doors(scene: &scene::Scene, room: &Room, controls: &mut Controls) -> Option<f
                 scene.pair(scene.category_name(category), name)
             };
             let enter = || Command::Enter(Some(product.id.clone()));
-            controls.button(pen, ("category", category), row, None, label, enter);
+            controls.button(pen, Control::Category(category), row, None, label, enter);
         }
     }
     let (product, trend) = sales::spotlight(scene.ledger, room.shelf())?;
@@ -215,7 +215,7 @@ fn doors(scene: &scene::Scene, room: &Room, controls: &mut Controls) -> Option<f
     pen.chevron(tip, colour::GOLD);
     let touch = drawn.expand2(vec2(26.0 * u, 15.0 * u));
     let enter = || Command::Enter(Some(product.id.clone()));
-    controls.button(pen, "spotlight", touch, None, || text.clone(), enter);
+    controls.button(pen, Control::Spotlight, touch, None, || text.clone(), enter);
     Some(drawn.left() - 28.0 * u)
 }
 

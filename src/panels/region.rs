@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use bevy_egui::egui::{Align, Pos2, Rect, pos2, vec2};
 
 use super::board;
-use super::controls::Controls;
+use super::controls::{Control, Controls};
 use super::format;
 use super::pen::{Face, Pen};
 use super::scene::Scene;
@@ -218,7 +218,7 @@ fn draw_best(
     let touch = Rect::from_min_max(pos2(left, tip.y - 20.0 * u), pos2(right, tip.y + 20.0 * u));
     controls.button(
         pen,
-        "region-best",
+        Control::RegionBest,
         touch,
         None,
         || scene.pair(&label, full),

@@ -20,6 +20,12 @@ const TURN_PER_SEC: f32 = 0.9;
 /// How fast held keys zoom, as a rate per second.
 const ZOOM_PER_SEC: f32 = 1.2;
 
+/// Something on the panels was chosen with Tab.
+fn focused(egui_wants: &Option<Res<EguiWantsInput>>) -> bool {
+    let wants = egui_wants.as_ref();
+    wants.is_some_and(|wants| wants.wants_keyboard_input())
+}
+
 fn read_keys(
     mut pressed: MessageReader<KeyboardInput>,
     held: Res<ButtonInput<KeyCode>>,
@@ -30,8 +36,8 @@ fn read_keys(
     mut commands_out: MessageWriter<Command>,
 ) {
     let typing = view.search.is_some();
-    // Something on the panels was chosen with Tab: it is pressed with these, or left.
-    let focused = egui_wants.is_some_and(|wants| wants.wants_keyboard_input());
+    let focused = focused(&egui_wants);
+    // They press it, or leave it.
     let is_its = |key: &Key| focused && matches!(key, Key::Space | Key::Enter | Key::Escape);
     for key in pressed.read() {
         // In a slow frame a key may have come and gone: what was held when counts, in order.
@@ -56,24 +62,16 @@ fn hold_keys(
     mut commands_out: MessageWriter<Command>,
 ) {
     let ctrl = held.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
-    if ctrl || view.search.is_some() || egui_wants.is_some_and(|wants| wants.wants_keyboard_input()) {
+    if ctrl || view.search.is_some() {
         return;
     }
-    let axis = |less: [KeyCode; 2], more: [KeyCode; 2]| {
-        f32::from(u8::from(held.any_pressed(more))) - f32::from(u8::from(held.any_pressed(less)))
-    };
-    let east = axis(
-        [KeyCode::ArrowLeft, KeyCode::KeyA],
-        [KeyCode::ArrowRight, KeyCode::KeyD],
-    );
-    let north = axis(
-        [KeyCode::ArrowDown, KeyCode::KeyS],
-        [KeyCode::ArrowUp, KeyCode::KeyW],
-    );
-    let away = axis(
-        [KeyCode::Equal, KeyCode::NumpadAdd],
-        [KeyCode::Minus, KeyCode::NumpadSubtract],
-    );
+    let either = |one, other| f32::from(u8::from(held.any_pressed([one, other])));
+    // Arrows go from one to the next then.
+    let focused = focused(&egui_wants);
+    let arrow = |key, letter| either(if focused { letter } else { key }, letter);
+    let east = arrow(KeyCode::ArrowRight, KeyCode::KeyD) - arrow(KeyCode::ArrowLeft, KeyCode::KeyA);
+    let north = arrow(KeyCode::ArrowUp, KeyCode::KeyW) - arrow(KeyCode::ArrowDown, KeyCode::KeyS);
+    let away = either(KeyCode::Minus, KeyCode::NumpadSubtract) - either(KeyCode::Equal, KeyCode::NumpadAdd);
     if east == 0.0 && north == 0.0 && away == 0.0 {
         return;
     }

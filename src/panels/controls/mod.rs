@@ -7,8 +7,8 @@ mod tests;
 
 use bevy_egui::egui::accesskit::Action;
 use bevy_egui::egui::{
-    AsId, Context, CursorIcon, Event, EventFilter, Id, Key, LayerId, Rect, Response, Sense, Stroke,
-    StrokeKind, Ui, UiBuilder, WidgetInfo, WidgetType,
+    Context, CursorIcon, Event, EventFilter, Id, Key, LayerId, Rect, Response, Sense, Stroke, StrokeKind, Ui,
+    UiBuilder, WidgetInfo, WidgetType,
 };
 
 use super::pen::Pen;
@@ -26,6 +26,37 @@ pub fn settle(ctx: &Context) {
         options.input_options.max_click_dist = FINGER_SLOP_PX;
         options.input_options.max_click_duration = f64::INFINITY;
     });
+}
+
+/// What can be pressed, from frame to frame.
+#[derive(Debug, Clone, Copy, Hash)]
+pub enum Control<'a> {
+    /// A category, by its number: into the showroom, to what sells best of it.
+    Category(usize),
+    /// What sells beyond its usual.
+    Spotlight,
+    /// What sells best in the pinned region.
+    RegionBest,
+    /// Back to the planet.
+    Back,
+    /// A product of the shelf, by its id.
+    Product(&'a str),
+    /// A variant of the product, by its number.
+    Variant(usize),
+    /// A point of interest, by its number.
+    Point(usize),
+    /// A line of what can be done with the product, by its label.
+    Action(&'a str),
+    /// The animation goes on, or stands.
+    Play,
+    /// The animation's place.
+    Scrub,
+}
+
+impl Control<'_> {
+    fn id(self) -> Id {
+        Id::new(("control", self))
+    }
 }
 
 /// Collects what can be pressed while it is drawn, and the commands of what is.
@@ -63,11 +94,11 @@ impl Controls {
         self.commands
     }
 
-    /// A button. `id` stays the same from frame to frame; `chosen`: it is one of several, or switched on.
+    /// A button. `chosen`: it is one of several, or switched on.
     pub fn button(
         &mut self,
         pen: &Pen,
-        id: impl AsId,
+        what: Control,
         rect: Rect,
         chosen: Option<bool>,
         label: impl Fn() -> String,
@@ -76,7 +107,7 @@ impl Controls {
         if !self.live {
             return;
         }
-        let response = self.ui.interact(rect, control(id), Sense::click());
+        let response = self.ui.interact(rect, what.id(), Sense::click());
         response.widget_info(|| WidgetInfo {
             selected: chosen,
             ..WidgetInfo::labeled(WidgetType::Button, true, label())
@@ -91,7 +122,7 @@ impl Controls {
     pub fn slider(
         &mut self,
         pen: &Pen,
-        id: impl AsId,
+        what: Control,
         rect: Rect,
         share: f32,
         label: impl Fn() -> String,
@@ -100,7 +131,7 @@ impl Controls {
         if !self.live {
             return;
         }
-        let id = control(id);
+        let id = what.id();
         let response = self.ui.interact(rect, id, Sense::click_and_drag());
         response.widget_info(|| WidgetInfo {
             value: Some(f64::from(share)),
@@ -176,9 +207,4 @@ impl Controls {
                 .rect_stroke(response.rect, round, stroke, StrokeKind::Inside);
         }
     }
-}
-
-/// What egui knows a control by.
-pub fn control(id: impl AsId) -> Id {
-    Id::new(("control", id))
 }

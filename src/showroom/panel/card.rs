@@ -4,7 +4,7 @@ use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, pos2, vec2};
 
 use super::Room;
 use crate::command::{Command, ShowroomCommand};
-use crate::panels::controls::Controls;
+use crate::panels::controls::{Control, Controls};
 use crate::panels::format;
 use crate::panels::frame::Shape as Stands;
 use crate::panels::pen::Face;
@@ -171,7 +171,7 @@ fn draw_swatches(scene: &Scene, room: &Room, at: Pos2, width: f32, controls: &mu
         let choose = || Command::Showroom(ShowroomCommand::Variant(Some(index)));
         controls.button(
             pen,
-            ("variant", index),
+            Control::Variant(index),
             touch,
             Some(index == chosen),
             label,
@@ -319,7 +319,14 @@ fn draw_actions(
             state => scene.pair(&scene.t(label), state),
         };
         let pressed = || Command::Showroom(command);
-        controls.button(&scene.pen, label, rect, Some(on), read_out, pressed);
+        controls.button(
+            &scene.pen,
+            Control::Action(label),
+            rect,
+            Some(on),
+            read_out,
+            pressed,
+        );
         y += room_for;
     }
     pos2(at.x, y)
@@ -389,8 +396,8 @@ fn draw_scrub(scene: &Scene, room: &Room, at: Pos2, width: f32, controls: &mut C
     };
     let label = || scene.pair(&scene.t(state), full);
     let play = || Command::Showroom(ShowroomCommand::TogglePlay);
-    controls.button(pen, "play", touch, None, label, play);
+    controls.button(pen, Control::Play, touch, None, label, play);
     let touch = track.expand2(vec2(8.0 * u, size::TOUCH * u * 0.5));
     let scrub = |share| Command::Showroom(ShowroomCommand::Scrub(share));
-    controls.slider(pen, "scrub", touch, share, || full.to_owned(), scrub);
+    controls.slider(pen, Control::Scrub, touch, share, || full.to_owned(), scrub);
 }

@@ -4,7 +4,7 @@ use bevy_egui::egui::{Align, Color32, Pos2, Rect, Stroke, pos2, vec2};
 
 use super::{Room, in_picture};
 use crate::command::{Command, ShowroomCommand};
-use crate::panels::controls::Controls;
+use crate::panels::controls::{Control, Controls};
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::showroom::{Measure, points};
@@ -50,7 +50,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, picture: Rect, controls: &mut Con
         let name = scene.lang().pick(&hotspot.name);
         let label = || name.to_owned();
         let point = || Command::Showroom(ShowroomCommand::Point(next));
-        controls.button(&pen, ("point", at), touch, Some(chosen), label, point);
+        controls.button(&pen, Control::Point(at), touch, Some(chosen), label, point);
         // Its name comes with the pointer; a finger opens it at once.
         let near = pointer.map_or(0.0, |pointer| 1.8 - pointer.distance(middle) / (34.0 * u));
         let pen = pen.faded(near.clamp(0.0, 1.0));

@@ -4,7 +4,7 @@ use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
 
 use super::Room;
 use crate::command::Command;
-use crate::panels::controls::Controls;
+use crate::panels::controls::{Control, Controls};
 use crate::panels::pen::Face;
 use crate::panels::scene::Scene;
 use crate::showroom::place::Place;
@@ -37,7 +37,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Con
         pos2(rect.left() - 10.0 * u, rect.center().y - size::TOUCH * u * 0.5),
         pos2(text.right() + 20.0 * u, rect.center().y + size::TOUCH * u * 0.5),
     );
-    controls.button(pen, "back", touch, None, || back.clone(), || Command::Back);
+    controls.button(pen, Control::Back, touch, None, || back.clone(), || Command::Back);
     let type_size = size::BODY;
     let gap = 40.0 * u;
     let names: Vec<(&str, &str)> = room
@@ -91,7 +91,7 @@ pub(super) fn draw(scene: &Scene, room: &Room, place: &Place, controls: &mut Con
         if touch.left() >= from - gap && touch.right() <= rect.right() + gap {
             let label = || (*name).to_owned();
             let enter = || Command::Enter(Some((*id).to_owned()));
-            controls.button(pen, ("shelf", id), touch, Some(is), label, enter);
+            controls.button(pen, Control::Product(id), touch, Some(is), label, enter);
         }
         x += width + gap;
     }
