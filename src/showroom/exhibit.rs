@@ -48,6 +48,15 @@ impl Exhibit {
         animate::explodes(self.model())
     }
 
+    /// One that nobody draws.
+    #[cfg(test)]
+    pub fn undrawn(prepared: Prepared) -> Self {
+        Self {
+            prepared: Arc::new(prepared),
+            materials: Vec::new(),
+        }
+    }
+
     /// Every surface of it.
     pub(super) fn surfaces(&self) -> impl Iterator<Item = &Handle<ProductMaterial>> {
         self.materials.iter().flatten().flatten()

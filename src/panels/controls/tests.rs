@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bevy::ecs::system::RunSystemOnce;
-use bevy::prelude::{Entity, Messages, State, Time, Vec3, World};
+use bevy::prelude::{Messages, State, Time, World};
 use bevy::time::Real;
 use bevy_egui::egui::accesskit::{Node, NodeId, Role};
 use bevy_egui::egui::{
@@ -22,11 +22,12 @@ use crate::own_files::FileUnusable;
 use crate::panels::{Exact, PanelState, draw_panels, fonts};
 use crate::showroom::arrive::Arrivals;
 use crate::showroom::cameras::ProductPicture;
+use crate::showroom::exhibit::{Coming, Exhibit};
 use crate::showroom::eye::Eye;
 use crate::showroom::lamps::Lamps;
 use crate::showroom::orbit::{Orbit, Pose};
 use crate::showroom::prepare::Loading;
-use crate::showroom::{Showroom, Stand, Tour, ar::Ar};
+use crate::showroom::{Exploded, Measuring, ProductShelf, Tour, Viewing, Wanted, Way, ar::Ar};
 use crate::text::{Lang, Texts};
 use crate::view::{Screen, View};
 use meridian_core::sales::{Catalogue, RegionId};
@@ -55,9 +56,7 @@ fn sold(gmv_minor: i64) -> ProductCounts {
             orders: 3,
             payments: 3,
             gmv_minor,
-            ..Counts::default()
         },
-        ..ProductCounts::default()
     }
 }
 
@@ -100,9 +99,12 @@ impl Desk {
         let catalogue = Catalogue::from_csv("regions.csv", &regions, "cities.csv", &cities).unwrap();
         world.insert_resource(Regions(Arc::new(catalogue)));
         world.insert_resource(ledger(&shelf));
-        let mut showroom = Showroom::default();
-        showroom.shelf = shelf;
-        world.insert_resource(showroom);
+        world.insert_resource(ProductShelf(shelf));
+        world.init_resource::<Wanted>();
+        world.init_resource::<Way>();
+        world.init_resource::<Exploded>();
+        world.init_resource::<Measuring>();
+        world.init_resource::<Viewing>();
         world.insert_resource(View {
             lang,
             ..View::default()
@@ -137,25 +139,22 @@ impl Desk {
 
     /// A product stands in the showroom, seen from its home.
     fn enter(&mut self, id: &str) {
-        let mut showroom = self.world.resource_mut::<Showroom>();
-        let product = showroom.shelf.product(id).unwrap().clone();
+        let shelf = self.world.resource::<ProductShelf>();
+        let product = shelf.product(id).unwrap().clone();
         let camera = product.manifest.camera;
         let prepared = Loading::start(product, false).take(true).unwrap().unwrap();
         let bounds = prepared.model.bounds;
-        showroom.wanted = vec![id.to_owned()];
-        showroom.share = 1.0;
-        showroom.stands = vec![Stand {
-            prepared: Arc::new(*prepared),
-            entity: Entity::PLACEHOLDER,
-            ground: Entity::PLACEHOLDER,
-            variant: None,
-            offset: Vec3::ZERO,
+        let there = Coming {
             share: 1.0,
             swings: false,
-        }];
+        };
+        self.world.spawn((Exhibit::undrawn(*prepared), there));
+        self.world.resource_mut::<Wanted>().ids = vec![id.to_owned()];
+        self.world.resource_mut::<Way>().share = 1.0;
         let mut orbit = Orbit::default();
         orbit.look_at(bounds, Pose::of(&camera, bounds.centre()), true);
-        showroom.eye = Eye::orbiting(&orbit, showroom.aspect);
+        let mut viewing = self.world.resource_mut::<Viewing>();
+        viewing.eye = Eye::orbiting(&orbit, viewing.aspect);
         self.world.insert_resource(orbit);
         self.world.insert_resource(State::new(Screen::Showroom));
         self.settle();
@@ -399,14 +398,15 @@ fn the_showrooms_panels_do_what_they_say() {
             );
         }
         let count = |is: fn(&Command) -> bool| tried.iter().filter(|(_, made)| is(&made[0])).count();
-        let model = Arc::clone(&desk.world.resource::<Showroom>().first().unwrap().prepared);
+        let mut exhibits = desk.world.query::<&Exhibit>();
+        let variants = exhibits.single(&desk.world).unwrap().model().variants.len();
         assert_eq!(
             count(|made| matches!(made, Command::Showroom(ShowroomCommand::Variant(Some(_))))),
-            model.model.variants.len()
+            variants
         );
         assert_eq!(
             count(|made| matches!(made, Command::Enter(_))),
-            desk.world.resource::<Showroom>().shelf.products.len()
+            desk.world.resource::<ProductShelf>().products.len()
         );
         assert!(count(|made| matches!(made, Command::Showroom(ShowroomCommand::Point(Some(_))))) > 0);
     }
@@ -435,6 +435,6 @@ fn names_of_what_is_shown_follow_the_language() {
         english
             .iter()
             .zip(&chinese)
-            .all(|(en, zh)| en != zh && zh.chars().any(|letter| !letter.is_ascii()))
+            .all(|(en, zh)| en != zh && !zh.is_ascii())
     );
 }
