@@ -89,7 +89,7 @@ impl GatewayEvent for StorageEvent {
                 repeated,
             } => {
                 let walls =
-                    (*store == Store::Orders && !repeated).then(|| (To::Everybody, NoticeKind::OrdersWait));
+                    (*store == Store::Orders && !repeated).then_some((To::Everybody, NoticeKind::OrdersWait));
                 let directors = (To::Directors, cannot_be_written(*store, problem.clone()));
                 walls.into_iter().chain([directors]).collect()
             }
