@@ -1,5 +1,6 @@
 //! The only bridge from the feed into the ECS.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bevy::prelude::*;
@@ -10,6 +11,7 @@ use super::ledger::{
     Applied, FeedHealth, FeedStatus, Ledger, LightsArrived, MilestoneReached, Regions, WarmthArrived,
 };
 use super::own_files::FileUnusable;
+use super::text::Texts;
 use meridian_client::recall::span;
 use meridian_client::{Link, LinkEvent};
 use meridian_wire::{Body, Level, Names, Notice, Scene};
@@ -26,19 +28,40 @@ pub struct Inbox {
     /// Changes of the connection's state, in order, with the problem if there is one.
     pub status: Vec<(FeedStatus, Option<String>)>,
     /// What this display itself has to tell people.
-    pub local: Vec<Notice>,
+    pub local: Vec<Told>,
+}
+
+/// Something that this display itself has to tell people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// How much it matters.
+    pub level: Level,
+    /// What it is about: news of the same is shown in its place.
+    pub code: &'static str,
+    /// What is said.
+    pub words: Words,
+}
+
+/// What is said of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// The text of a key, with its arguments.
+    Key(&'static str, Vec<(&'static str, String)>),
+    /// These.
+    Said(Names),
 }
 
 impl Inbox {
-    /// Says something to the people in front of the display.
-    pub fn tell(&mut self, level: Level, code: &str, en: String, zh: String) {
-        self.local.push(Notice {
-            level,
-            code: code.to_owned(),
-            text: Names { en, zh },
-            published_ms: now_ms(),
-            args: Default::default(),
-        });
+    /// Says something to the people in front of the display: the text of a key.
+    pub fn tell(
+        &mut self,
+        level: Level,
+        code: &'static str,
+        key: &'static str,
+        args: Vec<(&'static str, String)>,
+    ) {
+        let words = Words::Key(key, args);
+        self.local.push(Told { level, code, words });
     }
 }
 
@@ -90,35 +113,27 @@ pub fn drain_feed(subscription: Res<Subscription>, mut inbox: ResMut<Inbox>, mut
             LinkEvent::Refused { reason } => inbox.status.push((FeedStatus::Refused, Some(reason))),
             LinkEvent::Forged { reason } => {
                 error!("{}: {reason}", subscription.url);
-                inbox.local.push(Notice {
-                    level: Level::Alert,
-                    code: "forged".to_owned(),
-                    text: Names {
-                        en: "Refused: not signed by the gateway".to_owned(),
-                        zh: "已拒绝：未经网关签名".to_owned(),
-                    },
-                    published_ms: 0,
-                    args: Default::default(),
-                });
+                inbox.tell(Level::Alert, "forged", "told-forged", Vec::new());
                 inbox.status.push((FeedStatus::Lost, Some(reason)));
             }
             LinkEvent::Stale { reason, off_ms } => {
                 error!("{}: {reason}", subscription.url);
-                inbox.local.push(dated(off_ms));
+                let key = if off_ms < 0 {
+                    "told-stale-past"
+                } else {
+                    "told-stale-future"
+                };
+                inbox.tell(Level::Alert, "stale", key, vec![("span", span(off_ms))]);
                 inbox.status.push((FeedStatus::Lost, Some(reason)));
             }
             LinkEvent::Forgetful { reason } => {
                 warn!("{}: {reason}", subscription.url);
-                inbox.local.push(Notice {
-                    level: Level::Warning,
-                    code: "feed_forgotten".to_owned(),
-                    text: Names {
-                        zh: format!("{reason}（无法保存数据流记录，重启后可能误信旧的录制数据）"),
-                        en: reason,
-                    },
-                    published_ms: 0,
-                    args: Default::default(),
-                });
+                inbox.tell(
+                    Level::Warning,
+                    "feed_forgotten",
+                    "told-forgotten",
+                    vec![("reason", reason)],
+                );
             }
             LinkEvent::Garbage { reason } => {
                 warn!("{}: {reason}", subscription.url);
@@ -139,40 +154,17 @@ fn shows_life(body: &Body) -> bool {
     body.is_alive() || matches!(body, Body::Snapshot(_))
 }
 
-/// What people are told where the feed's instants are not of now.
-fn dated(off_ms: i64) -> Notice {
-    let span = span(off_ms);
-    let (en, zh) = if off_ms < 0 {
-        ("in the past", "之前")
-    } else {
-        ("in the future", "之后")
-    };
-    Notice {
-        level: Level::Alert,
-        code: "stale".to_owned(),
-        text: Names {
-            en: format!("Refused: dated {span} {en}. A clock is wrong, or a recording is played"),
-            zh: format!("已拒绝：数据时间为 {span} {zh}。时钟有误，或正在播放录制数据"),
-        },
-        published_ms: 0,
-        args: Default::default(),
-    }
-}
-
 /// Tells people of the files of theirs that can't be used.
 pub fn tell_of_files(mut problems: MessageReader<FileUnusable>, mut inbox: ResMut<Inbox>) {
     for FileUnusable(problem) in problems.read() {
         error!("{problem}; the shipped file stands in for it");
-        inbox.local.push(Notice {
-            level: Level::Warning,
-            code: "file_unusable".to_owned(),
-            text: Names {
-                en: format!("{problem}; the shipped file stands in for it"),
-                zh: format!("{problem}；已改用内置文件"),
-            },
-            published_ms: 0,
-            args: Default::default(),
-        });
+        let problem = problem.to_string();
+        inbox.tell(
+            Level::Warning,
+            "file_unusable",
+            "told-file",
+            vec![("problem", problem)],
+        );
     }
 }
 
@@ -197,6 +189,7 @@ pub fn drain_inbox(
     mut milestones_out: MessageWriter<MilestoneReached>,
     mut commands_out: MessageWriter<Command>,
     regions: Res<Regions>,
+    texts: Res<Texts>,
 ) {
     let now_secs = time.elapsed_secs_f64();
     for (status, problem) in std::mem::take(&mut inbox.status) {
@@ -235,7 +228,9 @@ pub fn drain_inbox(
             }
             Applied::Heartbeat { paused } => feed.paused = paused,
             Applied::Bye(text) => feed.problem = Some(text),
-            Applied::Notice(notice) => {
+            Applied::Notice(mut notice) => {
+                let class = ledger.hello.as_ref().map(|hello| hello.class);
+                texts.word(&mut notice, class.unwrap_or_default());
                 let notices = &mut feed.notices;
                 notices.push_back((now_secs, notice));
                 while notices.len() > NOTICES {
@@ -244,7 +239,17 @@ pub fn drain_inbox(
             }
         }
     }
-    for notice in std::mem::take(&mut inbox.local) {
+    for Told { level, code, words } in std::mem::take(&mut inbox.local) {
+        let notice = Notice {
+            level,
+            code: code.to_owned(),
+            text: match words {
+                Words::Key(key, args) => texts.both(key, &args),
+                Words::Said(text) => text,
+            },
+            published_ms: now_ms(),
+            args: BTreeMap::new(),
+        };
         // What this display last did takes the place of what it did before, and nothing is said twice.
         let said = |known: &Notice| {
             known.code == notice.code && (notice.level == Level::Info || known.text == notice.text)

@@ -1,92 +1,61 @@
 //! Texts in English and Chinese, from Fluent files (`assets/locales/*.ftl`).
 
 use bevy::prelude::*;
-use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
 
 use crate::own_files::{self, FileUnusable};
-use meridian_wire::Names;
-
-/// A language of the display.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
-pub enum Lang {
-    /// English.
-    #[default]
-    En,
-    /// Simplified Chinese.
-    Zh,
-}
-
-impl Lang {
-    /// The other one.
-    pub fn other(self) -> Self {
-        match self {
-            Self::En => Self::Zh,
-            Self::Zh => Self::En,
-        }
-    }
-
-    /// The name in this language.
-    pub fn pick(self, names: &Names) -> &str {
-        match self {
-            Self::En => &names.en,
-            Self::Zh => &names.zh,
-        }
-    }
-}
-
-impl std::str::FromStr for Lang {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "en" => Ok(Self::En),
-            "zh" => Ok(Self::Zh),
-            other => Err(format!(
-                "{other:?} isn't a language of Meridian: it must be \"en\" or \"zh\""
-            )),
-        }
-    }
-}
+pub use meridian_wire::texts::Lang;
+use meridian_wire::texts::{self, FluentFile};
+use meridian_wire::{DataClass, Names, Notice};
 
 /// Both languages' texts.
 #[derive(Resource)]
 pub struct Texts {
-    en: FluentBundle<FluentResource>,
-    zh: FluentBundle<FluentResource>,
+    en: texts::Texts,
+    zh: texts::Texts,
 }
 
-fn bundle(path: &str, id: &str, tell: &mut impl FnMut(FileUnusable)) -> FluentBundle<FluentResource> {
-    let language = id.parse().unwrap_or_default();
-    let mut bundle = FluentBundle::new_concurrent(vec![language]);
-    bundle.set_use_isolating(false);
-    let parse = |bytes: std::borrow::Cow<'static, [u8]>| {
-        let source = String::from_utf8(bytes.into_owned()).map_err(|error| error.to_string())?;
-        FluentResource::try_new(source).map_err(|(_, errors)| {
-            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            errors.join("; ")
-        })
-    };
-    // The user's texts over the shipped ones: a key that they lack is there all the same.
-    let shipped = meridian_core::files::read_shipped(path)
-        .ok()
-        .and_then(|bytes| parse(bytes).ok());
-    if let Some(resource) = shipped {
-        bundle.add_resource_overriding(resource);
+/// A language's files: the display's own texts, and those of a gateway's notices.
+fn files(lang: Lang) -> [&'static str; 2] {
+    match lang {
+        Lang::En => ["assets/locales/en.ftl", "assets/locales/notices-en.ftl"],
+        Lang::Zh => ["assets/locales/zh.ftl", "assets/locales/notices-zh.ftl"],
     }
-    match meridian_core::files::usable(path, parse) {
-        Ok(loaded) => bundle.add_resource_overriding(own_files::take(loaded, tell)),
-        Err(error) => error!("{error}"),
+}
+
+fn parse(bytes: std::borrow::Cow<'static, [u8]>) -> Result<FluentFile, String> {
+    let source = String::from_utf8(bytes.into_owned()).map_err(|error| error.to_string())?;
+    FluentFile::parse(source)
+}
+
+fn load(lang: Lang, tell: &mut impl FnMut(FileUnusable)) -> texts::Texts {
+    let mut texts = texts::Texts::new(lang);
+    for path in files(lang) {
+        // The user's texts over the shipped ones: a key that they lack is there all the same.
+        let shipped = meridian_core::files::read_shipped(path).ok();
+        if let Some(file) = shipped.and_then(|bytes| parse(bytes).ok()) {
+            texts.add(file);
+        }
+        match meridian_core::files::usable(path, parse) {
+            Ok(loaded) => texts.add(own_files::take(loaded, &mut *tell)),
+            Err(error) => error!("{error}"),
+        }
     }
-    bundle
+    texts
 }
 
 impl Texts {
-    /// Reads both files; what is wrong with the user's own goes to `tell`.
+    /// Reads the files; what is wrong with the user's own goes to `tell`.
     pub fn load(mut tell: impl FnMut(FileUnusable)) -> Self {
         Self {
-            en: bundle("assets/locales/en.ftl", "en", &mut tell),
-            zh: bundle("assets/locales/zh.ftl", "zh-Hans", &mut tell),
+            en: load(Lang::En, &mut tell),
+            zh: load(Lang::Zh, &mut tell),
+        }
+    }
+
+    fn of(&self, lang: Lang) -> &texts::Texts {
+        match lang {
+            Lang::En => &self.en,
+            Lang::Zh => &self.zh,
         }
     }
 
@@ -97,21 +66,26 @@ impl Texts {
 
     /// The text of a key with arguments.
     pub fn with(&self, lang: Lang, key: &str, args: &[(&str, String)]) -> String {
-        let bundle = match lang {
-            Lang::En => &self.en,
-            Lang::Zh => &self.zh,
-        };
-        let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
-            return key.to_owned();
-        };
-        let mut fluent_args = FluentArgs::new();
-        for (name, value) in args {
-            fluent_args.set((*name).to_owned(), value.clone());
+        let args = args.iter().map(|(name, value)| (*name, value.as_str()));
+        self.of(lang).with(key, args)
+    }
+
+    /// The text of a key with arguments in both languages.
+    pub fn both(&self, key: &str, args: &[(&str, String)]) -> Names {
+        Names {
+            en: self.with(Lang::En, key, args),
+            zh: self.with(Lang::Zh, key, args),
         }
-        let mut errors = Vec::new();
-        bundle
-            .format_pattern(pattern, Some(&fluent_args), &mut errors)
-            .into_owned()
+    }
+
+    /// A gateway's notice in this display's words, where it has any; `class` is the feed's.
+    pub fn word(&self, notice: &mut Notice, class: DataClass) {
+        if let Some(words) = notice.in_words(class, &self.en) {
+            notice.text.en = words;
+        }
+        if let Some(words) = notice.in_words(class, &self.zh) {
+            notice.text.zh = words;
+        }
     }
 }
 

@@ -47,7 +47,12 @@ pub(super) fn apply_showroom_commands(
                     ar.stop();
                 } else if let Err(problem) = ar.start(&setup) {
                     ar.stop();
-                    inbox.tell(Level::Warning, "camera", problem.clone(), problem);
+                    inbox.tell(
+                        Level::Warning,
+                        "camera",
+                        "told-camera-unstarted",
+                        vec![("problem", problem)],
+                    );
                 }
             }
             Command::Showroom(ShowroomCommand::Corner(at)) if here => {
@@ -111,17 +116,14 @@ impl Desk<'_, '_> {
                 .iter()
                 .map(|product| product.id.as_str())
                 .collect();
-            let (en, zh) = match id {
-                Some(id) => (
-                    format!("There is no product {id:?}; there are: {}", ids.join(", ")),
-                    format!("没有商品“{id}”；现有：{}", ids.join("、")),
-                ),
-                None => (
-                    "There is no product: put a folder with a product.toml into assets/products.".to_owned(),
-                    "没有商品：请在 assets/products 中放入含 product.toml 的文件夹。".to_owned(),
-                ),
+            let (key, args) = match id {
+                Some(id) => {
+                    let args = vec![("id", id.to_owned()), ("ids", ids.join(", "))];
+                    ("told-no-such-product", args)
+                }
+                None => ("told-no-products", Vec::new()),
             };
-            inbox.tell(Level::Warning, "no_such_product", en, zh);
+            inbox.tell(Level::Warning, "no_such_product", key, args);
             return;
         };
         let id = product.id.clone();
@@ -350,6 +352,7 @@ mod tests {
     use bevy::ecs::system::SystemState;
 
     use super::*;
+    use crate::link::Words;
     use meridian_product::Shelf;
     use meridian_product::manifest::Manifest;
     use meridian_product::{Product, shelf};
@@ -419,7 +422,7 @@ mod tests {
             inbox
                 .local
                 .iter()
-                .any(|notice| notice.text.en.contains("a, b, c"))
+                .any(|notice| matches!(&notice.words, Words::Key(_, args) if args.contains(&("ids", "a, b, c".to_owned()))))
         );
     }
 }

@@ -257,11 +257,12 @@ pub(super) fn follow_camera(
 
 fn refuse(inbox: &mut Inbox, problem: &str) {
     warn!("{problem}");
+    let problem = problem.to_owned();
     inbox.tell(
         Level::Warning,
         "camera",
-        format!("Camera: {problem}"),
-        format!("摄像头：{problem}"),
+        "told-camera",
+        vec![("problem", problem)],
     );
 }
 

@@ -160,8 +160,8 @@ pub(super) fn take_arrived(
         inbox.tell(
             Level::Warning,
             "product_refused",
-            format!("The product can't be shown: {problem}"),
-            format!("无法展示该商品：{problem}"),
+            "told-product-unshown",
+            vec![("problem", problem.clone())],
         );
         wanted.problem = Some(problem);
         wanted.ids.truncate(1);

@@ -217,17 +217,20 @@ fn take(
     }
     while let Ok(outcome) = exports.receiver.try_recv() {
         match &outcome {
-            Ok(path) => inbox.tell(
-                Level::Info,
-                "product_saved",
-                format!("Product picture saved: {}", path.display()),
-                format!("商品图片已保存：{}", path.display()),
-            ),
+            Ok(path) => {
+                let path = path.display().to_string();
+                inbox.tell(
+                    Level::Info,
+                    "product_saved",
+                    "told-product-saved",
+                    vec![("path", path)],
+                );
+            }
             Err(problem) => inbox.tell(
                 Level::Warning,
                 "product_not_saved",
-                format!("The product's picture can't be saved: {problem}"),
-                format!("无法保存商品图片：{problem}"),
+                "told-product-not-saved",
+                vec![("problem", problem.clone())],
             ),
         }
         exports.done.push(outcome);

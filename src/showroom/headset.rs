@@ -144,15 +144,13 @@ mod with {
     /// Says how the session stands.
     fn report(mut changes: MessageReader<XrStateChanged>, mut inbox: ResMut<Inbox>) {
         for XrStateChanged(state) in changes.read() {
-            let (en, zh) = match state {
-                XrState::Running => ("The headset shows the product", "头戴设备正在展示商品"),
-                XrState::Unavailable => ("The headset's session can't start", "头戴设备会话无法开始"),
-                XrState::Stopping | XrState::Exiting { .. } => {
-                    ("The headset's session ends", "头戴设备会话结束")
-                }
+            let key = match state {
+                XrState::Running => "told-headset-shows",
+                XrState::Unavailable => "told-headset-unavailable",
+                XrState::Stopping | XrState::Exiting { .. } => "told-headset-ends",
                 XrState::Available | XrState::Idle | XrState::Ready => continue,
             };
-            inbox.tell(Level::Info, "headset", en.to_owned(), zh.to_owned());
+            inbox.tell(Level::Info, "headset", key, Vec::new());
         }
     }
 }

@@ -170,8 +170,8 @@ fn read_shelf(folders: Res<ProductFolders>, mut known: ResMut<ProductShelf>, mut
         inbox.tell(
             Level::Warning,
             "product_refused",
-            problem.to_string(),
-            format!("商品未载入：{problem}"),
+            "told-product-refused",
+            vec![("problem", problem.to_string())],
         );
     }
 }

@@ -101,26 +101,16 @@ fn apply_stage_commands(
             }
             Command::TogglePause => match &pause {
                 Some(pause) => (pause.0)(),
-                None => inbox.tell(
-                    Level::Info,
-                    "pause_not_ours",
-                    "This feed comes from elsewhere: it can't be paused here.".to_owned(),
-                    "数据来自外部网关，无法在此暂停。".to_owned(),
-                ),
+                None => inbox.tell(Level::Info, "pause_not_ours", "told-pause-not-ours", Vec::new()),
             },
             Command::SetQuality(quality) => {
-                let name = match quality {
-                    Quality::Software => ("software", "软件渲染"),
-                    Quality::Low => ("low", "低"),
-                    Quality::High => ("high", "高"),
-                    Quality::Ultra => ("ultra", "极高"),
+                let key = match quality {
+                    Quality::Software => "told-quality-software",
+                    Quality::Low => "told-quality-low",
+                    Quality::High => "told-quality-high",
+                    Quality::Ultra => "told-quality-ultra",
                 };
-                inbox.tell(
-                    Level::Info,
-                    "quality_set",
-                    format!("Quality: {}", name.0),
-                    format!("画质：{}", name.1),
-                );
+                inbox.tell(Level::Info, "quality_set", key, Vec::new());
             }
             Command::Quit => {
                 exit.write(AppExit::Success);

@@ -294,20 +294,21 @@ fn run_on_one_thread(world: &mut World) {
 
 /// Which headset there is, or why there is none.
 fn say_headset(inbox: &mut Inbox, headset: Result<String, String>) {
-    let (level, en, zh) = match headset {
-        Ok(name) => (
-            NoticeLevel::Info,
-            format!("Headset: {name}"),
-            format!("头戴设备：{name}"),
-        ),
-        Err(reason) => (
-            NoticeLevel::Warning,
-            format!("No headset: {reason}. The screen goes on."),
-            format!("没有头戴设备：{reason}。屏幕照常显示。"),
-        ),
-    };
-    info!("{en}");
-    inbox.tell(level, "headset", en, zh);
+    match headset {
+        Ok(name) => {
+            info!("headset: {name}");
+            inbox.tell(NoticeLevel::Info, "headset", "told-headset", vec![("name", name)]);
+        }
+        Err(problem) => {
+            info!("no headset: {problem}");
+            inbox.tell(
+                NoticeLevel::Warning,
+                "headset",
+                "told-no-headset",
+                vec![("problem", problem)],
+            );
+        }
+    }
 }
 
 /// Leaves at the first chance, as after Ctrl+C. For a process's own signal handling.

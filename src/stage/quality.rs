@@ -10,12 +10,12 @@ use bevy::prelude::*;
 
 use crate::DisplaySystems;
 use crate::globe::lights::LightStats;
-use crate::link::Inbox;
+use crate::link::{Inbox, Told, Words};
 use crate::quality::{Budget, Quality};
 use crate::text::{Lang, Texts};
 use crate::theme::duration::LIGHT_SECS;
 use crate::view::View;
-use meridian_wire::Level;
+use meridian_wire::{Level, Names};
 
 /// How long the governor looks before it acts, in seconds.
 const LOOK_SECS: f32 = 2.0;
@@ -218,9 +218,12 @@ fn govern(
     } else {
         "governor-more"
     };
-    let [en, zh] =
-        [Lang::En, Lang::Zh].map(|lang| texts.with(lang, key, &[("spent", in_words(&texts, lang, wanted))]));
-    inbox.tell(Level::Info, "quality_governed", en, zh);
+    let [en, zh] = Lang::ALL.map(|lang| texts.with(lang, key, &[("spent", in_words(&texts, lang, wanted))]));
+    inbox.local.push(Told {
+        level: Level::Info,
+        code: "quality_governed",
+        words: Words::Said(Names { en, zh }),
+    });
 }
 
 /// Where frame statistics go.

@@ -108,13 +108,13 @@ fn report(written: Res<Written>, mut inbox: ResMut<Inbox>) {
     for outcome in written.receiver.try_iter() {
         match outcome {
             Ok(path) => {
-                let path = path.display();
+                let path = path.display().to_string();
                 info!("picture written to {path}");
                 inbox.tell(
                     Level::Info,
                     "picture_written",
-                    format!("Picture written to {path}"),
-                    format!("截图已保存：{path}"),
+                    "told-picture",
+                    vec![("path", path)],
                 );
             }
             Err(problem) => {
@@ -122,8 +122,8 @@ fn report(written: Res<Written>, mut inbox: ResMut<Inbox>) {
                 inbox.tell(
                     Level::Warning,
                     "picture_failed",
-                    format!("Picture not written: {problem}"),
-                    format!("截图保存失败：{problem}"),
+                    "told-picture-failed",
+                    vec![("problem", problem)],
                 );
             }
         }
