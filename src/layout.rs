@@ -5,6 +5,7 @@ use bevy::prelude::*;
 /// Where things are on the screen, in logical pixels (egui points). The panels compute it each frame
 /// from the window; the globe's camera puts the planet there.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Layout {
     /// Size of the picture.
     pub size: Vec2,

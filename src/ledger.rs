@@ -17,6 +17,7 @@ pub struct Regions(pub Arc<Catalogue>);
 
 /// How the feed is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum FeedStatus {
     /// Not connected yet.
     #[default]
@@ -33,6 +34,7 @@ pub enum FeedStatus {
 
 /// How the feed is, for the panel that shows it. It changes with time, and not only with frames as [`Ledger`] does.
 #[derive(Resource, Debug, Clone, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct FeedHealth {
     /// How it is.
     pub status: FeedStatus,
@@ -55,6 +57,7 @@ pub struct FeedHealth {
     /// Event time stands still on purpose.
     pub paused: bool,
     /// Latest notices, newest last, with the app time at which they came.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub notices: VecDeque<(f64, Notice)>,
 }
 

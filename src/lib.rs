@@ -4,6 +4,8 @@
 //! [`command::Command`]s.
 
 pub mod command;
+#[cfg(feature = "dev")]
+pub mod dev;
 mod folder;
 mod gestures;
 pub mod globe;
@@ -59,4 +61,6 @@ pub fn plugin(app: &mut App) {
         panels::plugin,
         showroom::plugin,
     ));
+    #[cfg(feature = "dev")]
+    app.add_plugins(dev::plugin);
 }

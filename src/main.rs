@@ -9,6 +9,10 @@ use program::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(feature = "dev")]
+    if let Some(path) = cli.dump_world.clone() {
+        meridian::dev::dump_world_to(path);
+    }
     let outcome = match &cli.command {
         Some(Command::Shot(shot)) => program::pictures::shot(shot).map(|()| ExitCode::SUCCESS),
         Some(Command::Film(film)) => program::pictures::film(film).map(|()| ExitCode::SUCCESS),

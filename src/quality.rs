@@ -4,6 +4,7 @@ use bevy::prelude::*;
 
 /// How much is spent on a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, clap::ValueEnum)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Quality {
     /// A software rasteriser.
     Software,
@@ -18,6 +19,7 @@ pub enum Quality {
 
 /// What may be spent on a frame within a preset. Lights aren't in it: they are never traded.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Budget {
     /// Light that spreads round what is bright, in the preset that has it.
     pub bloom: bool,

@@ -12,6 +12,7 @@ use meridian_wire::Scene;
 
 /// What fills the screen. A command that changes it is in force for the rest of its own frame: see [`settle_screen`].
 #[derive(States, Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Screen {
     /// The planet.
     #[default]
@@ -32,6 +33,7 @@ impl Screen {
 
 /// Which map of the world's borders decides what land belongs to which region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Worldview {
     /// Natural Earth's, by who governs.
     #[default]
@@ -42,6 +44,7 @@ pub enum Worldview {
 
 /// Which layers are on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 #[expect(missing_docs, reason = "the layers' own docs say it")]
 pub struct Layers {
     pub arcs: bool,
@@ -65,14 +68,18 @@ impl Default for Layers {
 
 /// What is looked at now. Only commands change it (and the globe: `hovered`).
 #[derive(Resource, Debug, Clone, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct View {
     /// Language on screen.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub lang: Lang,
     /// Layers that are on.
     pub layers: Layers,
     /// The region whose panel is pinned.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub selected: Option<RegionId>,
     /// The region under the pointer.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub hovered: Option<RegionId>,
     /// The planet turns by itself.
     pub tour: bool,
@@ -181,6 +188,7 @@ fn screen_changes(next: Res<NextState<Screen>>) -> bool {
 /// Frames follow each other in a window: what isn't there yet may come later, and what was drawn may be shown again. Not so
 /// in pictures, each of which stands for itself and waits for what is on it.
 #[derive(Resource, Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Live(pub bool);
 
 /// Changes the screen between the commands and what follows them, and not only before the next frame's `Update`.

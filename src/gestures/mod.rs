@@ -78,6 +78,7 @@ pub struct Tap {
 
 /// What is pointed at, and with what.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Pointing {
     /// Where the mouse is, while it neither drags nor is over something of the panels that can be pressed.
     pub hover: Option<Vec2>,

@@ -44,10 +44,12 @@ const SPIN_DAMPING_PER_SEC: f32 = 2.8;
 const FOLLOW_PER_SEC: f32 = 9.0;
 /// Marks the camera that looks at the planet. It exists from `PreStartup` on; the stage sets where it draws.
 #[derive(Component, Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct GlobeCamera;
 
 /// From where the planet is looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub struct Pose {
     /// Latitude of the point in the middle, in degrees.
     pub lat_deg: f32,
@@ -81,6 +83,7 @@ fn wrap_deg(deg: f32) -> f32 {
 
 /// What is seen now: the camera's geometry, for labels, picking and tests. Pixels are logical.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Sight {
     /// Where the eye is.
     pub eye: Vec3,
@@ -218,9 +221,11 @@ impl Flight {
 
 /// How the camera moves.
 #[derive(Resource, Debug, Clone)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Rig {
     pose: Pose,
     goal: Pose,
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     flight: Option<Flight>,
     /// The grabbed point: latitude and longitude in degrees.
     grabbed: Option<(f32, f32)>,

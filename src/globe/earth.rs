@@ -134,8 +134,10 @@ impl Material for EarthMaterial {
 /// The texture from which the planet's warmth is read. Whoever paints it puts its handle here; its colour is
 /// added to the surface as it is.
 #[derive(Resource, Debug, Clone, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct SurfaceGlow {
     /// Equirectangular; `None` for none.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub texture: Option<Handle<Image>>,
     /// How strongly it is added.
     pub gain: f32,

@@ -59,6 +59,7 @@ ring::glow_material!(
 
 /// What was drawn.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct LightStats {
     /// Instances that live now.
     pub alive: usize,

@@ -27,6 +27,7 @@ pub const PLANET_LAYER: usize = 1;
 
 /// Whether the planet and the sky look as before, but for where they are seen from.
 #[derive(Resource, Debug, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct PlanetLook {
     /// Rises when they don't.
     pub revision: u64,

@@ -10,6 +10,7 @@ use meridian_core::sales::RegionId;
 
 /// Set for captures: every figure shows the ledger's value at once, to the digit, and nothing moves.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Exact(pub bool);
 
 /// Motion of the panels.

@@ -25,6 +25,10 @@ pub struct Cli {
     /// Without a command: the globe, live.
     #[command(flatten)]
     pub live: Live,
+    /// Keep the display's world, its components and resources, in a RON file.
+    #[cfg(feature = "dev")]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub dump_world: Option<PathBuf>,
     /// Pictures and films.
     #[command(subcommand)]
     pub command: Option<Command>,

@@ -25,10 +25,13 @@ use meridian_wire::Level;
 
 /// How AR was asked for.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct ArSetup {
     /// Where frames come from; the synthetic room where none is named.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub source: Option<SourceSpec>,
     /// The camera's lens.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub calibration: Option<Intrinsics>,
     /// A still photo instead of a camera.
     pub photo: Option<PathBuf>,
@@ -53,20 +56,26 @@ pub struct Still {
 
 /// AR's state.
 #[derive(Resource, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource, Default))]
 pub struct Ar {
     /// It is shown.
     pub on: bool,
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     tracker: Option<Tracker>,
     /// What was tracked last.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub tracked: Option<Arc<Tracked>>,
     /// In place of a camera.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub still: Option<Still>,
     /// The picture behind, and its size in pixels.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub image: Handle<Image>,
     /// See `image`.
     pub size: UVec2,
     number: u64,
     /// The light that was found.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub light: Option<LightEstimate>,
     /// Seconds since the product was in sight.
     pub lost_secs: f32,

@@ -20,12 +20,15 @@ use crate::view::View;
 
 /// A camera of the showroom: for the left eye, or the only one; or for the right eye.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct ShowroomCamera(pub Side);
 
 /// The product's picture for each eye, for the panels to lay over the globe.
 #[derive(Resource, Debug, Clone, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct ProductPicture {
     /// The left eye's, or the only one; the right eye's.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub images: [Handle<Image>; 2],
     /// Their size in pixels; zero before there is any.
     pub size: UVec2,

@@ -24,11 +24,14 @@ pub(super) type Surfaces = [Option<Handle<ProductMaterial>>; 2];
 
 /// A product that stands in the showroom; everything of it but the ground is below it.
 #[derive(Component)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component, from_reflect = false))]
 #[require(Slot, Spot, Coming, Variant, Playing)]
 pub struct Exhibit {
     /// What it is, and its model.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub prepared: Arc<Prepared>,
     /// For each of the model's materials.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub(super) materials: Vec<Surfaces>,
 }
 
@@ -80,14 +83,17 @@ pub(super) fn surface_of(
 
 /// The exhibit's place among those that are wanted: 0 is the product in view, 1 the one beside it.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct Slot(pub usize);
 
 /// Where an exhibit stands in the room, in metres.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct Spot(pub Vec3);
 
 /// An exhibit's coming and going.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct Coming {
     /// How far it has come in, 0 to 1.
     pub share: f32,
@@ -97,10 +103,12 @@ pub struct Coming {
 
 /// The variant that an exhibit is in; `None` is as the file has it.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct Variant(pub Option<usize>);
 
 /// An exhibit's animation.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct Playing {
     /// Which.
     pub index: usize,
@@ -124,6 +132,7 @@ impl Playing {
 
 /// A node of an exhibit's model.
 #[derive(Component, Debug, Clone, Copy)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub(super) struct NodeOf {
     /// The exhibit.
     pub exhibit: Entity,
@@ -133,6 +142,7 @@ pub(super) struct NodeOf {
 
 /// A part that is drawn: a primitive of the mesh of a node.
 #[derive(Component, Debug, Clone, Copy)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub(super) struct PartOf {
     /// The exhibit.
     pub exhibit: Entity,
@@ -148,15 +158,18 @@ pub(super) type Form = (u32, [bool; 6]);
 /// On a part that isn't drawn yet: a form of shader that is new takes a driver a while, so that each gets frames of its own,
 /// before the product is seen.
 #[derive(Component, Debug, Clone, Copy)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub(super) struct Waits(pub Form);
 
 /// The ground lies under this exhibit, and goes with it.
 #[derive(Component, Debug)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 #[relationship(relationship_target = Ground)]
 pub(super) struct GroundOf(pub Entity);
 
 /// The ground under an exhibit. Not below it: the ground neither turns nor grows.
 #[derive(Component, Debug)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 #[relationship_target(relationship = GroundOf, linked_spawn)]
 pub(super) struct Ground(Entity);
 

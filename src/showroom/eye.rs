@@ -13,6 +13,7 @@ const EYES_APART: f32 = 1.0 / 28.0;
 
 /// One eye: where it is, and how it projects.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub struct Eye {
     /// Looks along −Z, +Y is up.
     pub transform: Transform,
@@ -22,6 +23,7 @@ pub struct Eye {
 
 /// Which eye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Side {
     /// The left one.
     Left,

@@ -14,12 +14,15 @@ use meridian_product::studio::{self, Lights, Name, Studio};
 
 /// In what light the products are.
 #[derive(Resource, Debug, Clone)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Lamps {
     /// The studio that is wanted.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub studio: Name,
     /// A factor of its light.
     pub exposure: f32,
     /// The light, once it is there.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub lighting: Option<Lighting>,
 }
 

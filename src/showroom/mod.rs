@@ -49,6 +49,7 @@ pub const SHADOW_LAYER: usize = 4;
 const ASPECT: f32 = 1.4;
 /// Lengths drawn on the product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Measure {
     /// Centimetres and metres.
     Metric,
@@ -58,6 +59,7 @@ pub enum Measure {
 
 /// How a picture for two eyes is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum Stereo {
     /// Red for the left eye, cyan for the right.
     Anaglyph,
@@ -69,6 +71,7 @@ pub enum Stereo {
 
 /// From point of interest to point of interest.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Tour {
     /// The point that is explained.
     pub point: Option<usize>,
@@ -82,6 +85,7 @@ pub struct ProductShelf(pub Shelf);
 
 /// What is to be shown.
 #[derive(Resource, Debug)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Wanted {
     /// The products' ids: one, or two side by side.
     pub ids: Vec<String>,
@@ -120,6 +124,7 @@ impl Wanted {
 
 /// The way from the globe to the showroom.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Way {
     /// How far it is gone, 0 to 1, eased.
     pub share: f32,
@@ -129,6 +134,7 @@ pub struct Way {
 
 /// How far the products are taken apart: all alike, and one that comes later too.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Exploded {
     /// Now, 0 to 1.
     pub share: f32,
@@ -138,10 +144,12 @@ pub struct Exploded {
 
 /// The lengths that are drawn, if any.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Measuring(pub Option<Measure>);
 
 /// How the products are looked at in this frame. The eye that people move is [`Orbit`].
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Viewing {
     /// From where.
     pub eye: Eye,
@@ -178,6 +186,7 @@ fn read_shelf(folders: Res<ProductFolders>, mut known: ResMut<ProductShelf>, mut
 
 /// Folders of products beside the shipped ones and the user's.
 #[derive(Resource, Debug, Clone, Default)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct ProductFolders(pub Vec<std::path::PathBuf>);
 
 /// Anything of the showroom can be seen, or is about to be.

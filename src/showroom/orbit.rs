@@ -20,6 +20,7 @@ pub const TURNTABLE_PER_SEC: f32 = std::f32::consts::PI / 32.0;
 
 /// From where a product is seen.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 pub struct Pose {
     /// Round the product, in radians: 0 is the front, a quarter turn its right side.
     pub azimuth: f32,
@@ -52,6 +53,7 @@ impl Pose {
 
 /// The eye, and what it may do.
 #[derive(Resource, Debug, Clone)]
+#[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource, Default))]
 pub struct Orbit {
     /// Where it is.
     pub now: Pose,
@@ -60,6 +62,7 @@ pub struct Orbit {
     /// Where a double-tap brings it back to.
     pub home: Pose,
     /// What is looked at.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     pub bounds: Bounds,
     /// Seconds since a hand moved it.
     pub idle_secs: f32,
