@@ -409,7 +409,26 @@ fn swell(alive: usize) -> f32 {
     (FEW / (alive.max(1) as f32)).cbrt().clamp(1.0, MAX_SWELL)
 }
 
-/// Writes the lights that came, and shows the chunks in which one lives.
+/// Shows the chunks in which a light lives.
+fn show_chunks(
+    time: Res<Time>,
+    lights: Res<LightRing>,
+    mut chunks: Query<&mut Visibility, With<LightChunk>>,
+) {
+    let now_ms = time.elapsed().as_millis() as u64;
+    for (chunk, entity) in lights.chunks.iter().enumerate() {
+        if let Ok(mut visibility) = chunks.get_mut(*entity) {
+            let wanted = if lights.ring.is_chunk_alive(chunk, now_ms) {
+                Visibility::Visible
+            } else {
+                Visibility::Hidden
+            };
+            visibility.set_if_neq(wanted);
+        }
+    }
+}
+
+/// Writes the lights that came.
 fn write_lights(
     time: Res<Time>,
     view: Res<View>,
@@ -421,7 +440,6 @@ fn write_lights(
     mut uploads: ResMut<Uploads>,
     mut stats: ResMut<LightStats>,
     mut lights: ResMut<LightRing>,
-    mut chunks: Query<&mut Visibility, With<LightChunk>>,
 ) {
     let lights = &mut *lights;
     let now_ms = time.elapsed().as_millis() as u64;
@@ -453,16 +471,6 @@ fn write_lights(
     if !lights.scratch.is_empty() {
         for (slot, from, to) in lights.ring.take(lights.scratch.len(), now_ms) {
             uploads.instances(&lights.buffer, slot, lights.scratch.get(from..to).unwrap_or(&[]));
-        }
-    }
-    for (chunk, entity) in lights.chunks.iter().enumerate() {
-        if let Ok(mut visibility) = chunks.get_mut(*entity) {
-            let wanted = if lights.ring.is_chunk_alive(chunk, now_ms) {
-                Visibility::Visible
-            } else {
-                Visibility::Hidden
-            };
-            visibility.set_if_neq(wanted);
         }
     }
     *stats = LightStats {
@@ -503,7 +511,8 @@ pub fn plugin(app: &mut App) {
         .add_systems(Startup, spawn_lights)
         .add_systems(
             Update,
-            write_lights
+            (write_lights, show_chunks)
+                .chain()
                 .run_if(resource_exists::<LightRing>.and_then(resource_exists::<Regions>))
                 .in_set(DisplaySystems::Follow),
         );

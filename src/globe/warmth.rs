@@ -207,15 +207,34 @@ fn map_image(width: usize, height: usize) -> Image {
     image
 }
 
-/// Counts what came, and paints now and then.
-fn warm_surface(
+/// Counts what came.
+fn count_warmth(
+    ledger: Res<Ledger>,
+    regions: Res<Regions>,
+    mut lights: MessageReader<LightsArrived>,
+    mut preset: MessageReader<WarmthArrived>,
+    mut surface: ResMut<Surface>,
+) {
+    let Surface {
+        heat, painted_secs, ..
+    } = &mut *surface;
+    let heat = heat.get_or_insert_with(|| Heat::new(regions.0.places().len()));
+    for WarmthArrived(warmth) in preset.read() {
+        heat.set(warmth, ledger.event_ms);
+        *painted_secs = None;
+    }
+    for LightsArrived(batch) in lights.read() {
+        heat.add(batch);
+    }
+}
+
+/// Paints now and then what was counted.
+fn paint_surface(
     time: Res<Time>,
     view: Res<View>,
     ledger: Res<Ledger>,
     regions: Res<Regions>,
     mut commands: Commands,
-    mut lights: MessageReader<LightsArrived>,
-    mut preset: MessageReader<WarmthArrived>,
     mut surface: ResMut<Surface>,
     mut uploads: ResMut<Uploads>,
     mut images: ResMut<Assets<Image>>,
@@ -227,14 +246,7 @@ fn warm_surface(
         painter,
         painted_secs,
     } = &mut *surface;
-    let heat = heat.get_or_insert_with(|| Heat::new(regions.0.places().len()));
-    for WarmthArrived(warmth) in preset.read() {
-        heat.set(warmth, ledger.event_ms);
-        *painted_secs = None;
-    }
-    for LightsArrived(batch) in lights.read() {
-        heat.add(batch);
-    }
+    let Some(heat) = heat else { return };
     let now_secs = time.elapsed_secs_f64();
     let [often, seldom] = PAINT_SECS;
     let every_secs = if view.quality == Quality::Software {
@@ -268,7 +280,8 @@ fn warm_surface(
 pub fn plugin(app: &mut App) {
     app.init_resource::<Surface>().add_systems(
         Update,
-        warm_surface
+        (count_warmth, paint_surface)
+            .chain()
             .run_if(resource_exists::<Regions>)
             .in_set(DisplaySystems::Follow),
     );
