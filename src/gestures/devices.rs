@@ -2,7 +2,7 @@
 
 use bevy::ecs::system::SystemParam;
 use bevy::input::gestures::PinchGesture;
-use bevy::input::mouse::{AccumulatedMouseScroll, MouseScrollUnit};
+use bevy::input::mouse::{AccumulatedMouseScroll, MouseButtonInput, MouseScrollUnit};
 use bevy::input::touch::Touches;
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
@@ -36,13 +36,23 @@ pub struct Devices<'w, 's> {
     scroll: Option<Res<'w, AccumulatedMouseScroll>>,
     touches: Option<Res<'w, Touches>>,
     pinches: Option<MessageReader<'w, 's, PinchGesture>>,
+    clicks: Option<MessageReader<'w, 's, MouseButtonInput>>,
     /// Fingers that are down, in the order in which they came.
     fingers: Local<'s, Vec<Finger>>,
+    /// How often the first button went down in this frame.
+    presses: Local<'s, usize>,
 }
 
 impl Devices<'_, '_> {
-    /// Notes which fingers are down. Before anything else in a frame.
+    /// Notes what happened. Before anything else in a frame.
     pub fn look(&mut self) {
+        let presses = self.clicks.as_mut().map_or(0, |clicks| {
+            let clicks = clicks.read();
+            clicks
+                .filter(|click| click.button == MouseButton::Left && click.state.is_pressed())
+                .count()
+        });
+        *self.presses = presses;
         self.fingers.clear();
         let Some(touches) = &self.touches else { return };
         self.fingers.extend(touches.iter().map(|touch| Finger {
@@ -104,6 +114,15 @@ impl Devices<'_, '_> {
     pub fn just_pressed(&self, button: MouseButton) -> bool {
         let buttons = self.buttons.as_ref();
         buttons.is_some_and(|buttons| buttons.just_pressed(button))
+    }
+
+    /// How often a button went down and up again in this frame; in a slow one it may be more than once.
+    pub fn clicked(&self, button: MouseButton) -> usize {
+        let presses = match button {
+            MouseButton::Left => (*self.presses).max(usize::from(self.just_pressed(button))),
+            _ => usize::from(self.just_pressed(button)),
+        };
+        presses.saturating_sub(usize::from(self.pressed(button)))
     }
 
     /// Whether a button that was down was let go; it may be down again.

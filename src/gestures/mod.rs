@@ -237,7 +237,7 @@ impl Hand {
         told.taps.write(Tap { at, double });
     }
 
-    /// Something is pressed; in a slow frame it may have been let go again already.
+    /// Something is pressed; in a slow frame it may have been let go again already, and more than once.
     fn begin(
         &mut self,
         devices: &Devices,
@@ -273,10 +273,11 @@ impl Hand {
                 continue;
             }
             let press = press(Source::Button(button), at, fresh);
+            for _ in 0..devices.clicked(button) {
+                self.finish(&press, at, now_secs, told);
+            }
             if devices.pressed(button) {
                 self.press = Some(press);
-            } else {
-                self.finish(&press, at, now_secs, told);
             }
             return;
         }

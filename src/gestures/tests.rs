@@ -191,6 +191,11 @@ fn a_click_within_a_slow_frame_is_one() {
     let mut desk = Desk::new();
     let seen = desk.cursor(Some(HERE)).press().let_go().frame();
     assert_eq!(seen.taps.len(), 1);
+    // And two are a double one.
+    desk.cursor(Some(HERE * 2.0)).press().let_go().press().let_go();
+    let doubles: Vec<bool> = desk.frame().taps.iter().map(|tap| tap.double).collect();
+    assert_eq!(doubles, [false, true]);
+    assert!(desk.frame().drags.is_empty());
     let seen = desk
         .touch(1, TouchPhase::Started, 50.0, 60.0)
         .touch(1, TouchPhase::Ended, 50.0, 60.0)
