@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Looks at the shape of the code: files that are too long, and files of different folders that use each other in a circle.
+"""Looks at the shape of the code: files that are too long, files of different folders that use each other in a circle, and texts in
+Chinese, which belong into assets/locales.
 
     scripts/house.py            exit 1 when there is one
 
@@ -16,6 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 MAX_LINES = 800
 PACKAGES = [ROOT, *sorted((ROOT / "crates").iterdir()), *sorted((ROOT / "tools").iterdir())]
 IS_TEST = re.compile(r"^#\[cfg\((?:all\()?test\b.*\)\]\n(?:#\[.*\]\n)*(?:pub(?:\(crate\))? )?mod \w+(;| \{)", re.M)
+
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+# Where Chinese isn't a text that somebody words, but data.
+MAY_HAVE_HAN = {
+    "src/panels/format.rs": "units of numbers, as the digits are",
+    "src/panels/board.rs": "the widest amount, to measure a column",
+    "crates/meridian-product/src/manifest.rs": "an example of a product's file in an error",
+}
 
 
 def product_code(path: Path) -> str:
@@ -166,6 +175,11 @@ def main() -> int:
             if lines > MAX_LINES:
                 print(f"{path.relative_to(ROOT)}: {lines} lines of product code, at most {MAX_LINES} are meant: cut it")
                 wrong += 1
+            where = path.relative_to(ROOT).as_posix()
+            for number, line in enumerate(product_code(path).splitlines(), 1):
+                if HAN.search(line) and where not in MAY_HAVE_HAN:
+                    print(f"{where}:{number}: Chinese in code: texts belong into assets/locales")
+                    wrong += 1
         edges = crate.uses()
         for together in circles(edges):
             folders = {crate.files[name].parent for name in together}

@@ -28,7 +28,7 @@ fn parse(bytes: std::borrow::Cow<'static, [u8]>) -> Result<FluentFile, String> {
 }
 
 fn load(lang: Lang, tell: &mut impl FnMut(FileUnusable)) -> texts::Texts {
-    let mut texts = texts::Texts::new(lang);
+    let mut texts = lang.texts();
     for path in files(lang) {
         // The user's texts over the shipped ones: a key that they lack is there all the same.
         let shipped = meridian_core::files::read_shipped(path).ok();

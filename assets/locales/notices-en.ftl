@@ -96,3 +96,5 @@ notice-clock-set-public = The gateway's clock has stayed where it leapt to: that
 notice-clock-behind = What was counted before is { $seconds } s ahead of the gateway's clock: event time waits, orders are counted
 notice-clock-behind-public = What was counted before is ahead of the gateway's clock: event time waits, orders are counted
 notice-closed-early = The day is closed in its log, and by the clock it isn't over: no more orders can be counted in it
+
+title-synthetic-places = { $title } (city positions synthetic)

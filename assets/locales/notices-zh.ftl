@@ -113,3 +113,5 @@ notice-clock-set-public = 网关时钟跳变后保持稳定：以其为准
 notice-clock-behind = 此前的数据比网关时钟超前 { $seconds } 秒：时间等待，订单照常计入
 notice-clock-behind-public = 此前的数据比网关时钟超前：时间等待，订单照常计入
 notice-closed-early = 当天的记录已结束，但时钟显示当天尚未结束：无法继续计入订单
+
+title-synthetic-places = { $title }（城市位置为合成）

@@ -109,6 +109,7 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
         .max(1);
     let rank_width = 26.0 * u;
     let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 4.0 * u;
+    // The widest amount of either language.
     let money_width = pen.width("¥8,888.8 亿", size::BODY, Face::Figures) + 6.0 * u;
     let mut ordered: Vec<(u8, f32)> = scene.state.places.iter().map(|(id, at)| (*id, *at)).collect();
     ordered.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));

@@ -43,6 +43,7 @@ fn cut(value: u128, unit: u128, decimals: u32) -> String {
 /// An amount of whole units in a few figures: `120.69 bn`, `8.25 m`, `16.6 m`, `1,207.00 亿`, `3.50 万`.
 pub fn compact(units: i128, lang: Lang) -> String {
     let value = units.unsigned_abs();
+    // Units belong to the number's format: which one is taken, and with how many digits, goes by the language.
     let steps: &[(u128, &str)] = match lang {
         Lang::En => &[(1_000_000_000_000, "tn"), (1_000_000_000, "bn"), (1_000_000, "m")],
         Lang::Zh => &[(1_000_000_000_000, "万亿"), (100_000_000, "亿"), (10_000, "万")],

@@ -147,7 +147,7 @@ impl Pen {
         let mut letters = text.chars().peekable();
         while let Some(letter) = letters.next() {
             word.push(letter);
-            // What ends a clause stays with what it ends.
+            // What ends a clause stays with what it ends: Chinese punctuation is a rule of line breaking, no text.
             let ends = letters
                 .peek()
                 .is_some_and(|next| "，。、；：！？）》”".contains(*next));

@@ -14,6 +14,7 @@ use skrifa::FontRef;
 use super::board::{self, CELLS, Paper, STAGE_RADIUS, TAGS};
 use super::drawing::{Align, Drawing, Piece, Shape};
 use meridian_core::files;
+use meridian_core::texts::{FluentFile, Texts};
 
 /// The PNG's pixels in an inch.
 pub const DPI: f64 = 300.0;
@@ -261,14 +262,49 @@ fn draw(paper: Paper) -> Result<Drawing, SheetError> {
     };
 
     let mut page = plain(paper);
-    draw_wordmark(&mut page, &faces);
-    draw_ruler(&mut page, &faces, paper);
-    draw_instructions(&mut page, &faces);
+    let words = Words::read();
+    draw_wordmark(&mut page, &faces, &words);
+    draw_ruler(&mut page, &faces, &words, paper);
+    draw_instructions(&mut page, &faces, &words);
     Ok(page)
 }
 
+/// What the sheet says in both languages. It is part of the board, and always the shipped text.
+struct Words {
+    en: Texts,
+    zh: Texts,
+}
+
+impl Words {
+    fn read() -> Self {
+        let read = |language, source: &str| {
+            let mut texts = Texts::new(language);
+            // A test reads them.
+            if let Ok(file) = FluentFile::parse(source.to_owned()) {
+                texts.add(file);
+            }
+            texts
+        };
+        Self {
+            en: read("en", ENGLISH),
+            zh: read("zh-Hans", CHINESE),
+        }
+    }
+
+    fn en(&self, key: &str) -> String {
+        self.en.with(key, [])
+    }
+
+    fn zh(&self, key: &str) -> String {
+        self.zh.with(key, [])
+    }
+}
+
+const ENGLISH: &str = include_str!("../../../assets/locales/sheet-en.ftl");
+const CHINESE: &str = include_str!("../../../assets/locales/sheet-zh.ftl");
+
 /// The wordmark: a globe of three meridians, and the name. Below the tags, which side is the front.
-fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>) {
+fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>, words: &Words) {
     let middle = page.size / 2.0;
     let at = |x: f64, y: f64| middle + DVec2::new(x, y);
     let globe = at(0.0, -85.6);
@@ -292,7 +328,7 @@ fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>) {
     );
     page.text(
         &faces.regular,
-        "AR MARKER SHEET  ·  增强现实底板",
+        &format!("{}  ·  {}", words.en("sheet-title"), words.zh("sheet-title")),
         at(0.25, -65.8),
         3.1,
         0.06,
@@ -302,7 +338,7 @@ fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>) {
 
     page.text(
         &faces.bold,
-        "FRONT  正面",
+        &format!("{}  {}", words.en("sheet-front"), words.zh("sheet-front")),
         at(0.1, 57.8),
         2.9,
         0.1,
@@ -312,7 +348,7 @@ fn draw_wordmark(page: &mut Drawing, faces: &Faces<'_>) {
 }
 
 /// The ruler's figures, and what it is for.
-fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, paper: Paper) {
+fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, words: &Words, paper: Paper) {
     let middle = page.size / 2.0;
     let at = |x: f64, y: f64| middle + DVec2::new(x, y);
     for centimetre in 0..=10 {
@@ -327,7 +363,7 @@ fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, paper: Paper) {
     }
     page.text(
         &faces.bold,
-        "Print at 100 %: this ruler must measure 100 mm",
+        &words.en("sheet-print"),
         at(0.0, RULER + 11.2),
         3.5,
         0.0,
@@ -336,7 +372,7 @@ fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, paper: Paper) {
     );
     page.text(
         &faces.regular,
-        "请按 100% 实际大小打印，并确认此标尺长 100 毫米",
+        &words.zh("sheet-print"),
         at(0.0, RULER + 16.6),
         3.3,
         0.0,
@@ -360,7 +396,7 @@ fn draw_ruler(page: &mut Drawing, faces: &Faces<'_>, paper: Paper) {
 }
 
 /// What to do, between the tags: English left, Chinese right.
-fn draw_instructions(page: &mut Drawing, faces: &Faces<'_>) {
+fn draw_instructions(page: &mut Drawing, faces: &Faces<'_>, words: &Words) {
     let middle = page.size / 2.0;
     let at = |x: f64, y: f64| middle + DVec2::new(x, y);
     let edge = (TAGS
@@ -368,23 +404,10 @@ fn draw_instructions(page: &mut Drawing, faces: &Faces<'_>) {
         .map_or(0.0, |tag| tag.middle.x.abs() - tag.size / 2.0))
         * 1000.0;
     let wide = TAGS.first().map_or(0.0, |tag| tag.size * 1000.0);
-    let columns: [(f64, [&str; 3]); 2] = [
-        (
-            -edge - wide,
-            [
-                "Lay the sheet flat, in even light.",
-                "Stand where the arrow points.",
-                "Keep at least one square in sight.",
-            ],
-        ),
-        (
-            edge,
-            [
-                "将底板平放，光线均匀。",
-                "站在箭头所指的一侧观看。",
-                "至少保持一个方块完整可见。",
-            ],
-        ),
+    let steps = ["sheet-flat", "sheet-stand", "sheet-keep"];
+    let columns = [
+        (-edge - wide, steps.map(|key| words.en(key))),
+        (edge, steps.map(|key| words.zh(key))),
     ];
     for (x, lines) in columns {
         for (index, line) in lines.iter().enumerate() {
@@ -446,6 +469,20 @@ fn checksum(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_are_there_in_both_languages() {
+        let words = Words::read();
+        for source in [ENGLISH, CHINESE] {
+            let keys = source.lines().filter_map(|line| line.split_once(" = "));
+            let keys: Vec<&str> = keys.map(|(key, _)| key).collect();
+            assert_eq!(keys.len(), 6);
+            for key in keys {
+                assert!(words.en(key) != key && words.zh(key) != key, "{key}");
+                assert_ne!(words.en(key), words.zh(key));
+            }
+        }
+    }
 
     #[test]
     fn the_png_says_its_scale_and_decodes() {

@@ -105,15 +105,15 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<()
                 }
             }
             "additionalProperties" => {
-                assert_eq!(says, false);
-                let known = schema["properties"].as_object().unwrap();
-                if let Some(other) = value
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .find(|key| !known.contains_key(*key))
-                {
-                    return wrong(format!("{other} isn't known"));
+                let known = schema["properties"].as_object();
+                for (key, other) in value.as_object().unwrap() {
+                    if known.is_some_and(|known| known.contains_key(key)) {
+                        continue;
+                    }
+                    if *says == false {
+                        return wrong(format!("{key} isn't known"));
+                    }
+                    judge(document, says, other, &format!("{at}/{key}"))?;
                 }
             }
             "items" => {

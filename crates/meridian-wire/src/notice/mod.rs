@@ -9,6 +9,7 @@ mod wording;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+pub use self::wording::with_synthetic_places;
 use crate::frame::Level;
 
 /// A notice of the gateway's. [`NoticeKind::code`] is what it is called on the wire.

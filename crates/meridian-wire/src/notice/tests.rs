@@ -159,7 +159,7 @@ const FILES: [(Lang, &str); 2] = [
 
 fn texts() -> [Texts; 2] {
     FILES.map(|(lang, source)| {
-        let mut texts = Texts::new(lang);
+        let mut texts = lang.texts();
         texts.add(
             FluentFile::parse(source.to_owned()).unwrap_or_else(|problem| panic!("{lang:?}: {problem}")),
         );

@@ -9,8 +9,8 @@ use crate::texts::{FluentFile, Lang, Texts};
 
 /// The shipped texts of notices.
 static SHIPPED: LazyLock<[Texts; 2]> = LazyLock::new(|| {
-    let read = |lang, source: &str| {
-        let mut texts = Texts::new(lang);
+    let read = |lang: Lang, source: &str| {
+        let mut texts = lang.texts();
         // A test reads them.
         if let Ok(file) = FluentFile::parse(source.to_owned()) {
             texts.add(file);
@@ -44,6 +44,18 @@ fn pairs(args: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> 
 /// A notice's key among the texts.
 fn key(code: &str) -> String {
     format!("notice-{}", code.replace('_', "-"))
+}
+
+/// The title of figures whose cities are made up.
+pub fn with_synthetic_places(title: &Names) -> Names {
+    let text = |lang: Lang| {
+        let title = lang.pick(title);
+        shipped(lang).with("title-synthetic-places", [("title", title)])
+    };
+    Names {
+        en: text(Lang::En),
+        zh: text(Lang::Zh),
+    }
 }
 
 impl Wrong {

@@ -47,6 +47,7 @@ use self::product_opening::product_opening;
 use self::report::totalled;
 use crate::source::{Opening, Pulled, Restricted, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs, Kind};
+use meridian_wire::notice::with_synthetic_places;
 use meridian_wire::{DataClass, Day, Hello, Mode, Names, NoticeKind, ProductInfo};
 
 pub use self::report::OrdersReport;
@@ -199,10 +200,10 @@ fn hello_of(
         server: String::new(),
         mode: Mode::Replay,
         synthetic: false,
-        title: Names {
-            en: format!("{} (city positions synthetic)", title.en),
-            zh: format!("{}（城市位置为合成）", title.zh),
-        },
+        title: with_synthetic_places(&Names {
+            en: title.en.clone(),
+            zh: title.zh.clone(),
+        }),
         currency: *currency,
         gmv_counts: Kind::Order,
         speed: 1.0,
