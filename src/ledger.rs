@@ -1,5 +1,6 @@
 //! What is known now, and how the feed is. Views read both; only the link writes them.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -194,17 +195,16 @@ impl Ledger {
         (counts.gmv_minor > 0).then_some(id as u8)
     }
 
-    /// Regions by value, greatest first, those without any left out.
-    pub fn ranking(&self) -> Vec<(u8, Counts)> {
-        let mut ranked: Vec<(u8, Counts)> = self
-            .regions
-            .iter()
-            .enumerate()
-            .filter(|(_, counts)| counts.gmv_minor > 0)
-            .map(|(id, counts)| (id as u8, *counts))
-            .collect();
-        ranked.sort_by(|a, b| b.1.gmv_minor.cmp(&a.1.gmv_minor).then(a.0.cmp(&b.0)));
-        ranked
+    /// The `most` regions that sold for most, greatest first; those that sold nothing are left out.
+    pub fn ranking(&self, most: usize) -> Vec<(u8, Counts)> {
+        let mut ranked: Vec<(Reverse<i64>, u8)> = Vec::with_capacity(self.regions.len());
+        let sold = self.regions.iter().zip(0..=u8::MAX);
+        let sold = sold.filter(|(counts, _)| counts.gmv_minor > 0);
+        ranked.extend(sold.map(|(counts, id)| (Reverse(counts.gmv_minor), id)));
+        ranked.sort_unstable();
+        let counts = |id: u8| self.regions.get(usize::from(id)).copied().unwrap_or_default();
+        let first = ranked.iter().take(most);
+        first.map(|(_, id)| (*id, counts(*id))).collect()
     }
 
     /// A product by its id; none for one that the feed doesn't follow.

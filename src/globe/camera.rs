@@ -5,7 +5,7 @@ use bevy::camera::{Hdr, SubCameraView};
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
 use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
-use bevy_egui::PrimaryEguiContext;
+use bevy_egui::{EguiContextSettings, PrimaryEguiContext};
 
 use super::PLANET_LAYER;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
@@ -421,6 +421,10 @@ fn spawn_camera(mut commands: Commands) {
         GlobeCamera,
         // The panels are drawn on top of what this one draws.
         PrimaryEguiContext,
+        EguiContextSettings {
+            run_manually: true,
+            ..default()
+        },
         Camera3d::default(),
         Msaa::Off,
         Tonemapping::None,

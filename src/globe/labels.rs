@@ -63,7 +63,7 @@ fn haloed_text(painter: &Painter, at: Pos2, text: &str, font: FontId, ink: Color
 fn wanted(ledger: &Ledger, view: &View, names: usize) -> Vec<(RegionId, usize)> {
     let mut out: Vec<(RegionId, usize)> = Vec::new();
     out.extend(view.selected.map(|region| (region, 0)));
-    for (rank, (id, _)) in ledger.ranking().into_iter().take(names).enumerate() {
+    for (rank, (id, _)) in ledger.ranking(names).into_iter().enumerate() {
         let region = RegionId(id);
         // What is under the pointer is named beside it.
         if view.hovered != Some(region) && out.iter().all(|(id, _)| *id != region) {

@@ -1,15 +1,18 @@
 //! Every order and payment as a light at its place: born within its tick, a flash, an ember, gone.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::mesh::MeshTag;
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{AsyncComputeTaskPool, Task};
 
 use super::camera::Sight;
-use super::geo::world_from_lat_lon;
-use super::ring::{self, Header, Instance, Ring, Uploads, pack_direction};
+pub use super::packer::Packer;
+use super::packer::SPREAD_MS;
+use super::ring::{self, Header, Instance, Ring, Uploads};
 use super::shader;
 use crate::DisplaySystems;
 use crate::layout::Layout;
@@ -17,7 +20,7 @@ use crate::ledger::{LightsArrived, Regions};
 use crate::quality::{Budget, Quality};
 use crate::theme::duration::{FLASH_SECS, LIGHT_SECS};
 use crate::theme::light;
-use crate::view::View;
+use crate::view::{Live, View};
 use meridian_core::sales::Catalogue;
 use meridian_wire::Lights;
 
@@ -27,14 +30,8 @@ const CAPACITY: usize = 524_288;
 const CAPACITY_MERGED: usize = 131_072;
 /// Lights of a mesh: what is drawn or left out together.
 const CHUNK: usize = 2_048;
-/// Births of a tick are spread over this long.
-const SPREAD_MS: u32 = 100;
 /// How far a light stands from its city's middle at most, in radians: about 14 km.
 const JITTER_RAD: f32 = 0.0022;
-/// Where many lights are at one place, their sum grows as this power of their number.
-const PLACE_POWER: f32 = 0.4;
-/// Where many such places are side by side, their sum grows as this power of theirs.
-const CELL_POWER: f32 = 0.86;
 /// How bright lights are where there is no high dynamic range.
 const LOW_RANGE_GAIN: f32 = 0.5;
 /// Where fewer lights live than this, each is larger.
@@ -43,12 +40,6 @@ const FEW: f32 = 1_500.0;
 const MAX_SWELL: f32 = 4.0;
 /// In what time lights take on another size, in seconds.
 const SWELL_SECS: f32 = 3.0;
-/// Degrees across a cell of such neighbours.
-const CELL_DEG: f32 = 2.0;
-/// Cells round the equator.
-const CELL_COLUMNS: usize = 180;
-/// Cells from pole to pole.
-const CELL_ROWS: usize = 90;
 
 ring::glow_material!(
     /// The lights' material.
@@ -73,270 +64,96 @@ pub struct LightStats {
     pub drawn: u64,
 }
 
-/// Lights that are born in a batch, spread over its tick by chance.
-struct Births {
-    seed: u32,
-    now_ms: u64,
+/// Packs what came: in a window another thread does it, and lights are drawn a frame later; in a picture at once.
+#[derive(Default)]
+struct Packing {
+    /// `None` while another thread has it, and before the first light.
+    packer: Option<Packer>,
+    away: Option<Task<(Packer, Packed)>>,
+    waiting: Vec<Arc<Lights>>,
+    /// Memory for the next ones.
+    spare: Vec<Instance>,
 }
 
-impl Births {
-    fn next(&mut self, direction: u32, kind: u32, bucket: u32, weight: f32) -> Instance {
-        self.seed = self.seed.wrapping_add(1);
-        let random = hash(self.seed);
-        Instance {
-            a: direction,
-            b: kind | bucket << 1 | (random & 0xffff_0000),
-            birth_ms: (self.now_ms as u32).wrapping_add(((random & 0xffff) * SPREAD_MS) >> 16),
-            weight,
+/// Lights that are ready to be drawn.
+struct Packed {
+    instances: Vec<Instance>,
+    at_ms: u64,
+    /// Orders and payments in them, and those at places that aren't known.
+    drawn: u64,
+    unplaced: u64,
+}
+
+impl Packed {
+    fn new(
+        packer: &mut Packer,
+        batches: &[Arc<Lights>],
+        at_ms: u64,
+        merge_deg: Option<f32>,
+        mut instances: Vec<Instance>,
+    ) -> Self {
+        instances.clear();
+        let (mut drawn, mut unplaced) = (0, 0);
+        for batch in batches {
+            let placed = packer.pack(batch, at_ms, merge_deg, &mut instances);
+            let of = batch.place.len().min(batch.code.len()) as u64;
+            let shown = if placed == of {
+                batch.events
+            } else {
+                (placed * u64::from(batch.per_light.max(1))).min(batch.events)
+            };
+            drawn += shown;
+            unplaced += batch.events - shown;
         }
-    }
-}
-
-/// Packs batches of lights into instances. Keeps how crowded each place is.
-#[derive(Debug, Clone, Default)]
-pub struct Packer {
-    directions: Vec<u32>,
-    /// By place × 2 + kind: lights that live there, about.
-    crowd: Vec<f32>,
-    /// By place × 2 + kind: lights in this batch, and the sum of their buckets.
-    counts: Vec<(u32, u32)>,
-    touched: Vec<u32>,
-    /// By place: its cell.
-    cells: Vec<u32>,
-    /// By cell: the sum of its places' light.
-    sums: Vec<f32>,
-    /// By place × 2 + kind: how bright each light of this batch is.
-    weights: Vec<f32>,
-    /// By place: latitude, longitude and population.
-    where_it_is: Vec<(f32, f32, u32)>,
-    /// By place: the place that stands for it where lights are merged, for cells of [`Self::merged_deg`].
-    leaders: Vec<u16>,
-    merged_deg: Option<f32>,
-    /// By leader × 2 + kind: lights, their buckets' sum and their weights' sum.
-    merged: Vec<(u32, u32, f32)>,
-    merged_touched: Vec<u32>,
-    crowd_ms: u64,
-    seed: u32,
-}
-
-fn hash(mut value: u32) -> u32 {
-    value = (value ^ (value >> 16)).wrapping_mul(0x7feb_352d);
-    value = (value ^ (value >> 15)).wrapping_mul(0x846c_a68b);
-    value ^ (value >> 16)
-}
-
-fn cell(lat_deg: f32, lon_deg: f32) -> u32 {
-    let column = (((lon_deg + 180.0) / CELL_DEG) as usize).min(CELL_COLUMNS - 1);
-    let row = (((lat_deg + 90.0) / CELL_DEG) as usize).min(CELL_ROWS - 1);
-    (row * CELL_COLUMNS + column) as u32
-}
-
-impl Packer {
-    /// For the places of a catalogue.
-    pub fn new(catalogue: &Catalogue) -> Self {
-        let directions: Vec<u32> = catalogue
-            .places()
-            .iter()
-            .map(|place| pack_direction(world_from_lat_lon(place.lat, place.lon)))
-            .collect();
         Self {
-            crowd: vec![0.0; directions.len() * 2],
-            counts: vec![(0, 0); directions.len() * 2],
-            cells: catalogue
-                .places()
-                .iter()
-                .map(|place| cell(place.lat, place.lon))
-                .collect(),
-            sums: vec![0.0; CELL_COLUMNS * CELL_ROWS],
-            where_it_is: catalogue
-                .places()
-                .iter()
-                .map(|place| (place.lat, place.lon, place.population))
-                .collect(),
-            directions,
-            ..Self::default()
+            instances,
+            at_ms,
+            drawn,
+            unplaced,
         }
     }
 
-    /// Chooses, for cells of this many degrees, which place stands for the others of its cell: the largest.
-    fn choose_leaders(&mut self, deg: f32) {
-        if self.merged_deg == Some(deg) {
-            return;
+    /// Lets the lights be born so much later.
+    fn delay(&mut self, ms: u64) {
+        for light in &mut self.instances {
+            light.birth_ms = light.birth_ms.wrapping_add(ms as u32);
         }
-        self.merged_deg = Some(deg);
-        let places = self.directions.len();
-        self.leaders = (0..places).map(|place| place as u16).collect();
-        self.merged = vec![(0, 0, 0.0); places * 2];
-        if deg <= 0.0 {
-            return;
-        }
-        let mut of_cell: HashMap<(i32, i32), (u32, u16)> = HashMap::new();
-        let cell_of = |(lat, lon, _): &(f32, f32, u32)| {
-            let row = (lat / deg).floor();
-            // Cells are as wide as they are high: degrees of longitude shrink towards the poles.
-            let wide = deg / (row * deg).to_radians().cos().max(0.02);
-            (row as i32, (lon / wide).floor() as i32)
-        };
-        for (place, known) in self.where_it_is.iter().enumerate() {
-            let leader = of_cell.entry(cell_of(known)).or_insert((known.2, place as u16));
-            if known.2 > leader.0 {
-                *leader = (known.2, place as u16);
-            }
-        }
-        for (leader, known) in self.leaders.iter_mut().zip(&self.where_it_is) {
-            if let Some((_, place)) = of_cell.get(&cell_of(known)) {
-                *leader = *place;
-            }
-        }
+        self.at_ms += ms;
     }
+}
 
-    /// Packs a batch that came at `now_ms` of app time into `out` and gives how many of its lights have a
-    /// place. With `merge_deg`, those of one kind in one cell of so many degrees become one whose weight is the
-    /// sum of theirs: where a cell is no larger than a pixel, additive blending makes the same picture of it.
-    ///
-    /// A light's weight falls as its place and the places beside it get crowded, so that a thousand at one
-    /// city shine about sixteen times as bright as one, and the hue survives. Payments give way to
-    /// orders there: equal parts of gold and cyan would be white.
-    pub fn pack(
+impl Packing {
+    /// What is ready; and what waits is begun.
+    fn step(
         &mut self,
-        lights: &Lights,
+        catalogue: &Catalogue,
         now_ms: u64,
         merge_deg: Option<f32>,
-        out: &mut Vec<Instance>,
-    ) -> u64 {
-        if let Some(deg) = merge_deg {
-            self.choose_leaders(deg);
+        live: bool,
+    ) -> Option<Packed> {
+        let mut ready = None;
+        if let Some((packer, mut packed)) = self.away.as_mut().and_then(check_ready) {
+            self.away = None;
+            self.packer = Some(packer);
+            packed.delay(now_ms.saturating_sub(packed.at_ms));
+            ready = Some(packed);
         }
-        let passed_ms = now_ms.saturating_sub(self.crowd_ms);
-        self.crowd_ms = now_ms;
-        let decay = (-(passed_ms as f32) / (LIGHT_SECS * 1000.0)).exp();
-        for crowd in &mut self.crowd {
-            *crowd *= decay;
+        if self.away.is_some() || self.waiting.is_empty() {
+            return ready;
         }
-        self.touched.clear();
-        let placed = self.count(lights);
-        self.weigh(lights.per_light.max(1) as f32);
-        let mut births = Births {
-            seed: self.seed,
-            now_ms,
-        };
-        if merge_deg.is_some() {
-            self.write_merged(&mut births, out);
+        let batches = std::mem::take(&mut self.waiting);
+        let mut packer = self.packer.take().unwrap_or_else(|| Packer::new(catalogue));
+        let spare = std::mem::take(&mut self.spare);
+        if live {
+            self.away = Some(AsyncComputeTaskPool::get().spawn(async move {
+                let packed = Packed::new(&mut packer, &batches, now_ms, merge_deg, spare);
+                (packer, packed)
+            }));
         } else {
-            self.write_each(lights, &mut births, out);
+            ready = Some(Packed::new(&mut packer, &batches, now_ms, merge_deg, spare));
+            self.packer = Some(packer);
         }
-        self.seed = births.seed;
-        for key in &self.touched {
-            if let Some(counts) = self.counts.get_mut(*key as usize) {
-                *counts = (0, 0);
-            }
-        }
-        placed
-    }
-
-    /// Counts the batch's lights by place and kind; how many have a place.
-    fn count(&mut self, lights: &Lights) -> u64 {
-        let mut placed = 0;
-        for (place, code) in lights.place.iter().zip(&lights.code) {
-            let key = usize::from(*place) * 2 + usize::from((code >> 3) & 1);
-            let Some((count, buckets)) = self.counts.get_mut(key) else {
-                continue;
-            };
-            if *count == 0 {
-                self.touched.push(key as u32);
-            }
-            *count += 1;
-            *buckets += u32::from(code & 7);
-            placed += 1;
-        }
-        placed
-    }
-
-    /// Adds the counted lights to their places' crowds, and weighs one of each.
-    fn weigh(&mut self, per_light: f32) {
-        for key in &self.touched {
-            let key = *key as usize;
-            if let (Some(crowd), Some((count, _))) = (self.crowd.get_mut(key), self.counts.get(key)) {
-                *crowd += *count as f32 * per_light;
-            }
-        }
-        self.sums.fill(0.0);
-        for (at, crowd) in self.crowd.iter().enumerate().filter(|(_, crowd)| **crowd > 0.5) {
-            if let Some(sum) = self
-                .cells
-                .get(at / 2)
-                .and_then(|cell| self.sums.get_mut(*cell as usize))
-            {
-                *sum += crowd.powf(PLACE_POWER);
-            }
-        }
-        // In place of the crowd's number, each of its lights' weight. Only the touched keys are looked up.
-        self.weights.resize(self.crowd.len(), 0.0);
-        for key in &self.touched {
-            let key = *key as usize;
-            let (Some(crowd), Some(slot)) = (self.crowd.get(key), self.weights.get_mut(key)) else {
-                continue;
-            };
-            let sum = self
-                .cells
-                .get(key / 2)
-                .and_then(|cell| self.sums.get(*cell as usize))
-                .map_or(1.0, |sum| sum.max(1.0));
-            let held_back = sum.powf(CELL_POWER - 1.0);
-            let of_kind = if key & 1 == 1 { held_back } else { 1.0 };
-            *slot = per_light * crowd.max(1.0).powf(PLACE_POWER - 1.0) * held_back * of_kind;
-        }
-    }
-
-    /// Writes one light for those of a kind in a cell, at the cell's leader.
-    fn write_merged(&mut self, births: &mut Births, out: &mut Vec<Instance>) {
-        self.merged_touched.clear();
-        for key in &self.touched {
-            let key = *key as usize;
-            let (Some(leader), Some(weight), Some((count, buckets))) = (
-                self.leaders.get(key / 2),
-                self.weights.get(key),
-                self.counts.get(key),
-            ) else {
-                continue;
-            };
-            let at = usize::from(*leader) * 2 + (key & 1);
-            if let Some(sum) = self.merged.get_mut(at) {
-                if sum.0 == 0 {
-                    self.merged_touched.push(at as u32);
-                }
-                *sum = (sum.0 + count, sum.1 + buckets, sum.2 + *count as f32 * weight);
-            }
-        }
-        for key in &self.merged_touched {
-            let key = *key as usize;
-            let (Some(direction), Some(sum)) = (self.directions.get(key / 2), self.merged.get_mut(key))
-            else {
-                continue;
-            };
-            let (count, buckets, weight) = std::mem::take(sum);
-            let bucket = (buckets + count / 2) / count.max(1);
-            out.push(births.next(*direction, (key & 1) as u32, bucket.min(7), weight));
-        }
-    }
-
-    /// Writes each light of the batch.
-    fn write_each(&self, lights: &Lights, births: &mut Births, out: &mut Vec<Instance>) {
-        for (place, code) in lights.place.iter().zip(&lights.code) {
-            let kind = (code >> 3) & 1;
-            let key = usize::from(*place) * 2 + usize::from(kind);
-            let (Some(direction), Some(weight)) =
-                (self.directions.get(usize::from(*place)), self.weights.get(key))
-            else {
-                continue;
-            };
-            out.push(births.next(*direction, u32::from(kind), u32::from(code & 7), *weight));
-        }
-    }
-
-    /// Number of places.
-    pub fn places(&self) -> usize {
-        self.directions.len()
+        ready
     }
 }
 
@@ -345,8 +162,7 @@ struct LightRing {
     buffer: Handle<ShaderBuffer>,
     ring: Ring,
     chunks: Vec<Entity>,
-    scratch: Vec<Instance>,
-    packer: Option<Packer>,
+    packing: Packing,
     merges: bool,
     /// How many times as large lights are now.
     swell: f32,
@@ -390,8 +206,7 @@ fn spawn_lights(
         buffer,
         ring: Ring::new(CAPACITY, CHUNK, life_ms()),
         chunks,
-        scratch: Vec::new(),
-        packer: None,
+        packing: Packing::default(),
         merges: false,
         swell: 1.0,
     });
@@ -432,6 +247,7 @@ fn show_chunks(
 fn write_lights(
     time: Res<Time>,
     view: Res<View>,
+    live: Res<Live>,
     budget: Res<Budget>,
     layout: Res<Layout>,
     sight: Res<Sight>,
@@ -454,24 +270,19 @@ fn write_lights(
         lights.ring = fresh;
     }
     let merge_deg = merges.then(|| cell_deg(&sight));
-    let packer = lights.packer.get_or_insert_with(|| Packer::new(&regions.0));
-    lights.scratch.clear();
+    let arrived = arrived.read().map(|LightsArrived(batch)| Arc::clone(batch));
+    lights.packing.waiting.extend(arrived);
     let mut drawn = 0;
-    for LightsArrived(batch) in arrived.read() {
-        let placed = packer.pack(batch, now_ms, merge_deg, &mut lights.scratch);
-        let of = batch.place.len().min(batch.code.len()) as u64;
-        let shown = if placed == of {
-            batch.events
-        } else {
-            (placed * u64::from(batch.per_light.max(1))).min(batch.events)
-        };
-        drawn += shown;
-        stats.unplaced += batch.events - shown;
-    }
-    if !lights.scratch.is_empty() {
-        for (slot, from, to) in lights.ring.take(lights.scratch.len(), now_ms) {
-            uploads.instances(&lights.buffer, slot, lights.scratch.get(from..to).unwrap_or(&[]));
+    if let Some(packed) = lights.packing.step(&regions.0, now_ms, merge_deg, live.0) {
+        let instances = packed.instances;
+        if !instances.is_empty() {
+            for (slot, from, to) in lights.ring.take(instances.len(), now_ms) {
+                uploads.instances(&lights.buffer, slot, instances.get(from..to).unwrap_or(&[]));
+            }
         }
+        drawn = packed.drawn;
+        stats.unplaced += packed.unplaced;
+        lights.packing.spare = instances;
     }
     *stats = LightStats {
         alive: lights.ring.alive(now_ms),
@@ -521,6 +332,7 @@ pub fn plugin(app: &mut App) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bevy::tasks::TaskPool;
 
     #[test]
     fn few_lights_are_larger_and_many_are_as_ever() {
@@ -529,80 +341,33 @@ mod tests {
         assert_eq!((swell(1_500), swell(262_000)), (1.0, 1.0));
     }
 
-    fn packer() -> Packer {
-        Packer {
-            directions: vec![1, 2, 3],
-            crowd: vec![0.0; 6],
-            counts: vec![(0, 0); 6],
-            cells: vec![0, 1, 2],
-            sums: vec![0.0; 3],
-            where_it_is: vec![(30.0, 110.0, 5), (10.0, 20.0, 1), (30.01, 110.01, 9)],
-            ..Packer::default()
-        }
-    }
-
-    fn batch() -> Lights {
-        Lights {
-            per_light: 1,
-            events: 6,
-            place: vec![0, 0, 0, 2, 0, 7],
-            code: vec![2, 3, 4, 1 << 3, 1 << 3 | 7, 0],
-            ..Lights::default()
-        }
-    }
-
     #[test]
-    fn merging_keeps_the_sum_of_light_and_what_cannot_be_placed_is_not_counted() {
-        let (mut single, mut merged) = (Vec::new(), Vec::new());
-        assert_eq!(packer().pack(&batch(), 1000, None, &mut single), 5);
-        assert_eq!(packer().pack(&batch(), 1000, Some(0.0), &mut merged), 5);
-        assert_eq!((single.len(), merged.len()), (5, 3));
-        for (direction, kind) in [(1, 0), (1, 1), (3, 1)] {
-            let sum = |list: &[Instance]| -> f32 {
-                list.iter()
-                    .filter(|light| light.a == direction && light.b & 1 == kind)
-                    .map(|light| light.weight)
-                    .sum()
-            };
-            assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
-            assert!(sum(&single) > 0.0);
-        }
-        assert_eq!((merged[0].b >> 1) & 7, 3);
-    }
-
-    #[test]
-    fn neighbours_in_a_pixel_are_one_light_at_the_largest_of_them() {
-        let (mut single, mut merged) = (Vec::new(), Vec::new());
-        packer().pack(&batch(), 1000, None, &mut single);
-        assert_eq!(packer().pack(&batch(), 1000, Some(0.25), &mut merged), 5);
-        // Places 0 and 2 share a cell, and 2 is larger; orders and payments stay apart.
-        assert_eq!(
-            merged
-                .iter()
-                .map(|light| (light.a, light.b & 1))
-                .collect::<Vec<_>>(),
-            [(3, 0), (3, 1)]
-        );
-        let sum = |list: &[Instance]| list.iter().map(|light| light.weight).sum::<f32>();
-        assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
-    }
-
-    #[test]
-    fn births_are_spread_over_the_tick_and_crowds_are_held_back() {
-        let lights = Lights {
-            per_light: 1,
-            events: 1000,
-            place: vec![1; 1000],
-            code: vec![0; 1000],
-            ..Lights::default()
+    fn lights_packed_on_another_thread_are_the_same_born_when_they_come_back() {
+        AsyncComputeTaskPool::get_or_init(TaskPool::new);
+        let catalogue = meridian_gateway::load_catalogue().unwrap();
+        let pack = |live, mut now_ms| {
+            let mut packing = Packing::default();
+            packing.waiting.push(Arc::new(Lights {
+                per_light: 1,
+                events: 3,
+                place: vec![1, 2, u16::MAX],
+                code: vec![0, 9, 3],
+                ..Lights::default()
+            }));
+            loop {
+                if let Some(packed) = packing.step(&catalogue, now_ms, None, live) {
+                    return (packed, now_ms);
+                }
+                assert!(live);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                now_ms += 1;
+            }
         };
-        let mut out = Vec::new();
-        packer().pack(&lights, 5000, None, &mut out);
-        assert!(out.iter().all(|light| (5000..5100).contains(&light.birth_ms)));
-        let early = out.iter().filter(|light| light.birth_ms < 5050).count();
-        assert!((400..600).contains(&early), "{early}");
-        let sum: f32 = out.iter().map(|light| light.weight).sum();
-        // 1000^0.4, and that to the 0.86 for its cell.
-        assert!((sum - 10.77).abs() < 0.06, "{sum}");
+        let ((mut here, _), (there, came_ms)) = (pack(false, 5_000), pack(true, 5_000));
+        assert!(came_ms > 5_000);
+        here.delay(came_ms - 5_000);
+        assert_eq!(here.instances, there.instances);
+        assert_eq!((here.drawn, here.unplaced), (2, 1));
+        assert_eq!((there.drawn, there.unplaced), (2, 1));
     }
 }

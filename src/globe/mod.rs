@@ -10,6 +10,7 @@ pub mod earth;
 pub mod geo;
 pub mod labels;
 pub mod lights;
+mod packer;
 pub mod pick;
 pub mod ring;
 pub mod shader;

@@ -1,5 +1,7 @@
 //! Buffers on the GPU that are written in place: only what is new goes over, and no asset is mutated.
 
+use std::sync::Arc;
+
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
@@ -14,6 +16,9 @@ use bytemuck::{Pod, Zeroable};
 pub const HEADER_BYTES: u64 = 48;
 /// Writes that wait for their buffer at most; while none is prepared, the oldest are given up.
 const WAITING: usize = 1024;
+
+/// Done writes whose memory is kept for the next ones: more than a frame has.
+const SPARE: usize = 8;
 
 /// What is drawn from a ring: sixteen bytes.
 #[repr(C)]
@@ -72,22 +77,22 @@ enum Write {
         image: AssetId<Image>,
         width: u32,
         height: u32,
-        bytes: Vec<u8>,
+        bytes: Arc<Vec<u8>>,
     },
 }
 
 /// Writes of this frame. Taken by the renderer.
 #[derive(Resource, Default)]
-pub struct Uploads(Vec<Write>);
+pub struct Uploads {
+    writes: Vec<Write>,
+    /// Memory of writes that are done, for those to come.
+    spare: Vec<Vec<u8>>,
+}
 
 impl Uploads {
     /// Writes the header of a buffer.
     pub fn header(&mut self, buffer: &Handle<ShaderBuffer>, header: &Header) {
-        self.push(Write::Buffer {
-            buffer: buffer.id(),
-            offset: 0,
-            bytes: bytemuck::bytes_of(header).to_vec(),
-        });
+        self.write(buffer, 0, bytemuck::bytes_of(header));
     }
 
     /// Writes instances from a slot on, within the buffer.
@@ -95,15 +100,23 @@ impl Uploads {
         if instances.is_empty() {
             return;
         }
+        let offset = HEADER_BYTES + (slot * size_of::<Instance>()) as u64;
+        self.write(buffer, offset, bytemuck::cast_slice(instances));
+    }
+
+    fn write(&mut self, buffer: &Handle<ShaderBuffer>, offset: u64, from: &[u8]) {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(from);
         self.push(Write::Buffer {
             buffer: buffer.id(),
-            offset: HEADER_BYTES + (slot * size_of::<Instance>()) as u64,
-            bytes: bytemuck::cast_slice(instances).to_vec(),
+            offset,
+            bytes,
         });
     }
 
-    /// Writes a whole texture of four bytes a texel.
-    pub fn texture(&mut self, image: &Handle<Image>, width: u32, height: u32, bytes: Vec<u8>) {
+    /// Writes a whole texture of four bytes a texel. Whoever keeps the bytes has them alone again when they are written.
+    pub fn texture(&mut self, image: &Handle<Image>, width: u32, height: u32, bytes: Arc<Vec<u8>>) {
         self.push(Write::Texture {
             image: image.id(),
             width,
@@ -113,10 +126,10 @@ impl Uploads {
     }
 
     fn push(&mut self, write: Write) {
-        if self.0.len() >= WAITING {
-            self.0.remove(0);
+        if self.writes.len() >= WAITING {
+            self.writes.remove(0);
         }
-        self.0.push(write);
+        self.writes.push(write);
     }
 }
 
@@ -290,9 +303,11 @@ pub fn number_mesh(numbers: Vec<[f32; 3]>) -> Mesh {
 
 fn take_uploads(mut main: ResMut<MainWorld>, mut waiting: ResMut<Uploads>) {
     if let Some(mut uploads) = main.get_resource_mut::<Uploads>() {
-        for write in uploads.0.drain(..) {
+        for write in uploads.writes.drain(..) {
             waiting.push(write);
         }
+        uploads.spare.append(&mut waiting.spare);
+        uploads.spare.truncate(SPARE);
     }
 }
 
@@ -302,7 +317,8 @@ fn write_uploads(
     images: Res<RenderAssets<GpuImage>>,
     queue: Res<RenderQueue>,
 ) {
-    waiting.0.retain(|write| match write {
+    let Uploads { writes, spare } = &mut *waiting;
+    writes.retain_mut(|write| match write {
         Write::Buffer {
             buffer,
             offset,
@@ -311,9 +327,10 @@ fn write_uploads(
             let Some(gpu) = buffers.get(*buffer) else {
                 return true;
             };
-            if offset + bytes.len() as u64 <= gpu.buffer.size() {
+            if *offset + bytes.len() as u64 <= gpu.buffer.size() {
                 queue.write_buffer(&gpu.buffer, *offset, bytes);
             }
+            spare.push(std::mem::take(bytes));
             false
         }
         Write::Texture {
@@ -330,7 +347,7 @@ fn write_uploads(
                 bytes,
                 TexelCopyBufferLayout {
                     offset: 0,
-                    bytes_per_row: Some(width * 4),
+                    bytes_per_row: Some(*width * 4),
                     rows_per_image: None,
                 },
                 Extent3d {

@@ -1,9 +1,17 @@
 //! What lights leave behind: an equirectangular map of warmth that cools over minutes of event time.
+//!
+//! Counting and painting take milliseconds: in a window another thread does both, and the map comes when it is done. A
+//! picture waits for it.
+
+use std::sync::Arc;
 
 use bevy::asset::RenderAssetUsages;
+use bevy::ecs::system::SystemParam;
 use bevy::image::{ImageAddressMode, ImageFilterMode, ImageSampler, ImageSamplerDescriptor};
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+use bevy::tasks::futures::check_ready;
+use bevy::tasks::{AsyncComputeTaskPool, Task};
 
 use super::PlanetLook;
 use super::earth::SurfaceGlow;
@@ -12,7 +20,7 @@ use crate::DisplaySystems;
 use crate::ledger::{Ledger, LightsArrived, Regions, WarmthArrived};
 use crate::quality::Quality;
 use crate::theme::light;
-use crate::view::View;
+use crate::view::{Live, View};
 use meridian_core::sales::{Catalogue, EventMs};
 use meridian_wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 
@@ -20,6 +28,11 @@ use meridian_wire::{Lights, WARMTH_HALF_LIFE_MS, Warmth};
 const PAINT_SECS: [f64; 2] = [0.4, 1.0];
 /// The number of orders and payments at a texel that is as warm as the picture can show, as log2.
 const HOTTEST_LOG2: f32 = 19.0;
+/// Batches of lights that wait at most to be counted while nothing is painted.
+const UNCOUNTED: usize = 64;
+/// A count that has cooled to less is none: one more would be the same with it and without it. Cooling on for ever, it would
+/// come to numbers so small that a processor is slow with them.
+const COLD: f32 = 1e-9;
 /// How strongly the Earth's shader adds the map.
 const GAIN: f32 = 1.15;
 
@@ -46,7 +59,8 @@ impl Heat {
         if passed_ms > 0 {
             let keep = (-(passed_ms as f64) / WARMTH_HALF_LIFE_MS).exp2() as f32;
             for count in &mut self.counts {
-                *count *= keep;
+                let left = *count * keep;
+                *count = if left < COLD { 0.0 } else { left };
             }
         }
     }
@@ -138,8 +152,8 @@ impl Painter {
         }
     }
 
-    /// The map's texels: square roots of linear light.
-    pub fn paint(&mut self, heat: &Heat) -> Vec<u8> {
+    /// Paints the map's texels, square roots of linear light, over an earlier map's or into nothing.
+    pub fn paint(&mut self, heat: &Heat, texels: &mut Vec<u8>) {
         self.sums.fill(0.0);
         for (count, kernel) in heat.counts.iter().zip(&self.kernels) {
             if *count > 0.05 {
@@ -150,31 +164,129 @@ impl Painter {
                 }
             }
         }
-        let mut texels = vec![0; self.width * self.height * 4];
+        texels.resize(self.width * self.height * 4, 0);
         for (texel, sum) in self.reached.iter().zip(&self.sums) {
             let at = *texel as usize * 4;
-            if *sum > 0.0
-                && let Some(slot) = texels.get_mut(at..at + 4)
-            {
-                let level = ((1.0 + sum).log2() / HOTTEST_LOG2 * 255.0).min(255.0) as usize;
-                if let Some(colour) = self.palette.get(level) {
-                    slot.copy_from_slice(colour);
-                }
+            let level = ((1.0 + sum).log2() / HOTTEST_LOG2 * 255.0).min(255.0) as usize;
+            let warm = self.palette.get(level).filter(|_| *sum > 0.0);
+            if let Some(slot) = texels.get_mut(at..at + 4) {
+                slot.copy_from_slice(warm.unwrap_or(&[0; 4]));
             }
         }
-        texels
     }
 }
 
-/// The map's texture.
-#[derive(Resource, Debug, Clone)]
-pub struct WarmthMap(pub Handle<Image>);
+/// What came and isn't counted yet.
+enum Arrival {
+    Preset(Arc<Warmth>, EventMs),
+    Lights(Arc<Lights>),
+}
 
+/// Counts and paints, on whichever thread.
+struct Kiln {
+    catalogue: Arc<Catalogue>,
+    heat: Heat,
+    painter: Option<Painter>,
+    /// The last maps: their memory is painted over when the GPU has them.
+    maps: [Arc<Vec<u8>>; 2],
+}
+
+/// A map that is wanted.
+#[derive(Clone, Copy)]
+struct Order {
+    event_ms: EventMs,
+    width: usize,
+    height: usize,
+}
+
+/// A map that is done.
+struct Painted {
+    order: Order,
+    texels: Arc<Vec<u8>>,
+}
+
+impl Kiln {
+    fn new(catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            heat: Heat::new(catalogue.places().len()),
+            catalogue,
+            painter: None,
+            maps: default(),
+        }
+    }
+
+    /// Counts what came, and paints if a map is wanted.
+    fn work(&mut self, arrivals: Vec<Arrival>, order: Option<Order>) -> Option<Painted> {
+        for arrival in arrivals {
+            match arrival {
+                Arrival::Preset(warmth, event_ms) => self.heat.set(&warmth, event_ms),
+                Arrival::Lights(lights) => self.heat.add(&lights),
+            }
+        }
+        order.map(|order| self.paint(order))
+    }
+
+    fn paint(&mut self, order: Order) -> Painted {
+        self.heat.cool(order.event_ms);
+        let fits = |painter: &Painter| painter.width == order.width && painter.height == order.height;
+        if !self.painter.as_ref().is_some_and(fits) {
+            self.painter = Some(Painter::new(&self.catalogue, order.width, order.height));
+            self.maps = default();
+        }
+        let [last, map] = &mut self.maps;
+        std::mem::swap(last, map);
+        if Arc::get_mut(map).is_none() {
+            *map = default();
+        }
+        if let (Some(painter), Some(texels)) = (&mut self.painter, Arc::get_mut(map)) {
+            painter.paint(&self.heat, texels);
+        }
+        Painted {
+            order,
+            texels: Arc::clone(map),
+        }
+    }
+}
+
+/// What is at work on the map.
 #[derive(Resource, Default)]
 struct Surface {
-    heat: Option<Heat>,
-    painter: Option<Painter>,
+    /// `None` while another thread has it.
+    kiln: Option<Kiln>,
+    away: Option<Task<(Kiln, Option<Painted>)>>,
+    arrivals: Vec<Arrival>,
     painted_secs: Option<f64>,
+    /// The size of the map on the Earth.
+    size: Option<(usize, usize)>,
+}
+
+impl Surface {
+    /// Lets what came be counted, and a map be painted: at once in a picture, and else in `away`.
+    fn begin(&mut self, catalogue: &Arc<Catalogue>, order: Option<Order>, live: bool) -> Option<Painted> {
+        let arrivals = std::mem::take(&mut self.arrivals);
+        let mut kiln = self
+            .kiln
+            .take()
+            .unwrap_or_else(|| Kiln::new(Arc::clone(catalogue)));
+        if live {
+            self.away = Some(AsyncComputeTaskPool::get().spawn(async move {
+                let painted = kiln.work(arrivals, order);
+                (kiln, painted)
+            }));
+            return None;
+        }
+        let painted = kiln.work(arrivals, order);
+        self.kiln = Some(kiln);
+        painted
+    }
+
+    /// What has come back.
+    fn take_back(&mut self) -> Option<Painted> {
+        let (kiln, painted) = check_ready(self.away.as_mut()?)?;
+        self.away = None;
+        self.kiln = Some(kiln);
+        painted
+    }
 }
 
 fn map_size(quality: Quality) -> (usize, usize) {
@@ -207,46 +319,40 @@ fn map_image(width: usize, height: usize) -> Image {
     image
 }
 
-/// Counts what came.
+/// Takes in what came.
 fn count_warmth(
     ledger: Res<Ledger>,
-    regions: Res<Regions>,
     mut lights: MessageReader<LightsArrived>,
     mut preset: MessageReader<WarmthArrived>,
     mut surface: ResMut<Surface>,
 ) {
-    let Surface {
-        heat, painted_secs, ..
-    } = &mut *surface;
-    let heat = heat.get_or_insert_with(|| Heat::new(regions.0.places().len()));
     for WarmthArrived(warmth) in preset.read() {
-        heat.set(warmth, ledger.event_ms);
-        *painted_secs = None;
+        surface.arrivals.clear();
+        let preset = Arrival::Preset(Arc::clone(warmth), ledger.event_ms);
+        surface.arrivals.push(preset);
+        surface.painted_secs = None;
     }
     for LightsArrived(batch) in lights.read() {
-        heat.add(batch);
+        surface.arrivals.push(Arrival::Lights(Arc::clone(batch)));
     }
 }
 
-/// Paints now and then what was counted.
+/// Lets what came be counted and painted now and then.
 fn paint_surface(
     time: Res<Time>,
     view: Res<View>,
+    live: Res<Live>,
     ledger: Res<Ledger>,
     regions: Res<Regions>,
-    mut commands: Commands,
     mut surface: ResMut<Surface>,
-    mut uploads: ResMut<Uploads>,
-    mut images: ResMut<Assets<Image>>,
-    mut glow: ResMut<SurfaceGlow>,
-    mut look: ResMut<PlanetLook>,
+    mut show: Show,
 ) {
-    let Surface {
-        heat,
-        painter,
-        painted_secs,
-    } = &mut *surface;
-    let Some(heat) = heat else { return };
+    if let Some(painted) = surface.take_back() {
+        show.map(&mut surface, painted);
+    }
+    if surface.away.is_some() {
+        return;
+    }
     let now_secs = time.elapsed_secs_f64();
     let [often, seldom] = PAINT_SECS;
     let every_secs = if view.quality == Quality::Software {
@@ -254,25 +360,51 @@ fn paint_surface(
     } else {
         often
     };
-    if !view.layers.warmth || painted_secs.is_some_and(|then| now_secs - then < every_secs) {
+    let is_fresh = surface
+        .painted_secs
+        .is_some_and(|then| now_secs - then < every_secs);
+    let order = (view.layers.warmth && !is_fresh).then(|| {
+        let (width, height) = map_size(view.quality);
+        Order {
+            event_ms: ledger.event_ms,
+            width,
+            height,
+        }
+    });
+    if order.is_none() && surface.arrivals.len() < UNCOUNTED {
         return;
     }
-    *painted_secs = Some(now_secs);
-    look.revision += 1;
-    heat.cool(ledger.event_ms);
-    let (width, height) = map_size(view.quality);
-    if painter
-        .as_ref()
-        .is_none_or(|painter| painter.width != width || painter.height != height)
-    {
-        *painter = Some(Painter::new(&regions.0, width, height));
-        let handle = images.add(map_image(width, height));
-        commands.insert_resource(WarmthMap(handle.clone()));
-        glow.texture = Some(handle);
-        glow.gain = GAIN;
+    if order.is_some() {
+        surface.painted_secs = Some(now_secs);
     }
-    if let (Some(painter), Some(texture)) = (painter, glow.texture.as_ref()) {
-        uploads.texture(texture, width as u32, height as u32, painter.paint(heat));
+    if let Some(painted) = surface.begin(&regions.0, order, live.0) {
+        show.map(&mut surface, painted);
+    }
+}
+
+/// Where a map goes.
+#[derive(SystemParam)]
+struct Show<'w> {
+    uploads: ResMut<'w, Uploads>,
+    images: ResMut<'w, Assets<Image>>,
+    glow: ResMut<'w, SurfaceGlow>,
+    look: ResMut<'w, PlanetLook>,
+}
+
+impl Show<'_> {
+    /// Puts a map on the Earth.
+    fn map(&mut self, surface: &mut Surface, painted: Painted) {
+        let Order { width, height, .. } = painted.order;
+        self.look.revision += 1;
+        if surface.size != Some((width, height)) {
+            surface.size = Some((width, height));
+            self.glow.texture = Some(self.images.add(map_image(width, height)));
+            self.glow.gain = GAIN;
+        }
+        if let Some(texture) = self.glow.texture.as_ref() {
+            self.uploads
+                .texture(texture, width as u32, height as u32, painted.texels);
+        }
     }
 }
 
@@ -312,5 +444,42 @@ mod tests {
             ..Lights::default()
         });
         assert_eq!(heat.counts[0], 8.0);
+    }
+
+    fn kiln() -> Kiln {
+        let catalogue = meridian_gateway::load_catalogue().unwrap();
+        Kiln::new(catalogue)
+    }
+
+    fn lights(place: u16, count: usize) -> Vec<Arrival> {
+        let lights = Lights {
+            per_light: 1,
+            place: vec![place; count],
+            ..Lights::default()
+        };
+        vec![Arrival::Lights(Arc::new(lights))]
+    }
+
+    #[test]
+    fn a_map_painted_over_an_earlier_one_is_the_same_as_one_painted_into_nothing() {
+        let order = |event_ms| {
+            Some(Order {
+                event_ms,
+                width: 128,
+                height: 64,
+            })
+        };
+        let late_ms = 40 * WARMTH_HALF_LIFE_MS as i64;
+        let mut over = kiln();
+        // Each map's memory is painted over by the one after the next. The third is cold.
+        for (event_ms, place, count) in [(0, 0, 9_000), (1, 5_000, 9_000), (late_ms, 0, 0)] {
+            let _ = over.work(lights(place, count), order(event_ms)).unwrap();
+        }
+        let over = over.work(lights(9_000, 50), order(late_ms)).unwrap();
+        let mut anew = kiln();
+        anew.heat.at_ms = Some(late_ms);
+        let anew = anew.work(lights(9_000, 50), order(late_ms)).unwrap();
+        assert!(anew.texels.iter().any(|byte| *byte > 0));
+        assert!(over.texels == anew.texels);
     }
 }

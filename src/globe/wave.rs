@@ -124,7 +124,7 @@ fn hub(regions: &Regions, ledger: &Ledger) -> Vec3 {
     let id = regions
         .0
         .by_iso2("CN")
-        .or_else(|| ledger.ranking().first().map(|(region, _)| RegionId(*region)));
+        .or_else(|| ledger.ranking(1).first().map(|(region, _)| RegionId(*region)));
     id.and_then(|id| regions.0.region(id)).map_or(Vec3::Z, |region| {
         world_from_lat_lon(region.lat as f32, region.lon as f32)
     })

@@ -20,10 +20,14 @@ pub mod scene;
 pub mod search;
 pub mod state;
 
+use bevy::ecs::change_detection::Tick;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy_egui::egui::{Align, Id, LayerId, Order, TextureId, pos2, vec2};
-use bevy_egui::{EguiContexts, EguiPrimaryContextPass, EguiTextureHandle};
+use bevy_egui::{
+    EguiContext, EguiContexts, EguiFullOutput, EguiInput, EguiPostUpdateSet, EguiPrimaryContextPass,
+    EguiTextureHandle, PrimaryEguiContext,
+};
 
 use self::controls::{Control, Controls};
 use self::pen::Face;
@@ -98,11 +102,50 @@ fn ranking(ledger: &Ledger, lang: Lang) -> Vec<(u8, String)> {
         .map_or(100, |hello| hello.currency.minor_per_unit());
     let figure = |minor| format::compact(format::units(minor, per_unit), lang);
     ledger
-        .ranking()
+        .ranking(FOLLOWED)
         .into_iter()
-        .take(FOLLOWED)
         .map(|(id, counts)| (id, figure(counts.gmv_minor)))
         .collect()
+}
+
+/// Runs the pass in which the panels are drawn. egui's own system for it learns in every frame anew what a context is.
+fn run_pass(
+    world: &mut World,
+    contexts: &mut QueryState<
+        (&mut EguiContext, &mut EguiInput, &mut EguiFullOutput),
+        With<PrimaryEguiContext>,
+    >,
+) {
+    let Ok((mut context, mut input, _)) = contexts.single_mut(world) else {
+        return;
+    };
+    let (context, input) = (context.get_mut().clone(), input.take());
+    let output = context.run_ui(input, |_| {
+        if let Err(problem) = world.try_run_schedule(EguiPrimaryContextPass) {
+            error_once!("the panels can't be drawn: {problem}");
+        }
+    });
+    if let Ok((_, _, mut full)) = contexts.single_mut(world) {
+        full.0 = Some(output);
+    }
+}
+
+/// The ranking as it was when the ledger last changed.
+#[derive(Default)]
+pub struct Ranked {
+    of: Option<(Tick, Lang)>,
+    rows: Vec<(u8, String)>,
+}
+
+impl Ranked {
+    fn follow(&mut self, ledger: &Res<Ledger>, lang: Lang) -> &[(u8, String)] {
+        let of = Some((ledger.last_changed(), lang));
+        if self.of != of {
+            self.of = of;
+            self.rows = ranking(ledger, lang);
+        }
+        &self.rows
+    }
 }
 
 /// Draws every panel.
@@ -113,6 +156,7 @@ pub fn draw_panels(
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,
     mut commands: MessageWriter<Command>,
+    mut ranked: Local<Ranked>,
 ) {
     let pictures = pictures(&room, &mut contexts);
     // No context yet, or no longer: a window that is being made or closed.
@@ -137,9 +181,9 @@ pub fn draw_panels(
         world,
         &mut state.chosen,
     ));
-    let ranking = ranking(&known.ledger, known.view.lang);
+    let ranking = ranked.follow(&known.ledger, known.view.lang);
     let frame_secs = known.real.delta_secs();
-    state.advance(&known.ledger, &known.view, known.exact.0, frame_secs, &ranking);
+    state.advance(&known.ledger, &known.view, known.exact.0, frame_secs, ranking);
     let layer = LayerId::new(Order::Background, Id::new("the panels"));
     let covered = known.view.help_open || known.view.search.is_some();
     let mut controls = Controls::new(&ctx, layer, covered, known.pointing.several);
@@ -250,7 +294,8 @@ fn veil(scene: &scene::Scene, sight: &Sight, rest: f32) {
 pub fn plugin(app: &mut App) {
     app.init_resource::<PanelState>()
         .init_resource::<Exact>()
-        .add_systems(EguiPrimaryContextPass, (fonts::install, draw_panels).chain());
+        .add_systems(EguiPrimaryContextPass, (fonts::install, draw_panels).chain())
+        .add_systems(PostUpdate, run_pass.in_set(EguiPostUpdateSet::EndPass));
 }
 
 #[cfg(test)]

@@ -80,22 +80,23 @@ impl Pen {
         colour.gamma_multiply(self.opacity)
     }
 
-    fn layout(&self, text: &str, size: f32, face: Face, colour: Color32) -> Arc<Galley> {
+    /// Without its colour: a text that is measured, drawn or fading is laid out once.
+    fn layout(&self, text: &str, size: f32, face: Face) -> Arc<Galley> {
         self.painter.layout_no_wrap(
             text.to_owned(),
             FontId::new(size * self.u, face.family()),
-            self.tint(colour),
+            Color32::PLACEHOLDER,
         )
     }
 
     /// How wide a text is, in points.
     pub fn width(&self, text: &str, size: f32, face: Face) -> f32 {
-        self.layout(text, size, face, colour::INK).size().x
+        self.layout(text, size, face).size().x
     }
 
     /// Text whose baseline lies on `at`; its rectangle, from cap height to baseline.
     pub fn text(&self, at: Pos2, align: Align, text: &str, size: f32, face: Face, colour: Color32) -> Rect {
-        let galley = self.layout(text, size, face, colour);
+        let galley = self.layout(text, size, face);
         let width = galley.size().x;
         let left = match align {
             Align::Min => at.x,
@@ -122,14 +123,11 @@ impl Pen {
         if self.width(text, size, face) <= width {
             return text.to_owned();
         }
-        let mut cut: String = text.to_owned();
-        while cut.pop().is_some() {
-            let candidate = format!("{}…", cut.trim_end());
-            if self.width(&candidate, size, face) <= width {
-                return candidate;
-            }
-        }
-        String::new()
+        let cut_at = |end: usize| format!("{}…", text.get(..end).unwrap_or_default().trim_end());
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let fitting = ends.partition_point(|end| self.width(&cut_at(*end), size, face) <= width);
+        let last = fitting.checked_sub(1).and_then(|at| ends.get(at));
+        last.map_or_else(String::new, |end| cut_at(*end))
     }
 
     /// Text in lines of at most a width, in points. Chinese breaks anywhere, English between words.

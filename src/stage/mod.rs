@@ -10,7 +10,9 @@ pub mod screenshot;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bevy::animation::AnimationPlugin;
 use bevy::app::{PluginGroupBuilder, ScheduleRunnerPlugin, TerminalCtrlCHandlerPlugin};
 use bevy::asset::AssetEventSystems;
 use bevy::asset::io::embedded::EmbeddedAssetRegistry;
@@ -25,8 +27,11 @@ use bevy::render::render_asset::RenderAssetBytesPerFrame;
 use bevy::render::render_resource::TextureFormat;
 use bevy::render::settings::{RenderCreation, WgpuSettings};
 use bevy::render::{RenderApp, RenderPlugin};
+use bevy::text::TextPlugin;
+use bevy::transform::systems::StaticTransformOptimizations;
 use bevy::window::{ExitCondition, MonitorSelection, OnMonitor, PresentMode, WindowMode, WindowResolution};
 use bevy::winit::WinitPlugin;
+use bevy::world_serialization::WorldSerializationPlugin;
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
 use super::command::Command;
@@ -47,6 +52,9 @@ const BLIT: &str = "bevy_core_pipeline/blit/blit.wgsl";
 
 /// Most bytes of meshes and textures that go to the GPU in a frame: a texture of 1024 pixels with its smaller copies.
 const UPLOAD_BYTES: usize = 6 << 20;
+
+/// How often what has a pace of its own is done, as nothing does.
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Exit status that asks a supervisor to start the display again: the GPU was lost.
 pub const EXIT_RESTART: u8 = 75;
@@ -150,7 +158,7 @@ fn plugins(setup: &Setup, backends: wgpu::Backends, headset: bool) -> PluginGrou
         primary_window,
         ..default()
     };
-    let group = DefaultPlugins.build().set(render).set(log).set(window);
+    let group = idle_plugins(DefaultPlugins.build().set(render).set(log).set(window));
     if picture {
         group
             .disable::<WinitPlugin>()
@@ -161,6 +169,14 @@ fn plugins(setup: &Setup, backends: wgpu::Backends, headset: bool) -> PluginGrou
     } else {
         group
     }
+}
+
+/// Leaves out what nothing here uses: its systems would run in every frame.
+fn idle_plugins(group: PluginGroupBuilder) -> PluginGroupBuilder {
+    group
+        .disable::<AnimationPlugin>()
+        .disable::<TextPlugin>()
+        .disable::<WorldSerializationPlugin>()
 }
 
 /// Borderless only: exclusive full screen panics where there is no monitor.
@@ -252,6 +268,10 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
         govern: in_window,
         trace: setup.trace.clone(),
     });
+    // Looking for what hasn't moved takes longer than to move the few things that hang on others; and nothing waits for a
+    // fixed pace, which is stepped through several times where frames are slow.
+    app.insert_resource(StaticTransformOptimizations::Disabled)
+        .insert_resource(Time::<Fixed>::from_duration(NEVER));
     // There are no lamps in this room, and clustering them on the GPU costs a frame's start.
     if let Some(mut settings) = app.world_mut().get_resource_mut::<GlobalClusterSettings>() {
         settings.gpu_clustering = None;
