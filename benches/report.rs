@@ -742,6 +742,7 @@ fn frames(row: &str, load: Load) {
         ar: ArSetup::default(),
         stereo: None,
         headset: false,
+        begins_at_crown: false,
         product: match load {
             Load::Showroom { product } => Some(product.to_owned()),
             _ => None,

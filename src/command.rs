@@ -14,8 +14,8 @@ use super::quality::Quality;
 pub enum Layer {
     /// Parcels across borders.
     Arcs,
-    /// GMV columns by region.
-    Columns,
+    /// Beams of value over the places that sell most.
+    Crown,
     /// Land tinted by GMV.
     Choropleth,
     /// Region names.
@@ -35,6 +35,8 @@ pub enum Command {
     FlyTo(RegionId),
     /// Fly to a place.
     FlyToPlace(PlaceId),
+    /// Fly to where the tallest beam of the crown stands against the sky.
+    FlyToCrown,
     /// Turn and zoom by hand: radians east and north, and a factor of distance.
     Nudge {
         /// Radians eastward.

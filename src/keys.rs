@@ -75,6 +75,11 @@ pub static KEYS: &[Shortcut] = &[
         &[(Press::Named(Named::Escape), |_| Command::Back)],
     ),
     line(
+        "key-crown-view",
+        "help-crown-view",
+        &[(Text("c"), |_| Command::FlyToCrown)],
+    ),
+    line(
         "key-showroom",
         "help-showroom",
         &[(Text("p"), |_| Command::Enter(None))],
@@ -91,9 +96,9 @@ pub static KEYS: &[Shortcut] = &[
         &[(Text("1"), |_| Command::ToggleLayer(Layer::Arcs))],
     ),
     line(
-        "key-columns",
-        "help-columns",
-        &[(Text("2"), |_| Command::ToggleLayer(Layer::Columns))],
+        "key-crown",
+        "help-crown",
+        &[(Text("2"), |_| Command::ToggleLayer(Layer::Crown))],
     ),
     line(
         "key-choropleth",

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use meridian_core::sales::{Catalogue, Channel, EventMs};
+use crate::minute::Minute;
+use meridian_core::sales::{Catalogue, Channel, EventMs, PlaceId};
 use meridian_wire::{
     Body, Counts, Direct, Growth, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice,
     ProductCounts, ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
@@ -167,6 +168,8 @@ pub struct Ledger {
     pub products: Vec<ProductLedger>,
     /// What the directors decided, if anything.
     pub direct: Option<Direct>,
+    /// What each place sold in the last minute.
+    pub minute: Minute,
 }
 
 impl Ledger {
@@ -207,6 +210,32 @@ impl Ledger {
         first.map(|(_, id)| (*id, counts(*id))).collect()
     }
 
+    /// The value of sales that have a region.
+    fn placed_minor(&self) -> i64 {
+        self.totals.counts.gmv_minor - self.totals.unplaced.gmv_minor
+    }
+
+    /// Takes the last minute for what the places' warmth tells of it, where nothing else is known: whoever joins has no
+    /// lights of it.
+    pub fn guess_minute(&mut self, warmth: &Warmth, catalogue: &Catalogue) {
+        let per_unit = self
+            .hello
+            .as_ref()
+            .map_or(100, |hello| hello.currency.minor_per_unit())
+            .max(1) as f64;
+        let regions = &self.regions;
+        let per_event = |place: u16| {
+            let counts = catalogue
+                .place(PlaceId(place))
+                .and_then(|place| regions.get(usize::from(place.region.0)));
+            counts.map_or(0.0, |counts| {
+                let events = (counts.orders + counts.payments).max(1);
+                counts.gmv_minor as f64 / per_unit / events as f64
+            })
+        };
+        self.minute.guess(warmth, self.event_ms, per_event);
+    }
+
     /// A product by its id; none for one that the feed doesn't follow.
     pub fn product(&self, id: &str) -> Option<&ProductLedger> {
         self.products.iter().find(|product| product.id == id)
@@ -238,7 +267,12 @@ impl Ledger {
             }
             Body::Snapshot(snapshot) => self.apply_snapshot(*snapshot),
             Body::Tick(tick) => self.apply_tick(*tick),
-            Body::Lights(lights) => Applied::Lights(lights),
+            Body::Lights(lights) => {
+                if let Some(hello) = &self.hello {
+                    self.minute.add(&lights, hello.gmv_counts);
+                }
+                Applied::Lights(lights)
+            }
             Body::Heartbeat(beat) => {
                 self.mode = beat.mode;
                 Applied::Heartbeat { paused: beat.paused }
@@ -278,6 +312,13 @@ impl Ledger {
             .flat_map(|hello| hello.products.iter().map(ProductLedger::new))
             .collect();
         self.apply_products(snapshot.products);
+        self.minute.tick(self.event_ms, self.placed_minor());
+        if let Some(hello) = hello {
+            let total = self.totals.counts.gmv_minor.max(1) as f64;
+            let placed_share = self.placed_minor() as f64 / total;
+            self.minute
+                .recall(&self.history, hello.day.start_ms, self.event_ms, placed_share);
+        }
         let scene = match self.take_direct(snapshot.direct) {
             Applied::Scene(scene) => Some(scene),
             _ => None,
@@ -367,6 +408,7 @@ impl Ledger {
             self.recent.pop_front();
         }
         self.extend_history();
+        self.minute.tick(self.event_ms, self.placed_minor());
         self.reached.extend(&tick.reached);
         Applied::Tick(tick.reached)
     }

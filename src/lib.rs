@@ -13,6 +13,7 @@ pub mod keys;
 pub mod layout;
 pub mod ledger;
 pub mod link;
+pub mod minute;
 pub mod own_files;
 pub mod panels;
 pub mod quality;

@@ -14,6 +14,7 @@ use super::own_files::FileUnusable;
 use super::text::Texts;
 use meridian_client::recall::span;
 use meridian_client::{Link, LinkEvent};
+use meridian_core::sales::EventMs;
 use meridian_wire::{Body, Level, Names, Notice, Scene};
 
 /// How many notices are kept.
@@ -29,6 +30,8 @@ pub struct Inbox {
     pub status: Vec<(FeedStatus, Option<String>)>,
     /// What this display itself has to tell people.
     pub local: Vec<Told>,
+    /// Lights that end before this event time are counted and not drawn: those of a past that is caught up with.
+    pub drawn_from_ms: EventMs,
 }
 
 /// Something that this display itself has to tell people.
@@ -210,6 +213,7 @@ pub fn drain_inbox(
         match ledger.apply(body) {
             Applied::Nothing => {}
             Applied::Snapshot(warmth, scene) => {
+                ledger.guess_minute(&warmth, &regions.0);
                 warmth_out.write(WarmthArrived(Arc::new(warmth)));
                 if let Some(scene) = scene {
                     show(scene, &regions, &mut commands_out);
@@ -221,6 +225,7 @@ pub fn drain_inbox(
             Applied::Tick(reached) => {
                 milestones_out.write_batch(reached.into_iter().map(MilestoneReached));
             }
+            Applied::Lights(lights) if lights.to_ms <= inbox.drawn_from_ms => {}
             Applied::Lights(lights) => {
                 feed.lights_received += lights.events;
                 feed.per_light = lights.per_light;

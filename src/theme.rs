@@ -40,6 +40,8 @@ pub mod light {
     pub const ORDER: Vec3 = Vec3::new(1.0, 0.56, 0.14);
     /// A payment.
     pub const PAYMENT: Vec3 = Vec3::new(0.16, 0.72, 1.0);
+    /// A beam of the crown.
+    pub const BEAM: Vec3 = Vec3::new(1.0, 0.672, 0.305);
     /// Warmth left behind.
     pub const WARMTH: Vec3 = Vec3::new(1.0, 0.52, 0.14);
     /// Land dots by day.

@@ -48,7 +48,7 @@ pub enum Worldview {
 #[expect(missing_docs, reason = "the layers' own docs say it")]
 pub struct Layers {
     pub arcs: bool,
-    pub columns: bool,
+    pub crown: bool,
     pub choropleth: bool,
     pub labels: bool,
     pub warmth: bool,
@@ -58,7 +58,7 @@ impl Default for Layers {
     fn default() -> Self {
         Self {
             arcs: true,
-            columns: false,
+            crown: true,
             choropleth: false,
             labels: true,
             warmth: true,
@@ -127,11 +127,17 @@ pub fn apply_commands(
                 view.tour = false;
                 view.hint_until_secs = 0.0;
             }
+            Command::FlyToCrown => {
+                view.layers.crown = true;
+                view.selected = None;
+                view.tour = false;
+                view.hint_until_secs = 0.0;
+            }
             Command::ToggleLayer(layer) => {
                 let layers = &mut view.layers;
                 let flag = match layer {
                     Layer::Arcs => &mut layers.arcs,
-                    Layer::Columns => &mut layers.columns,
+                    Layer::Crown => &mut layers.crown,
                     Layer::Choropleth => &mut layers.choropleth,
                     Layer::Labels => &mut layers.labels,
                     Layer::Warmth => &mut layers.warmth,

@@ -109,12 +109,13 @@ fn every_command() -> Vec<Command> {
         Command::Select(_) => Command::Select(Some(JAPAN)),
         Command::FlyTo(_) => Command::FlyTo(JAPAN),
         Command::FlyToPlace(_) => Command::FlyToPlace(PlaceId(7)),
+        Command::FlyToCrown => Command::FlyToCrown,
         Command::Nudge { .. } => Command::Nudge {
             east: 0.1,
             north: 0.0,
             zoom: 1.0,
         },
-        Command::ToggleLayer(_) => Command::ToggleLayer(Layer::Columns),
+        Command::ToggleLayer(_) => Command::ToggleLayer(Layer::Crown),
         Command::SetQuality(_) => Command::SetQuality(Quality::Ultra),
         Command::ToggleHelp => Command::ToggleHelp,
         Command::ToggleStats => Command::ToggleStats,
@@ -175,11 +176,11 @@ fn each_command_changes_what_it_says_and_nothing_else() {
                 wanted.selected = Some(*region);
                 wanted.tour = false;
             }
-            Command::FlyToPlace(_) | Command::Nudge { .. } => {
+            Command::FlyToPlace(_) | Command::FlyToCrown | Command::Nudge { .. } => {
                 wanted.tour = false;
                 wanted.hint_until_secs = 0.0;
             }
-            Command::ToggleLayer(_) => wanted.layers.columns = true,
+            Command::ToggleLayer(_) => wanted.layers.crown = false,
             Command::SetQuality(quality) => wanted.quality = *quality,
             Command::ToggleHelp => wanted.help_open = true,
             Command::ToggleStats => wanted.stats_open = true,
@@ -378,6 +379,8 @@ fn each_command_is_carried_out_by_the_part_of_the_display_that_it_concerns() {
                 assert!((f64::from(now.lat_deg) - region.label_lat).abs() < 1.0, "{now:?}");
             }
             Command::FlyToPlace(_) | Command::Nudge { .. } => assert_ne!(now, pose),
+            // Nothing was sold: there is no beam to fly to.
+            Command::FlyToCrown => assert!(now == pose && view.layers.crown),
             Command::ToggleLayer(_) => assert_ne!(view.layers, before.layers),
             Command::SetQuality(quality) => {
                 assert_eq!(view.quality, *quality);

@@ -5,7 +5,7 @@
 
 pub mod arcs;
 pub mod camera;
-pub mod columns;
+pub mod crown;
 pub mod earth;
 pub mod geo;
 pub mod labels;
@@ -48,9 +48,9 @@ pub fn plugin(app: &mut App) {
     app.add_plugins((
         ring::plugin,
         warmth::plugin,
-        columns::plugin,
         arcs::plugin,
         lights::plugin,
+        crown::plugin,
         wave::plugin,
     ));
 }

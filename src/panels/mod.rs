@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod controls;
+mod crown;
 pub mod curve;
 pub mod feed;
 pub mod fonts;
@@ -36,6 +37,7 @@ pub use state::{Exact, PanelState};
 use super::command::Command;
 use super::gestures::Pointing;
 use super::globe::camera::Sight;
+use super::globe::crown::Crown;
 use super::globe::lights::LightStats;
 use super::layout::Layout;
 use super::ledger::{FeedHealth, Ledger, Regions};
@@ -62,6 +64,7 @@ pub struct Known<'w> {
     time: Res<'w, Time>,
     real: Res<'w, Time<Real>>,
     sight: Res<'w, Sight>,
+    crown: Res<'w, Crown>,
     pointing: Res<'w, Pointing>,
 }
 
@@ -222,6 +225,9 @@ pub fn draw_panels(
         right = doors(&scene, &room, &mut controls).unwrap_or(right);
         region::draw(&scene, &room, &mut controls);
         curve::draw(&scene);
+        if let Some((_, minor)) = known.crown.tallest {
+            crown::draw(&scene, &known.sight, &layout, minor);
+        }
         region::draw_hovered(&scene, ctx.pointer_hover_pos());
     }
     feed::draw(&scene, right);
@@ -356,6 +362,7 @@ mod tests {
         let sources = [
             include_str!("board.rs"),
             include_str!("scene.rs"),
+            include_str!("crown.rs"),
             include_str!("curve.rs"),
             include_str!("feed.rs"),
             include_str!("header.rs"),

@@ -107,7 +107,11 @@ impl<'a> Scene<'a> {
 
     /// An amount in a few figures, with the currency's sign.
     pub fn money(&self, minor: i64) -> String {
-        let text = self.compact(minor);
+        self.with_sign(&self.compact(minor))
+    }
+
+    /// An amount's figure with the currency's sign.
+    pub fn with_sign(&self, text: &str) -> String {
         let sign = self.sign();
         let gap = if sign.chars().count() > 1 { " " } else { "" };
         match text.strip_prefix('–') {

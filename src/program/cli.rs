@@ -69,8 +69,9 @@ pub struct Looks {
     /// No motion that carries no information.
     #[arg(long)]
     pub reduced_motion: bool,
-    /// What is looked at from the start: the globe, or a product in the showroom, as in showroom:shoe.
-    #[arg(long, value_name = "globe|showroom[:PRODUCT]")]
+    /// What is looked at from the start: the globe, the tallest beam of value against the sky, or a product in the showroom, as
+    /// in showroom:shoe.
+    #[arg(long, value_name = "globe|crown|showroom[:PRODUCT]")]
     pub scene: Option<Scene>,
     /// A folder of products beside the shipped ones (may be given several times).
     #[arg(long = "products", value_name = "DIR")]
@@ -330,6 +331,11 @@ impl Looks {
         }
     }
 
+    /// Begins where the crown stands against the sky.
+    pub fn begins_at_crown(&self) -> bool {
+        self.scene == Some(Scene::Crown)
+    }
+
     /// How AR was asked for.
     ///
     /// # Errors
@@ -350,6 +356,8 @@ impl Looks {
 pub enum Scene {
     /// The planet.
     Globe,
+    /// The planet from where the crown stands against the sky.
+    Crown,
     /// A product; without an id, the first on the shelf.
     Showroom(Option<String>),
 }
@@ -358,7 +366,7 @@ impl Scene {
     /// The product to begin with: `Some("")` is the first on the shelf.
     pub fn product(&self) -> Option<String> {
         match self {
-            Self::Globe => None,
+            Self::Globe | Self::Crown => None,
             Self::Showroom(id) => Some(id.clone().unwrap_or_default()),
         }
     }
@@ -370,10 +378,11 @@ impl FromStr for Scene {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once(':') {
             None if text == "globe" => Ok(Self::Globe),
+            None if text == "crown" => Ok(Self::Crown),
             None if text == "showroom" => Ok(Self::Showroom(None)),
             Some(("showroom", id)) if !id.is_empty() => Ok(Self::Showroom(Some(id.to_owned()))),
             _ => Err(format!(
-                "{text:?} isn't a scene: globe, showroom or showroom:PRODUCT is needed, as in showroom:shoe"
+                "{text:?} isn't a scene: globe, crown, showroom or showroom:PRODUCT is needed, as in showroom:shoe"
             )),
         }
     }

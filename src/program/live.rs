@@ -42,6 +42,7 @@ pub fn run(live: &Live) -> Result<ExitCode> {
         stereo: live.looks.stereo,
         headset: live.headset,
         product: live.product(),
+        begins_at_crown: live.looks.begins_at_crown(),
         trace: live.trace.clone(),
         log_level: Level::INFO,
     };

@@ -28,8 +28,10 @@ use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
 const LEAD_MS: i64 = 3_000;
-/// How much of the past the rates' short history is filled with.
+/// How much of the past the rates' short history and the crown's minute are filled with.
 const PAST_MS: i64 = 120_000;
+/// How long before the lead lights are counted that aren't drawn: they are of the last minute.
+const COUNTED_MS: i64 = 60_000;
 /// Frames per second of app time on the way there.
 const LEAD_FPS: i64 = 30;
 
@@ -57,6 +59,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
         stereo: looks.stereo,
         headset: false,
         product: looks.product(),
+        begins_at_crown: looks.begins_at_crown(),
         trace: None,
         log_level: Level::WARN,
     };
@@ -70,10 +73,24 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) 
             lat_deg: look.lat_deg,
             lon_deg: look.lon_deg,
             zoom: look.zoom,
+            ..Pose::HOME
         });
     }
     studio.world_mut().insert_resource(Exact(true));
     Ok(studio)
+}
+
+/// Plays the past up to `to_ms` on the day's clock: the rates' short history needs it, and its lights are counted. They are
+/// long gone, so they aren't drawn.
+fn catch_up(player: &mut Player, studio: &mut Studio, to_ms: i64) -> Result<()> {
+    studio.receive(player.opening()?, 0);
+    for past_ms in (0..PAST_MS / 1000).rev().map(|second| second * 1000) {
+        let mut bodies = player.play(to_ms - past_ms)?;
+        bodies.retain(|body| past_ms < COUNTED_MS || !matches!(body, Body::Lights(_)));
+        studio.receive(bodies, player.event_ms());
+    }
+    studio.draw_lights_from(player.event_ms());
+    Ok(())
 }
 
 /// Renders one moment to a file and says in one line of JSON what is on it.
@@ -85,13 +102,7 @@ pub fn shot(shot: &Shot) -> Result<()> {
     let catalogue = catalogue()?;
     let mut player = Player::open(&shot.source, &catalogue, shot.at.0 - LEAD_MS - PAST_MS, 1.0)?;
     let mut studio = studio(&catalogue, shot.size, &shot.looks, &shot.sight)?;
-    studio.receive(player.opening()?, 0);
-    // The minutes before are there for the rates' short history; their lights are long gone.
-    for second in (1..=PAST_MS / 1000).rev() {
-        let mut bodies = player.play(shot.at.0 - LEAD_MS - (second - 1) * 1000)?;
-        bodies.retain(|body| !matches!(body, Body::Lights(_)));
-        studio.receive(bodies, player.event_ms());
-    }
+    catch_up(&mut player, &mut studio, shot.at.0 - LEAD_MS)?;
     let frames = LEAD_MS * LEAD_FPS / 1000;
     let step = Duration::from_secs(1) / LEAD_FPS as u32;
     for frame in 1..frames {
@@ -198,9 +209,10 @@ pub fn film(film: &Film) -> Result<()> {
     let lead_frames = LEAD_MS * i64::from(film.fps) / 1000;
     let catalogue = catalogue()?;
     let mut reel = Reel::open(&film.output, film.size, film.fps)?;
-    let mut player = Player::open(&film.source, &catalogue, event_ms(-lead_frames), film.speed)?;
+    let first_ms = event_ms(-lead_frames);
+    let mut player = Player::open(&film.source, &catalogue, first_ms - PAST_MS, film.speed)?;
     let mut studio = studio(&catalogue, film.size, &film.looks, &film.sight)?;
-    studio.receive(player.opening()?, 0);
+    catch_up(&mut player, &mut studio, first_ms)?;
     let bar = ProgressBar::new(frames as u64);
     bar.set_style(
         ProgressStyle::with_template("{bar:40} {pos}/{len} frames, {eta} to go")

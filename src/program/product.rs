@@ -235,6 +235,7 @@ fn render(order: &Render) -> Result<()> {
         stereo: None,
         headset: false,
         product: Some(order.id.clone()),
+        begins_at_crown: false,
         trace: None,
         log_level: Level::WARN,
     };

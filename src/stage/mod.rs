@@ -36,6 +36,7 @@ use bevy_egui::{EguiGlobalSettings, EguiPlugin, EguiPostUpdateSet};
 
 use super::command::Command;
 use super::globe::GlobeCamera;
+use super::globe::camera::Rig;
 use super::ledger::Regions;
 use super::link::Inbox;
 use super::quality::Quality;
@@ -101,6 +102,8 @@ pub struct Setup {
     pub headset: bool,
     /// A product that is looked at from the start; an empty id is the first on the shelf.
     pub product: Option<String>,
+    /// The camera begins where the crown stands against the sky.
+    pub begins_at_crown: bool,
     /// Frame statistics go to this file.
     pub trace: Option<PathBuf>,
     /// What is logged to standard error.
@@ -288,6 +291,11 @@ pub fn build(setup: &Setup, adapter: &adapter::Adapter) -> App {
     if let Some(id) = &setup.product {
         app.world_mut()
             .write_message(Command::Enter(Some(id.clone()).filter(|id| !id.is_empty())));
+    }
+    if setup.begins_at_crown
+        && let Some(mut rig) = app.world_mut().get_resource_mut::<Rig>()
+    {
+        rig.begin_at_crown();
     }
     if let Some(mut view) = app.world_mut().get_resource_mut::<View>() {
         view.lang = setup.lang;

@@ -11,6 +11,7 @@ use super::{Output, PictureTarget, Setup, adapter, build};
 use crate::globe::lights::LightStats;
 use crate::ledger::{FeedHealth, FeedStatus, Ledger};
 use crate::link::{Inbox, now_ms};
+use meridian_core::sales::EventMs;
 use meridian_wire::Body;
 
 /// How many frames a picture may take to come back from the GPU.
@@ -80,6 +81,13 @@ impl Studio {
             inbox
                 .bodies
                 .extend(bodies.into_iter().map(|body| (body, received_ms)));
+        }
+    }
+
+    /// Lights that end before this event time are counted and not drawn.
+    pub fn draw_lights_from(&mut self, event_ms: EventMs) {
+        if let Some(mut inbox) = self.app.world_mut().get_resource_mut::<Inbox>() {
+            inbox.drawn_from_ms = event_ms;
         }
     }
 

@@ -1,5 +1,8 @@
 //! The camera that looks at the planet: a tour by itself, hands, flights.
 
+#[cfg(test)]
+mod tests;
+
 use bevy::camera::visibility::RenderLayers;
 use bevy::camera::{Hdr, SubCameraView};
 use bevy::core_pipeline::tonemapping::{DebandDither, Tonemapping};
@@ -8,6 +11,8 @@ use bevy::prelude::*;
 use bevy_egui::{EguiContextSettings, PrimaryEguiContext};
 
 use super::PLANET_LAYER;
+use super::crown::Crown;
+use super::crown::view::against_the_sky;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
 use crate::command::Command;
@@ -28,12 +33,26 @@ const HOME_LAT_DEG: f32 = 22.0;
 const HOME_LON_DEG: f32 = 105.0;
 /// How much slower the tour is over home than over the far side: 0 is not at all, 1 is standing still.
 const DWELL: f32 = 0.8;
+/// The tour stops at the crown for the first time after so long, and so long after each stop.
+const FIRST_STOP_SECS: f32 = 25.0;
+/// See [`FIRST_STOP_SECS`].
+const STOP_EVERY_SECS: f32 = 150.0;
+/// How long it stops there, the flight not counted.
+const STOP_SECS: f32 = 20.0;
+/// It stops where the crown's place is no farther east or west than this.
+const STOP_WITHIN_DEG: f32 = 40.0;
+/// How far the planet sways there, and in what time to and fro: beams before beams show how deep they stand.
+const SWAY_DEG: f32 = 2.5;
+/// See [`SWAY_DEG`].
+const SWAY_SECS: f32 = 60.0;
 /// The camera tilts no further north or south.
 const MAX_LAT_DEG: f32 = 78.0;
 /// Nearest, as a factor of the altitude at rest.
 const MIN_ZOOM: f32 = 0.09;
 /// Farthest, as a factor of the altitude at rest.
 const MAX_ZOOM: f32 = 1.6;
+/// The planet is no lower or higher in the picture than this, in its radii at rest.
+const MAX_SINK: f32 = 3.0;
 /// How near a flight to a region comes.
 const REGION_ZOOM: f32 = 0.42;
 /// How near a flight to a place comes.
@@ -57,6 +76,8 @@ pub struct Pose {
     pub lon_deg: f32,
     /// Altitude as a factor of the altitude at rest.
     pub zoom: f32,
+    /// How much lower than at rest the planet is in the picture, in its radii at rest.
+    pub sink: f32,
 }
 
 impl Pose {
@@ -65,6 +86,7 @@ impl Pose {
         lat_deg: HOME_LAT_DEG,
         lon_deg: HOME_LON_DEG,
         zoom: 1.0,
+        sink: 0.0,
     };
 
     fn limited(self) -> Self {
@@ -72,6 +94,7 @@ impl Pose {
             lat_deg: self.lat_deg.clamp(-MAX_LAT_DEG, MAX_LAT_DEG),
             lon_deg: wrap_deg(self.lon_deg),
             zoom: self.zoom.clamp(MIN_ZOOM, MAX_ZOOM),
+            sink: self.sink.clamp(-MAX_SINK, MAX_SINK),
         }
     }
 }
@@ -124,7 +147,7 @@ impl Sight {
             up,
             back,
             focal_px,
-            centre_px: layout.globe_centre,
+            centre_px: layout.globe_centre + Vec2::Y * (pose.sink * layout.globe_radius),
             distance,
             rest_distance,
         }
@@ -207,6 +230,7 @@ impl Flight {
             lat_deg,
             lon_deg,
             zoom: self.from.zoom.powf(1.0 - share) * self.to.zoom.powf(share) * rise,
+            sink: self.from.sink + (self.to.sink - self.from.sink) * share,
         }
     }
 
@@ -240,6 +264,19 @@ pub struct Rig {
     home_lon_deg: f32,
     /// The home region was looked for, or somebody looks elsewhere.
     settled: bool,
+    /// The tour's stop where the crown stands against the sky.
+    stop: Stop,
+    /// That view is to be put before the eye as soon as the crown is known.
+    begins_at_crown: bool,
+}
+
+/// The tour's stop.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stop {
+    /// So many seconds are left until the next.
+    In(f32),
+    /// It has so many seconds more.
+    At(f32),
 }
 
 impl Default for Rig {
@@ -256,6 +293,8 @@ impl Default for Rig {
             tour_secs: 0.0,
             home_lon_deg: HOME_LON_DEG,
             settled: false,
+            stop: Stop::In(FIRST_STOP_SECS),
+            begins_at_crown: false,
         }
     }
 }
@@ -277,6 +316,12 @@ impl Rig {
         self.settled = true;
         self.tour_lon_deg = pose.lon_deg;
         self.tour_secs = 0.0;
+    }
+
+    /// Begins, and stays, where the crown stands against the sky.
+    pub fn begin_at_crown(&mut self) {
+        self.begins_at_crown = true;
+        self.settled = true;
     }
 
     /// Begins over the region that sells most, once that is known, where it wouldn't be seen otherwise.
@@ -305,6 +350,7 @@ impl Rig {
     }
 
     fn fly_to(&mut self, to: Pose, reduced_motion: bool) {
+        self.stop = Stop::In(STOP_EVERY_SECS);
         let to = to.limited();
         let angle_deg = world_from_lat_lon(self.pose.lat_deg, self.pose.lon_deg)
             .angle_between(world_from_lat_lon(to.lat_deg, to.lon_deg))
@@ -321,6 +367,22 @@ impl Rig {
             duration_secs,
             elapsed_secs: 0.0,
         });
+    }
+
+    /// Back to rest, over this longitude.
+    fn fly_home(&mut self, reduced_motion: bool) {
+        let home = Pose {
+            lon_deg: self.pose.lon_deg,
+            ..Pose::HOME
+        };
+        self.fly_to(home, reduced_motion);
+    }
+
+    /// Whether the tour may stop at the crown now, whose place is at this longitude.
+    fn may_stop(&self, lon_deg: f32, view: &View) -> bool {
+        let is_due = matches!(self.stop, Stop::In(secs) if secs <= 0.0);
+        let near = wrap_deg(lon_deg - self.pose.lon_deg).abs() < STOP_WITHIN_DEG;
+        view.tour && view.layers.crown && self.flight.is_none() && is_due && near
     }
 
     fn let_go(&mut self) {
@@ -391,12 +453,30 @@ impl Rig {
         self.pose.lat_deg += (self.goal.lat_deg - self.pose.lat_deg) * share;
         self.pose.lon_deg += wrap_deg(self.goal.lon_deg - self.pose.lon_deg) * share;
         self.pose.zoom *= (self.goal.zoom / self.pose.zoom).powf(share);
+        self.pose.sink += (self.goal.sink - self.pose.sink) * share;
         self.pose = self.pose.limited();
     }
 
     /// Follows the daylight westward, one turn in [`TURN_SECS`], slowly over the home region and quickly over the
     /// far side; a quarter at a time where motion is unwanted.
     fn tour(&mut self, delta_secs: f32, reduced_motion: bool) {
+        self.stop = match self.stop {
+            Stop::In(secs) => Stop::In(secs - delta_secs),
+            Stop::At(secs) if secs > delta_secs => {
+                self.tour_secs += delta_secs;
+                if !reduced_motion {
+                    let turn = std::f32::consts::TAU * self.tour_secs / SWAY_SECS;
+                    self.pose.lon_deg = wrap_deg(self.tour_lon_deg + SWAY_DEG * (turn.cos() - 1.0));
+                    self.goal = self.pose;
+                }
+                self.stop = Stop::At(secs - delta_secs);
+                return;
+            }
+            Stop::At(_) => {
+                self.fly_home(reduced_motion);
+                return;
+            }
+        };
         self.tour_secs += delta_secs;
         let turned_deg = 360.0 * self.tour_secs / TURN_SECS;
         if reduced_motion {
@@ -535,6 +615,7 @@ fn move_camera(
     screen: Res<State<Screen>>,
     ledger: Res<Ledger>,
     world: Option<Res<Regions>>,
+    crown: Res<Crown>,
     mut commands_in: MessageReader<Command>,
     mut rig: ResMut<Rig>,
     mut sight: ResMut<Sight>,
@@ -551,6 +632,7 @@ fn move_camera(
     {
         rig.settle(region.label_lon as f32, time.elapsed_secs() < 2.0);
     }
+    let mut asked = false;
     for command in commands_in.read() {
         let catalogue = world.as_ref().map(|world| &world.0);
         match command {
@@ -562,6 +644,7 @@ fn move_camera(
                             lat_deg: region.label_lat as f32,
                             lon_deg: region.label_lon as f32,
                             zoom: if near { REGION_ZOOM } else { rig.pose.zoom.min(1.0) },
+                            sink: 0.0,
                         },
                         view.reduced_motion,
                     );
@@ -574,11 +657,13 @@ fn move_camera(
                             lat_deg: place.lat,
                             lon_deg: place.lon,
                             zoom: PLACE_ZOOM,
+                            sink: 0.0,
                         },
                         view.reduced_motion,
                     );
                 }
             }
+            Command::FlyToCrown => asked = true,
             Command::Nudge { east, north, zoom } if *screen == Screen::Globe => {
                 if rig.flight.is_some() {
                     rig.stop();
@@ -592,11 +677,26 @@ fn move_camera(
         }
     }
     if view.tour && !rig.touring {
-        let home = Pose {
-            lon_deg: rig.pose.lon_deg,
-            ..Pose::HOME
-        };
-        rig.fly_to(home, view.reduced_motion);
+        rig.fly_home(view.reduced_motion);
+    }
+    let tallest = world.as_ref().zip(crown.tallest);
+    // The figures' place is known once the panels were drawn.
+    let placed = layout.panels.iter().all(|area| !area.is_empty());
+    if let Some(place) = tallest
+        .and_then(|(world, (place, _))| world.0.place(place))
+        .filter(|_| placed)
+    {
+        let stop = rig.may_stop(place.lon, &view);
+        if asked || stop || rig.begins_at_crown {
+            let pose = against_the_sky(place.lat, place.lon, &layout);
+            if std::mem::take(&mut rig.begins_at_crown) {
+                rig.put(pose);
+                rig.stop = Stop::At(f32::INFINITY);
+            } else {
+                rig.fly_to(pose, view.reduced_motion);
+                rig.stop = Stop::At(STOP_SECS);
+            }
+        }
     }
     rig.touring = view.tour;
     rig.advance(time.delta_secs(), &view);
@@ -608,7 +708,7 @@ fn move_camera(
     let size = layout.size.round().max(Vec2::ONE).as_uvec2();
     let wanted = SubCameraView {
         full_size: size,
-        offset: layout.size * 0.5 - layout.globe_centre,
+        offset: layout.size * 0.5 - seen.centre_px,
         size,
     };
     for (mut camera, mut transform) in &mut cameras {
@@ -635,85 +735,4 @@ pub fn plugin(app: &mut App) {
             (set_dynamic_range, move_camera).in_set(DisplaySystems::Follow),
         ),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn planet_is_where_the_layout_says() {
-        let layout = Layout::for_size(Vec2::new(1280.0, 720.0));
-        let sight = Sight::new(Pose::HOME, &layout);
-        assert!((sight.radius_px() - layout.globe_radius).abs() < 0.01);
-        let (pixel, facing) = sight.project(sight.back);
-        assert!(pixel.distance(layout.globe_centre) < 0.01 && facing > 0.999);
-    }
-
-    #[test]
-    fn what_is_hit_projects_back() {
-        let layout = Layout::for_size(Vec2::new(3840.0, 860.0));
-        let sight = Sight::new(Pose::HOME, &layout);
-        let pixel = layout.globe_centre + Vec2::new(120.0, -200.0);
-        let world = sight.hit(pixel);
-        assert!(world.is_some_and(|world| sight.project(world).0.distance(pixel) < 0.05));
-        assert!(
-            sight
-                .hit(layout.globe_centre + Vec2::X * (layout.globe_radius + 2.0))
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn the_tour_begins_where_most_is_sold() {
-        let mut rig = Rig::default();
-        rig.settle(-3.0, true);
-        assert_eq!(rig.pose().lon_deg, -3.0);
-        let mut near = Rig::default();
-        near.settle(90.0, true);
-        assert_eq!(near.pose().lon_deg, HOME_LON_DEG);
-    }
-
-    #[test]
-    fn tour_turns_once_and_goes_west() {
-        let view = View {
-            tour: true,
-            ..default()
-        };
-        let mut rig = Rig {
-            touring: true,
-            ..default()
-        };
-        let mut turn = |secs: u32| {
-            for _ in 0..secs * 20 {
-                rig.advance(0.05, &view);
-            }
-            rig.pose.lon_deg
-        };
-        // A minute over home is 41 degrees, and the whole turn is a turn.
-        let after_a_minute = turn(60);
-        assert!((50.0..75.0).contains(&after_a_minute), "{after_a_minute}");
-        let after_a_turn = turn(180);
-        assert!((after_a_turn - HOME_LON_DEG).abs() < 1.0, "{after_a_turn}");
-    }
-
-    #[test]
-    fn flights_arrive_and_never_whirl_over_a_pole() {
-        let view = View::default();
-        let mut rig = Rig::default();
-        rig.fly_to(
-            Pose {
-                lat_deg: 39.0,
-                lon_deg: -98.0,
-                zoom: 0.5,
-            },
-            false,
-        );
-        for _ in 0..400 {
-            rig.advance(1.0 / 60.0, &view);
-            assert!(rig.pose.lat_deg.abs() < 63.0);
-        }
-        assert!(rig.flight.is_none());
-        assert!((rig.pose.lat_deg - 39.0).abs() < 0.01 && (rig.pose.zoom - 0.5).abs() < 0.01);
-    }
 }
