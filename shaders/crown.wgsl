@@ -26,13 +26,15 @@ const TIP: f32 = 0.5;
 const BASE_ALPHA: f32 = 0.95;
 const BLOOM_ALPHA: f32 = 0.25;
 const BY_DAY: f32 = 0.6;
+// The height of the tallest, in radii of the planet.
+const TALLEST: f32 = 0.32;
 
 struct Varying {
     @builtin(position) position: vec4<f32>,
     // Pixels across and along from the base; how far up, 0 to 1; a pixel of 1,080 in pixels.
     @location(0) at: vec4<f32>,
-    // How bright it is; where its pulse is, 2 for nowhere; how bright that is.
-    @location(1) @interpolate(flat) light: vec3<f32>,
+    // How bright it is; where its pulse is, 2 for nowhere; how bright that is; how much of the bloom it has.
+    @location(1) @interpolate(flat) light: vec4<f32>,
 }
 
 fn unpack_direction(bits: u32) -> vec3<f32> {
@@ -54,7 +56,7 @@ fn vertex(
     var out: Varying;
     out.position = vec4<f32>(2.0, 2.0, 2.0, 1.0);
     out.at = vec4<f32>(0.0);
-    out.light = vec3<f32>(0.0, 2.0, 0.0);
+    out.light = vec4<f32>(0.0, 2.0, 0.0, 0.0);
     let beam = data.beams[mesh_functions::get_tag(instance) + u32(number.x + 0.5)];
     let height = bitcast<f32>(beam.w);
     if height <= 0.0005 {
@@ -95,18 +97,20 @@ fn vertex(
     let depth = mix(foot.z / foot.w, head.z / head.w, up);
     // Already divided, so that what is passed on goes evenly over the picture.
     out.position = vec4<f32>(px / half, depth, 1.0);
-    let from = hidden / height;
-    let slope = (1.0 - from) / max(length_px, 1e-4);
-    out.at = vec4<f32>(number.z * reach, y, select(from - below * slope, 1.0, up > 0.5), scale);
+    let start = hidden / height;
+    let slope = (1.0 - start) / max(length_px, 1e-4);
+    out.at = vec4<f32>(number.z * reach, y, select(start - below * slope, 1.0, up > 0.5), scale);
 
-    let lit = mix(1.0, BY_DAY, smoothstep(-0.10, 0.20, dot(direction, data.sun.xyz)));
+    // Small ones stand close together: they are fainter and have less bloom, or all of them would be one glare.
+    let tall = clamp(height / TALLEST, 0.0, 1.0);
+    let lit = mix(1.0, BY_DAY, smoothstep(-0.10, 0.20, dot(direction, data.sun.xyz))) * mix(0.62, 1.0, sqrt(tall));
     let age = f32(bitcast<i32>(data.now_ms - beam.z)) * 0.001 / data.pulse;
     if beam.y != 0u && age >= 0.0 && age < 1.0 {
         let fade = 1.0 - age * age;
         // Where motion is unwanted, all of it brightens.
-        out.light = vec3<f32>(lit * (1.0 + 0.35 * fade * data.still), age * (2.0 - age), fade * lit * (1.0 - data.still));
+        out.light = vec4<f32>(lit * (1.0 + 0.35 * fade * data.still), age * (2.0 - age), fade * lit * (1.0 - data.still), tall);
     } else {
-        out.light = vec3<f32>(lit, 2.0, 0.0);
+        out.light = vec4<f32>(lit, 2.0, 0.0, tall);
     }
     return out;
 }
@@ -127,7 +131,7 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     var glow = 0.0;
     if data.bloom > 0.0 {
         let spread = max(1.0 - off / (data.bloom * scale), 0.0);
-        glow = spread * spread * (BLOOM_ALPHA * down * down + 0.5 * pulse * down);
+        glow = spread * spread * (BLOOM_ALPHA * down * down + 0.4 * pulse * down) * in.light.w;
     }
     let light = colour * (alpha * in.light.x + glow * in.light.x)
         + (colour * 0.5 + vec3<f32>(0.5)) * data.beam.a * (pulse * core * sqrt(down));

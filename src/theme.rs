@@ -17,6 +17,8 @@ pub mod colour {
     pub const LINE: Color32 = Color32::from_rgb(38, 48, 64);
     /// Orders, GMV, warmth.
     pub const GOLD: Color32 = Color32::from_rgb(255, 184, 77);
+    /// The crown's beams: the hue of [`light::BEAM`](super::light::BEAM).
+    pub const BEAM: Color32 = Color32::from_rgb(255, 214, 150);
     /// Payments: the hue of [`light::PAYMENT`](super::light::PAYMENT).
     pub const PAYMENT: Color32 = CYAN;
     /// What is on, chosen or generated.

@@ -1,7 +1,6 @@
 //! What the tallest beam stands for, beside the planet.
 
-use bevy_egui::egui::epaint::Mesh;
-use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, pos2, vec2};
+use bevy_egui::egui::{Align, Pos2, Rect, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::format;
 use super::pen::{Face, Pen};
@@ -24,12 +23,7 @@ fn about(minor: i64, per_unit: i64) -> i64 {
 }
 
 /// Where words of this size may stand: at a corner of the planet's disc that is free, and which way they go from there.
-fn place(
-    scene: &Scene,
-    sight: &Sight,
-    layout: &Layout,
-    words: bevy_egui::egui::Vec2,
-) -> Option<(Rect, Align)> {
+fn place(scene: &Scene, sight: &Sight, layout: &Layout, words: Vec2) -> Option<(Rect, Align)> {
     let u = scene.pen.u;
     let margin = size::MARGIN * u;
     let picture = scene.frame.whole.shrink2(vec2(margin, margin * 0.5));
@@ -58,18 +52,15 @@ fn place(
 
 /// A small beam.
 fn mark(pen: &Pen, foot: Pos2) {
-    let (height, width) = (MARK.0 * pen.u, MARK.1 * pen.u);
-    let warm = Color32::from_rgb(255, 214, 150);
-    let mut mesh = Mesh::default();
-    for (at, ink) in [
-        (foot - vec2(width * 0.5, 0.0), warm),
-        (foot + vec2(width * 0.5, 0.0), warm),
-        (foot - vec2(0.0, height), Color32::TRANSPARENT),
-    ] {
-        mesh.colored_vertex(at, pen.tint(ink));
-    }
-    mesh.add_triangle(0, 1, 2);
-    pen.painter.add(Shape::mesh(mesh));
+    let (height, half) = (MARK.0 * pen.u, MARK.1 * pen.u * 0.5);
+    let outline = vec![
+        foot - vec2(half, 0.0),
+        foot - vec2(0.0, height),
+        foot + vec2(half, 0.0),
+    ];
+    let fill = pen.tint(colour::BEAM);
+    pen.painter
+        .add(Shape::convex_polygon(outline, fill, Stroke::NONE));
 }
 
 /// Says how much the tallest beam stands for, and how the others go with it.

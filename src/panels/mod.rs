@@ -219,7 +219,7 @@ pub fn draw_panels(
     let mut right = frame.whole.right() - size::MARGIN * frame.u;
     if room.share() < 0.5 {
         let scene = scene.faded(1.0 - room.share() * 2.4);
-        veil(&scene, &known.sight, layout.globe_radius);
+        veil(&scene, &known.sight, &layout);
         rates::draw(&scene);
         board::draw(&scene);
         right = doors(&scene, &room, &mut controls).unwrap_or(right);
@@ -278,11 +278,12 @@ fn texture(contexts: &mut EguiContexts, image: Option<&Handle<Image>>) -> Textur
 }
 
 /// Darkens the planet behind the panels when it has come so near that it lies there.
-fn veil(scene: &scene::Scene, sight: &Sight, rest: f32) {
+fn veil(scene: &scene::Scene, sight: &Sight, layout: &Layout) {
     let frame = &scene.frame;
     let u = frame.u;
-    let radius = sight.radius_px();
-    let nearer = ((radius / rest - 1.05) / 0.5).clamp(0.0, 1.0);
+    let (radius, rest) = (sight.radius_px(), layout.globe_radius);
+    let lower = (sight.centre_px.y - layout.globe_centre.y).abs() / rest;
+    let nearer = ((radius / rest - 1.05) / 0.5).max(lower * 2.0).clamp(0.0, 1.0);
     if nearer <= 0.0 {
         return;
     }

@@ -265,6 +265,7 @@ pub struct Rig {
     /// The home region was looked for, or somebody looks elsewhere.
     settled: bool,
     /// The tour's stop where the crown stands against the sky.
+    #[cfg_attr(feature = "dev", reflect(ignore))]
     stop: Stop,
     /// That view is to be put before the eye as soon as the crown is known.
     begins_at_crown: bool,
@@ -312,6 +313,7 @@ impl Rig {
         self.goal = pose;
         self.flight = None;
         self.spin = Vec2::ZERO;
+        self.stop = Stop::In(f32::INFINITY);
         self.touring = true;
         self.settled = true;
         self.tour_lon_deg = pose.lon_deg;
@@ -350,7 +352,9 @@ impl Rig {
     }
 
     fn fly_to(&mut self, to: Pose, reduced_motion: bool) {
-        self.stop = Stop::In(STOP_EVERY_SECS);
+        if matches!(self.stop, Stop::At(_)) {
+            self.stop = Stop::In(STOP_EVERY_SECS);
+        }
         let to = to.limited();
         let angle_deg = world_from_lat_lon(self.pose.lat_deg, self.pose.lon_deg)
             .angle_between(world_from_lat_lon(to.lat_deg, to.lon_deg))
@@ -376,6 +380,12 @@ impl Rig {
             ..Pose::HOME
         };
         self.fly_to(home, reduced_motion);
+    }
+
+    /// Flies there, and stays so long.
+    fn stop_at(&mut self, pose: Pose, secs: f32, view: &View) {
+        self.fly_to(pose, view.reduced_motion);
+        self.stop = Stop::At(secs);
     }
 
     /// Whether the tour may stop at the crown now, whose place is at this longitude.
@@ -693,8 +703,7 @@ fn move_camera(
                 rig.put(pose);
                 rig.stop = Stop::At(f32::INFINITY);
             } else {
-                rig.fly_to(pose, view.reduced_motion);
-                rig.stop = Stop::At(STOP_SECS);
+                rig.stop_at(pose, STOP_SECS, &view);
             }
         }
     }

@@ -78,3 +78,66 @@ fn flights_arrive_and_never_whirl_over_a_pole() {
     assert!(rig.flight.is_none());
     assert!((rig.pose.lat_deg - 39.0).abs() < 0.01 && (rig.pose.zoom - 0.5).abs() < 0.01);
 }
+
+/// A rig on tour that moves by so many seconds.
+fn ride(rig: &mut Rig, view: &View, secs: u32) {
+    for _ in 0..secs * 20 {
+        rig.advance(0.05, view);
+    }
+}
+
+#[test]
+fn the_tour_stops_where_the_crown_stands_and_goes_on() {
+    let view = View {
+        tour: true,
+        ..default()
+    };
+    let mut rig = Rig {
+        touring: true,
+        ..default()
+    };
+    let place_lon_deg = 121.5;
+    assert!(!rig.may_stop(place_lon_deg, &view));
+    ride(&mut rig, &view, 26);
+    assert!(rig.may_stop(place_lon_deg, &view));
+    assert!(!rig.may_stop(-74.0, &view), "it is behind the planet");
+    let crown = Pose {
+        lat_deg: -32.0,
+        lon_deg: place_lon_deg,
+        zoom: 0.8,
+        sink: 0.7,
+    };
+    rig.stop_at(crown, STOP_SECS, &view);
+    ride(&mut rig, &view, 8);
+    assert!((rig.pose.lat_deg - crown.lat_deg).abs() < 0.1 && (rig.pose.sink - crown.sink).abs() < 0.01);
+    assert!((rig.pose.lon_deg - crown.lon_deg).abs() <= 2.0 * SWAY_DEG);
+    ride(&mut rig, &view, 30);
+    assert!(rig.flight.is_none() && rig.pose.sink.abs() < 1e-3 && rig.pose.lat_deg == HOME_LAT_DEG);
+    assert!(!rig.may_stop(place_lon_deg, &view), "not at once again");
+    let off = View {
+        layers: crate::view::Layers {
+            crown: false,
+            ..default()
+        },
+        ..view.clone()
+    };
+    rig.stop = Stop::In(0.0);
+    assert!(rig.may_stop(rig.pose.lon_deg, &view) && !rig.may_stop(rig.pose.lon_deg, &off));
+}
+
+#[test]
+fn a_planet_that_sank_is_lower_and_rises_again() {
+    let layout = Layout::for_size(Vec2::new(1920.0, 1080.0));
+    let sunk = Pose {
+        sink: 0.5,
+        ..Pose::HOME
+    };
+    let sight = Sight::new(sunk, &layout);
+    assert!((sight.centre_px.y - layout.globe_centre.y - 0.5 * layout.globe_radius).abs() < 0.01);
+    assert!((sight.radius_px() - layout.globe_radius).abs() < 0.01);
+    let mut rig = Rig::default();
+    rig.put(sunk);
+    rig.fly_home(true);
+    ride(&mut rig, &View::default(), 1);
+    assert_eq!(rig.pose, Pose::HOME);
+}

@@ -9,8 +9,10 @@ use crate::layout::Layout;
 const OFF_MIDDLE_DEG: f32 = 63.0;
 /// The middle is no farther north or south than this: there a place near a pole is less far from it.
 const MAX_LAT_DEG: f32 = 70.0;
-/// How large the planet is, in radii at rest.
+/// How large the planet is, in radii at rest: as a horizon, or whole, where the panels are under it.
 const LARGE: f32 = 1.3;
+/// See [`LARGE`].
+const WHOLE: f32 = 0.9;
 /// What is left between the tallest beam and the figures over it, as a share of the picture's height.
 const GAP: f32 = 0.022;
 
@@ -19,8 +21,13 @@ const GAP: f32 = 0.022;
 pub fn against_the_sky(lat_deg: f32, lon_deg: f32, layout: &Layout) -> Pose {
     let middle_deg = (lat_deg - OFF_MIDDLE_DEG).max(-MAX_LAT_DEG);
     let rest = Sight::new(Pose::HOME, layout);
+    let radii = if layout.size.x < layout.size.y * Layout::PORTRAIT {
+        WHOLE
+    } else {
+        LARGE
+    };
     // What is seen of a planet of that radius, at a distance that has it.
-    let distance = (1.0 + (rest.focal_px / (layout.globe_radius * LARGE).max(1.0)).powi(2)).sqrt();
+    let distance = (1.0 + (rest.focal_px / (layout.globe_radius * radii).max(1.0)).powi(2)).sqrt();
     let pose = Pose {
         lat_deg: middle_deg,
         lon_deg,
