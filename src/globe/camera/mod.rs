@@ -265,7 +265,6 @@ pub struct Rig {
     /// The home region was looked for, or somebody looks elsewhere.
     settled: bool,
     /// The tour's stop where the crown stands against the sky.
-    #[cfg_attr(feature = "dev", reflect(ignore))]
     stop: Stop,
     /// That view is to be put before the eye as soon as the crown is known.
     begins_at_crown: bool,
@@ -273,6 +272,7 @@ pub struct Rig {
 
 /// The tour's stop.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "dev", derive(Reflect))]
 enum Stop {
     /// So many seconds are left until the next.
     In(f32),
