@@ -1,4 +1,4 @@
-//! What people want, as commands: keys, pointers, panels and the feed write them, and each part of the display carries
+//! Commands: keys, pointers, panels and the feed send them, and each part of the display carries
 //! out what concerns it.
 
 use bevy::prelude::*;
@@ -24,7 +24,7 @@ pub enum Layer {
     Warmth,
 }
 
-/// What a person wants.
+/// A command of a person in front of the display, or of a director.
 #[derive(Message, Debug, Clone, PartialEq)]
 pub enum Command {
     /// The other language.
@@ -68,16 +68,16 @@ pub enum Command {
     Showroom(ShowroomCommand),
     /// Write the picture on screen to a file.
     Screenshot,
-    /// Stand event time still, or go on (own gateway only).
+    /// Pause or resume event time (own gateway only).
     TogglePause,
-    /// Leave.
+    /// Quit the program.
     Quit,
 }
 
-/// What a person wants of the showroom.
+/// A command to the showroom.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShowroomCommand {
-    /// The product that is so many places further on the shelf.
+    /// The product this many places further on the shelf.
     Next(i32),
     /// A second product beside it, or none.
     Compare(Option<String>),
@@ -89,9 +89,9 @@ pub enum ShowroomCommand {
     Studio(Option<studio::Name>),
     /// Brighter or darker by a factor.
     Exposure(f32),
-    /// Apart, or together again.
+    /// Take the product apart, or put it together again.
     ToggleOpen,
-    /// The animation goes on, or stands.
+    /// Play or pause the animation.
     TogglePlay,
     /// The next animation, if there are several.
     NextAnimation,
@@ -105,18 +105,18 @@ pub enum ShowroomCommand {
     ToggleTour,
     /// Back to the first view.
     Reset,
-    /// Turned by a hand, in radians: round, up.
+    /// Turn the product by hand, in radians: around, up.
     Turn(f32, f32),
     /// Nearer or farther, as a factor.
     Zoom(f32),
     /// Sideways, in shares of the picture's height: right, up.
     Pan(f32, f32),
-    /// In front of the camera, or back on the turntable.
+    /// AR on or off.
     ToggleAr,
     /// A corner of the paper in the photo, in shares of its width and height.
     Corner(Vec2),
     /// One picture, or one for each eye.
     NextStereo,
-    /// A picture of the product alone, on nothing, into a file.
+    /// Save a picture of the product alone, on a transparent background.
     Export,
 }

@@ -1,4 +1,4 @@
-//! Where pictures that people take are put, and under which names.
+//! Where screenshots and exported pictures are saved, and under which names.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ fn folder() -> PathBuf {
         .unwrap_or_default()
 }
 
-/// A file's name in the folder for pictures that no file has.
+/// A free file name in the folder for pictures.
 pub fn free_name(stem: &str) -> PathBuf {
     let folder = folder();
     let mut path = folder.join(format!("{stem}.png"));

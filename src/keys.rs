@@ -1,4 +1,4 @@
-//! The keys: one table that presses are looked up in, that the sheet of keys is drawn from and that docs/keys.md is held against.
+//! The keys: one table for looking up presses and drawing the sheet of keys; a test compares docs/keys.md with it.
 
 use bevy::input::keyboard::Key;
 
@@ -6,7 +6,7 @@ use crate::command::{Command, Layer, ShowroomCommand};
 use crate::quality::Quality;
 use crate::view::Screen;
 
-/// What is pressed.
+/// A key, or a character with or without Control.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Press {
     /// A character, in lower case. It is a command only where nobody types.

@@ -1,4 +1,4 @@
-//! What is known now, and how the feed is. Views read both; only the link writes them.
+//! The ledger: the current figures, and the state of the feed. Views read both; only the link writes them.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use meridian_wire::{
 #[derive(Resource, Clone, Deref)]
 pub struct Regions(pub Arc<Catalogue>);
 
-/// How the feed is.
+/// The state of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "dev", derive(Reflect))]
 pub enum FeedStatus {
@@ -34,11 +34,11 @@ pub enum FeedStatus {
     Refused,
 }
 
-/// How the feed is, for the panel that shows it. It changes with time, and not only with frames as [`Ledger`] does.
+/// The state of the feed, for the panel that shows it. It changes with time, and not only with frames as [`Ledger`] does.
 #[derive(Resource, Debug, Clone, Default)]
 #[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct FeedHealth {
-    /// How it is.
+    /// The current state.
     pub status: FeedStatus,
     /// The address, for people.
     pub address: String,
@@ -74,7 +74,7 @@ pub struct RateSample {
     pub payments: u64,
 }
 
-/// What is known of one product.
+/// One product and its figures.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProductLedger {
     /// What it is called in addresses and files (`earbuds`).
@@ -94,7 +94,7 @@ pub struct ProductLedger {
     /// The same counts by region number, rising; regions without any are absent. Empty for a product that
     /// the feed gives no regions of.
     pub regions: Vec<(u8, ProductCounts)>,
-    /// Distance of the curve's points, in milliseconds; 0 while there is none.
+    /// Interval between the curve's points, in milliseconds; 0 while there is none.
     pub curve_step_ms: i64,
     /// Cumulative value in minor units at the day's start, + `curve_step_ms`, … until now; empty for a
     /// product that the feed gives no curve of.
@@ -131,13 +131,13 @@ impl ProductLedger {
 /// How many seconds of rates are kept.
 pub const RATE_SECONDS: usize = 120;
 
-/// What a feed says can't make the curves grow without bounds.
+/// Limits on the curves, so that a feed can't make them grow without bounds.
 const GROWTH: Growth = Growth {
     max_points: 100_000,
     max_region_points: 10_000,
 };
 
-/// What is known now. It changes only when a frame comes.
+/// The current figures. They change only when a frame arrives.
 #[derive(Resource, Debug, Clone, Default)]
 pub struct Ledger {
     /// What this feed is, once it said so.
@@ -476,7 +476,7 @@ pub enum Applied {
     Tick(Vec<Reached>),
     /// Lights to draw.
     Lights(Lights),
-    /// The feed lives.
+    /// The feed is alive.
     Heartbeat {
         /// Event time stands still on purpose.
         paused: bool,
@@ -489,11 +489,11 @@ pub enum Applied {
     Scene(Scene),
 }
 
-/// Lights came.
+/// Lights arrived.
 #[derive(Message, Debug, Clone)]
 pub struct LightsArrived(pub Arc<Lights>);
 
-/// The warmth of the places came (a snapshot).
+/// The warmth of the places arrived (a snapshot).
 #[derive(Message, Debug, Clone)]
 pub struct WarmthArrived(pub Arc<Warmth>);
 

@@ -1,4 +1,4 @@
-//! Everything with a picture.
+//! The display: a Bevy app that shows a feed as a globe with panels, and products in a showroom.
 //!
 //! Data flows one way: [`link`] → [`ledger`] → [`globe`], [`panels`] and [`showroom`]. What people do flows back as
 //! [`command::Command`]s.
@@ -30,7 +30,7 @@ use bevy::prelude::*;
 pub enum DisplaySystems {
     /// Frames of the feed go into the ledger; lights become messages.
     Drain,
-    /// What people do becomes commands.
+    /// Input becomes commands.
     Input,
     /// Commands change the view.
     Apply,

@@ -1,4 +1,4 @@
-//! The only bridge from the feed into the ECS.
+//! The bridge from the feed into the ECS, the only one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Subscription {
     }
 }
 
-/// Without a frame for so long, a connection that stands counts as stalled.
+/// A connection counts as stalled after this long without a frame, in seconds.
 const STALLED_SECS: f64 = 2.5;
 
 /// Takes what the subscriber's thread brought into the inbox.

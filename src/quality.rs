@@ -1,4 +1,4 @@
-//! How much is spent on a frame: the preset that people choose, and what is left of it where frames take too long.
+//! Quality presets, and the budget that is left of one where frames take too long.
 
 use bevy::prelude::*;
 

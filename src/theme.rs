@@ -109,7 +109,7 @@ pub mod size {
     pub const LINE: f32 = 25.0;
     /// From row to row of a panel's figures.
     pub const ROW: f32 = 26.0;
-    /// A thing to touch is at least so high.
+    /// The smallest height of something to touch.
     pub const TOUCH: f32 = 44.0;
     /// Height of a capital letter, as a share of its type's size.
     pub const CAP: f32 = 0.72;

@@ -1,4 +1,4 @@
-//! What is looked at, changed by commands.
+//! The view: what is shown and selected, changed by commands.
 
 use bevy::prelude::*;
 
@@ -66,7 +66,7 @@ impl Default for Layers {
     }
 }
 
-/// What is looked at now. Only commands change it (and the globe: `hovered`).
+/// What is shown and selected. Only commands change it (and the globe: `hovered`).
 #[derive(Resource, Debug, Clone, Default)]
 #[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct View {

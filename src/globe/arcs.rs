@@ -44,7 +44,7 @@ pub struct ArcStats {
     pub overwritten: u64,
 }
 
-/// Packs arcs that came at `now_ms` of app time. Those with an unknown region or place are left out.
+/// Packs arcs that arrived at `now_ms` of app time. Those with an unknown region or place are left out.
 pub fn pack(arcs: &Arcs, catalogue: &Catalogue, now_ms: u64, out: &mut Vec<Instance>) {
     let columns = arcs.from_region.iter().zip(&arcs.to_place).zip(&arcs.parcels);
     for (at, ((from, to), parcels)) in columns.enumerate() {
@@ -134,7 +134,7 @@ fn spawn_arcs(
     });
 }
 
-/// Writes the arcs that came, and shows the chunks in which one flies.
+/// Writes new arcs, and shows the chunks in which one is in flight.
 fn fly_arcs(
     time: Res<Time>,
     view: Res<View>,

@@ -17,7 +17,7 @@ use crate::theme::{colour, family};
 use crate::view::{Screen, View};
 use meridian_core::sales::RegionId;
 
-/// Names at most, beside the pinned and the hovered.
+/// The most names, besides the pinned and the hovered one.
 const NAMES: usize = 16;
 /// How fast a name comes and goes (as a rate per second).
 const FADE_PER_SEC: f32 = 6.0;

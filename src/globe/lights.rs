@@ -36,9 +36,9 @@ const JITTER_RAD: f32 = 0.0022;
 const LOW_RANGE_GAIN: f32 = 0.5;
 /// Where fewer lights live than this, each is larger.
 const FEW: f32 = 1_500.0;
-/// How many times as large a light is at most that is almost alone: a quiet shop's is seen across its hall.
+/// The largest factor on the size of a light that is almost alone: a quiet shop's is seen across its hall.
 const MAX_SWELL: f32 = 4.0;
-/// In what time lights take on another size, in seconds.
+/// How long lights take to change size, in seconds.
 const SWELL_SECS: f32 = 3.0;
 
 ring::glow_material!(
@@ -219,7 +219,7 @@ fn cell_deg(sight: &Sight) -> f32 {
     pixel_deg.max(1e-3).log2().floor().exp2() * 1.3
 }
 
-/// How many times as large each light is where so many live.
+/// The factor on a light's size where this many are alive.
 fn swell(alive: usize) -> f32 {
     (FEW / (alive.max(1) as f32)).cbrt().clamp(1.0, MAX_SWELL)
 }

@@ -1,4 +1,4 @@
-//! The planet and everything on it.
+//! The globe: the planet and everything on it.
 //!
 //! Radius 1 about the origin, north is +Y (see [`geo`]). Each module has one plugin; those that draw
 //! light are in a list of their own.

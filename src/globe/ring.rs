@@ -14,7 +14,7 @@ use bytemuck::{Pod, Zeroable};
 
 /// Bytes before the first instance: three rows of sixteen.
 pub const HEADER_BYTES: u64 = 48;
-/// Writes that wait for their buffer at most; while none is prepared, the oldest are given up.
+/// The most writes that wait for their buffer; while none is prepared, the oldest are dropped.
 const WAITING: usize = 1024;
 
 /// Done writes whose memory is kept for the next ones: more than a frame has.
@@ -133,7 +133,7 @@ impl Uploads {
     }
 }
 
-/// A buffer for so many instances.
+/// A buffer for a number of instances.
 pub fn instance_buffer(capacity: usize) -> ShaderBuffer {
     ShaderBuffer::with_size(
         HEADER_BYTES as usize + capacity * size_of::<Instance>(),
@@ -361,7 +361,7 @@ fn write_uploads(
     });
 }
 
-/// The way of the writes to the GPU.
+/// Uploads the writes to the GPU.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Uploads>();
     let Some(render) = app.get_sub_app_mut(RenderApp) else {

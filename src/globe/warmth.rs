@@ -1,4 +1,4 @@
-//! What lights leave behind: an equirectangular map of warmth that cools over minutes of event time.
+//! The warmth that lights leave behind: an equirectangular map that cools over minutes of event time.
 //!
 //! Counting and painting take milliseconds: in a window another thread does both, and the map comes when it is done. A
 //! picture waits for it.
@@ -38,12 +38,12 @@ const GAIN: f32 = 1.15;
 
 /// Decayed numbers of orders and payments by place.
 #[derive(Debug, Clone, Default)]
-pub struct Heat {
+pub struct WarmthField {
     counts: Vec<f32>,
     at_ms: Option<EventMs>,
 }
 
-impl Heat {
+impl WarmthField {
     /// Cold places.
     pub fn new(places: usize) -> Self {
         Self {
@@ -153,7 +153,7 @@ impl Painter {
     }
 
     /// Paints the map's texels, square roots of linear light, over an earlier map's or into nothing.
-    pub fn paint(&mut self, heat: &Heat, texels: &mut Vec<u8>) {
+    pub fn paint(&mut self, heat: &WarmthField, texels: &mut Vec<u8>) {
         self.sums.fill(0.0);
         for (count, kernel) in heat.counts.iter().zip(&self.kernels) {
             if *count > 0.05 {
@@ -185,7 +185,7 @@ enum Arrival {
 /// Counts and paints, on whichever thread.
 struct Kiln {
     catalogue: Arc<Catalogue>,
-    heat: Heat,
+    heat: WarmthField,
     painter: Option<Painter>,
     /// The last maps: their memory is painted over when the GPU has them.
     maps: [Arc<Vec<u8>>; 2],
@@ -208,7 +208,7 @@ struct Painted {
 impl Kiln {
     fn new(catalogue: Arc<Catalogue>) -> Self {
         Self {
-            heat: Heat::new(catalogue.places().len()),
+            heat: WarmthField::new(catalogue.places().len()),
             catalogue,
             painter: None,
             maps: default(),
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn warmth_halves_in_its_half_life_and_a_preset_gives_its_counts_back() {
-        let mut heat = Heat::new(3);
+        let mut heat = WarmthField::new(3);
         heat.set(
             &Warmth {
                 place: vec![1, 9],

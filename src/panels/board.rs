@@ -8,11 +8,11 @@ use super::scene::Scene;
 use crate::theme::{colour, size};
 use meridian_wire::Counts;
 
-/// Most rows of the leaderboard.
+/// The most rows of the leaderboard.
 pub const ROWS: usize = 10;
-/// How high a row is at least, in units.
+/// The smallest height of a row, in units.
 const MIN_ROW: f32 = 29.0;
-/// How high a row is at most, in units.
+/// The largest height of a row, in units.
 const MAX_ROW: f32 = 62.0;
 
 /// Draws both, as far as the region's panel leaves them.

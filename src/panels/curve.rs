@@ -9,7 +9,7 @@ use super::scene::Scene;
 use crate::theme::{colour, size};
 use meridian_wire::Hello;
 
-/// Most points of a curve.
+/// The most points of a curve.
 const POINTS: usize = 480;
 
 /// Draws the day.
@@ -43,7 +43,7 @@ struct Chart {
     plot: Rect,
     day_ms: i64,
     per_unit: i64,
-    /// What the top stands for, and the distance of two marks, in whole units of the currency.
+    /// The value at the top and the step between marks, in whole units of the currency.
     tops: i128,
     step: i128,
     /// Value at the end of the day that is compared with.

@@ -1,4 +1,4 @@
-//! The fonts, and the style that is left of egui's.
+//! The fonts, and egui's style.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -105,7 +105,7 @@ pub fn countdown(into_day_ms: i64) -> String {
     clock(secs * 1000)
 }
 
-/// The distance of an axis' marks: 1, 2 or 5 times a power of ten, at most `marks` of them up to `most`.
+/// The step between an axis' marks: 1, 2 or 5 times a power of ten, at most `marks` of them up to `most`.
 pub fn nice_step(most: i128, marks: i128) -> i128 {
     let rough = (most.max(1) + marks.max(1) - 1) / marks.max(1);
     let mut power = 1_i128;

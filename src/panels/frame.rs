@@ -1,4 +1,4 @@
-//! Where each panel is: wide, ultrawide, portrait.
+//! The layout of the panels: wide, ultrawide, portrait.
 
 use bevy::math::Vec2;
 use bevy_egui::egui::{Pos2, Rect, pos2, vec2};
@@ -6,7 +6,7 @@ use bevy_egui::egui::{Pos2, Rect, pos2, vec2};
 use crate::layout::Layout;
 use crate::theme::size;
 
-/// The three ways to stand.
+/// The three layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// 16:9 and its like.
@@ -20,7 +20,7 @@ pub enum Shape {
 /// Places of the panels, in points.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
-    /// How they stand.
+    /// Which layout.
     pub shape: Shape,
     /// One unit of the theme's sizes.
     pub u: f32,
@@ -59,7 +59,7 @@ const BESIDE: f32 = 190.0;
 /// The minor units' part of that.
 const CENTS: f32 = 40.0;
 
-/// How a picture of this size stands.
+/// The layout for a picture of this size.
 pub fn shape_of(size: Vec2) -> Shape {
     let aspect = size.x / size.y.max(1.0);
     if aspect < Layout::PORTRAIT {

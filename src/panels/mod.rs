@@ -1,4 +1,4 @@
-//! The figures around the planet.
+//! The panels: the figures around the planet.
 //!
 //! Everything is painted with egui's painter; over what can be pressed lie egui's buttons and sliders, which draw nothing
 //! ([`controls`]). The panels read the ledger, the view and the texts, write [`Layout`] for the globe's camera, and send
@@ -50,9 +50,9 @@ use super::view::{Screen, View};
 /// How many of the ranking are followed: those shown, and those about to come in.
 const FOLLOWED: usize = board::ROWS + 4;
 
-/// What the panels show.
+/// The resources that the panels read.
 #[derive(SystemParam)]
-pub struct Known<'w> {
+pub struct PanelParams<'w> {
     ledger: Res<'w, Ledger>,
     feed: Res<'w, FeedHealth>,
     lights: Res<'w, LightStats>,
@@ -154,7 +154,7 @@ impl Ranked {
 /// Draws every panel.
 pub fn draw_panels(
     mut contexts: EguiContexts,
-    known: Known,
+    known: PanelParams,
     room: Room,
     mut layout: ResMut<Layout>,
     mut state: ResMut<PanelState>,

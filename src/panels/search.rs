@@ -10,9 +10,9 @@ use crate::text::Lang;
 use crate::theme::{colour, size};
 use meridian_core::sales::{Catalogue, PlaceId, RegionId};
 
-/// Most results.
+/// The most results.
 pub const RESULTS: usize = 7;
-/// Longest text, in characters.
+/// The longest text, in characters.
 const MAX_TEXT_LETTERS: usize = 40;
 
 /// Something found.
@@ -80,7 +80,7 @@ fn field(frame: &Frame) -> (f32, f32, f32) {
     (frame.hero.x - width * 0.5, width, frame.whole.height() * 0.30)
 }
 
-/// Distance of two results.
+/// Height of a result, in units.
 const ROW: f32 = 40.0;
 /// From the field's baseline to its line.
 const LINE: f32 = 16.0;

@@ -1,4 +1,4 @@
-//! What moves on the panels: it follows the ledger and is never ahead of it.
+//! The panels' animated state: it follows the ledger and is never ahead of it.
 
 use std::collections::BTreeMap;
 

@@ -39,7 +39,7 @@ pub struct Track {
     /// How many frames.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: Option<u64>,
-    /// A camera that gives no frame for so long is given up, in seconds.
+    /// Give up when the camera gives no frame for this long, in seconds.
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..))]
     pub patience: u64,
 }
@@ -53,7 +53,7 @@ pub struct Calibrate {
     /// The calibration file to write (TOML).
     #[arg(short, long, value_name = "FILE", default_value = "camera.toml")]
     pub out: PathBuf,
-    /// What was found by then is used after so many seconds.
+    /// Stop after this many seconds and use what was found by then.
     #[arg(long, value_name = "N", default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: u64,
 }

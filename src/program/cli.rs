@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -157,7 +157,7 @@ pub struct Shot {
     pub looks: Looks,
     /// From where.
     #[command(flatten)]
-    pub sight: Sight,
+    pub sight: ViewArgs,
 }
 
 /// A clip.
@@ -197,12 +197,12 @@ pub struct Film {
     pub looks: Looks,
     /// From where.
     #[command(flatten)]
-    pub sight: Sight,
+    pub sight: ViewArgs,
 }
 
 /// From where a picture is taken.
 #[derive(Debug, Clone, Args)]
-pub struct Sight {
+pub struct ViewArgs {
     /// A region whose panel is open, as in CN.
     #[arg(long, value_name = "ISO")]
     pub select: Option<String>,
@@ -211,7 +211,7 @@ pub struct Sight {
     pub search: Option<String>,
     /// What is in the middle: latitude and longitude in degrees, and the altitude as a factor of rest.
     #[arg(long, value_name = "LAT,LON,ZOOM", allow_hyphen_values = true)]
-    pub look: Option<Look>,
+    pub look: Option<LookAt>,
 }
 
 /// Products in folders.
@@ -336,7 +336,7 @@ impl Looks {
         self.scene == Some(Scene::Crown)
     }
 
-    /// How AR was asked for.
+    /// The AR options.
     ///
     /// # Errors
     /// When the calibration can't be read.
@@ -436,7 +436,7 @@ impl FromStr for Size {
 
 /// What is in the middle of the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Look {
+pub struct LookAt {
     /// Latitude in degrees.
     pub lat_deg: f32,
     /// Longitude in degrees.
@@ -445,7 +445,7 @@ pub struct Look {
     pub zoom: f32,
 }
 
-impl FromStr for Look {
+impl FromStr for LookAt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -21,7 +21,7 @@ use meridian_gateway::{GatewayConfig, serve};
 use super::cli::Live;
 use super::{catalogue, offscreen};
 
-/// Runs until it is told to end.
+/// Runs until the program is asked to end.
 ///
 /// # Errors
 /// When there is nothing to draw with, or a source can't be read.
@@ -140,7 +140,7 @@ fn token(live: &Live) -> Result<Option<String>> {
     }
 }
 
-/// Ends orderly when the system asks for it. Ctrl+C is Bevy's own.
+/// Shuts down cleanly on the system's signals. Ctrl+C is Bevy's own.
 fn leave_on_signals() {
     std::thread::spawn(|| {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -1,4 +1,4 @@
-//! The program: what is said on the command line, put together and run.
+//! The program `meridian`: its command line, and its commands.
 
 pub mod ar;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! No screen: the display draws anyway, and keeps a picture current.
+//! Runs without a screen: draws offscreen, and keeps a picture file current.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use meridian::stage::picture::Studio;
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_secs(10);
-/// How often the display takes in what came.
+/// How often the display processes the feed.
 const BEAT: Duration = Duration::from_millis(100);
 
 /// Whether there is a screen to open a window on.

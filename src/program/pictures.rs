@@ -1,4 +1,4 @@
-//! `meridian shot` and `meridian film`: no socket, no clock on the wall, the same picture every time.
+//! `meridian shot` and `meridian film`: no socket, no wall clock, the same picture every time.
 
 use meridian_core::say;
 use std::io::Write;
@@ -23,7 +23,7 @@ use meridian_wire::Body;
 use serde_json::json;
 
 use super::catalogue;
-use super::cli::{Film, Looks, Shot, Sight, Size};
+use super::cli::{Film, Looks, Shot, Size, ViewArgs};
 use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
@@ -36,7 +36,7 @@ const COUNTED_MS: i64 = 60_000;
 const LEAD_FPS: i64 = 30;
 
 /// A studio for pictures of this kind.
-fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &Sight) -> Result<Studio> {
+fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &ViewArgs) -> Result<Studio> {
     let adapter = adapter::find()?;
     let selected = match &sight.select {
         None => None,

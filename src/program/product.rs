@@ -1,4 +1,4 @@
-//! `meridian product`: folders of products looked through, and products drawn alone.
+//! `meridian product`: checks folders of products, and draws single products.
 
 use meridian_core::say;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use serde_json::json;
 use super::catalogue;
 use super::cli::{Product as Order, Render};
 
-/// Frames that a product may take to stand there, or a picture to come back.
+/// How many frames a product may take to be shown, or a picture to come back.
 const PATIENCE_FRAMES: u32 = 240;
 
 /// Runs a command about products.
@@ -39,7 +39,7 @@ pub fn run(order: &Order) -> Result<ExitCode> {
     }
 }
 
-/// Writes what shines in a studio.
+/// Writes a studio's light.
 fn studio_light(name: StudioName, output: &Path) -> Result<()> {
     if output
         .extension()
@@ -54,7 +54,7 @@ fn studio_light(name: StudioName, output: &Path) -> Result<()> {
         .map_err(|error| anyhow!("{}: {error}", output.display()))
 }
 
-/// Says what is in the folders; fails where something is wrong.
+/// Prints what is in the folders; fails where something is wrong.
 fn check(folders: &[PathBuf]) -> ExitCode {
     let (shelf, problems) = Shelf::load(folders);
     let mut wrong = problems.len();

@@ -1,4 +1,4 @@
-//! What people want of the showroom, carried out.
+//! Carries out the showroom's commands.
 
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
@@ -151,7 +151,7 @@ impl Desk<'_, '_> {
         };
     }
 
-    /// The product that is so many places further on the shelf than the one in view; the shelf goes round.
+    /// The product this many places further on the shelf than the one in view; the shelf wraps around.
     fn further(&self, steps: i32) -> Option<String> {
         let products = &self.shelf.products;
         let first = self.wanted.first();

@@ -1,4 +1,4 @@
-//! Products come and go: what is wanted is loaded, what has come is put up, what isn't wanted any more is taken away.
+//! Loads products that are wanted, shows those that are ready, and removes those that aren't wanted any more.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::view::{Live, Screen, View};
 use meridian_product::model::Bounds;
 use meridian_wire::Level;
 
-/// How long a product takes to come or go, in seconds.
+/// How long a product takes to appear or disappear, in seconds.
 const CHANGE_SECS: f32 = 0.5;
-/// Distance of two products side by side, as a share of their widths together.
+/// Distance between two products side by side, as a share of their combined widths.
 const APART: f32 = 0.62;
 
 /// A product's picture until its model is there.
 pub struct Poster {
-    /// Whose.
+    /// The product's id.
     pub id: String,
     /// The picture.
     pub image: Handle<Image>,
@@ -35,7 +35,7 @@ pub struct Poster {
     pub share: f32,
 }
 
-/// Products on their way.
+/// Products that are being loaded.
 #[derive(Resource, Default)]
 pub struct Arrivals {
     loading: Vec<Loading>,

@@ -1,4 +1,4 @@
-//! A picture of the product alone, of any size, on nothing.
+//! Exports a picture of the product alone, of any size, on a transparent background.
 
 use std::path::{Path, PathBuf};
 
@@ -19,11 +19,11 @@ use crate::DisplaySystems;
 use crate::link::Inbox;
 use meridian_wire::Level;
 
-/// Frames until everything that the picture needs is on the GPU.
+/// How many frames it takes until everything that the picture needs is on the GPU.
 const SETTLE_FRAMES: u32 = 3;
-/// A picture from the screen has so many times its pixels.
+/// How many times the pixels of the screen a picture from it has.
 const TIMES: u32 = 2;
-/// The longest side.
+/// The longest side of a picture, in pixels.
 const MAX_PX: u32 = 8192;
 
 /// A picture that was asked for.
@@ -241,7 +241,7 @@ fn take(
     }
 }
 
-/// Exports.
+/// Makes the requested pictures.
 pub fn plugin(app: &mut App) {
     app.init_resource::<Exports>()
         .add_systems(Update, (begin, take).chain().after(DisplaySystems::Follow));

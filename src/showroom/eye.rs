@@ -8,7 +8,7 @@ use super::orbit::{FOV_DEG, Orbit};
 use meridian_ar::geometry::Pose;
 use meridian_ar::intrinsics::Intrinsics;
 
-/// Distance of the two eyes, as a share of the way to the plane where both pictures meet.
+/// Distance between the two eyes, as a share of the distance to the plane where both pictures meet.
 const EYES_APART: f32 = 1.0 / 28.0;
 
 /// One eye: where it is, and how it projects.
@@ -85,7 +85,7 @@ impl Eye {
     }
 }
 
-/// A projection that is what it is told to be.
+/// A camera projection given as a matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Eyepiece {
     /// Infinite, with reversed depth.

@@ -11,7 +11,7 @@ use crate::gestures::{Drag, GesturesRead, Grip, Tap, Zoom};
 use crate::layout::Layout;
 use crate::view::{Screen, View};
 
-/// A whole turn takes so many heights of the picture.
+/// How far dragging over the height of the picture turns the product, in radians.
 const TURN_PER_HEIGHT: f32 = std::f32::consts::PI * 1.15;
 
 /// Turned by a way in heights of the product's picture.

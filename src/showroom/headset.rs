@@ -7,7 +7,7 @@ pub use with::{plugin, plugins, probe};
 #[cfg(not(feature = "xr"))]
 pub use without::{plugin, plugins, probe};
 
-/// Tables are so high, in metres: a product that is lower than half of it stands on one, any other on the floor.
+/// The height of tables, in metres: a product lower than half of it stands on one, any other on the floor.
 #[cfg_attr(not(feature = "xr"), allow(dead_code))]
 const TABLE: f32 = 0.74;
 /// Nearer than this to what they look at, people step back; in metres.

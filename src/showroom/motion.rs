@@ -20,7 +20,7 @@ use crate::theme::{ease, light};
 use meridian_product::model::{Primitive, Trs};
 use meridian_product::{Model, animate};
 
-/// The ground reaches so many times as far as the product.
+/// How many times as far as the product the ground reaches.
 const GROUND_REACH: f32 = 2.6;
 /// Frames from one new form of shader to the next.
 const FORM_FRAMES: u32 = 3;

@@ -13,7 +13,7 @@ const ELEVATION_DEG: [f32; 2] = [-8.0, 88.0];
 const DISTANCE: [f32; 2] = [0.22, 1.9];
 /// How fast the view follows what is asked for (as a rate per second).
 const FOLLOW_PER_SEC: f32 = 9.0;
-/// The turntable starts after so long without a hand, in seconds.
+/// How long after the last input the turntable starts, in seconds.
 pub const IDLE_SECS: f32 = 3.0;
 /// How fast it turns, in radians per second.
 pub const TURNTABLE_PER_SEC: f32 = std::f32::consts::PI / 32.0;

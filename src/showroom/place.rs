@@ -9,7 +9,7 @@ use crate::theme::size;
 
 use super::Stereo;
 
-/// Places.
+/// The layout of the showroom on the screen.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     /// The product's picture.

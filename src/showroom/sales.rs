@@ -1,4 +1,4 @@
-//! What of the product is sold, beside it: from the feed's own counts.
+//! The sales panel beside a product, from the feed's figures.
 
 use bevy_egui::egui::{Align, Pos2, Rect, pos2, vec2};
 

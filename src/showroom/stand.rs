@@ -1,4 +1,4 @@
-//! What stands in the showroom: the entities of a product, and those of the ground beneath it.
+//! Spawns the entities of a product, and those of the ground beneath it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -275,7 +275,7 @@ fn spawn_ground(commands: &mut Commands, stores: &mut Stores, prepared: &Prepare
         ));
 }
 
-/// The stand.
+/// Spawning and removing products.
 pub fn plugin(app: &mut App) {
     app.init_resource::<ProductPicture>()
         .init_resource::<Studios>()

@@ -1,17 +1,17 @@
-//! What draws: asked before Bevy asks, because Bevy panics where there is nothing.
+//! Finds a graphics adapter before Bevy does, because Bevy panics where there is none.
 
 use bevy::tasks::block_on;
 
 use crate::quality::Quality;
 
-/// There is nothing to draw with.
+/// No graphics adapter was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no Vulkan driver was found: install the package mesa-vulkan-drivers (Debian, Ubuntu, Fedora; vulkan-swrast on Arch), which also draws without a GPU"
 )]
 pub struct NoAdapter;
 
-/// What draws.
+/// A graphics adapter.
 #[derive(Debug, Clone)]
 pub struct Adapter {
     /// Its name, for people.

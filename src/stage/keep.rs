@@ -26,16 +26,16 @@ use crate::view::{Live, View};
 
 /// The planet is drawn again when a point of it moved so far, in pixels.
 const MOVED_PX: f32 = 0.4;
-/// And after so long in any case, in seconds.
+/// The planet is drawn again after this long in any case, in seconds.
 const MAX_AGE_SECS: f32 = 1.0;
 
-/// What a camera does with the kept planet.
+/// What a camera does with the cached planet.
 #[derive(Component, ExtractComponent, Debug, Clone, Copy, PartialEq, Eq)]
-enum Keep {
+enum Reuse {
     /// Draws the planet, for others to go on with.
     Draw,
     /// Goes on from the planet that was drawn in this frame.
-    GoOn,
+    Continue,
     /// Goes on from the planet that was drawn earlier.
     Copy,
 }
@@ -86,7 +86,7 @@ fn keep_planet(
             &Transform,
             &Projection,
             Option<&RenderTarget>,
-            Option<&Keep>,
+            Option<&Reuse>,
         ),
         (With<GlobeCamera>, Without<PlanetCamera>),
     >,
@@ -104,7 +104,7 @@ fn keep_planet(
             globe_camera.output_mode = CameraOutputMode::default();
             commands
                 .entity(globe)
-                .remove::<Keep>()
+                .remove::<Reuse>()
                 .insert(RenderLayers::from_layers(&[0, PLANET_LAYER]));
         }
         if let Some((planet, ..)) = planet {
@@ -116,7 +116,7 @@ fn keep_planet(
         let usages = CameraMainTextureUsages::default().with(TextureUsages::COPY_DST);
         commands.spawn((
             PlanetCamera,
-            Keep::Draw,
+            Reuse::Draw,
             Camera3d::default(),
             Camera {
                 order: -1,
@@ -154,7 +154,7 @@ fn keep_planet(
     if planet_camera.is_active != draw {
         planet_camera.is_active = draw;
     }
-    let role = if draw { Keep::GoOn } else { Keep::Copy };
+    let role = if draw { Reuse::Continue } else { Reuse::Copy };
     if kept.is_none() {
         globe_camera.clear_color = ClearColorConfig::None;
         globe_camera.output_mode = CameraOutputMode::Write {
@@ -177,9 +177,9 @@ struct PlanetCamera;
 struct Kept(Option<(Texture, TextureFormat)>);
 
 /// Keeps what the planet's camera drew.
-fn keep(view: ViewQuery<(&ViewTarget, &Keep)>, mut kept: ResMut<Kept>, mut context: RenderContext) {
+fn keep(view: ViewQuery<(&ViewTarget, &Reuse)>, mut kept: ResMut<Kept>, mut context: RenderContext) {
     let (target, role) = view.into_inner();
-    if *role != Keep::Draw {
+    if *role != Reuse::Draw {
         return;
     }
     let (from, format) = (target.main_texture(), target.main_texture_format());
@@ -206,10 +206,10 @@ fn keep(view: ViewQuery<(&ViewTarget, &Keep)>, mut kept: ResMut<Kept>, mut conte
 }
 
 /// Puts the kept planet under what is drawn next.
-fn put(view: ViewQuery<(&ViewTarget, &Keep)>, kept: Res<Kept>, mut context: RenderContext) {
+fn put(view: ViewQuery<(&ViewTarget, &Reuse)>, kept: Res<Kept>, mut context: RenderContext) {
     let (target, role) = view.into_inner();
     let to = target.main_texture();
-    if *role == Keep::Copy
+    if *role == Reuse::Copy
         && let Some((from, format)) = &kept.0
         && from.size() == to.size()
         && *format == target.main_texture_format()
@@ -223,7 +223,7 @@ fn put(view: ViewQuery<(&ViewTarget, &Keep)>, kept: Res<Kept>, mut context: Rend
 
 /// The kept planet.
 pub fn plugin(app: &mut App) {
-    app.add_plugins(ExtractComponentPlugin::<Keep>::default())
+    app.add_plugins(ExtractComponentPlugin::<Reuse>::default())
         .add_systems(Update, keep_planet.after(DisplaySystems::Follow));
     if let Some(render) = app.get_sub_app_mut(RenderApp) {
         render.init_resource::<Kept>().add_systems(

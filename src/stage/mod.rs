@@ -51,7 +51,7 @@ use meridian_wire::Level as NoticeLevel;
 /// Where Bevy keeps its blit among its embedded assets.
 const BLIT: &str = "bevy_core_pipeline/blit/blit.wgsl";
 
-/// Most bytes of meshes and textures that go to the GPU in a frame: a texture of 1024 pixels with its smaller copies.
+/// The most bytes of meshes and textures that go to the GPU in a frame: a texture of 1024 pixels with its smaller copies.
 const UPLOAD_BYTES: usize = 6 << 20;
 
 /// How often what has a pace of its own is done, as nothing does.
@@ -106,7 +106,7 @@ pub struct Setup {
     pub begins_at_crown: bool,
     /// Frame statistics go to this file.
     pub trace: Option<PathBuf>,
-    /// What is logged to standard error.
+    /// The log level on standard error.
     pub log_level: Level,
 }
 
@@ -114,7 +114,7 @@ pub struct Setup {
 #[derive(Resource, Clone)]
 pub struct PictureTarget(pub Handle<Image>);
 
-/// Event time of the own gateway can be stood still and let go by this.
+/// Pauses and resumes event time of the display's own gateway.
 #[derive(Resource)]
 pub struct PauseControl(pub Box<dyn Fn() + Send + Sync>);
 
@@ -339,7 +339,7 @@ fn say_headset(inbox: &mut Inbox, headset: Result<String, String>) {
     }
 }
 
-/// Leaves at the first chance, as after Ctrl+C. For a process's own signal handling.
+/// Quits as soon as possible, as after Ctrl+C. For a process's own signal handling.
 pub fn leave() {
     TerminalCtrlCHandlerPlugin::gracefully_exit();
 }

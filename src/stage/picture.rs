@@ -1,4 +1,4 @@
-//! Pictures without a screen: a display whose time moves only when it is told to.
+//! A display without a screen, whose time moves only when told to.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use meridian_wire::Body;
 /// How many frames a picture may take to come back from the GPU.
 const PATIENCE_FRAMES: u32 = 240;
 
-/// No picture came.
+/// Why there is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
     /// The display ended instead.

@@ -1,4 +1,4 @@
-//! How much is spent on a frame: the budget, the governor that keeps frames steady, and the trace.
+//! The governor that keeps frames steady within a preset, and the trace of frame statistics.
 
 use std::collections::VecDeque;
 use std::fs::File;

@@ -22,8 +22,8 @@ use tokio_tungstenite::tungstenite::Error as SocketError;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use self::recall::{Doubt, Recall};
-use self::socket::{Failed, Socket, Way, connect};
+use self::recall::{Recall, ReplayError};
+use self::socket::{ConnectError, Endpoint, Socket, connect};
 use self::tls::Trust;
 use meridian_wire::codec::{Relayed, split_bin};
 use meridian_wire::{
@@ -152,7 +152,7 @@ pub enum LinkError {
 }
 
 /// The way to an address, as in `wss://gateway.example:9016`.
-fn way_to(url: &str, token: Option<&str>, trust: &Trust) -> Result<Way, LinkError> {
+fn endpoint_of(url: &str, token: Option<&str>, trust: &Trust) -> Result<Endpoint, LinkError> {
     let address = |problem: String| LinkError::Address {
         url: url.to_owned(),
         problem,
@@ -164,7 +164,7 @@ fn way_to(url: &str, token: Option<&str>, trust: &Trust) -> Result<Way, LinkErro
         Some("ws" | "wss") if uri.host().is_some() => {}
         _ => return Err(address("it doesn't begin with ws:// or wss://".to_owned())),
     }
-    Way::new(&uri, token, trust).map_err(address)
+    Endpoint::new(&uri, token, trust).map_err(address)
 }
 
 /// A running subscriber. Dropping it stops it.
@@ -186,7 +186,7 @@ impl Link {
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
     pub fn start(config: LinkConfig) -> Result<Self, LinkError> {
-        let way = way_to(&config.url, config.token.as_deref(), &config.trust)?;
+        let endpoint = endpoint_of(&config.url, config.token.as_deref(), &config.trust)?;
         let (out, events) = crossbeam_channel::bounded(config.backlog.max(1));
         let shared = Arc::new(Shared::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -199,7 +199,7 @@ impl Link {
         let follower = Follower {
             recall,
             config,
-            way,
+            endpoint,
             out,
             shared: Arc::clone(&shared),
             sequencer: Sequencer::new(),
@@ -259,13 +259,13 @@ enum End {
 }
 
 /// How often a waiting thread checks whether to stop.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
 /// The most notices of a snapshot that are passed on.
-const MAX_STANDING: usize = 16;
+const MAX_STANDING_NOTICES: usize = 16;
 
 struct Follower {
     config: LinkConfig,
-    way: Way,
+    endpoint: Endpoint,
     out: Sender<LinkEvent>,
     shared: Arc<Shared>,
     sequencer: Sequencer,
@@ -279,7 +279,7 @@ impl Follower {
         let mut gaps = 0_u32;
         loop {
             attempt = attempt.saturating_add(1);
-            if !self.tell(LinkEvent::Connecting { attempt }).await {
+            if !self.emit(LinkEvent::Connecting { attempt }).await {
                 return;
             }
             let began = Instant::now();
@@ -304,7 +304,7 @@ impl Follower {
                     LinkEvent::Refused { reason }
                 }
                 End::Later(reason, later) => {
-                    wait = socket::more_or_less(later).max(wait);
+                    wait = socket::jittered(later).max(wait);
                     LinkEvent::Refused { reason }
                 }
                 End::Garbage(reason) => {
@@ -334,7 +334,7 @@ impl Follower {
                     LinkEvent::Gap
                 }
             };
-            if !self.tell(event).await || !self.pause(wait).await {
+            if !self.emit(event).await || !self.pause(wait).await {
                 return;
             }
         }
@@ -369,13 +369,13 @@ impl Follower {
             if self.stopped() {
                 return false;
             }
-            tokio::time::sleep(LOOK.min(wait)).await;
+            tokio::time::sleep(POLL_EVERY.min(wait)).await;
         }
         !self.stopped()
     }
 
     /// Hands an event over, waiting for room; `false` when it is to stop.
-    async fn tell(&self, mut event: LinkEvent) -> bool {
+    async fn emit(&self, mut event: LinkEvent) -> bool {
         loop {
             if self.stopped() {
                 return false;
@@ -401,13 +401,13 @@ impl Follower {
 
     /// One connection, until it ends.
     async fn connection(&mut self) -> End {
-        match self.hear_out().await {
+        match self.receive().await {
             Ok(never) => match never {},
             Err(end) => end,
         }
     }
 
-    async fn hear_out(&mut self) -> Result<Infallible, End> {
+    async fn receive(&mut self) -> Result<Infallible, End> {
         let mut socket = self.subscribe().await?;
         self.hand_over(LinkEvent::Connected).await?;
         if let Some(recall) = &mut self.recall {
@@ -424,7 +424,7 @@ impl Follower {
             let received_ms = SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-            self.recognise(&opened.frame, received_ms).await?;
+            self.check_hello(&opened.frame, received_ms).await?;
             if !self.is_next(&opened)? {
                 continue;
             }
@@ -465,7 +465,7 @@ impl Follower {
     }
 
     async fn hand_over(&self, event: LinkEvent) -> Result<(), End> {
-        if self.tell(event).await {
+        if self.emit(event).await {
             Ok(())
         } else {
             Err(End::Stopped)
@@ -480,14 +480,16 @@ impl Follower {
             &[SUBPROTOCOL_BIN, SUBPROTOCOL_JSON]
         };
         let url = &self.config.url;
-        let connecting = connect(&self.way, protocols);
+        let connecting = connect(&self.endpoint, protocols);
         let (mut socket, response) = match tokio::time::timeout(self.config.handshake, connecting).await {
             Err(_) => return Err(End::Lost(format!("{url} doesn't answer"))),
-            Ok(Err(Failed::Lost(reason))) => return Err(End::Lost(format!("{url}: {reason}"))),
-            Ok(Err(Failed::Refused(reason))) => return Err(End::Refused(format!("{url} {reason}"))),
-            Ok(Err(Failed::Later(reason, wait))) => return Err(End::Later(format!("{url} {reason}"), wait)),
-            Ok(Err(Failed::NotYet(reason, wait))) => {
-                let wait_ms = u64::try_from(socket::more_or_less(wait).as_millis()).ok();
+            Ok(Err(ConnectError::Lost(reason))) => return Err(End::Lost(format!("{url}: {reason}"))),
+            Ok(Err(ConnectError::Refused(reason))) => return Err(End::Refused(format!("{url} {reason}"))),
+            Ok(Err(ConnectError::Later(reason, wait))) => {
+                return Err(End::Later(format!("{url} {reason}"), wait));
+            }
+            Ok(Err(ConnectError::NotYet(reason, wait))) => {
+                let wait_ms = u64::try_from(socket::jittered(wait).as_millis()).ok();
                 return Err(End::Bye(format!("{url}: {reason}"), wait_ms));
             }
             Ok(Ok(connected)) => connected,
@@ -525,7 +527,7 @@ impl Follower {
                 "neither a tick nor a heartbeat came for {silent_s:.1} s"
             )));
         }
-        match tokio::time::timeout(LOOK * 5, socket.next()).await {
+        match tokio::time::timeout(POLL_EVERY * 5, socket.next()).await {
             Err(_) => Ok(None),
             Ok(None) => Err(End::Lost("the connection closed".to_owned())),
             Ok(Some(Err(SocketError::Capacity(error)))) => Err(End::Garbage(error.to_string())),
@@ -553,7 +555,7 @@ impl Follower {
     }
 
     /// Refuses a protocol of another version, and what was recorded and is played again.
-    async fn recognise(&mut self, frame: &Frame, received_ms: i64) -> Result<(), End> {
+    async fn check_hello(&mut self, frame: &Frame, received_ms: i64) -> Result<(), End> {
         if let Body::Hello(hello) = &frame.body
             && hello.version != VERSION
         {
@@ -565,12 +567,12 @@ impl Follower {
         let Some(recall) = &mut self.recall else {
             return Ok(());
         };
-        let judged = recall.judge(frame, received_ms);
+        let judged = recall.check(frame, received_ms);
         let problem = recall.take_problem();
         match judged {
             Ok(()) => {}
-            Err(Doubt::Forged(reason)) => return Err(End::Forged(reason)),
-            Err(Doubt::Stale(off_ms)) => return Err(End::Stale(off_ms)),
+            Err(ReplayError::Forged(reason)) => return Err(End::Forged(reason)),
+            Err(ReplayError::Stale(off_ms)) => return Err(End::Stale(off_ms)),
         }
         match problem {
             Some(reason) => self.hand_over(LinkEvent::Forgetful { reason }).await,
@@ -603,7 +605,7 @@ impl Follower {
         if self.config.relay {
             return Vec::new();
         }
-        let notices = snapshot.notices.iter().take(MAX_STANDING);
+        let notices = snapshot.notices.iter().take(MAX_STANDING_NOTICES);
         let told = |notice: &Notice| Frame {
             epoch: frame.epoch,
             seq: frame.seq,

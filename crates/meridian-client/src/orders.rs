@@ -11,9 +11,9 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-use super::socket::{Failed, Socket, Way, connect, more_or_less};
+use super::socket::{ConnectError, Endpoint, Socket, connect, jittered};
 use super::tls::Trust;
-use super::{LinkError, way_to};
+use super::{LinkError, endpoint_of};
 use meridian_core::sales::columns::{Columns, ColumnsError};
 use meridian_core::sales::{EventMs, Kind};
 use meridian_wire::SUBPROTOCOL_ORDERS;
@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// The longest wait before the next attempt.
 const MAX_RETRY: Duration = Duration::from_secs(5);
 /// How long to wait before a batch that was answered with `later` is sent again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RESEND_AFTER: Duration = Duration::from_secs(1);
 
 /// How to send.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ pub enum SenderEvent {
 /// What a gateway answers.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Said {
+enum Reply {
     Welcome(Welcome),
     Taken {
         source: u32,
@@ -133,7 +133,7 @@ impl OrderSender {
     /// # Errors
     /// [`LinkError`] for an address that can't be one.
     pub fn start(config: &SenderConfig) -> Result<Self, LinkError> {
-        let way = way_to(&config.url, config.token.as_deref(), &config.trust)?;
+        let endpoint = endpoint_of(&config.url, config.token.as_deref(), &config.trust)?;
         let (batches, given) = mpsc::channel(64);
         let (out, events) = crossbeam_channel::unbounded();
         let shared = Arc::new(Shared::default());
@@ -141,7 +141,7 @@ impl OrderSender {
             .enable_all()
             .build()?;
         let work = Work {
-            way,
+            endpoint,
             given,
             out,
             shared: Arc::clone(&shared),
@@ -195,7 +195,7 @@ impl Drop for OrderSender {
 }
 
 struct Work {
-    way: Way,
+    endpoint: Endpoint,
     given: mpsc::Receiver<Vec<u8>>,
     out: Sender<SenderEvent>,
     shared: Arc<Shared>,
@@ -239,12 +239,14 @@ impl Work {
     }
 
     async fn connection(&mut self) -> End {
-        let connected = tokio::time::timeout(IDLE, connect(&self.way, &[SUBPROTOCOL_ORDERS])).await;
+        let connected = tokio::time::timeout(IDLE, connect(&self.endpoint, &[SUBPROTOCOL_ORDERS])).await;
         let mut socket = match connected {
             Ok(Ok((socket, _))) => socket,
-            Ok(Err(Failed::Lost(reason) | Failed::NotYet(reason, _))) => return End::Lost(reason),
-            Ok(Err(Failed::Refused(reason))) => return End::Unwanted(reason, MAX_RETRY),
-            Ok(Err(Failed::Later(reason, wait))) => return End::Unwanted(reason, more_or_less(wait)),
+            Ok(Err(ConnectError::Lost(reason) | ConnectError::NotYet(reason, _))) => {
+                return End::Lost(reason);
+            }
+            Ok(Err(ConnectError::Refused(reason))) => return End::Unwanted(reason, MAX_RETRY),
+            Ok(Err(ConnectError::Later(reason, wait))) => return End::Unwanted(reason, jittered(wait)),
             Err(_) => return End::Lost("it doesn't answer".to_owned()),
         };
         // Whatever the gateway didn't answer may not have come to it.
@@ -271,20 +273,20 @@ impl Work {
                         }
                     };
                     heard = tokio::time::Instant::now();
-                    match serde_json::from_str::<Said>(&text) {
-                        Ok(Said::Welcome(welcome)) => {
+                    match serde_json::from_str::<Reply>(&text) {
+                        Ok(Reply::Welcome(welcome)) => {
                             welcomed = true;
                             let _ = self.out.send(SenderEvent::Connected(Box::new(welcome)));
                         }
-                        Ok(Said::Taken { source, sequence }) => self.counted(source, sequence, false),
-                        Ok(Said::Duplicate { source, sequence }) => self.counted(source, sequence, true),
-                        Ok(Said::Refused { source, sequence, problem }) => {
+                        Ok(Reply::Taken { source, sequence }) => self.counted(source, sequence, false),
+                        Ok(Reply::Duplicate { source, sequence }) => self.counted(source, sequence, true),
+                        Ok(Reply::Refused { source, sequence, problem }) => {
                             if self.answered(source, sequence) {
                                 let _ = self.out.send(SenderEvent::Refused { source, sequence, problem });
                             }
                         }
-                        Ok(Said::Later { source, sequence }) => {
-                            later.push_back((tokio::time::Instant::now() + AGAIN, (source, sequence)));
+                        Ok(Reply::Later { source, sequence }) => {
+                            later.push_back((tokio::time::Instant::now() + RESEND_AFTER, (source, sequence)));
                         }
                         Err(error) => {
                             return End::Unwanted(format!("says what isn't known here: {error}"), MAX_RETRY);

@@ -22,7 +22,7 @@ const MAX_BYTES: u64 = 4_096;
 /// A stream that was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Heard {
+struct KnownStream {
     epoch: u64,
     /// The newest instant that was signed in it or in those before.
     at_ms: i64,
@@ -33,15 +33,15 @@ struct Heard {
 /// What is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct SavedStreams {
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    public: Option<Heard>,
+    public: Option<KnownStream>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    internal: Option<Heard>,
+    internal: Option<KnownStream>,
 }
 
-impl Kept {
+impl SavedStreams {
     fn new(key: &PublicKey) -> Self {
         Self {
             key: key.to_string(),
@@ -50,7 +50,7 @@ impl Kept {
         }
     }
 
-    fn of(&mut self, class: DataClass) -> &mut Option<Heard> {
+    fn of(&mut self, class: DataClass) -> &mut Option<KnownStream> {
         match class {
             DataClass::Public => &mut self.public,
             DataClass::Internal => &mut self.internal,
@@ -60,7 +60,7 @@ impl Kept {
 
 /// Why a signed frame is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Doubt {
+pub enum ReplayError {
     /// From an older stream, or one that didn't begin with a hello.
     Forged(String),
     /// Published too long ago or in the future: by how many milliseconds.
@@ -77,7 +77,7 @@ pub fn file_for(folder: &Path, key: &PublicKey) -> PathBuf {
 /// What is remembered of one key's streams.
 #[derive(Debug)]
 pub struct Recall {
-    kept: Kept,
+    kept: SavedStreams,
     path: Option<PathBuf>,
     /// What is on the disk, by instant.
     written_ms: i64,
@@ -92,7 +92,7 @@ impl Recall {
     /// Reads what is known of a key; a missing or broken file counts as nothing known.
     pub fn open(path: Option<&Path>, key: &PublicKey) -> Self {
         let mut it = Self {
-            kept: Kept::new(key),
+            kept: SavedStreams::new(key),
             path: path.map(Path::to_owned),
             written_ms: 0,
             current: None,
@@ -104,7 +104,7 @@ impl Recall {
             // Of another key that stood there before: its streams aren't this one's.
             Some(Ok(Some(kept))) if kept.key != it.kept.key => {}
             Some(Ok(Some(kept))) => it.kept = kept,
-            Some(Err(problem)) => it.trouble(&problem),
+            Some(Err(problem)) => it.report(&problem),
         }
         it
     }
@@ -119,7 +119,7 @@ impl Recall {
         self.problem.take()
     }
 
-    fn trouble(&mut self, problem: &str) {
+    fn report(&mut self, problem: &str) {
         let path = self.path.as_deref().unwrap_or(Path::new("")).display();
         if !std::mem::replace(&mut self.is_said, true) {
             self.problem = Some(format!(
@@ -131,8 +131,8 @@ impl Recall {
     /// Judges a frame whose signature is good.
     ///
     /// # Errors
-    /// [`Doubt`] where the frame isn't of now or was there before.
-    pub fn judge(&mut self, frame: &Frame, now_ms: i64) -> Result<(), Doubt> {
+    /// [`ReplayError`] where the frame isn't of now or was there before.
+    pub fn check(&mut self, frame: &Frame, now_ms: i64) -> Result<(), ReplayError> {
         // Of any stream or none, without figures.
         if matches!(frame.body, Body::Bye(_)) {
             return Ok(());
@@ -145,13 +145,13 @@ impl Recall {
             self.hello(hello.class, frame.epoch, at_ms)?;
         }
         let Some((class, epoch)) = self.current else {
-            return Err(Doubt::Forged(format!(
+            return Err(ReplayError::Forged(format!(
                 "a frame of the stream {} came before its hello",
                 frame.epoch
             )));
         };
         if frame.epoch != epoch {
-            return Err(Doubt::Forged(if frame.epoch < epoch {
+            return Err(ReplayError::Forged(if frame.epoch < epoch {
                 format!(
                     "a frame of the older stream {} came after stream {epoch} had begun",
                     frame.epoch
@@ -162,14 +162,14 @@ impl Recall {
         }
         let ahead_ms = at_ms.map_or(0, |at_ms| at_ms.saturating_sub(now_ms));
         if ahead_ms.saturating_abs() > LONG_PAST_MS {
-            return Err(Doubt::Stale(ahead_ms));
+            return Err(ReplayError::Stale(ahead_ms));
         }
         let says = self
             .kept
             .of(class)
             .is_some_and(|heard| heard.epoch == epoch && heard.says);
         if says && frame.body.published() == Published::Unsaid {
-            return Err(Doubt::Forged(format!(
+            return Err(ReplayError::Forged(format!(
                 "frame {} doesn't say when it was published, as others of its stream do",
                 frame.seq
             )));
@@ -179,12 +179,12 @@ impl Recall {
     }
 
     /// Whether a stream may begin, or go on: none that is older than what was heard since.
-    fn hello(&mut self, class: DataClass, epoch: u64, at_ms: Option<i64>) -> Result<(), Doubt> {
+    fn hello(&mut self, class: DataClass, epoch: u64, at_ms: Option<i64>) -> Result<(), ReplayError> {
         if let Some(known) = self.kept.of(class)
             && epoch < known.epoch
             && at_ms.is_none_or(|at_ms| at_ms <= known.at_ms)
         {
-            return Err(Doubt::Forged(format!(
+            return Err(ReplayError::Forged(format!(
                 "a frame of the older stream {epoch} came after stream {} had begun",
                 known.epoch
             )));
@@ -199,7 +199,7 @@ impl Recall {
         let before = *known;
         let newest_ms = before.map_or(0, |before| before.at_ms);
         let same = before.filter(|before| before.epoch == epoch);
-        let now = Heard {
+        let now = KnownStream {
             epoch,
             at_ms: newest_ms.max(at_ms.unwrap_or(0)),
             says: same.is_some_and(|same| same.says) || is_hello && at_ms.is_some(),
@@ -224,12 +224,12 @@ impl Recall {
             Ok(()) => {}
             // Another display of this machine is writing the same.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => self.trouble(&error.to_string()),
+            Err(error) => self.report(&error.to_string()),
         }
     }
 }
 
-fn read(path: &Path) -> Result<Option<Kept>, String> {
+fn read(path: &Path) -> Result<Option<SavedStreams>, String> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
@@ -321,15 +321,15 @@ mod tests {
     fn a_frame_of_long_ago_is_not_believed_whatever_it_is() {
         for mut body in bodies() {
             let mut recall = Recall::open(None, &key());
-            recall.judge(&public(7, NOW), NOW).unwrap();
+            recall.check(&public(7, NOW), NOW).unwrap();
             for off_ms in [-LONG_PAST_MS - 1, LONG_PAST_MS + 1, i64::MIN / 2] {
                 body.stamp(NOW + off_ms);
-                let judged = recall.judge(&frame(7, body.clone()), NOW);
-                assert_eq!(judged, Err(Doubt::Stale(off_ms)), "{body:?}");
+                let judged = recall.check(&frame(7, body.clone()), NOW);
+                assert_eq!(judged, Err(ReplayError::Stale(off_ms)), "{body:?}");
             }
             for off_ms in [-LONG_PAST_MS, 0, LONG_PAST_MS] {
                 body.stamp(NOW + off_ms);
-                assert_eq!(recall.judge(&frame(7, body.clone()), NOW), Ok(()), "{body:?}");
+                assert_eq!(recall.check(&frame(7, body.clone()), NOW), Ok(()), "{body:?}");
             }
         }
         let bye = Body::Bye(Bye {
@@ -337,27 +337,27 @@ mod tests {
             text: String::new(),
             retry_after_ms: None,
         });
-        assert_eq!(Recall::open(None, &key()).judge(&frame(0, bye), NOW), Ok(()));
+        assert_eq!(Recall::open(None, &key()).check(&frame(0, bye), NOW), Ok(()));
     }
 
     #[test]
     fn instants_can_be_absent_in_streams_that_never_had_them() {
         let mut recall = Recall::open(None, &key());
         // A gateway of before.
-        recall.judge(&hello(6, DataClass::Public, None), NOW).unwrap();
+        recall.check(&hello(6, DataClass::Public, None), NOW).unwrap();
         let lights = || Body::Lights(Lights::default());
-        recall.judge(&frame(6, lights()), NOW).unwrap();
+        recall.check(&frame(6, lights()), NOW).unwrap();
         // It goes on as one of today: what it said before is a recording from then on.
-        recall.judge(&public(6, NOW), NOW).unwrap();
+        recall.check(&public(6, NOW), NOW).unwrap();
         for old in [frame(6, lights()), hello(6, DataClass::Public, None)] {
-            let judged = recall.judge(&old, NOW);
+            let judged = recall.check(&old, NOW);
             assert!(
-                matches!(&judged, Err(Doubt::Forged(reason)) if reason.contains("doesn't say when")),
+                matches!(&judged, Err(ReplayError::Forged(reason)) if reason.contains("doesn't say when")),
                 "{judged:?}"
             );
         }
         recall
-            .judge(&frame(6, Body::Unknown("later".to_owned())), NOW)
+            .check(&frame(6, Body::Unknown("later".to_owned())), NOW)
             .unwrap();
     }
 
@@ -368,34 +368,34 @@ mod tests {
         let path = file_for(&folder.path().join("not/there/yet"), &key);
         let begun = |path: &Path| Recall::open(Some(path), &key);
         let mut recall = begun(&path);
-        recall.judge(&public(8, NOW), NOW).unwrap();
+        recall.check(&public(8, NOW), NOW).unwrap();
         recall
-            .judge(&hello(11, DataClass::Internal, Some(NOW)), NOW)
+            .check(&hello(11, DataClass::Internal, Some(NOW)), NOW)
             .unwrap();
         assert_eq!(recall.take_problem(), None);
         let mut recall = begun(&path);
-        let refused = |judged: Result<(), Doubt>| {
+        let refused = |judged: Result<(), ReplayError>| {
             assert!(
-                matches!(&judged, Err(Doubt::Forged(reason)) if reason.contains("older stream")),
+                matches!(&judged, Err(ReplayError::Forged(reason)) if reason.contains("older stream")),
                 "{judged:?}"
             );
         };
         // Of a recording each frame is old too; this is one whose clock was put back to it.
         let then = NOW - 1_000;
-        refused(recall.judge(&public(6, then), then));
-        refused(recall.judge(&hello(6, DataClass::Public, None), NOW));
-        refused(recall.judge(&hello(9, DataClass::Internal, None), NOW));
+        refused(recall.check(&public(6, then), then));
+        refused(recall.check(&hello(6, DataClass::Public, None), NOW));
+        refused(recall.check(&hello(9, DataClass::Internal, None), NOW));
         // Each class has its own newest: what an executive saw doesn't bar the wall's stream.
-        recall.judge(&public(8, NOW), NOW).unwrap();
-        refused(recall.judge(&frame(6, Body::Lights(Lights::default())), NOW));
+        recall.check(&public(8, NOW), NOW).unwrap();
+        refused(recall.check(&frame(6, Body::Lights(Lights::default())), NOW));
         recall.connected();
-        let before = recall.judge(&frame(8, Body::Direct(Direct::default())), 0);
-        assert!(matches!(&before, Err(Doubt::Forged(reason)) if reason.contains("before its hello")));
+        let before = recall.check(&frame(8, Body::Direct(Direct::default())), 0);
+        assert!(matches!(&before, Err(ReplayError::Forged(reason)) if reason.contains("before its hello")));
         // Signed after everything that was heard: a gateway whose clock was ahead when it began, or a second one.
-        recall.judge(&public(6, NOW + 2_000), NOW).unwrap();
+        recall.check(&public(6, NOW + 2_000), NOW).unwrap();
         // Another key's streams are its own.
         let mut other = Recall::open(Some(&path), &self::key());
-        other.judge(&public(2, then), then).unwrap();
+        other.check(&public(2, then), then).unwrap();
     }
 
     #[test]
@@ -412,18 +412,18 @@ mod tests {
                 "{problem}"
             );
             assert_eq!(recall.take_problem(), None);
-            recall.judge(&public(8, NOW), NOW).unwrap();
+            recall.check(&public(8, NOW), NOW).unwrap();
             // And is right again.
             let mut recall = Recall::open(Some(&path), &key);
             assert_eq!(recall.take_problem(), None);
-            assert!(recall.judge(&public(6, NOW - 1), NOW).is_err());
+            assert!(recall.check(&public(6, NOW - 1), NOW).is_err());
         }
         // A folder that can't be: said once.
         std::fs::write(folder.path().join("file"), "").unwrap();
         let mut recall = Recall::open(Some(&folder.path().join("file/feed.json")), &key);
-        recall.judge(&public(8, NOW), NOW).unwrap();
+        recall.check(&public(8, NOW), NOW).unwrap();
         assert!(recall.take_problem().is_some());
-        recall.judge(&public(10, NOW), NOW).unwrap();
+        recall.check(&public(10, NOW), NOW).unwrap();
         assert_eq!(recall.take_problem(), None);
     }
 }

@@ -28,7 +28,7 @@ pub type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// The way to a gateway.
 #[derive(Debug, Clone)]
-pub struct Way {
+pub struct Endpoint {
     uri: Uri,
     host: String,
     port: u16,
@@ -38,7 +38,7 @@ pub struct Way {
 
 /// Why there is no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failed {
+pub enum ConnectError {
     /// It may work another time.
     Lost(String),
     /// The other side refused it; why, as the end of a sentence that begins with the address.
@@ -68,22 +68,22 @@ fn retry_after(response: &HttpResponse<Option<Vec<u8>>>) -> Option<Duration> {
 }
 
 /// What a refusal means for whoever wants to come again.
-fn turned_away(response: &HttpResponse<Option<Vec<u8>>>, reason: String) -> Failed {
+fn error_of(response: &HttpResponse<Option<Vec<u8>>>, reason: String) -> ConnectError {
     match retry_after(response) {
         // A relay whose own feed hasn't come yet, above all.
-        Some(wait) if response.status().is_server_error() => Failed::NotYet(reason, wait),
-        Some(wait) => Failed::Later(reason, wait),
-        None if response.status().is_server_error() => Failed::Lost(reason),
-        None => Failed::Refused(reason),
+        Some(wait) if response.status().is_server_error() => ConnectError::NotYet(reason, wait),
+        Some(wait) => ConnectError::Later(reason, wait),
+        None if response.status().is_server_error() => ConnectError::Lost(reason),
+        None => ConnectError::Refused(reason),
     }
 }
 
 /// A wait, more or less, so that a hundred walls don't come back in one instant.
-pub(super) fn more_or_less(wait: Duration) -> Duration {
+pub(super) fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::rng().random_range(0.75..1.25))
 }
 
-impl Way {
+impl Endpoint {
     /// The way to an address.
     ///
     /// # Errors
@@ -126,13 +126,13 @@ fn is_loopback(host: &str) -> bool {
 /// Connects, and offers subprotocols.
 ///
 /// # Errors
-/// [`Failed`] with why there is no connection.
-pub async fn connect(way: &Way, protocols: &[&str]) -> Result<(Socket, Response), Failed> {
-    connect_within(way, protocols, client_limits()).await
+/// [`ConnectError`] with why there is no connection.
+pub async fn connect(endpoint: &Endpoint, protocols: &[&str]) -> Result<(Socket, Response), ConnectError> {
+    connect_within(endpoint, protocols, client_limits()).await
 }
 
 /// What is wrong with a certificate, and what would be right.
-fn in_words(problem: &rustls::CertificateError, host: &str) -> String {
+fn describe(problem: &rustls::CertificateError, host: &str) -> String {
     use rustls::CertificateError as Wrong;
     let other = |other: &rustls::OtherError| other.0.downcast_ref::<webpki::Error>().cloned();
     match problem {
@@ -158,18 +158,18 @@ fn in_words(problem: &rustls::CertificateError, host: &str) -> String {
 /// Connects within other limits than a feed needs.
 ///
 /// # Errors
-/// [`Failed`] with why there is no connection.
+/// [`ConnectError`] with why there is no connection.
 pub async fn connect_within(
-    way: &Way,
+    endpoint: &Endpoint,
     protocols: &[&str],
     limits: WebSocketConfig,
-) -> Result<(Socket, Response), Failed> {
-    let lost = |error: std::io::Error| Failed::Lost(error.to_string());
-    let tcp = TcpStream::connect((way.host.as_str(), way.port))
+) -> Result<(Socket, Response), ConnectError> {
+    let lost = |error: std::io::Error| ConnectError::Lost(error.to_string());
+    let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port))
         .await
         .map_err(lost)?;
     let _ = tcp.set_nodelay(true);
-    let stream: Box<dyn Stream> = match &way.tls {
+    let stream: Box<dyn Stream> = match &endpoint.tls {
         None => Box::new(tcp),
         Some((config, name)) => {
             let connector = TlsConnector::from(Arc::clone(config));
@@ -179,27 +179,27 @@ pub async fn connect_within(
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<rustls::Error>())
                 {
-                    Some(rustls::Error::InvalidCertificate(problem)) => Failed::Refused(format!(
+                    Some(rustls::Error::InvalidCertificate(problem)) => ConnectError::Refused(format!(
                         "shows a certificate that isn't believed: {}",
-                        in_words(problem, &way.host)
+                        describe(problem, &endpoint.host)
                     )),
                     Some(rustls::Error::General(problem)) => {
-                        Failed::Refused(format!("isn't believed: {problem}"))
+                        ConnectError::Refused(format!("isn't believed: {problem}"))
                     }
-                    _ if error.kind() == std::io::ErrorKind::UnexpectedEof => Failed::Lost(format!(
+                    _ if error.kind() == std::io::ErrorKind::UnexpectedEof => ConnectError::Lost(format!(
                         "{error}: there is no TLS (ws:// then), or this address is locked out for a while"
                     )),
-                    _ => Failed::Lost(error.to_string()),
+                    _ => ConnectError::Lost(error.to_string()),
                 }
             })?;
             Box::new(stream)
         }
     };
-    let mut request = ClientRequestBuilder::new(way.uri.clone());
+    let mut request = ClientRequestBuilder::new(endpoint.uri.clone());
     for protocol in protocols {
         request = request.with_sub_protocol(*protocol);
     }
-    if let Some(token) = &way.token {
+    if let Some(token) = &endpoint.token {
         request = request.with_header("Authorization", format!("Bearer {token}"));
     }
     match tokio_tungstenite::client_async_with_config(request, stream, Some(limits)).await {
@@ -215,22 +215,22 @@ pub async fn connect_within(
                 response.status(),
                 said.trim().chars().take(200).collect::<String>()
             );
-            Err(turned_away(&response, reason))
+            Err(error_of(&response, reason))
         }
         Err(SocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(_))) => {
-            Err(Failed::Refused(format!(
+            Err(ConnectError::Refused(format!(
                 "speaks none of {}: it is no Meridian gateway, or one of another version",
                 protocols.join(", ")
             )))
         }
-        Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => Err(Failed::Lost(
+        Err(SocketError::Protocol(ProtocolError::HandshakeIncomplete)) => Err(ConnectError::Lost(
             "it closed the connection before its answer: this address may be locked out for a while"
                 .to_owned(),
         )),
-        Err(SocketError::Protocol(ProtocolError::HttparseError(error))) => Err(Failed::Lost(format!(
+        Err(SocketError::Protocol(ProtocolError::HttparseError(error))) => Err(ConnectError::Lost(format!(
             "what it answers is no HTTP ({error}): if it speaks TLS, wss:// is needed"
         ))),
-        Err(error) => Err(Failed::Lost(error.to_string())),
+        Err(error) => Err(ConnectError::Lost(error.to_string())),
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
             );
         }
         for _ in 0..100 {
-            let wait = more_or_less(Duration::from_secs(120)).as_secs_f64();
+            let wait = jittered(Duration::from_secs(120)).as_secs_f64();
             assert!((90.0..150.0).contains(&wait), "{wait}");
         }
     }
@@ -279,23 +279,19 @@ mod tests {
     fn what_is_not_there_yet_refuses_nobody() {
         let seconds = Duration::from_secs;
         for (status, header, failed) in [
-            (503, Some("1"), Failed::NotYet(String::new(), seconds(1))),
-            (503, None, Failed::Lost(String::new())),
-            (502, None, Failed::Lost(String::new())),
-            (429, Some("60"), Failed::Later(String::new(), seconds(60))),
-            (401, None, Failed::Later(String::new(), RETRY_LOGIN)),
-            (403, None, Failed::Refused(String::new())),
+            (503, Some("1"), ConnectError::NotYet(String::new(), seconds(1))),
+            (503, None, ConnectError::Lost(String::new())),
+            (502, None, ConnectError::Lost(String::new())),
+            (429, Some("60"), ConnectError::Later(String::new(), seconds(60))),
+            (401, None, ConnectError::Later(String::new(), RETRY_LOGIN)),
+            (403, None, ConnectError::Refused(String::new())),
         ] {
             let mut response = HttpResponse::builder().status(status);
             if let Some(header) = header {
                 response = response.header("retry-after", header);
             }
             let response = response.body(None).unwrap();
-            assert_eq!(
-                turned_away(&response, String::new()),
-                failed,
-                "{status} {header:?}"
-            );
+            assert_eq!(error_of(&response, String::new()), failed, "{status} {header:?}");
         }
     }
 }

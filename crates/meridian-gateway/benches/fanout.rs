@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use meridian_client::socket::{Way, connect};
+use meridian_client::socket::{Endpoint, connect};
 use meridian_client::tls::Trust;
 use meridian_gateway::{ScenarioSource, Source, load_catalogue, wall_ms};
 use meridian_wire::{
@@ -206,7 +206,7 @@ fn run(row: &Row, secs: u64) -> f64 {
         .build()
         .unwrap();
     let url = format!("ws://{address}").parse().unwrap();
-    let way = Arc::new(Way::new(&url, None, &Trust::default()).unwrap());
+    let way = Arc::new(Endpoint::new(&url, None, &Trust::default()).unwrap());
     let joined = Arc::new(AtomicU64::new(0));
     for display in 0..row.displays {
         let subscribe = Subscribe {
@@ -319,7 +319,13 @@ fn head(bytes: &[u8]) -> Option<(u64, u64, u64)> {
     Some((fields[2], fields[3], fields[4]))
 }
 
-async fn follow(way: Arc<Way>, subscribe: Subscribe, decodes: bool, seen: Arc<Seen>, joined: Arc<AtomicU64>) {
+async fn follow(
+    way: Arc<Endpoint>,
+    subscribe: Subscribe,
+    decodes: bool,
+    seen: Arc<Seen>,
+    joined: Arc<AtomicU64>,
+) {
     let (mut socket, _) = loop {
         match connect(&way, &[SUBPROTOCOL_BIN]).await {
             Ok(connected) => break connected,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use futures_util::{SinkExt, StreamExt};
-use meridian_client::socket::{Socket, Way, client_limits, connect_within};
+use meridian_client::socket::{Endpoint, Socket, client_limits, connect_within};
 use meridian_client::tls::Trust;
 use meridian_gateway::socket_limits;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -61,7 +61,7 @@ fn server() {
 
 async fn open(path: &str) -> Socket {
     let uri = format!("ws://{}{path}", address()).parse().unwrap();
-    let way = Way::new(&uri, None, &Trust::default()).unwrap();
+    let way = Endpoint::new(&uri, None, &Trust::default()).unwrap();
     connect_within(&way, &[], large(client_limits())).await.unwrap().0
 }
 

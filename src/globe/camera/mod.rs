@@ -1,4 +1,4 @@
-//! The camera that looks at the planet: a tour by itself, hands, flights.
+//! The globe's camera: an automatic tour, dragging and zooming, flights to places.
 
 #[cfg(test)]
 mod tests;
@@ -66,7 +66,7 @@ const FOLLOW_PER_SEC: f32 = 9.0;
 #[cfg_attr(feature = "dev", derive(Reflect), reflect(Component))]
 pub struct GlobeCamera;
 
-/// From where the planet is looked at.
+/// Where the camera looks at, and from how far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "dev", derive(Reflect))]
 pub struct Pose {
@@ -104,7 +104,7 @@ fn wrap_deg(deg: f32) -> f32 {
     (deg + 180.0).rem_euclid(360.0) - 180.0
 }
 
-/// What is seen now: the camera's geometry, for labels, picking and tests. Pixels are logical.
+/// The camera's current geometry, for labels, picking and tests. Pixels are logical.
 #[derive(Resource, Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "dev", derive(Reflect), reflect(Resource))]
 pub struct Sight {
@@ -346,7 +346,7 @@ impl Rig {
         }
     }
 
-    /// The pointer holds the planet.
+    /// Whether the pointer holds the planet.
     pub fn dragging(&self) -> bool {
         self.grabbed.is_some()
     }
@@ -529,7 +529,7 @@ fn spawn_camera(mut commands: Commands) {
     ));
 }
 
-/// From so many orders on, the region that sells most is taken for the home region.
+/// After this many orders, the region that sells most is taken for the home region.
 const SETTLE_ORDERS: u64 = 20;
 
 /// How much of the light is scattered in the preset that has it.

@@ -1,4 +1,4 @@
-//! What is said over the camera's picture.
+//! Texts over the camera's picture.
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, Stroke, pos2, vec2};
 

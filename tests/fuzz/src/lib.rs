@@ -16,7 +16,7 @@ use meridian_gateway::operate::audit::{self, AuditLog, Details, Kind as AuditKin
 use meridian_gateway::operate::director::{Command, Director, DirectorState, MAX_DELAY_MS, Outcome};
 use meridian_gateway::source::intake::Outcome as Offered;
 use meridian_gateway::store::journal::{Journal, JournalError};
-use meridian_gateway::store::order_log::{Begun, GUARD_VERSION, OrderLog, Record};
+use meridian_gateway::store::order_log::{GUARD_VERSION, LogHead, OrderLog, Record};
 use meridian_gateway::{
     Intake, LiveDay, LiveSource, Opening, OrdersSource, Privacy, Publisher, Pulled, Restricted, SavedState,
     ScenarioSource, Source, SourceError,
@@ -714,7 +714,7 @@ pub fn order_log(bytes: &[u8]) {
     let mut choices = Choices(bytes);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("day.orders");
-    let begun = Begun {
+    let begun = LogHead {
         day: "d".to_owned(),
         catalogue: "c".to_owned(),
         start_ms: 0,

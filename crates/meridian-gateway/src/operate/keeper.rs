@@ -14,16 +14,16 @@ use crate::operate::certificate::Certificate;
 use crate::operate::events::{GatewayEvent as _, LifeEvent, Reporter};
 
 /// How often files and granted tokens are checked: a change takes effect within three seconds.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(crate) const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// After this a check goes on in the background.
-const LOOK_TIMEOUT: Duration = Duration::from_millis(300);
+const CHECK_TIMEOUT: Duration = Duration::from_millis(300);
 /// After this it is reported that a file doesn't answer.
-const SAY_AFTER: Duration = Duration::from_secs(2);
+const REPORT_AFTER: Duration = Duration::from_secs(2);
 
 type Running<T> = JoinHandle<(T, Result<bool, String>)>;
 
 /// Something that is reloaded, by one check at a time.
-struct Kept<T> {
+struct Reloaded<T> {
     /// Absent while it is looked at.
     thing: Option<T>,
     running: Option<(Running<T>, Instant)>,
@@ -33,7 +33,7 @@ struct Kept<T> {
 
 /// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
-enum Looked {
+enum CheckResult {
     /// It ended: whether anything is new, or what is wrong.
     Done(Result<bool, String>),
     /// It goes on; that isn't reported yet, or was already.
@@ -42,7 +42,7 @@ enum Looked {
     Hangs,
 }
 
-impl<T: Send + 'static> Kept<T> {
+impl<T: Send + 'static> Reloaded<T> {
     fn new(thing: T) -> Self {
         Self {
             thing: Some(thing),
@@ -52,7 +52,10 @@ impl<T: Send + 'static> Kept<T> {
     }
 
     /// Starts a check, or asks whether the last one has ended.
-    async fn look(&mut self, read: impl FnOnce(&mut T) -> Result<bool, String> + Send + 'static) -> Looked {
+    async fn check(
+        &mut self,
+        read: impl FnOnce(&mut T) -> Result<bool, String> + Send + 'static,
+    ) -> CheckResult {
         let (mut running, since) = match (self.running.take(), self.thing.take()) {
             (Some(running), _) => running,
             (None, Some(mut thing)) => {
@@ -62,20 +65,24 @@ impl<T: Send + 'static> Kept<T> {
                 };
                 (tokio::task::spawn_blocking(look), Instant::now())
             }
-            (None, None) => return Looked::GoesOn,
+            (None, None) => return CheckResult::GoesOn,
         };
-        match tokio::time::timeout(LOOK_TIMEOUT, &mut running).await {
+        match tokio::time::timeout(CHECK_TIMEOUT, &mut running).await {
             Ok(Ok((thing, result))) => {
                 self.thing = Some(thing);
                 let was_told = std::mem::take(&mut self.told);
-                Looked::Done(result.map(|is_new| is_new || was_told))
+                CheckResult::Done(result.map(|is_new| is_new || was_told))
             }
-            Ok(Err(error)) => Looked::Done(Err(error.to_string())),
+            Ok(Err(error)) => CheckResult::Done(Err(error.to_string())),
             Err(_) => {
                 self.running = Some((running, since));
-                let hangs = since.elapsed() > SAY_AFTER && !self.told;
+                let hangs = since.elapsed() > REPORT_AFTER && !self.told;
                 self.told |= hangs;
-                if hangs { Looked::Hangs } else { Looked::GoesOn }
+                if hangs {
+                    CheckResult::Hangs
+                } else {
+                    CheckResult::GoesOn
+                }
             }
         }
     }
@@ -106,28 +113,28 @@ pub(crate) async fn housekeeping(
     certificate: Option<Certificate>,
     reporter: Arc<impl Reporter>,
 ) {
-    let mut tokens = tokens.map(|tokens| (Kept::new(tokens.store), tokens.known));
-    let mut certificate = certificate.map(Kept::new);
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut tokens = tokens.map(|tokens| (Reloaded::new(tokens.store), tokens.known));
+    let mut certificate = certificate.map(Reloaded::new);
+    let mut look = tokio::time::interval(CHECK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         if let Some((tokens, known)) = &mut tokens {
             let looked = tokens
-                .look(|store| store.reload_if_changed().map_err(|error| error.to_string()))
+                .check(|store| store.reload_if_changed().map_err(|error| error.to_string()))
                 .await;
             if let Some(store) = &tokens.thing {
                 known.store(store.tokens());
                 reporter.metrics().set_tokens_problem(store.problem());
             }
-            if looked == Looked::Hangs {
+            if looked == CheckResult::Hangs {
                 reporter.metrics().set_tokens_problem(Some(DOES_NOT_ANSWER));
             }
             report(&*reporter, "tokens", looked);
         }
         if let Some(certificate) = &mut certificate {
             let looked = certificate
-                .look(|files| files.reload_if_changed().map_err(|error| error.to_string()))
+                .check(|files| files.reload_if_changed().map_err(|error| error.to_string()))
                 .await;
             report(&*reporter, "certificate", looked);
         }
@@ -136,11 +143,11 @@ pub(crate) async fn housekeeping(
 
 const DOES_NOT_ANSWER: &str = "the disk or network folder that it is on doesn't answer";
 
-fn report(reporter: &impl Reporter, file: &'static str, looked: Looked) {
+fn report(reporter: &impl Reporter, file: &'static str, looked: CheckResult) {
     let result = match looked {
-        Looked::GoesOn => return,
-        Looked::Hangs => Err(DOES_NOT_ANSWER.to_owned()),
-        Looked::Done(result) => result,
+        CheckResult::GoesOn => return,
+        CheckResult::Hangs => Err(DOES_NOT_ANSWER.to_owned()),
+        CheckResult::Done(result) => result,
     };
     match result {
         Ok(false) => {}
@@ -164,28 +171,28 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut kept = Kept::new(0_u32);
+            let mut kept = Reloaded::new(0_u32);
             let one_more = |count: &mut u32| {
                 *count += 1;
                 Ok(false)
             };
-            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(false)));
+            assert_eq!(kept.check(one_more).await, CheckResult::Done(Ok(false)));
             let (answer, disk) = mpsc::channel::<()>();
             let mut hangs = 0;
-            let hanging = kept.look(move |_| disk.recv().map(|()| false).map_err(|error| error.to_string()));
-            assert_eq!(hanging.await, Looked::GoesOn);
+            let hanging = kept.check(move |_| disk.recv().map(|()| false).map_err(|error| error.to_string()));
+            assert_eq!(hanging.await, CheckResult::GoesOn);
             for _ in 0..12 {
-                match kept.look(|_| Err("a second look at once".to_owned())).await {
-                    Looked::Hangs => hangs += 1,
-                    Looked::GoesOn => {}
+                match kept.check(|_| Err("a second look at once".to_owned())).await {
+                    CheckResult::Hangs => hangs += 1,
+                    CheckResult::GoesOn => {}
                     done => panic!("{done:?}"),
                 }
             }
             assert_eq!(hangs, 1);
             answer.send(()).unwrap();
             // That it answers again is news.
-            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(true)));
-            assert_eq!(kept.look(one_more).await, Looked::Done(Ok(false)));
+            assert_eq!(kept.check(one_more).await, CheckResult::Done(Ok(true)));
+            assert_eq!(kept.check(one_more).await, CheckResult::Done(Ok(false)));
             assert_eq!(kept.thing, Some(2));
         });
     }

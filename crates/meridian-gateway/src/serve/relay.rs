@@ -21,7 +21,7 @@ use meridian_client::{Link, LinkConfig, LinkEvent};
 use meridian_wire::{Body, DataClass, Frame};
 
 /// How often messages and the feed are checked.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
 
 /// Passes a feed on until it is stopped. Until the feed has said who may see it, viewers are asked to come again, and
 /// those who may see anything wait.
@@ -112,7 +112,7 @@ fn next(messages: &Receiver<ControlMsg>, link: &Link) -> Next {
             Ok(ControlMsg::Pause(_) | ControlMsg::Speed(_) | ControlMsg::Notice(..)) => {}
         }
     }
-    match link.events().recv_timeout(LOOK) {
+    match link.events().recv_timeout(POLL_EVERY) {
         Ok(event) => Next::Event(event),
         Err(RecvTimeoutError::Timeout) => Next::Nothing,
         Err(RecvTimeoutError::Disconnected) => Next::Stop,

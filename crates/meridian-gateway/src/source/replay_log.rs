@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::privacy::Privacy;
 use crate::source::{Opening, Pulled, Source, SourceError};
 use crate::store::journal::JournalError;
-use crate::store::order_log::{Begun, OrderLog, Record, Records};
+use crate::store::order_log::{LogHead, OrderLog, Record, Records};
 use meridian_core::sales::EventMs;
 use meridian_wire::Hello;
 
@@ -36,7 +36,7 @@ impl ReplayLog {
     ) -> Result<(Self, Privacy), JournalError> {
         let hello = source.hello();
         let day = fingerprint(&hello);
-        let now = Begun::new(&day, &hello.catalogue, start_ms, privacy.k());
+        let now = LogHead::new(&day, &hello.catalogue, start_ms, privacy.k());
         let (begun, reading) = OrderLog::open(&steps_of(state, &day), &now)?;
         let it = Self {
             source,

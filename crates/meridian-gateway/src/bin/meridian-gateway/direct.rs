@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::{SinkExt, StreamExt};
-use meridian_client::socket::{Failed, Way, connect};
+use meridian_client::socket::{ConnectError, Endpoint, connect};
 use meridian_client::tls::Trust;
 use meridian_core::say;
 use meridian_gateway::SUBPROTOCOL_DESK;
@@ -27,8 +27,8 @@ pub(crate) fn direct(
     let uri = gateway.parse().with_context(|| {
         format!("{gateway:?} isn't an address: one like wss://gateway.example:9016 is needed")
     })?;
-    let way =
-        Way::new(&uri, token.as_deref(), trust).map_err(|problem| anyhow::anyhow!("{gateway}: {problem}"))?;
+    let way = Endpoint::new(&uri, token.as_deref(), trust)
+        .map_err(|problem| anyhow::anyhow!("{gateway}: {problem}"))?;
     let command = command_of(what);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -61,12 +61,16 @@ fn command_of(task: &DirectTask) -> Command {
 }
 
 /// Sends a command and waits for its answer.
-async fn ask(gateway: &str, way: &Way, command: &Command) -> anyhow::Result<Value> {
+async fn ask(gateway: &str, way: &Endpoint, command: &Command) -> anyhow::Result<Value> {
     let (mut socket, _) = connect(way, &[SUBPROTOCOL_DESK])
         .await
         .map_err(|failed| match failed {
-            Failed::Lost(reason) | Failed::NotYet(reason, _) => anyhow::anyhow!("{gateway}: {reason}"),
-            Failed::Refused(reason) | Failed::Later(reason, _) => anyhow::anyhow!("{gateway} {reason}"),
+            ConnectError::Lost(reason) | ConnectError::NotYet(reason, _) => {
+                anyhow::anyhow!("{gateway}: {reason}")
+            }
+            ConnectError::Refused(reason) | ConnectError::Later(reason, _) => {
+                anyhow::anyhow!("{gateway} {reason}")
+            }
         })?;
     socket
         .send(Message::Text(serde_json::to_string(command)?.into()))

@@ -259,7 +259,7 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
     for (number, record) in (1_usize..).zip(&file.token) {
         // One of them would be believed, and the other could neither be used nor taken back.
         if let Some(first) = known.insert(record.id.as_str(), number) {
-            return Err(twice(text, &record.id, [first, number]));
+            return Err(duplicate_id(text, &record.id, [first, number]));
         }
         if record.sha256.len() != 64 || !record.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(format!(
@@ -275,7 +275,7 @@ pub fn parse(text: &str) -> Result<Vec<TokenRecord>, String> {
 }
 
 /// The error for two tokens with the same id.
-fn twice(text: &str, id: &str, numbers: [usize; 2]) -> String {
+fn duplicate_id(text: &str, id: &str, numbers: [usize; 2]) -> String {
     let says_id = |line: &str| {
         line.trim_start()
             .strip_prefix("id")

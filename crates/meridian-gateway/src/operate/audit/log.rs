@@ -178,7 +178,7 @@ impl AuditLog {
         };
         let displaced = self.log.look().map_err(disk)?;
         if let Some(how) = displaced {
-            self.make_good(how).map_err(|source| AuditError::Disk {
+            self.repair(how).map_err(|source| AuditError::Disk {
                 file: self.path.display().to_string(),
                 source,
             })?;
@@ -205,7 +205,7 @@ impl AuditLog {
     }
 
     /// Puts a file back that is gone; one that was cut is gone on with after its last whole line.
-    fn make_good(&mut self, how: Displaced) -> io::Result<()> {
+    fn repair(&mut self, how: Displaced) -> io::Result<()> {
         match how {
             Displaced::Lengthened { .. } => Ok(()),
             Displaced::Shortened { .. } => {

@@ -27,12 +27,12 @@ const BACKLOG: usize = 8_192;
 /// Hands events to the audit log's thread.
 #[derive(Clone)]
 pub(crate) struct Auditor {
-    ways: Option<Arc<Ways>>,
+    ways: Option<Arc<Channels>>,
     metrics: Arc<Metrics>,
 }
 
 /// The two ways into the log.
-struct Ways {
+struct Channels {
     /// Events that strangers bring about: bounded, and left out where it is full.
     strangers: Sender<Event>,
     /// All else: few, and never left out.
@@ -80,7 +80,7 @@ impl Auditor {
         let thread = std::thread::Builder::new()
             .name("meridian-audit".to_owned())
             .spawn(move || writer.run(&from_acts, &from_strangers))?;
-        let ways = Ways {
+        let ways = Channels {
             strangers,
             acts,
             sums,

@@ -23,13 +23,13 @@ const SUMMED: Duration = Duration::from_secs(60);
 
 /// What is summed up together. IPv6 hands out whole /64s: one of them is one address here.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Like {
+struct SumKey {
     kind: Kind,
     address: Option<String>,
     token: Option<String>,
 }
 
-impl Like {
+impl SumKey {
     fn of(event: &Event) -> Self {
         Self {
             kind: event.kind,
@@ -55,7 +55,7 @@ pub(super) struct Sums {
     since: Option<Instant>,
     singly: u32,
     /// How often, and as what it will be told.
-    alike: HashMap<Like, (u32, u64, Event)>,
+    alike: HashMap<SumKey, (u32, u64, Event)>,
     others: HashMap<Kind, (u64, Event)>,
 }
 
@@ -63,7 +63,7 @@ impl Sums {
     /// Gives what is to be written by itself; all else is counted.
     pub(super) fn take(&mut self, event: Event, now: Instant) -> Option<Event> {
         self.since.get_or_insert(now);
-        let like = Like::of(&event);
+        let like = SumKey::of(&event);
         if self.alike.len() >= MAX_SUMS && !self.alike.contains_key(&like) {
             let kind = event.kind;
             let (count, _) = self.others.entry(kind).or_insert((0, event));

@@ -18,7 +18,7 @@ use crate::store::Store;
 const MAX_LINES_AT_ONCE: usize = 256;
 
 /// How often a failing disk is tried again, and sums are checked.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_EVERY: Duration = Duration::from_secs(1);
 /// How many times a failing disk is tried when the gateway stops.
 const LAST_TRIES: u32 = 3;
 
@@ -51,7 +51,7 @@ impl Writer {
                     Ok(event) => self.waiting.push_back(event),
                     Err(_) => ended = true,
                 },
-                default(LOOK) => {}
+                default(POLL_EVERY) => {}
             }
             self.waiting.extend(acts.try_iter());
             self.waiting.extend(strangers.try_iter().take(MAX_LINES_AT_ONCE));
@@ -59,7 +59,7 @@ impl Writer {
             for sums in [&self.vain, &self.sums] {
                 self.waiting.extend(lock(sums).due(now, at, ended));
             }
-            if self.failing.is_none() || ended || now - tried >= LOOK {
+            if self.failing.is_none() || ended || now - tried >= POLL_EVERY {
                 tried = now;
                 self.write_all();
             }

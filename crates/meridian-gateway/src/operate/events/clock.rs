@@ -2,14 +2,14 @@
 
 use crate::operate::events::{GatewayEvent, To};
 use crate::operate::metrics::Metrics;
-use crate::source::clock::Turn;
+use crate::source::clock::ClockChange;
 use meridian_wire::NoticeKind;
 
 /// What happens between a live day and the clock.
 #[derive(Debug)]
 pub(crate) enum ClockEvent {
     /// What became of the wall clock. What is played doesn't follow it.
-    Turned { turn: Turn, is_live: bool },
+    Turned { turn: ClockChange, is_live: bool },
     /// What was counted before ends after the clock: event time waits.
     Behind { ahead_ms: i64 },
     /// The day is closed in its log, and by the clock it isn't over.
@@ -21,13 +21,13 @@ fn in_seconds(by_ms: i64) -> i64 {
     by_ms.saturating_add(by_ms.signum() * 500) / 1_000
 }
 
-fn turned(turn: Turn) -> NoticeKind {
+fn turned(turn: ClockChange) -> NoticeKind {
     match turn {
-        Turn::Leapt { by_ms } => NoticeKind::ClockJumped {
+        ClockChange::Leapt { by_ms } => NoticeKind::ClockJumped {
             seconds: in_seconds(by_ms),
         },
-        Turn::Right => NoticeKind::ClockRight,
-        Turn::Believed { by_ms } => NoticeKind::ClockSet {
+        ClockChange::Right => NoticeKind::ClockRight,
+        ClockChange::Believed { by_ms } => NoticeKind::ClockSet {
             seconds: in_seconds(by_ms),
         },
     }
@@ -51,7 +51,7 @@ impl GatewayEvent for ClockEvent {
 
     fn count(&self, metrics: &Metrics) {
         if let Self::Turned {
-            turn: Turn::Leapt { .. },
+            turn: ClockChange::Leapt { .. },
             ..
         } = self
         {

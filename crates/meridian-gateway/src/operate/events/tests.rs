@@ -10,7 +10,7 @@ use crate::operate::director::{Command, Director, Outcome};
 use crate::operate::limits::{Failure, IntrusionAlert, Limited};
 use crate::publish::gate::Implausible;
 use crate::source::budget::Beyond;
-use crate::source::clock::Turn;
+use crate::source::clock::ClockChange;
 use crate::source::intake::Outcome as Taken;
 use crate::store::Store;
 use crate::store::record_log::Displaced;
@@ -299,20 +299,25 @@ fn the_desk_reports_what_happens_at_it() {
 fn the_clock_and_the_intake_report_what_happens_to_them() {
     let turned = |turn| ClockEvent::Turned { turn, is_live: true };
     let played = ClockEvent::Turned {
-        turn: Turn::Leapt { by_ms: 9_000 },
+        turn: ClockChange::Leapt { by_ms: 9_000 },
         is_live: false,
     };
     let events: Vec<Example<ClockEvent>> = vec![
         (
-            turned(Turn::Leapt { by_ms: 9_000 }),
+            turned(ClockChange::Leapt { by_ms: 9_000 }),
             &["clock_jumps_total"],
             None,
             &[(To::Everybody, "clock_jumped")],
         ),
         (played, &["clock_jumps_total"], None, &[]),
-        (turned(Turn::Right), &[], None, &[(To::Everybody, "clock_right")]),
         (
-            turned(Turn::Believed { by_ms: -9_000 }),
+            turned(ClockChange::Right),
+            &[],
+            None,
+            &[(To::Everybody, "clock_right")],
+        ),
+        (
+            turned(ClockChange::Believed { by_ms: -9_000 }),
             &[],
             None,
             &[(To::Everybody, "clock_set")],

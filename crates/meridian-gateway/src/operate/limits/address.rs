@@ -9,13 +9,13 @@ pub(super) const MINUTE_MS: i64 = 60_000;
 
 /// What is counted as one: an IPv4 address; of IPv6, which hands out whole /64s, one of these, and the /48 that it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum Scope {
     V4(u32),
     Net64(u64),
     Net48(u64),
 }
 
-impl Place {
+impl Scope {
     pub(super) fn share(self) -> u32 {
         if matches!(self, Self::Net48(_)) {
             NET_SHARE

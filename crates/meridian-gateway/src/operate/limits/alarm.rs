@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::operate::limits::address::{MINUTE_MS, Minute, Place, is_this_machine};
+use crate::operate::limits::address::{MINUTE_MS, Minute, Scope, is_this_machine};
 use crate::operate::limits::failure::{Failure, IntrusionAlert};
 use crate::operate::limits::gatekeeper::Gatekeeper;
 
@@ -103,7 +103,7 @@ impl Gatekeeper {
     pub fn is_pressing(&self, address: IpAddr, now_ms: i64) -> bool {
         let most = self.limits.failures_per_minute;
         self.addresses
-            .get(&Place::of(address))
+            .get(&Scope::of(address))
             .is_some_and(|known| !known.failures.is_past(now_ms) && known.failures.count >= most)
     }
 }

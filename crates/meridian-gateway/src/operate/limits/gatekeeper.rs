@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use tokio::sync::oneshot;
 
-use crate::operate::limits::address::{Address, Bucket, MINUTE_MS, Minute, Place};
+use crate::operate::limits::address::{Address, Bucket, MINUTE_MS, Minute, Scope};
 use crate::operate::limits::failure::Limited;
 use crate::operate::limits::settings::Limits;
 
@@ -27,7 +27,7 @@ const LOCKED_BURST: f64 = 20.0;
 /// A connection that hasn't shaken hands.
 #[derive(Debug)]
 struct HalfOpen {
-    places: [Option<Place>; 2],
+    places: [Option<Scope>; 2],
     known: bool,
     since_ms: i64,
     /// Dropped, it tells the connection's task to end.
@@ -38,7 +38,7 @@ struct HalfOpen {
 #[derive(Debug)]
 pub struct Entry {
     number: u64,
-    places: [Option<Place>; 2],
+    places: [Option<Scope>; 2],
     /// The address is locked out: only a token that holds helps.
     pub locked: bool,
     /// Ends when the handshake is to make room for another's.
@@ -53,7 +53,7 @@ pub struct Gatekeeper {
     /// By number: oldest first.
     half_open: BTreeMap<u64, HalfOpen>,
     next: u64,
-    pub(super) addresses: HashMap<Place, Address>,
+    pub(super) addresses: HashMap<Scope, Address>,
     by_token: HashMap<String, usize>,
     pub(super) ended_tokens: HashMap<String, Minute>,
     pub(super) alerts: Minute,
@@ -76,7 +76,7 @@ impl Gatekeeper {
 
     /// Makes room where there is none: of what is worth least, what was seen longest ago.
     fn forget_some(&mut self, now_ms: i64) {
-        let mut idle: Vec<(u8, i64, Place)> = self
+        let mut idle: Vec<(u8, i64, Scope)> = self
             .addresses
             .iter()
             .filter(|(_, known)| known.connections == 0 && known.inner == 0)
@@ -94,7 +94,7 @@ impl Gatekeeper {
         }
     }
 
-    fn remember(&mut self, place: Place, now_ms: i64) -> &mut Address {
+    fn remember(&mut self, place: Scope, now_ms: i64) -> &mut Address {
         if self.addresses.len() >= MAX_ADDRESSES && !self.addresses.contains_key(&place) {
             self.forget_some(now_ms);
         }
@@ -123,8 +123,8 @@ impl Gatekeeper {
     }
 
     /// Where an address is counted, smallest first. All of them are remembered then.
-    pub(super) fn places(&mut self, address: IpAddr, now_ms: i64) -> [Option<Place>; 2] {
-        let place = Place::of(address);
+    pub(super) fn places(&mut self, address: IpAddr, now_ms: i64) -> [Option<Scope>; 2] {
+        let place = Scope::of(address);
         let Some(net) = place.net() else {
             self.remember(place, now_ms);
             return [Some(place), None];
@@ -140,7 +140,7 @@ impl Gatekeeper {
     }
 
     /// Whether one more may come from there. Says whether it is locked out.
-    fn admit(&mut self, places: [Option<Place>; 2], now_ms: i64) -> Result<bool, Limited> {
+    fn admit(&mut self, places: [Option<Scope>; 2], now_ms: i64) -> Result<bool, Limited> {
         let limits = self.limits;
         let mut locked = false;
         for place in places.into_iter().flatten() {
@@ -167,12 +167,12 @@ impl Gatekeeper {
         Ok(locked)
     }
 
-    fn shaking_at(&self, place: Place) -> usize {
+    fn shaking_at(&self, place: Scope) -> usize {
         self.addresses.get(&place).map_or(0, |known| known.shaking)
     }
 
     /// One of the address's own makes room, if it had its time.
-    fn room_at(&mut self, places: [Option<Place>; 2], now_ms: i64) -> Result<(), Limited> {
+    fn room_at(&mut self, places: [Option<Scope>; 2], now_ms: i64) -> Result<(), Limited> {
         for place in places.into_iter().flatten() {
             let most = self
                 .limits
@@ -195,7 +195,7 @@ impl Gatekeeper {
     }
 
     /// Somebody's makes room, in all: of the address with the most, the oldest.
-    fn room_in_all(&mut self, places: [Option<Place>; 2], known: bool, now_ms: i64) -> Result<(), Limited> {
+    fn room_in_all(&mut self, places: [Option<Scope>; 2], known: bool, now_ms: i64) -> Result<(), Limited> {
         let all = self.limits.handshakes;
         let reserved = self.limits.handshakes_reserved.min(all / 2);
         let strangers = self.half_open.values().filter(|half| !half.known).count();
@@ -203,7 +203,7 @@ impl Gatekeeper {
         if !full {
             return Ok(());
         }
-        let crowd = |gate: &Self, places: [Option<Place>; 2]| {
+        let crowd = |gate: &Self, places: [Option<Scope>; 2]| {
             let place = places.into_iter().flatten().next();
             place.map_or(0, |place| gate.shaking_at(place))
         };
@@ -228,7 +228,7 @@ impl Gatekeeper {
         Ok(())
     }
 
-    pub(super) fn is_known(&self, places: [Option<Place>; 2], now_ms: i64) -> bool {
+    pub(super) fn is_known(&self, places: [Option<Scope>; 2], now_ms: i64) -> bool {
         let mut places = places.into_iter().flatten();
         places.any(|place| {
             self.addresses
@@ -258,7 +258,7 @@ impl Gatekeeper {
 
     fn open(
         &mut self,
-        places: [Option<Place>; 2],
+        places: [Option<Scope>; 2],
         locked: bool,
         known: bool,
         now_ms: i64,
@@ -288,7 +288,7 @@ impl Gatekeeper {
         })
     }
 
-    fn count_in(&mut self, places: [Option<Place>; 2]) {
+    fn count_in(&mut self, places: [Option<Scope>; 2]) {
         for place in places.into_iter().flatten() {
             if let Some(known) = self.addresses.get_mut(&place) {
                 known.connections += 1;
@@ -315,7 +315,7 @@ impl Gatekeeper {
         Ok(())
     }
 
-    fn shaken(&mut self, places: [Option<Place>; 2]) {
+    fn shaken(&mut self, places: [Option<Scope>; 2]) {
         for place in places.into_iter().flatten() {
             if let Some(known) = self.addresses.get_mut(&place) {
                 known.shaking = known.shaking.saturating_sub(1);

@@ -246,12 +246,12 @@ fn addresses_are_not_remembered_without_end_and_lockouts_are_the_last_to_go() {
     }
     assert!(gate.addresses.len() <= MAX_ADDRESSES);
     assert!(gate.connect(locked, 3_000).unwrap().locked);
-    assert!(gate.is_known([Some(Place::of(v4(2))), None], 3_000));
+    assert!(gate.is_known([Some(Scope::of(v4(2))), None], 3_000));
 }
 
 #[test]
 fn of_ipv6_a_64_is_one_and_a_48_has_a_share_of_its_own() {
-    let one = |text: &str| Place::of(text.parse().unwrap());
+    let one = |text: &str| Scope::of(text.parse().unwrap());
     assert_eq!(one("2001:db8::1"), one("2001:db8::ffff:1"));
     assert_ne!(one("2001:db8::1"), one("2001:db8:0:1::1"));
     assert_eq!(one("::ffff:10.0.0.1"), one("10.0.0.1"));

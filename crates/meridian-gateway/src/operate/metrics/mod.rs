@@ -434,18 +434,18 @@ impl Metrics {
     /// Notes the exact figures, for those who may see them.
     pub fn counted(&self, counts: &Counts) {
         for (exact, count) in self.exact.iter().zip([counts.orders, counts.payments]) {
-            exact.store(most(count), Ordering::Relaxed);
+            exact.store(clamped(count), Ordering::Relaxed);
         }
     }
 
     /// Notes what was published to walls.
     pub fn told(&self, counts: &Counts) {
-        self.orders.set(most(counts.orders));
-        self.payments.set(most(counts.payments));
+        self.orders.set(clamped(counts.orders));
+        self.payments.set(clamped(counts.payments));
     }
 }
 
-fn most(count: u64) -> i64 {
+fn clamped(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

@@ -23,7 +23,7 @@ use rand::{Rng, SeedableRng};
 
 pub use self::figures::PublicFigures;
 pub(crate) use self::open::Open;
-use self::places::Ground;
+use self::places::CityMap;
 pub use self::public::Public;
 use self::split::{Dice, Now, Sum};
 use self::told::Side;
@@ -184,7 +184,7 @@ fn groups(all: &[(u8, u64)], orders: u64, k: u64) -> Vec<(u8, u64)> {
 
 /// Which rules hold. All of them, except in a test that shows what each is for.
 #[derive(Clone, Copy)]
-struct Levers {
+struct Rules {
     /// Remainders of the total by region and channel.
     margins: bool,
     /// Remainders of regions by category and of categories by product.
@@ -197,7 +197,7 @@ struct Levers {
     values: bool,
 }
 
-impl Levers {
+impl Rules {
     const ALL: Self = Self {
         margins: true,
         details: true,
@@ -210,8 +210,8 @@ impl Levers {
 /// Keeps what waits, and releases what may be.
 pub struct Guard {
     shape: Shape,
-    ground: Ground,
-    levers: Levers,
+    ground: CityMap,
+    levers: Rules,
     orders: Tree,
     payments: Tree,
     corrections: Tree,
@@ -236,7 +236,7 @@ impl Guard {
         warmth: &Warmth,
     ) -> Self {
         let regions = catalogue.regions().len();
-        let ground = Ground::new(catalogue);
+        let ground = CityMap::new(catalogue);
         let mut products_of_category = vec![0; hello.categories.len() + 1];
         for product in &hello.products {
             if let Some(slot) = products_of_category.get_mut(usize::from(product.category)) {
@@ -271,7 +271,7 @@ impl Guard {
             corrected: Numbers::new(regions),
             figures: PublicFigures::new(&shape, at_ms),
             ground,
-            levers: Levers::ALL,
+            levers: Rules::ALL,
             drawn: Drawn::default(),
             later: Later::default(),
             warmth: WarmthMeter::new(places, at_ms, warmth),

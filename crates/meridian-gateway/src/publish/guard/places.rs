@@ -22,7 +22,7 @@ const NEVER: EventMs = EventMs::MIN;
 /// What is counted at a city: on one cache line, since a step touches thousands of them at random.
 #[derive(Clone)]
 #[repr(align(64))]
-struct Spot {
+struct CityState {
     count: u32,
     shown: u32,
     /// The number at which the next group is shown.
@@ -35,14 +35,14 @@ struct Spot {
 }
 
 /// Where the cities lie.
-pub(super) struct Ground {
+pub(super) struct CityMap {
     /// By region, its first city and the one after its last.
     pub(super) of_region: Vec<(usize, usize)>,
     /// On the unit sphere.
     at: Vec<[f32; 3]>,
 }
 
-impl Ground {
+impl CityMap {
     pub(super) fn new(catalogue: &Catalogue) -> Self {
         let mut of_region = vec![(0, 0); catalogue.regions().len()];
         for (place, region) in catalogue.region_of_place().into_iter().enumerate() {
@@ -83,7 +83,7 @@ pub(super) struct Places {
     seed: u64,
     /// `kind << 3`.
     code: u8,
-    spots: Vec<Spot>,
+    spots: Vec<CityState>,
     /// Those that have reached their number.
     ripe: Vec<usize>,
     /// By city.
@@ -112,7 +112,7 @@ impl Places {
             swept_ms: at_ms,
         };
         for place in 0..places {
-            it.spots.push(Spot {
+            it.spots.push(CityState {
                 count: 0,
                 shown: 0,
                 next: it.after(place, 0),
@@ -166,14 +166,14 @@ impl Places {
     }
 
     /// A region released after so long: where that is slow, nothing waits for its city.
-    pub(super) fn hurry(&mut self, ground: &Ground, region: usize, span_ms: i64, now_ms: EventMs) {
+    pub(super) fn hurry(&mut self, ground: &CityMap, region: usize, span_ms: i64, now_ms: EventMs) {
         if span_ms >= SLOW_MS {
             self.gather(ground, region, 0, now_ms);
         }
     }
 
     /// What has waited too long goes to a neighbour.
-    pub(super) fn sweep(&mut self, ground: &Ground, now_ms: EventMs) {
+    pub(super) fn sweep(&mut self, ground: &CityMap, now_ms: EventMs) {
         if now_ms - self.swept_ms < SWEEP_MS {
             return;
         }
@@ -186,7 +186,7 @@ impl Places {
     }
 
     /// Moves what has waited too long to the nearest city that shows some; to the one with the most where none does.
-    fn gather(&mut self, ground: &Ground, region: usize, patience_ms: i64, now_ms: EventMs) {
+    fn gather(&mut self, ground: &CityMap, region: usize, patience_ms: i64, now_ms: EventMs) {
         let (mut old, mut lit) = (Vec::new(), Vec::new());
         let (mut waits, mut most) = (false, None);
         for at in ground.span(region) {
@@ -258,7 +258,7 @@ impl Places {
     pub(super) fn show(
         &mut self,
         regions: &[u8],
-        ground: &Ground,
+        ground: &CityMap,
         (now_ms, step_ms): (EventMs, i64),
         drawn: &mut Drawn,
         later: &mut Later,
@@ -314,7 +314,7 @@ impl Places {
     fn send(
         &mut self,
         (place, shown): (u16, u64),
-        (regions, ground): (&[u8], &Ground),
+        (regions, ground): (&[u8], &CityMap),
         (now_ms, step_ms): (EventMs, i64),
         drawn: &mut Drawn,
         later: &mut Later,
@@ -478,7 +478,7 @@ mod tests {
         ) {
             let catalogue = crate::load_catalogue().unwrap();
             let regions = catalogue.region_of_place();
-            let ground = Ground::new(&catalogue);
+            let ground = CityMap::new(&catalogue);
             let mut kinds = [0, 8].map(|code| Places::new(k, seed, code, 3, 1, 0));
             let mut shown = vec![0];
             for (at, (second, many)) in steps.into_iter().enumerate() {

@@ -300,7 +300,7 @@ impl Small {
 
     /// The snapshot after each step, and what was released of what has no region: how the adversary knows that
     /// doesn't matter, it is told. The frames are the same figures' changes.
-    fn play(&self, levers: Levers) -> Vec<Seen> {
+    fn play(&self, levers: Rules) -> Vec<Seen> {
         let mut publisher = self.publisher();
         publisher.guard().unwrap().levers = levers;
         self.steps
@@ -398,7 +398,7 @@ fn numbers_of(seen: &Seen, kind: Kind) -> BTreeMap<Part, u64> {
     out
 }
 
-const ALL: Levers = Levers::ALL;
+const ALL: Rules = Rules::ALL;
 
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -1018,7 +1018,7 @@ fn day_for(seed: u64, max_steps: usize) -> (Small, Vec<Vec<Kind>>) {
 }
 
 /// How many small cells an adversary works out of a day's frames, and how many there are.
-fn attack(seed: u64, levers: Levers) -> (usize, usize) {
+fn attack(seed: u64, levers: Rules) -> (usize, usize) {
     let (day, reads) = day_for(seed, 8 + (seed % 24) as usize);
     let seen = day.play(levers);
     let mut random = Pcg64Mcg::seed_from_u64(seed);
@@ -1089,16 +1089,16 @@ proptest! {
 #[test]
 fn without_complementary_suppression_small_counts_are_found() {
     let total = |levers| (0..300).map(|seed| attack(seed, levers).0).sum::<usize>();
-    let margins = total(Levers {
+    let margins = total(Rules {
         margins: false,
         ..ALL
     });
-    let details = total(Levers {
+    let details = total(Rules {
         details: false,
         ..ALL
     });
-    let heads = total(Levers { heads: false, ..ALL });
-    let together = total(Levers {
+    let heads = total(Rules { heads: false, ..ALL });
+    let together = total(Rules {
         together: false,
         ..ALL
     });

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::figures::{PublicFigures, Span};
-use super::places::{Ground, Places};
+use super::places::{CityMap, Places};
 use super::split::{Dice, Now, Split, Sum};
 use super::told::{PIECES_OF_TOTAL, Told};
-use super::{Column, Drawn, Later, Levers, NONE, QUANTUM_MS, Row, Shape};
+use super::{Column, Drawn, Later, NONE, QUANTUM_MS, Row, Rules, Shape};
 use meridian_core::sales::{Channel, EventMs, Kind};
 
 /// How long after a step's instant its orders may have happened: a step may be late.
@@ -179,10 +179,10 @@ impl Tree {
     pub(super) fn advance(
         &mut self,
         shape: &Shape,
-        ground: &Ground,
+        ground: &CityMap,
         now: Now,
         closing: bool,
-        levers: Levers,
+        levers: Rules,
         numbers: &mut Numbers,
         figures: &mut PublicFigures,
         drawn: &mut Drawn,
@@ -272,10 +272,10 @@ impl Tree {
         &mut self,
         rows: Vec<Row>,
         shape: &Shape,
-        ground: &Ground,
+        ground: &CityMap,
         now: Now,
         late_ms: EventMs,
-        levers: Levers,
+        levers: Rules,
         numbers: &mut Numbers,
         figures: &mut PublicFigures,
     ) {
@@ -365,7 +365,7 @@ impl Tree {
         count: u64,
         from_ms: EventMs,
         shape: &Shape,
-        ground: &Ground,
+        ground: &CityMap,
         now: Now,
         numbers: &mut Numbers,
         figures: &mut PublicFigures,
@@ -509,7 +509,7 @@ impl Tree {
     pub(super) fn show(
         &mut self,
         shape: &Shape,
-        ground: &Ground,
+        ground: &CityMap,
         now: Now,
         drawn: &mut Drawn,
         later: &mut Later,

@@ -9,7 +9,7 @@ use crate::publish::guard::{Guard, Open, Public};
 use crate::publish::lights::Gathered;
 use crate::publish::opening::{guarded, tally_of};
 use crate::publish::warmth::WarmthMeter;
-use crate::source::clock::Course;
+use crate::source::clock::EventClock;
 use crate::{Pulled, Source, SourceError};
 use meridian_core::sales::{Batch, Catalogue, EventMs};
 use meridian_core::tally::{Meter, ProductMeter, TallyError};
@@ -199,8 +199,8 @@ impl Publisher {
     }
 
     /// How a live day's event time goes on.
-    pub fn course(&self) -> Course {
-        Course {
+    pub fn event_clock(&self) -> EventClock {
+        EventClock {
             start_ms: self.hello.day.start_ms,
             end_ms: self.hello.day.end_ms,
             late_ms: self.source.late_ms(),

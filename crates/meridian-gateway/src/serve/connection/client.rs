@@ -22,7 +22,7 @@ use super::orders::orders;
 use super::shared::Shared;
 use crate::operate::access::{Denied, Grant};
 use crate::operate::events::{ConnectionEvent, GatewayEvent as _};
-use crate::operate::keeper::LOOK_EVERY;
+use crate::operate::keeper::CHECK_EVERY;
 use crate::serve::hub::Wants;
 use crate::source::intake::MAX_MESSAGE_BYTES;
 use meridian_client::socket::Stream;
@@ -159,7 +159,7 @@ async fn while_granted(shared: &Shared, grant: &Grant, told: &watch::Sender<Opti
     let Some(tokens) = shared.tokens.as_ref().filter(|_| !grant.id.is_empty()) else {
         return std::future::pending().await;
     };
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut look = tokio::time::interval(CHECK_EVERY);
     loop {
         look.tick().await;
         let holds = tokens.load().still_holds(grant, Utc::now());

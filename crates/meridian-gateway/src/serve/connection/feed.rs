@@ -142,7 +142,7 @@ async fn goodbye(
         text: text.to_owned(),
         retry_after_ms: None,
     });
-    let message = Item::stray(bye)
+    let message = Item::detached(bye)
         .message(form, 0)
         .map_err(|error| End::Lost("unwritable", error.to_string()))?;
     write(socket, shared, vec![message]).await

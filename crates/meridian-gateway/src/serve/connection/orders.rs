@@ -19,7 +19,7 @@ use crate::source::clock::wall_ms;
 use crate::source::intake::{Intake, MAX_MESSAGE_BYTES, Outcome as Taken, Receipt, Sender};
 
 /// How often to check for outstanding answers while the gateway stops.
-const END_LOOK: Duration = Duration::from_millis(100);
+const END_POLL_EVERY: Duration = Duration::from_millis(100);
 /// A message of more bytes than this is looked at beside the threads that serve others.
 const LARGE_BYTES: usize = 64 << 10;
 /// The most bytes of batches from one source that aren't counted yet.
@@ -100,7 +100,7 @@ pub(super) async fn orders(
     let mut open_bytes = 0_usize;
     let mut heard = tokio::time::Instant::now();
     let mut ping = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
-    let mut look = tokio::time::interval_at(heard + END_LOOK, END_LOOK);
+    let mut look = tokio::time::interval_at(heard + END_POLL_EVERY, END_POLL_EVERY);
     let mut untaken = Untaken::default();
     write(socket, shared, vec![Message::Text(intake.welcome().into())]).await?;
     loop {

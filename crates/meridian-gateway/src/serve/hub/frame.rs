@@ -85,7 +85,7 @@ impl Item {
     }
 
     /// A frame that belongs to no stream: a goodbye before there is one.
-    pub fn stray(body: Body) -> Arc<Self> {
+    pub fn detached(body: Body) -> Arc<Self> {
         Arc::new(Self::new(0, 0, 0, body, None))
     }
 

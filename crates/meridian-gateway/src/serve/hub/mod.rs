@@ -133,7 +133,7 @@ impl Hub {
         let now_ms = self.clock.now_ms();
         self.write(|inner| {
             for mut body in bodies {
-                inner.heed(&body, now_ms);
+                inner.note_standing(&body, now_ms);
                 if let Body::Snapshot(snapshot) = &mut body {
                     snapshot.notices.clone_from(&inner.standing);
                 }
@@ -225,7 +225,7 @@ impl Hub {
 
 impl Inner {
     /// Keeps in mind what holds until it is taken back.
-    fn heed(&mut self, body: &Body, now_ms: i64) {
+    fn note_standing(&mut self, body: &Body, now_ms: i64) {
         match body {
             Body::Notice(notice) => {
                 let code = notice.code.as_str();

@@ -80,7 +80,7 @@ impl Start {
         first.open(&self.outlets.internal, known);
         let clock = self.config.clock;
         Ok(Some(Stream {
-            course: publisher.course(),
+            course: publisher.event_clock(),
             publisher,
             outlets: self.outlets,
             wants_internal: self.wants_internal,

@@ -18,7 +18,7 @@ use crate::publish::gate::{Gate, PendingFigures};
 use crate::serve::connection::Shared;
 use crate::serve::control::ControlMsg;
 use crate::serve::hub::Announcement;
-use crate::source::clock::{Clock, Course, mono_ms};
+use crate::source::clock::{Clock, EventClock, mono_ms};
 use crate::store::Store;
 use crate::{Publisher, SavedState};
 use meridian_core::sales::EventMs;
@@ -50,7 +50,7 @@ pub(super) struct Stream {
     pub state: Option<State>,
     pub steps: u64,
     pub clock: Arc<Clock>,
-    pub course: Course,
+    pub course: EventClock,
     /// The monotonic clock at the last step of a live day.
     pub looked_us: i64,
     /// It was said that the day is closed before its end.

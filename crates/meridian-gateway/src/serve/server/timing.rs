@@ -19,7 +19,7 @@ impl Stream {
         let mut to_ms = self.course.next(at_ms, time, passed_us);
         if to_ms == at_ms && self.publisher.waits() {
             // Whoever sent it isn't kept waiting with it.
-            to_ms = self.course.creep(at_ms);
+            to_ms = self.course.advance_waiting(at_ms);
         }
         self.step(to_ms);
     }
@@ -43,7 +43,7 @@ impl Stream {
             .clock_apart_ms
             .set(wall_ms.saturating_sub(now_ms));
         let is_live = self.publisher.is_live();
-        for turn in self.clock.turns() {
+        for turn in self.clock.events() {
             ClockEvent::Turned { turn, is_live }.emit(self);
         }
     }

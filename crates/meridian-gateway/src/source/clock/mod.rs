@@ -1,7 +1,7 @@
 //! The gateway's clock, which doesn't follow a wall clock that jumps.
 //!
-//! [`Belief`] goes on with the monotonic clock and is drawn slowly towards the wall clock. A wall clock that leaps isn't
-//! followed: that is a thing to say, and a decision once it has lasted. [`Course`] leads a live day's event time by
+//! [`TrustedTime`] goes on with the monotonic clock and is drawn slowly towards the wall clock. A wall clock that leaps isn't
+//! followed: that is a thing to say, and a decision once it has lasted. [`EventClock`] leads a live day's event time by
 //! that belief, and ends a day only when both clocks have passed its end. Both are pure; [`Clock`] reads the machine's clocks.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -33,7 +33,7 @@ pub struct Reading {
 
 /// What happened to the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum ClockChange {
     /// It leapt, and isn't followed for now.
     Leapt {
         /// By how much, in milliseconds.
@@ -87,7 +87,7 @@ struct Leap {
 
 /// The time that is believed. Pure: readings are given to it.
 #[derive(Debug, Clone)]
-pub struct Belief {
+pub struct TrustedTime {
     now_us: i64,
     last: Reading,
     leap: Option<Leap>,
@@ -95,7 +95,7 @@ pub struct Belief {
     said_us: Option<i64>,
 }
 
-impl Belief {
+impl TrustedTime {
     /// Begins with what the wall clock says.
     pub fn new(first: Reading) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Belief {
     }
 
     /// Takes the next reading, and says what became of the wall clock since the last one.
-    pub fn look(&mut self, reading: Reading) -> Option<Turn> {
+    pub fn look(&mut self, reading: Reading) -> Option<ClockChange> {
         let passed_us = reading.mono_us.saturating_sub(self.last.mono_us).max(0);
         let mono_us = self.last.mono_us.max(reading.mono_us);
         self.last = Reading { mono_us, ..reading };
@@ -118,7 +118,11 @@ impl Belief {
         if apart_us.saturating_abs() <= LEAP_MS * 1_000 {
             let max_us = passed_us / SLEW;
             self.now_us = self.now_us.saturating_add(apart_us.clamp(-max_us, max_us));
-            return self.leap.take().filter(|leap| leap.said).map(|_| Turn::Right);
+            return self
+                .leap
+                .take()
+                .filter(|leap| leap.said)
+                .map(|_| ClockChange::Right);
         }
         let Some(leap) = &mut self.leap else {
             // A clock that leaps again and again is told of now and then.
@@ -133,7 +137,7 @@ impl Belief {
                 apart_us,
                 said,
             });
-            return said.then_some(Turn::Leapt { by_ms: turn_ms });
+            return said.then_some(ClockChange::Leapt { by_ms: turn_ms });
         };
         if apart_us.saturating_sub(leap.apart_us).saturating_abs() > STEADY_US {
             (leap.since_us, leap.apart_us) = (mono_us, apart_us);
@@ -144,7 +148,7 @@ impl Belief {
         self.leap = None;
         self.believed_us = Some(mono_us);
         self.now_us = reading.wall_us;
-        Some(Turn::Believed { by_ms: turn_ms })
+        Some(ClockChange::Believed { by_ms: turn_ms })
     }
 
     /// The time at the last reading.
@@ -161,7 +165,7 @@ impl Belief {
 
 /// How a live day's event time follows the clock. Pure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Course {
+pub struct EventClock {
     /// The day's first instant.
     pub start_ms: EventMs,
     /// Its end.
@@ -170,7 +174,7 @@ pub struct Course {
     pub late_ms: i64,
 }
 
-impl Course {
+impl EventClock {
     /// Where event time goes from an instant after `passed_us` microseconds. It never goes back; where it has to wait
     /// for the clock, it stays.
     pub fn next(&self, at_ms: EventMs, time: Time, passed_us: i64) -> EventMs {
@@ -187,7 +191,7 @@ impl Course {
 
     /// Where event time that has to wait can go, so that what came in meanwhile is counted: a little on, and not into the day
     /// or out of it.
-    pub fn creep(&self, at_ms: EventMs) -> EventMs {
+    pub fn advance_waiting(&self, at_ms: EventMs) -> EventMs {
         if at_ms + 1 == self.start_ms || at_ms >= self.end_ms {
             at_ms
         } else {
@@ -204,8 +208,8 @@ pub struct Clock {
 }
 
 struct Inner {
-    belief: Belief,
-    turns: Vec<Turn>,
+    belief: TrustedTime,
+    turns: Vec<ClockChange>,
 }
 
 impl std::fmt::Debug for Clock {
@@ -229,7 +233,7 @@ impl Clock {
 
     /// Clocks that somebody else keeps.
     pub fn with(read: impl Fn() -> Reading + Send + Sync + 'static) -> Arc<Self> {
-        let belief = Belief::new(read());
+        let belief = TrustedTime::new(read());
         Arc::new(Self {
             read: Box::new(read),
             inner: Mutex::new(Inner {
@@ -258,7 +262,7 @@ impl Clock {
     }
 
     /// What became of the wall clock since this was asked last.
-    pub fn turns(&self) -> Vec<Turn> {
+    pub fn events(&self) -> Vec<ClockChange> {
         std::mem::take(&mut self.inner().turns)
     }
 }

@@ -9,21 +9,21 @@ const STEP_MS: i64 = 100;
 
 /// A day that is stepped through, as a gateway does it, by a wall clock that is sometimes wrong.
 struct Day {
-    belief: Belief,
-    course: Course,
+    belief: TrustedTime,
+    course: EventClock,
     true_ms: i64,
     mono_us: i64,
     at_ms: i64,
     looked_us: i64,
     /// What the wall clock is off by.
     off_ms: i64,
-    turns: Vec<Turn>,
+    turns: Vec<ClockChange>,
 }
 
 impl Day {
     /// Joined so long before its end.
     fn new(left_ms: i64, late_ms: i64) -> Self {
-        let course = Course {
+        let course = EventClock {
             start_ms: START_MS,
             end_ms: START_MS + DAY_MS,
             late_ms,
@@ -34,7 +34,7 @@ impl Day {
             mono_us: 7,
         };
         Self {
-            belief: Belief::new(first),
+            belief: TrustedTime::new(first),
             course,
             true_ms,
             mono_us: 7,
@@ -106,8 +106,8 @@ fn a_clock_that_leaps_and_comes_back_is_told_of_and_not_followed() {
             assert!(!day.belief.time().doubtful);
         }
         assert_eq!(day.turns.len(), 6, "{:?}", day.turns);
-        assert!(matches!(day.turns[0], Turn::Leapt { by_ms } if (by_ms - off_ms).abs() < 200));
-        assert_eq!(day.turns[1], Turn::Right);
+        assert!(matches!(day.turns[0], ClockChange::Leapt { by_ms } if (by_ms - off_ms).abs() < 200));
+        assert_eq!(day.turns[1], ClockChange::Right);
     }
 }
 
@@ -121,7 +121,10 @@ fn what_lasts_is_believed_and_a_day_still_has_its_late_minute() {
     assert!(day.at_ms < day.course.end_ms, "not yet");
     day.run(2 * STEP_MS);
     assert!(
-        matches!(day.turns[..], [Turn::Leapt { .. }, Turn::Believed { .. }]),
+        matches!(
+            day.turns[..],
+            [ClockChange::Leapt { .. }, ClockChange::Believed { .. }]
+        ),
         "{:?}",
         day.turns
     );
@@ -145,7 +148,7 @@ fn a_clock_that_is_set_back_for_good_makes_event_time_wait() {
     let mut day = Day::new(12 * 3_600_000, 60_000);
     day.off_ms = 3_600_000;
     // The gateway began with a clock that was an hour ahead.
-    day.belief = Belief::new(day.reading());
+    day.belief = TrustedTime::new(day.reading());
     day.run(5_000);
     assert!((day.apart_ms() - 3_600_000).abs() <= STEP_MS);
     day.off_ms = 0;
@@ -154,14 +157,18 @@ fn a_clock_that_is_set_back_for_good_makes_event_time_wait() {
     assert!((day.belief.time().now_ms - day.true_ms).abs() <= STEP_MS);
     assert!(!day.step() && day.at_ms == at_ms, "it waits");
     // What comes in meanwhile is counted all the same.
-    assert_eq!(day.course.creep(at_ms), at_ms + 1);
+    assert_eq!(day.course.advance_waiting(at_ms), at_ms + 1);
     day.run(3_600_000);
     assert!(day.at_ms > at_ms && day.apart_ms().abs() <= STEP_MS);
     let (start_ms, end_ms) = (day.course.start_ms, day.course.end_ms);
     for at_ms in [start_ms - 1, end_ms, end_ms + 1] {
-        assert_eq!(day.course.creep(at_ms), at_ms, "not into the day, nor out of it");
+        assert_eq!(
+            day.course.advance_waiting(at_ms),
+            at_ms,
+            "not into the day, nor out of it"
+        );
     }
-    assert_eq!(day.course.creep(end_ms - 1), end_ms);
+    assert_eq!(day.course.advance_waiting(end_ms - 1), end_ms);
 }
 
 #[test]
@@ -204,7 +211,7 @@ fn readings_that_run_back_or_are_absurd_break_nothing() {
         wall_us: 1_000_000,
         mono_us: 50,
     };
-    let mut belief = Belief::new(first);
+    let mut belief = TrustedTime::new(first);
     for (wall_us, mono_us) in [
         (i64::MAX, 40),
         (i64::MIN, 30),

@@ -11,7 +11,7 @@ use crate::privacy::Privacy;
 use crate::source::SourceError;
 use crate::source::day_file::{comparisons_of, info_of, milestones_of, named};
 use crate::store::journal::JournalError;
-use crate::store::order_log::{Begun, OrderLog};
+use crate::store::order_log::{LogHead, OrderLog};
 use meridian_core::sales::category::MAX_CATEGORIES;
 use meridian_core::sales::{Catalogue, Currency, EventMs, MAX_PRODUCTS};
 use meridian_core::tally::Tally;
@@ -142,8 +142,8 @@ impl LiveDay {
             .map_err(as_written)
     }
 
-    pub(super) fn begun(&self, catalogue: &Catalogue, privacy: Privacy) -> Begun {
-        Begun::new(
+    pub(super) fn begun(&self, catalogue: &Catalogue, privacy: Privacy) -> LogHead {
+        LogHead::new(
             &self.fingerprint(),
             catalogue.hash(),
             self.start_ms(),

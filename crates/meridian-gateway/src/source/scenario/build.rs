@@ -8,7 +8,7 @@ use super::curve::{NoRates, at, counts_along, monotone};
 use super::file::{CategoryTable, DayFile, ShippingTable};
 use super::model::{BLOCK_SECS, CellKey, GROUP, Model, Spread};
 use super::places::Places;
-use super::products::{self, Ground, Products};
+use super::products::{self, Inputs, Products};
 use super::random::{mix, normal, unit};
 use super::validate::{Span, check_categories, mobile_points, region_of, region_shares, share_of, span_of};
 use super::value::{LOOKUP_BUCKETS, SPREADS};
@@ -69,7 +69,7 @@ pub(super) fn build(file: &DayFile, catalogue: Arc<Catalogue>) -> Result<Model, 
         import_from: shipping.import_from,
         products: Products::default(),
     };
-    let ground = Ground {
+    let ground = Inputs {
         catalogue: &model.catalogue,
         home: home.map(|home| home.0),
         secs: span.secs,

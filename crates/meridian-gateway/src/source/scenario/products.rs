@@ -177,7 +177,7 @@ impl Plan {
 }
 
 /// What the products of a day are worked out from.
-pub(super) struct Ground<'a> {
+pub(super) struct Inputs<'a> {
     pub catalogue: &'a Catalogue,
     /// The home region.
     pub home: Option<u8>,
@@ -191,7 +191,7 @@ pub(super) struct Ground<'a> {
 /// Builds the products of a day file. `counts` says how many payments and orders a cell has had at a second.
 pub(super) fn build(
     file: &DayFile,
-    ground: &Ground<'_>,
+    ground: &Inputs<'_>,
     counts: impl Fn(usize, usize) -> (u64, u64),
 ) -> Result<Products, String> {
     let (list, plans) = plans(file, ground)?;
@@ -237,7 +237,7 @@ pub(super) fn build(
 }
 
 /// The file's products, checked and looked up.
-fn plans(file: &DayFile, ground: &Ground<'_>) -> Result<(Vec<ProductInfo>, Vec<Plan>), String> {
+fn plans(file: &DayFile, ground: &Inputs<'_>) -> Result<(Vec<ProductInfo>, Vec<Plan>), String> {
     if file.product.len() > MAX_DAY_PRODUCTS {
         return Err(format!(
             "product: {} of them; there can be at most {MAX_DAY_PRODUCTS}",
@@ -269,7 +269,7 @@ fn plans(file: &DayFile, ground: &Ground<'_>) -> Result<(Vec<ProductInfo>, Vec<P
 }
 
 /// Refuses products that at some time sell for more than they may of what their cell's category does.
-fn leave_enough(cell: &CellKey, here: &[(usize, &Plan)], ground: &Ground<'_>) -> Result<(), String> {
+fn leave_enough(cell: &CellKey, here: &[(usize, &Plan)], ground: &Inputs<'_>) -> Result<(), String> {
     let mut changes: Vec<usize> = here
         .iter()
         .flat_map(|(_, plan)| plan.changes(cell.region))

@@ -12,7 +12,7 @@ pub const GUARD_VERSION: u32 = 3;
 /// What a log was begun with: counting through it is only the same with the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Begun {
+pub struct LogHead {
     /// The day, as its file says it.
     pub day: String,
     /// Hash of the catalogue that places refer to.
@@ -27,7 +27,7 @@ pub struct Begun {
     pub seed: u64,
 }
 
-impl Begun {
+impl LogHead {
     /// What a log of this day is to be begun with now.
     pub fn new(day: &str, catalogue: &str, start_ms: EventMs, k: u32) -> Self {
         Self {

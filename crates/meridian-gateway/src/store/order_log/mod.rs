@@ -22,7 +22,7 @@ use crate::store::order_log::record::{BATCH, DAY, HEAD_BYTES, STEP, STEP_BYTES, 
 use crate::store::record_log::{Disk, Displaced, RecordLog, private};
 use meridian_core::sales::EventMs;
 
-pub use begun::{Begun, GUARD_VERSION};
+pub use begun::{GUARD_VERSION, LogHead};
 pub use record::{Damage, MAX_RECORD_BYTES, Record};
 pub use records::Records;
 
@@ -43,7 +43,7 @@ fn holds_more(file: &mut File, path: &Path) -> Result<bool, JournalError> {
 }
 
 /// Of a log without a whole first record nothing can be counted as it was.
-fn headless(path: &Path) -> JournalError {
+fn without_head(path: &Path) -> JournalError {
     let file = path.display().to_string();
     let problem = format!(
         "what it was begun with can't be read, and more follows it: it can't be counted again as it was.          `mv {file} {file}.damaged` lets the day begin anew, with what is sent again"
@@ -92,7 +92,7 @@ impl OrderLog {
     ///
     /// # Errors
     /// [`JournalError`] when the disk refuses, the file is something else, or was begun with something else.
-    pub fn open(path: &Path, begun: &Begun) -> Result<(Begun, Records), JournalError> {
+    pub fn open(path: &Path, begun: &LogHead) -> Result<(LogHead, Records), JournalError> {
         let wrong = |problem: String| JournalError {
             file: path.display().to_string(),
             problem,
@@ -135,14 +135,14 @@ impl OrderLog {
                 .map(|(kind, payload)| (kind, payload, reading));
             let more = length > MAGIC.len() as u64 + MAX_FIRST_BYTES;
             if found.is_none() && (more || holds_more(&mut file, path)?) {
-                return Err(headless(path));
+                return Err(without_head(path));
             }
         }
         if let Some((kind, payload, mut reading)) = found {
             if kind != DAY {
-                return Err(headless(path));
+                return Err(without_head(path));
             }
-            let then: Begun = serde_json::from_slice(&payload)
+            let then: LogHead = serde_json::from_slice(&payload)
                 .map_err(|error| wrong(format!("what it was begun with can't be read: {error}")))?;
             if let Some(problem) = then.differs(begun) {
                 return Err(wrong(problem));
@@ -178,7 +178,7 @@ impl OrderLog {
     ///
     /// # Errors
     /// As for [`look`](Self::look), and when it was begun with something else.
-    pub fn look_with(path: &Path, now: Option<&Begun>) -> Result<Records, JournalError> {
+    pub fn look_with(path: &Path, now: Option<&LogHead>) -> Result<Records, JournalError> {
         let wrong = |problem: String| JournalError {
             file: path.display().to_string(),
             problem,
@@ -204,7 +204,7 @@ impl OrderLog {
         };
         match records.next_raw()? {
             Some((DAY, payload)) => {
-                let then: Begun = serde_json::from_slice(&payload)
+                let then: LogHead = serde_json::from_slice(&payload)
                     .map_err(|error| wrong(format!("what it was begun with can't be read: {error}")))?;
                 match now.and_then(|now| then.differs(now)) {
                     Some(problem) => Err(wrong(problem)),
@@ -214,9 +214,9 @@ impl OrderLog {
             // Torn in its first record, or nothing can be told of what follows it.
             None => match records.go_on()? {
                 None => Ok(records),
-                Some(_) => Err(headless(path)),
+                Some(_) => Err(without_head(path)),
             },
-            Some(_) => Err(headless(path)),
+            Some(_) => Err(without_head(path)),
         }
     }
 

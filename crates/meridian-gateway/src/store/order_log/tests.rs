@@ -4,8 +4,8 @@ use crate::store::record_log::tests::Faults;
 use meridian_core::sales::columns::encode;
 use meridian_core::sales::{Batch, Kind};
 
-fn begun(k: u32) -> Begun {
-    Begun::new("a day", "a catalogue", 5, k)
+fn begun(k: u32) -> LogHead {
+    LogHead::new("a day", "a catalogue", 5, k)
 }
 
 fn read(path: &Path) -> Result<(Vec<Record>, Records), JournalError> {
@@ -220,7 +220,7 @@ fn another_day_another_k_or_another_gateway_is_refused() {
     drop(read(&path).unwrap());
     let error = OrderLog::open(&path, &begun(5)).unwrap_err().to_string();
     assert!(error.contains("privacy.k 10, and now it is 5"), "{error}");
-    let other = Begun {
+    let other = LogHead {
         day: "another".to_owned(),
         ..begun(10)
     };

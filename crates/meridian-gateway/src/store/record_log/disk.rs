@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(test)]
 use crate::store::record_log::tests::fits;
-use crate::store::record_log::{Displaced, Medium, NOT_ALL_YET, Stands};
+use crate::store::record_log::{Displaced, FileState, Medium, NOT_ALL_YET};
 
 /// A deleted file that fits on its disk only once is moved in pieces of this size, or smaller where these don't fit.
 const MAX_MOVED: usize = 4 << 20;
@@ -42,7 +42,7 @@ impl Disk {
 
     /// How the file itself stands.
     #[cfg(unix)]
-    fn found(&self) -> io::Result<Stands> {
+    fn found(&self) -> io::Result<FileState> {
         use std::os::unix::fs::MetadataExt as _;
         let ours = self.file.metadata()?;
         let gone = if ours.nlink() == 0 {
@@ -52,18 +52,18 @@ impl Disk {
         };
         match std::fs::metadata(&self.path) {
             Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => {
-                Ok(Stands::Here(ours.len()))
+                Ok(FileState::Here(ours.len()))
             }
-            Ok(_) => Ok(Stands::Gone(Displaced::Replaced)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stands::Gone(gone)),
+            Ok(_) => Ok(FileState::Gone(Displaced::Replaced)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Gone(gone)),
             Err(error) => Err(error),
         }
     }
 
     #[cfg(not(unix))]
-    fn found(&self) -> io::Result<Stands> {
+    fn found(&self) -> io::Result<FileState> {
         // A file that is open can't be deleted or moved there.
-        Ok(Stands::Here(self.file.metadata()?.len()))
+        Ok(FileState::Here(self.file.metadata()?.len()))
     }
 
     /// A copy beside the file takes its place once it is on the disk.
@@ -105,7 +105,7 @@ impl Disk {
 
     /// Another file in the log's place gets another name.
     fn make_way(&self) -> io::Result<()> {
-        if let Ok(Stands::Gone(Displaced::Replaced)) = self.found() {
+        if let Ok(FileState::Gone(Displaced::Replaced)) = self.found() {
             std::fs::rename(&self.path, aside(&self.path))?;
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Disk {
     /// killed meanwhile there is as much as was moved, where there would be nothing otherwise.
     pub(crate) fn move_over(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()> {
         let began = Instant::now();
-        if self.rest.is_empty() || !matches!(self.found()?, Stands::Here(_)) {
+        if self.rest.is_empty() || !matches!(self.found()?, FileState::Here(_)) {
             self.make_way()?;
             let file = private().create_new(true).open(&self.path)?;
             if self.locked
@@ -272,14 +272,14 @@ impl Medium for Disk {
         self.file.sync_data()
     }
 
-    fn stands(&self) -> io::Result<Stands> {
+    fn stands(&self) -> io::Result<FileState> {
         if self.rest.is_empty() {
             return self.found();
         }
-        Ok(Stands::Gone(Displaced::Deleted))
+        Ok(FileState::Gone(Displaced::Deleted))
     }
 
-    fn anew(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()> {
+    fn replace_with(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()> {
         if kept > 0 && !self.rest.is_empty() {
             return self.move_over(kept, bytes);
         }

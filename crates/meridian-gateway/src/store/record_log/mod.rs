@@ -47,7 +47,7 @@ pub enum Displaced {
 
 /// How a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stands {
+pub enum FileState {
     /// At its path, this long.
     Here(u64),
     /// Not there any more.
@@ -75,14 +75,14 @@ pub trait Medium: std::fmt::Debug + Send {
     ///
     /// # Errors
     /// When that can't be said.
-    fn stands(&self) -> io::Result<Stands>;
+    fn stands(&self) -> io::Result<FileState>;
     /// Puts a new file in place: the first `kept` bytes of this one, and others after them. What stood there gets
     /// another name. It is on the disk when this returns. After an error nothing was changed, or a part of a file that is
     /// nowhere else stands in place, and the next call goes on with it.
     ///
     /// # Errors
     /// When the disk refuses.
-    fn anew(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()>;
+    fn replace_with(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// A log that records are added to.
@@ -144,8 +144,8 @@ impl RecordLog {
 
     fn compare(&mut self) -> io::Result<Option<Displaced>> {
         let length = match self.medium.stands()? {
-            Stands::Here(length) => length,
-            Stands::Gone(how) => return Ok(Some(how)),
+            FileState::Here(length) => length,
+            FileState::Gone(how) => return Ok(Some(how)),
         };
         let (least, most) = if self.unsettled {
             (self.synced, u64::MAX)
@@ -240,7 +240,7 @@ impl RecordLog {
     /// # Errors
     /// When the disk refuses, with what helps; it can be tried again.
     pub fn put_back(&mut self, how: Displaced) -> io::Result<()> {
-        let put_back = self.medium.anew(self.synced, &self.unsynced);
+        let put_back = self.medium.replace_with(self.synced, &self.unsynced);
         put_back.map_err(|error| {
             let also = match how {
                 Displaced::Moved => ", or move it back,",
@@ -268,7 +268,7 @@ impl RecordLog {
     /// When the disk refuses; everything is as it was then.
     pub fn begin_anew(&mut self, head: &[u8]) -> io::Result<()> {
         let bytes = [head, &self.unsynced].concat();
-        self.medium.anew(0, &bytes)?;
+        self.medium.replace_with(0, &bytes)?;
         self.unsettled = false;
         self.displaced = false;
         self.end = bytes.len() as u64;

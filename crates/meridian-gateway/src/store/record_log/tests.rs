@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use proptest::prelude::*;
 
-use crate::store::record_log::{Disk, Displaced, Medium, RecordLog, Stands, private};
+use crate::store::record_log::{Disk, Displaced, FileState, Medium, RecordLog, private};
 
 /// What fails, for as long as it is said.
 #[derive(Debug)]
-struct Said {
+struct FaultPlan {
     /// No file gets longer than this.
     most: AtomicU64,
     sync: AtomicBool,
@@ -22,11 +22,11 @@ struct Said {
 
 /// What fails of a medium. Clones say the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Faults(Arc<Said>);
+pub(crate) struct Faults(Arc<FaultPlan>);
 
 impl Default for Faults {
     fn default() -> Self {
-        Self(Arc::new(Said {
+        Self(Arc::new(FaultPlan {
             most: AtomicU64::new(u64::MAX),
             sync: AtomicBool::new(false),
             cut: AtomicBool::new(false),
@@ -114,15 +114,15 @@ impl Medium for Faulty {
         self.inner.sync()
     }
 
-    fn stands(&self) -> io::Result<Stands> {
+    fn stands(&self) -> io::Result<FileState> {
         self.inner.stands()
     }
 
-    fn anew(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()> {
+    fn replace_with(&mut self, kept: u64, bytes: &[u8]) -> io::Result<()> {
         if kept + bytes.len() as u64 > self.faults.0.most.load(Ordering::SeqCst) {
             return Err(full());
         }
-        self.inner.anew(kept, bytes)
+        self.inner.replace_with(kept, bytes)
     }
 }
 
@@ -143,11 +143,11 @@ impl Medium for Nowhere {
         Err(full())
     }
 
-    fn stands(&self) -> io::Result<Stands> {
+    fn stands(&self) -> io::Result<FileState> {
         Err(full())
     }
 
-    fn anew(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+    fn replace_with(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
         Err(full())
     }
 }
@@ -275,7 +275,7 @@ fn what_fits_only_once_is_moved_in_pieces() {
     }
     let more = [&whole[..], b"and more"].concat();
     assert!(std::fs::read(&path).unwrap() == more);
-    assert_eq!(disk.stands().unwrap(), Stands::Here(more.len() as u64));
+    assert_eq!(disk.stands().unwrap(), FileState::Here(more.len() as u64));
     assert!(File::open(&path).unwrap().try_lock().is_err());
 
     // There is no space over and over; and what is back is deleted, replaced and moved.
@@ -287,7 +287,7 @@ fn what_fits_only_once_is_moved_in_pieces() {
         if disk.move_over(more.len() as u64, b"!").is_ok() {
             break;
         }
-        assert_eq!(disk.stands().unwrap(), Stands::Gone(Displaced::Deleted));
+        assert_eq!(disk.stands().unwrap(), FileState::Gone(Displaced::Deleted));
         let back = std::fs::read(&path).unwrap();
         assert!(more.starts_with(&back), "round {round}");
         match round {
@@ -302,7 +302,7 @@ fn what_fits_only_once_is_moved_in_pieces() {
     }
     let found = std::fs::read(&path).unwrap();
     assert!(found.starts_with(&more) && found.len() == more.len() + 1);
-    assert_eq!(disk.stands().unwrap(), Stands::Here(found.len() as u64));
+    assert_eq!(disk.stands().unwrap(), FileState::Here(found.len() as u64));
 }
 
 /// What is the matter with a file that can't be put back, how much room it takes and what helps is said.
