@@ -43,7 +43,7 @@ impl Stream {
             .clock_apart_ms
             .set(wall_ms.saturating_sub(now_ms));
         let is_live = self.publisher.is_live();
-        for turn in self.clock.events() {
+        for turn in self.clock.changes() {
             ClockEvent::Turned { turn, is_live }.emit(self);
         }
     }
