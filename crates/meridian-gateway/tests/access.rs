@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use meridian_gateway::{
     ScenarioSource, Source, check_anonymous, load_catalogue, relay, serve, wall_ms,
 };
 use meridian_wire::Body;
+use support::{free_address, get, until};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -28,12 +31,6 @@ fn publisher() -> Publisher {
     let source = ScenarioSource::load("double11-2016", Arc::clone(&catalogue)).unwrap();
     let start_ms = source.hello().day.start_ms + 60_000;
     Publisher::new(Box::new(source), catalogue, start_ms, 1.0).unwrap()
-}
-
-/// An address where nobody listens yet.
-fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// A token file.
@@ -87,26 +84,6 @@ fn link(url: impl Into<String>, token: &str) -> LinkConfig {
     }
 }
 
-#[track_caller]
-fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
-    let begun = Instant::now();
-    let mut seen = Vec::new();
-    while begun.elapsed() < WAIT {
-        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100)) {
-            if seen.len() < 40 {
-                seen.push(match &event {
-                    LinkEvent::Frame(f, _) => format!("{} {}", f.epoch, f.seq),
-                    other => format!("{other:?}"),
-                });
-            }
-            if let Some(found) = find(event) {
-                return found;
-            }
-        }
-    }
-    panic!("it didn't happen within {WAIT:?} {seen:?}");
-}
-
 /// The epoch of the next figures; odd is internal.
 fn figures(event: LinkEvent) -> Option<u64> {
     match event {
@@ -134,23 +111,10 @@ fn refused(event: LinkEvent) -> Option<String> {
 
 /// HTTP by hand: what is answered to a handshake.
 fn answer(address: SocketAddr, token: &str) -> String {
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: Bearer {token}\r\n\r\n"
-    );
-    socket.write_all(request.as_bytes()).unwrap();
+    let mut socket = support::handshake(address, &format!("Authorization: Bearer {token}\r\n"));
     let mut bytes = [0; 400];
     let length = socket.read(&mut bytes).unwrap();
     String::from_utf8_lossy(&bytes[..length]).into_owned()
-}
-
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut socket = TcpStream::connect(address).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).unwrap();
-    text
 }
 
 fn desk(
@@ -189,7 +153,7 @@ fn nobody_is_let_in_to_a_feed_of_which_it_is_not_known_who_may_see_it() {
         below.make("Hall 3", None, Role::Viewer),
         below.make("CFO", None, Role::Executive),
     );
-    let address = free();
+    let address = free_address();
     let passing = relay(below.config(), link(format!("ws://{address}"), &upstream_token)).unwrap();
     let told = answer(passing.address(), &wall);
     assert!(
@@ -741,7 +705,7 @@ fn a_start_makes_its_folders_and_names_what_it_can_not_have() {
         );
     }
     // It would follow itself.
-    let own = free();
+    let own = free_address();
     write(
         &own.to_string(),
         "127.0.0.1:0",
@@ -792,7 +756,7 @@ fn another_k_is_said_as_it_is_written() {
 #[test]
 fn looks_of_balancers_are_no_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let address = free();
+    let address = free_address();
     let tokens = folder.path().join("tokens.toml");
     TokenStore::open(&tokens)
         .unwrap()

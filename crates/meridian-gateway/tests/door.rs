@@ -3,14 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use meridian_gateway::operate::access::{Role, TokenStore};
+use support::free_address;
 
 const HANDSHAKE: &str = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 const ORDERS: &str = "Sec-WebSocket-Protocol: meridian.v1.orders\r\n";
@@ -24,10 +27,6 @@ struct House {
     child: Option<Child>,
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 impl House {
     /// With this behind its configuration; tokens are to be made before it starts.
     fn new(more: &str) -> Self {
@@ -35,7 +34,7 @@ impl House {
         let day = "synthetic = true\ngmv_counts = 'payment'\ncurrency = 'EUR'\n[title]\nen = 'Live'\nzh = '直播'\n[day]\nhours = 24\n\
              [[category]]\nname = { en = 'Garden', zh = '园艺' }\n";
         std::fs::write(folder.path().join("day.toml"), day).unwrap();
-        let (address, admin) = (free(), free());
+        let (address, admin) = (free_address(), free_address());
         let config = format!(
             "listen = '{address}'\n[source]\nlive = 'day.toml'\norder_log = 'orders'\n[admin]\nlisten = '{admin}'\nhosts = ['metrics.example']\n{more}"
         );

@@ -1,6 +1,8 @@
 //! The feed over real sockets: totals, restarts, and servers that misbehave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod support;
+
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use meridian_wire::{
     encode_json,
 };
 use sha2::{Digest, Sha256};
+use support::until;
 use tokio_tungstenite::tungstenite;
 use tungstenite::Message;
 
@@ -47,18 +50,6 @@ fn link(url: String) -> Link {
     config.idle = Duration::from_millis(1_500);
     config.retry_max = Duration::from_millis(500);
     Link::start(config).unwrap()
-}
-
-/// The first event that `find` wants; everything before it is passed over.
-fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
-    let end = Instant::now() + WAIT;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let event = link.events().recv_timeout(left).expect("the event in time");
-        if let Some(found) = find(event) {
-            return found;
-        }
-    }
 }
 
 fn figures(event: &LinkEvent) -> Option<(i64, Totals)> {

@@ -23,7 +23,7 @@ use meridian_gateway::{
     relay, serve,
 };
 use meridian_wire::{Body, Counts, Mode, Scene, SigningKey, Snapshot};
-use support::{Fault, Proxy};
+use support::{Fault, Proxy, get, until};
 use tokio_tungstenite::tungstenite::{self, Message};
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -123,18 +123,6 @@ fn quick(url: impl Into<String>) -> LinkConfig {
     }
 }
 
-fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
-    let begun = Instant::now();
-    while begun.elapsed() < WAIT {
-        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100))
-            && let Some(found) = find(event)
-        {
-            return found;
-        }
-    }
-    panic!("it didn't happen within {WAIT:?}");
-}
-
 fn body(event: LinkEvent) -> Option<Body> {
     match event {
         LinkEvent::Frame(frame, _) => Some(frame.body),
@@ -158,23 +146,10 @@ fn snapshot(event: LinkEvent) -> Option<Snapshot> {
 
 /// HTTP by hand: the status line's number.
 fn status_of(address: SocketAddr, headers: &str) -> u16 {
-    let mut socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
-    let request = format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-    );
-    socket.write_all(request.as_bytes()).unwrap();
+    let mut socket = support::handshake(address, headers);
     let mut bytes = [0; 12];
     socket.read_exact(&mut bytes).unwrap();
     std::str::from_utf8(&bytes[9..]).unwrap().parse().unwrap()
-}
-
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut socket = TcpStream::connect(address).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).unwrap();
-    text
 }
 
 /// A director's desk.

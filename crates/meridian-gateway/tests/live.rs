@@ -23,7 +23,7 @@ use meridian_gateway::operate::access::{Role, TokenStore};
 use meridian_gateway::{load_catalogue, wall_ms};
 use meridian_wire::{Body, Mode, Snapshot, Totals};
 use rand::{Rng, SeedableRng};
-use support::{Fault, Proxy};
+use support::{Fault, Proxy, free_address, get};
 
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ impl House {
             start.format("%Y-%m-%dT%H:%M:00Z")
         );
         std::fs::write(folder.path().join("day.toml"), day).unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let access = if tokens {
             "[access]\ntokens = 'tokens.toml'\nanonymous = 'viewer'\n"
         } else {
@@ -333,21 +333,11 @@ fn the_python_examples_keep_the_path_and_know_a_gateway() {
     }
 }
 
-/// What is asked of the gateway's own machine.
-fn asked(admin: SocketAddr, path: &str) -> String {
-    use std::io::Read as _;
-    let mut socket = std::net::TcpStream::connect(admin).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    let mut text = String::new();
-    socket.read_to_string(&mut text).unwrap();
-    text
-}
-
 /// A display that comes while no orders do is told so, behind a relay too; metrics and health say it, and it is no failure.
 #[test]
 fn a_display_that_comes_later_is_told_of_the_silence() {
     let mut house = House::new(false, true);
-    let admin = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let admin = free_address();
     let file = |name: &str| house.folder.path().join(name);
     let day = std::fs::read_to_string(file("day.toml")).unwrap();
     std::fs::write(file("day.toml"), day.replace("[day]\n", "[day]\nsilent_s = 1\n")).unwrap();
@@ -383,7 +373,7 @@ fn a_display_that_comes_later_is_told_of_the_silence() {
     let health_says = |words: &str| {
         let deadline = Instant::now() + WAIT;
         loop {
-            let text = asked(admin, "/health");
+            let text = get(admin, "/health");
             if text.contains(words) {
                 assert!(text.starts_with("HTTP/1.1 200"), "{text}");
                 return;
@@ -394,13 +384,13 @@ fn a_display_that_comes_later_is_told_of_the_silence() {
     };
     health_says("well; source: no orders come");
     let silent = |text: String| text.contains("meridian_gateway_source_silent 1");
-    assert!(silent(asked(admin, "/metrics")));
+    assert!(silent(get(admin, "/metrics")));
     // It is in the snapshot within a second.
     std::thread::sleep(Duration::from_millis(1_500));
     let later = house.link(None);
     let expected = Some(vec!["source_silent".to_owned()]);
     assert_eq!(code_of(&later, "source_silent"), expected);
-    let at = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let at = free_address();
     let mut relay = Command::new(env!("CARGO_BIN_EXE_meridian-gateway"))
         .args(["--upstream", &upstream, "--listen", &at.to_string()])
         .stderr(Stdio::null())
@@ -444,7 +434,7 @@ fn a_display_that_comes_later_is_told_of_the_silence() {
     sender
         .send(encode(&batch(&mut random, Kind::Order), 1, 12).unwrap())
         .unwrap();
-    assert!(!silent(asked(admin, "/metrics")));
+    assert!(!silent(get(admin, "/metrics")));
 }
 
 /// On a machine without tokens its own programs may send: the example in Python, and a scenario played now.

@@ -1,4 +1,5 @@
-//! What the gateway's tests share: a proxy between gateway and display that does what networks and enemies do.
+//! What the gateway's tests share: requests by hand, waiting for events, and a proxy between gateway and display that does
+//! what networks and enemies do.
 
 #![allow(dead_code)]
 
@@ -6,7 +7,59 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use meridian_client::{Link, LinkEvent};
+
+/// How long anything may take to happen.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// An address where nobody listens yet.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// The whole answer to a `GET` on this machine.
+pub fn get(address: SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).unwrap();
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Asks for a WebSocket by hand, with these header lines more.
+pub fn handshake(address: SocketAddr, headers: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    write!(
+        socket,
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    )
+    .unwrap();
+    socket
+}
+
+/// The first event in which `find` finds something; everything before it is passed over.
+#[track_caller]
+pub fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T {
+    let begun = Instant::now();
+    let mut seen = Vec::new();
+    while begun.elapsed() < WAIT {
+        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100)) {
+            if seen.len() < 40 {
+                seen.push(match &event {
+                    LinkEvent::Frame(frame, _) => format!("{} {}", frame.epoch, frame.seq),
+                    other => format!("{other:?}"),
+                });
+            }
+            if let Some(found) = find(event) {
+                return found;
+            }
+        }
+    }
+    panic!("it didn't happen within {WAIT:?} {seen:?}");
+}
 
 /// What the proxy does to the next message from the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
