@@ -262,7 +262,7 @@ impl Clock {
     }
 
     /// What became of the wall clock since this was asked last.
-    pub fn events(&self) -> Vec<ClockChange> {
+    pub fn changes(&self) -> Vec<ClockChange> {
         std::mem::take(&mut self.inner().turns)
     }
 }
