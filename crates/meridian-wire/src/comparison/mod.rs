@@ -93,7 +93,7 @@ impl Comparison {
         self.at_ms
             .iter()
             .zip(&self.gmv_minor)
-            .last()
+            .next_back()
             .map(|(_, minor)| *minor)
     }
 
