@@ -397,7 +397,12 @@ fn upload() {
                 out.clear();
                 clock_ms += 100;
                 packer.pack(batch, clock_ms, merge, &mut out);
-                written += out.len();
+                written += out.len()
+                    + if merge.is_some() {
+                        packer.arrivals().len()
+                    } else {
+                        0
+                    };
                 black_box(&out);
             }
         });

@@ -175,7 +175,7 @@ fn air_light(limb_normal: vec3<f32>, ray: vec3<f32>) -> f32 {
     let sun = params.sun.xyz;
     let limb_sun = dot(limb_normal, sun);
     let behind = max(dot(ray, sun), 0.0);
-    return 0.06 + 0.82 * smoothstep(-0.40, 0.85, limb_sun)
+    return 0.035 + 1.05 * smoothstep(-0.22, 0.75, limb_sun)
         + 0.85 * behind * behind * smoothstep(-0.30, 0.30, limb_sun);
 }
 
@@ -238,7 +238,8 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let facing = clamp(-dot(p, ray), 0.0, 1.0);
     let sun_dot = dot(p, sun);
     let sunny = max(sun_dot, 0.0);
-    let day = smoothstep(-0.12, 0.30, sun_dot);
+    // Eighteen degrees of dusk: civil to astronomical.
+    let day = smoothstep(-0.20, 0.16, sun_dot);
     let night = 1.0 - day;
     let key = 0.5 + 0.5 * dot(p, in.key);
 
@@ -246,17 +247,17 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let v = 0.5 - asin(clamp(p.y, -1.0, 1.0)) / PI;
     let uv = vec2<f32>(turn + 0.5, v);
 
-    // Ocean: deep, a little lighter to the upper left and by day, with a broad sheen under the sun.
-    let roundness = 0.30 + 0.70 * facing;
-    var surface = mix(vec3<f32>(0.0016, 0.0040, 0.0105) * (0.35 + 1.25 * key * key),
-                      vec3<f32>(0.0050, 0.0170, 0.0430) * (0.22 + 0.85 * sunny), day) * roundness;
+    // Ocean: deep blue by day, a breath of it by night, lighter to the upper left, with a broad sheen under the sun.
+    let roundness = 0.45 + 0.55 * facing;
+    var surface = mix(vec3<f32>(0.0020, 0.0050, 0.0135) * (0.50 + 1.00 * key * key),
+                      vec3<f32>(0.0056, 0.0262, 0.0900) * (0.34 + 0.76 * sunny), day) * roundness;
     let sheen = max(dot(reflect(ray, p), sun), 0.0);
     let sheen2 = sheen * sheen;
     let sheen4 = sheen2 * sheen2;
     let sheen8 = sheen4 * sheen4;
     let sheen16 = sheen8 * sheen8;
-    surface += (vec3<f32>(0.010, 0.020, 0.032) * sheen4 * sheen
-        + vec3<f32>(0.012, 0.014, 0.015) * sheen16 * sheen16 * sheen8) * day;
+    surface += (vec3<f32>(0.016, 0.028, 0.040) * sheen4 * sheen
+        + vec3<f32>(0.050, 0.056, 0.060) * sheen16 * sheen8) * day;
 
     let ground = ground_at(uv);
 
@@ -267,9 +268,9 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
 
     // Land: a faint ground under the dots so that continents hold together.
     let shore = ground.b;
-    surface += params.land.rgb * shore * (mix(0.020 + 0.020 * key, 0.085 * (0.4 + sunny), day)) * roundness;
+    surface += params.land.rgb * shore * (mix(0.020 + 0.026 * key, 0.150 * (0.35 + 0.8 * sunny), day)) * roundness;
     let cities = ground.r * ground.r;
-    surface += vec3<f32>(0.52, 0.50, 0.46) * cities * night * 0.10 * facing;
+    surface += vec3<f32>(0.50, 0.55, 0.62) * cities * night * 0.16 * facing;
 
     var is_near_land = true;
 #ifndef PLAIN
@@ -284,10 +285,10 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
         let north = cross(p, east);
         let tilt = -vec2<f32>(dot(ray, east), dot(ray, north)) / max(facing, 0.06);
         let relief = 0.74 + 1.1 * ground.g;
-        let by_night = params.land.rgb * vec3<f32>(0.62, 0.92, 1.30) * (0.045 + 0.20 * key * key * key);
-        let by_day = params.land.rgb * (0.26 + 0.72 * sunny) + vec3<f32>(0.012, 0.016, 0.016);
+        let by_night = params.land.rgb * vec3<f32>(0.62, 0.92, 1.25) * (0.110 + 0.20 * key * key * key);
+        let by_day = params.land.rgb * vec3<f32>(1.22, 1.12, 1.0) * (0.34 + 0.80 * sunny) + vec3<f32>(0.012, 0.016, 0.016);
         let base = (mix(by_night, by_day, day) * relief
-            + vec3<f32>(0.60, 0.56, 0.48) * cities * night * 0.55)
+            + vec3<f32>(0.60, 0.66, 0.74) * cities * night * 0.80)
             * (0.35 + 0.65 * smoothstep(0.0, 0.55, facing));
 #ifdef PLAIN
         let n = select(params.dots.x, params.dots.y, params.dots.z > 0.5);
@@ -307,10 +308,6 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let rim2 = rim * rim;
     let veil = 0.050 * rim2 + 0.52 * rim2 * rim2 * rim2;
     surface = surface * (1.0 - 0.35 * rim2 * rim2) + params.air.rgb * veil * lit;
-    // Dusk's thin line of warm light along the terminator.
-    let dusk = max(1.0 - abs(sun_dot - 0.01) * 7.0, 0.0);
-    surface += vec3<f32>(0.0050, 0.0030, 0.0032) * (dusk * dusk * (3.0 - 2.0 * dusk)) * (0.3 + 0.7 * facing);
-
     // Within two pixels of the limb the air's height is nothing.
     let outside = params.room.rgb + (params.air.rgb * 0.78 + vec3<f32>(0.105, 0.147, 0.1925)) * lit;
     return dithered(mix(outside, surface, inside), in.position.xy);

@@ -10,6 +10,7 @@ use bevy::tasks::futures::check_ready;
 use bevy::tasks::{AsyncComputeTaskPool, Task};
 
 use super::camera::Sight;
+use super::embers::{Arrival, EmberChunk, EmberLayer, Embers, EmbersMaterial, SHARES_BESIDE};
 pub use super::packer::Packer;
 use super::packer::SPREAD_MS;
 use super::ring::{self, Header, Instance, Ring, Uploads};
@@ -26,8 +27,6 @@ use meridian_wire::Lights;
 
 /// Lights of one ring where each order is its own.
 const CAPACITY: usize = 524_288;
-/// Lights of one ring where those of the same tick, pixel and kind are one.
-const CAPACITY_MERGED: usize = 131_072;
 /// Lights of a mesh: what is drawn or left out together.
 const CHUNK: usize = 2_048;
 /// How far a light stands from its city's middle at most, in radians: about 14 km.
@@ -78,6 +77,10 @@ struct Packing {
 /// Lights that are ready to be drawn.
 struct Packed {
     instances: Vec<Instance>,
+    /// The same by place, or by group where they are merged.
+    arrivals: Vec<Arrival>,
+    /// By place, the one that stands for it, where others do than before.
+    leaders: Option<Vec<u16>>,
     at_ms: u64,
     /// Orders and payments in them, and those at places that aren't known.
     drawn: u64,
@@ -93,6 +96,9 @@ impl Packed {
         mut instances: Vec<Instance>,
     ) -> Self {
         instances.clear();
+        let changed = merge_deg.is_some_and(|deg| packer.choose_leaders(deg));
+        let leaders = changed.then(|| packer.leader_of_each());
+        let mut arrivals = Vec::new();
         let (mut drawn, mut unplaced) = (0, 0);
         for batch in batches {
             let placed = packer.pack(batch, at_ms, merge_deg, &mut instances);
@@ -104,9 +110,12 @@ impl Packed {
             };
             drawn += shown;
             unplaced += batch.events - shown;
+            arrivals.extend_from_slice(packer.arrivals());
         }
         Self {
             instances,
+            arrivals,
+            leaders,
             at_ms,
             drawn,
             unplaced,
@@ -163,6 +172,8 @@ struct LightRing {
     ring: Ring,
     chunks: Vec<Entity>,
     packing: Packing,
+    layer: EmberLayer,
+    embers: Embers,
     merges: bool,
     /// How many times as large lights are now.
     swell: f32,
@@ -180,6 +191,7 @@ fn spawn_lights(
     mut meshes: ResMut<Assets<Mesh>>,
     mut buffers: ResMut<Assets<ShaderBuffer>>,
     mut materials: ResMut<Assets<LightsMaterial>>,
+    mut ember_materials: ResMut<Assets<EmbersMaterial>>,
 ) {
     let buffer = buffers.add(ring::instance_buffer(CAPACITY));
     let material = materials.add(LightsMaterial { data: buffer.clone() });
@@ -202,7 +214,10 @@ fn spawn_lights(
                 .id()
         })
         .collect();
+    let layer = EmberLayer::spawn(&mut commands, &mesh, &mut buffers, &mut ember_materials);
     commands.insert_resource(LightRing {
+        layer,
+        embers: Embers::default(),
         buffer,
         ring: Ring::new(CAPACITY, CHUNK, life_ms()),
         chunks,
@@ -228,8 +243,10 @@ fn swell(alive: usize) -> f32 {
 fn show_chunks(
     time: Res<Time>,
     lights: Res<LightRing>,
-    mut chunks: Query<&mut Visibility, With<LightChunk>>,
+    mut chunks: Query<&mut Visibility, (With<LightChunk>, Without<EmberChunk>)>,
+    mut ember_chunks: Query<&mut Visibility, With<EmberChunk>>,
 ) {
+    lights.layer.show_chunks(&lights.embers, &mut ember_chunks);
     let now_ms = time.elapsed().as_millis() as u64;
     for (chunk, entity) in lights.chunks.iter().enumerate() {
         if let Ok(mut visibility) = chunks.get_mut(*entity) {
@@ -261,10 +278,9 @@ fn write_lights(
     let now_ms = time.elapsed().as_millis() as u64;
     let merges = view.quality == Quality::Software;
     if merges != lights.merges {
-        // The other ring begins empty; what lived in this one is gone with the change of preset.
+        // The ring begins empty: what lived in it is gone with the change of preset.
         lights.merges = merges;
-        let capacity = if merges { CAPACITY_MERGED } else { CAPACITY };
-        let mut fresh = Ring::new(capacity, CHUNK, life_ms());
+        let mut fresh = Ring::new(CAPACITY, CHUNK, life_ms());
         fresh.written = lights.ring.written;
         fresh.overwritten = lights.ring.overwritten;
         lights.ring = fresh;
@@ -274,6 +290,17 @@ fn write_lights(
     lights.packing.waiting.extend(arrived);
     let mut drawn = 0;
     if let Some(packed) = lights.packing.step(&regions.0, now_ms, merge_deg, live.0) {
+        if lights.embers.places() == 0 {
+            lights.embers = Embers::new(&regions.0);
+        }
+        if let Some(leaders) = packed.leaders {
+            lights.embers.regroup(&leaders);
+        }
+        if merges {
+            lights.embers.expect(&packed.arrivals, now_ms);
+        } else {
+            lights.embers.add(&packed.arrivals, now_ms, SHARES_BESIDE);
+        }
         let instances = packed.instances;
         if !instances.is_empty() {
             for (slot, from, to) in lights.ring.take(instances.len(), now_ms) {
@@ -285,7 +312,7 @@ fn write_lights(
         lights.packing.spare = instances;
     }
     *stats = LightStats {
-        alive: lights.ring.alive(now_ms),
+        alive: lights.ring.alive(now_ms) + lights.embers.len(),
         written: lights.ring.written,
         overwritten: lights.ring.overwritten,
         unplaced: stats.unplaced,
@@ -309,9 +336,11 @@ fn write_lights(
             .extend(layout.magnitude() * lights.swell)
             .to_array(),
     };
-    if stats.alive > 0 {
+    if lights.ring.alive(now_ms) > 0 {
         uploads.header(&lights.buffer, &header);
     }
+    lights.embers.proceed(now_ms);
+    lights.layer.write(&mut lights.embers, header, &mut uploads);
 }
 
 /// The lights.

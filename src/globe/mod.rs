@@ -7,6 +7,7 @@ pub mod arcs;
 pub mod camera;
 pub mod crown;
 pub mod earth;
+pub mod embers;
 pub mod geo;
 pub mod labels;
 pub mod lights;
@@ -49,6 +50,7 @@ pub fn plugin(app: &mut App) {
         ring::plugin,
         warmth::plugin,
         arcs::plugin,
+        embers::plugin,
         lights::plugin,
         crown::plugin,
         wave::plugin,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::embers::Arrival;
 use super::geo::world_from_lat_lon;
 use super::ring::{Instance, pack_direction};
 use crate::theme::duration::LIGHT_SECS;
@@ -93,6 +94,8 @@ pub struct Packer {
     /// By group × 2 + kind.
     merged: Vec<Merged>,
     merged_touched: Vec<u32>,
+    /// What the last batch brought.
+    arrivals: Vec<Arrival>,
     crowd_ms: u64,
     seed: u32,
 }
@@ -176,10 +179,11 @@ impl Packer {
         }
     }
 
-    /// Merges the places in cells of this many degrees. The largest of a cell stands for the others.
-    fn choose_leaders(&mut self, deg: f32) {
+    /// Merges the places in cells of this many degrees. The largest of a cell stands for the others. Says whether the cells
+    /// are others than before.
+    pub fn choose_leaders(&mut self, deg: f32) -> bool {
         if self.merged_deg == Some(deg) {
-            return;
+            return false;
         }
         self.merged_deg = Some(deg);
         let cell_of = |(lat, lon, _): &(f32, f32, u32)| {
@@ -217,11 +221,26 @@ impl Packer {
             }
         }
         self.merged = vec![Merged::default(); self.leaders.len() * 2];
+        true
     }
 
-    /// Packs a batch that came at `now_ms` of app time into `out` and gives how many of its lights have a
-    /// place. With `merge_deg`, those of one kind in one cell of so many degrees become one whose weight is the
-    /// sum of theirs: where a cell is no larger than a pixel, additive blending makes the same picture of it.
+    /// By place, the one that stands for it.
+    pub fn leader_of_each(&self) -> Vec<u16> {
+        self.groups
+            .iter()
+            .map(|group| self.leaders.get(usize::from(*group)).copied().unwrap_or(0))
+            .collect()
+    }
+
+    /// What the last batch brought, by place and kind.
+    pub fn arrivals(&self) -> &[Arrival] {
+        &self.arrivals
+    }
+
+    /// Weighs a batch that came at `now_ms` of app time, packs each of its lights into `out`, and gives how many of them
+    /// have a place. With `merge_deg` none is packed: those of one kind in one cell of so many degrees are one of the
+    /// [`Self::arrivals`], whose weight is the sum of theirs. Where a cell is no larger than a pixel, additive blending makes
+    /// the same picture of it.
     ///
     /// A light's weight falls as its place and the places beside it get crowded, so that a thousand at one
     /// city shine about sixteen times as bright as one, and the hue survives. Payments give way to
@@ -244,8 +263,9 @@ impl Packer {
             seed: self.seed,
             now_ms,
         };
+        self.arrivals.clear();
         if merge_deg.is_some() {
-            self.write_merged(per_light, &mut births, out);
+            self.merge(per_light);
         } else {
             self.write_each(lights, &mut births, out);
         }
@@ -305,8 +325,8 @@ impl Packer {
         self.cells.gather(&self.crowds);
     }
 
-    /// Writes one light for those of a kind in a group, at the group's leader.
-    fn write_merged(&mut self, per_light: f32, births: &mut Births, out: &mut Vec<Instance>) {
+    /// Lists what came of a kind in a group as one, at the group's leader.
+    fn merge(&mut self, per_light: f32) {
         // In order, which brings them near as well.
         self.merged.fill(Merged::default());
         self.merged_touched.resize(self.touched.len() + 1, 0);
@@ -329,19 +349,22 @@ impl Packer {
         self.merged_touched.truncate(keys);
         for key in &self.merged_touched {
             let key = *key as usize;
-            let direction = self
-                .leaders
-                .get(key / 2)
-                .and_then(|leader| self.directions.get(usize::from(*leader)));
-            let (Some(direction), Some(sum)) = (direction, self.merged.get(key)) else {
+            let (Some(leader), Some(sum)) = (self.leaders.get(key / 2), self.merged.get(key)) else {
                 continue;
             };
-            let bucket = (sum.buckets + sum.count / 2) / sum.count.max(1);
-            out.push(births.next(*direction, (key & 1) as u32, bucket.min(7), sum.weight));
+            let Some(direction) = self.directions.get(usize::from(*leader)) else {
+                continue;
+            };
+            self.arrivals.push(Arrival {
+                key: u32::from(*leader) * 2 + (key & 1) as u32,
+                direction: *direction,
+                bucket: sum.buckets as f32 / sum.count.max(1) as f32,
+                weight: sum.weight,
+            });
         }
     }
 
-    /// Writes each light of the batch.
+    /// Writes each light of the batch, and lists what came by place.
     fn write_each(&mut self, lights: &Lights, births: &mut Births, out: &mut Vec<Instance>) {
         self.weights.resize(self.crowds.len(), 0.0);
         let per_light = lights.per_light.max(1) as f32;
@@ -349,6 +372,14 @@ impl Packer {
             let key = *key as usize;
             if let (Some(crowd), Some(slot)) = (self.crowds.get(key), self.weights.get_mut(key)) {
                 *slot = self.cells.weight(key, crowd, per_light);
+                if let Some(direction) = self.directions.get(key / 2) {
+                    self.arrivals.push(Arrival {
+                        key: key as u32,
+                        direction: *direction,
+                        bucket: crowd.buckets as f32 / crowd.count.max(1) as f32,
+                        weight: crowd.count as f32 * *slot,
+                    });
+                }
             }
         }
         for (place, code) in lights.place.iter().zip(&lights.code) {
@@ -395,38 +426,53 @@ mod tests {
 
     #[test]
     fn merging_keeps_the_sum_of_light_and_what_cannot_be_placed_is_not_counted() {
-        let (mut single, mut merged) = (Vec::new(), Vec::new());
-        assert_eq!(packer().pack(&batch(), 1000, None, &mut single), 5);
-        assert_eq!(packer().pack(&batch(), 1000, Some(0.0), &mut merged), 5);
-        assert_eq!((single.len(), merged.len()), (5, 3));
+        let (mut single, mut beside) = (Vec::new(), packer());
+        assert_eq!(beside.pack(&batch(), 1000, None, &mut single), 5);
+        let (mut none, mut merging) = (Vec::new(), packer());
+        assert_eq!(merging.pack(&batch(), 1000, Some(0.0), &mut none), 5);
+        assert_eq!(
+            (single.len(), none.len(), merging.arrivals().len()),
+            (5, 0, 3)
+        );
+        // Where each light is one of its own, what came is listed by place all the same.
+        assert_eq!(beside.arrivals(), merging.arrivals());
         for (direction, kind) in [(1, 0), (1, 1), (3, 1)] {
-            let sum = |list: &[Instance]| -> f32 {
-                list.iter()
-                    .filter(|light| light.a == direction && light.b & 1 == kind)
-                    .map(|light| light.weight)
-                    .sum()
-            };
-            assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
-            assert!(sum(&single) > 0.0);
+            let sum: f32 = single
+                .iter()
+                .filter(|light| light.a == direction && light.b & 1 == kind)
+                .map(|light| light.weight)
+                .sum();
+            let merged: f32 = merging
+                .arrivals()
+                .iter()
+                .filter(|arrival| arrival.direction == direction && arrival.key & 1 == kind)
+                .map(|arrival| arrival.weight)
+                .sum();
+            assert!((sum - merged).abs() < 1e-5);
+            assert!(sum > 0.0);
         }
-        assert_eq!((merged[0].b >> 1) & 7, 3);
+        assert!((merging.arrivals()[0].bucket - 3.0).abs() < 1e-6);
     }
 
     #[test]
     fn neighbours_in_a_pixel_are_one_light_at_the_largest_of_them() {
-        let (mut single, mut merged) = (Vec::new(), Vec::new());
+        let (mut single, mut merging) = (Vec::new(), packer());
         packer().pack(&batch(), 1000, None, &mut single);
-        assert_eq!(packer().pack(&batch(), 1000, Some(0.25), &mut merged), 5);
+        assert_eq!(merging.pack(&batch(), 1000, Some(0.25), &mut Vec::new()), 5);
         // Places 0 and 2 share a cell, and 2 is larger; orders and payments stay apart.
+        let merged = merging.arrivals();
         assert_eq!(
             merged
                 .iter()
-                .map(|light| (light.a, light.b & 1))
+                .map(|arrival| (arrival.direction, arrival.key))
                 .collect::<Vec<_>>(),
-            [(3, 0), (3, 1)]
+            [(3, 4), (3, 5)]
         );
-        let sum = |list: &[Instance]| list.iter().map(|light| light.weight).sum::<f32>();
-        assert!((sum(&single) - sum(&merged)).abs() < 1e-5);
+        let each: f32 = single.iter().map(|light| light.weight).sum();
+        let of_cells: f32 = merged.iter().map(|arrival| arrival.weight).sum();
+        assert!((each - of_cells).abs() < 1e-5);
+        assert_eq!(merging.leader_of_each(), [2, 1, 2]);
+        assert!(!merging.choose_leaders(0.25) && merging.choose_leaders(0.5));
     }
 
     #[test]
