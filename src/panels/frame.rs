@@ -52,12 +52,10 @@ pub struct Frame {
     pub feed: f32,
 }
 
-/// Half of the odometer's width at twelve digits and a sign, in cap heights.
-const HALF: f32 = 4.82;
-/// What stands beside it on the right: minor units and the figure in words.
-const BESIDE: f32 = 190.0;
-/// The minor units' part of that.
-const CENTS: f32 = 40.0;
+/// Half of the odometer's width at twelve digits, and the sign that hangs to the left of them, in cap heights.
+const HALF: f32 = 4.55;
+/// See [`HALF`].
+const SIGN: f32 = 0.62;
 
 /// The layout for a picture of this size.
 pub fn shape_of(size: Vec2) -> Shape {
@@ -96,14 +94,8 @@ impl Frame {
             pos2(self.whole.left(), self.feed - 20.0 * self.u),
             self.whole.right_bottom(),
         );
-        let (right, below) = match self.shape {
-            Shape::Ultrawide => (right.union(self.curve), line),
-            Shape::Wide | Shape::Portrait => (right.union(self.categories), self.curve.union(line)),
-        };
-        let left = match self.shape {
-            Shape::Ultrawide => left.union(self.categories),
-            Shape::Wide | Shape::Portrait => left,
-        };
+        let right = right.union(self.categories);
+        let below = self.curve.union(line);
         let above = Rect::from_center_size(
             pos2(self.hero.x, self.under * 0.5),
             vec2(900.0 * self.u, self.under),
@@ -125,16 +117,16 @@ impl Frame {
         let feed = h - m * 0.62;
         match shape {
             Shape::Wide => {
-                // Cap height 6.4 % of the picture's height, or what leaves room beside the columns; 0.7 of the
-                // type's size is cap height.
-                let room = w * 0.5 - m - column - (20.0 + BESIDE) * u;
-                let cap = (0.064 * h).min(room / HALF);
+                // Cap height 9 % of the picture's height, or what leaves room beside the columns; 0.7 of the type's
+                // size is cap height.
+                let room = w * 0.5 - m - column - 24.0 * u;
+                let cap = (0.09 * h).min(room / (HALF + SIGN));
                 let hero_size = cap / 0.7 / u;
-                let hero = pos2(w * 0.5, m + cap);
-                let under = hero.y + 52.0 * u;
+                let hero = pos2(w * 0.5, m * 0.9 + cap);
+                let under = hero.y + 44.0 * u;
                 let top = m;
-                let curve = rect(m, h - 208.0 * u, w - m, h - 58.0 * u);
-                let bottom = curve.top() - 40.0 * u;
+                let curve = rect(m, h - 156.0 * u, w - m, h - 52.0 * u);
+                let bottom = curve.top() - 44.0 * u;
                 let span = bottom - top;
                 let at = |part: f32| top + span * part;
                 let (l, r) = (m, w - m);
@@ -158,17 +150,21 @@ impl Frame {
             }
             Shape::Ultrawide => {
                 let aspect = w / h.max(1.0);
-                let cap = h * (0.064 + 0.021 * ((aspect - 2.3) / 1.0).clamp(0.0, 1.0));
+                // From two columns beside a whole planet to four round a horizon.
+                let share = ((aspect - Layout::ULTRAWIDE) / 1.0).clamp(0.0, 1.0);
+                let cap = h * (0.085 + 0.07 * share);
                 let hero_size = cap / 0.7 / u;
-                let hero = pos2(w * 0.5, m * 0.8 + cap);
-                let under = hero.y + 44.0 * u;
+                let hero = pos2(w * 0.5, m * 0.75 + cap);
+                let under = hero.y + 40.0 * u;
                 let top = m;
-                let bottom = h - 84.0 * u;
+                let foot = h * (0.15 + 0.02 * share);
+                let curve = rect(m, h - m * 0.9 - foot, w - m, h - m * 0.9);
+                let bottom = curve.top() - 56.0 * u;
                 let span = bottom - top;
                 let at = |part: f32| top + span * part;
-                let globe_left = layout.globe_centre.x - layout.globe_radius * 1.08;
+                let globe_left = layout.globe_centre.x - layout.globe_radius * 1.04;
                 // Two columns in what is left, the gap between them and to the globe alike.
-                let inner = globe_left.min(w * 0.5 - HALF * cap - (BESIDE - CENTS) * u);
+                let inner = globe_left.min(w * 0.5 - (HALF + SIGN) * cap - 24.0 * u);
                 let gap = (72.0 * u).min(w * 0.02);
                 let wide = ((inner - m - gap * 1.6) * 0.5).min(column * 1.75);
                 let (l1, l2) = (m, m + wide + gap);
@@ -181,14 +177,14 @@ impl Frame {
                     hero,
                     hero_size,
                     under,
-                    orders: rect(l1, at(0.0), l1 + wide, at(0.46)),
-                    payments: rect(l1, at(0.54), l1 + wide, at(1.0)),
-                    mobile: rect(l2, at(0.0), l2 + wide, at(0.16)),
-                    reached: rect(l2, at(0.22), l2 + wide, at(0.38)),
-                    categories: rect(l2, at(0.46), l2 + wide, at(1.0)),
+                    orders: rect(l1, at(0.0), l1 + wide, at(0.62)),
+                    payments: rect(l2, at(0.0), l2 + wide, at(0.62)),
+                    mobile: rect(l1, at(0.76), l1 + wide, at(1.0)),
+                    reached: rect(l2, at(0.76), l2 + wide, at(1.0)),
                     board: rect(r1 - wide, at(0.0), r1, at(1.0)),
+                    categories: rect(r2 - wide, at(0.0), r2, at(1.0)),
                     region: rect(r1 - wide, at(0.0), r1, at(1.0)),
-                    curve: rect(r2 - wide, at(0.0), r2, at(1.0)),
+                    curve,
                     feed,
                 }
             }
@@ -229,14 +225,9 @@ impl Frame {
     /// The odometer with what stands beside it, at its widest.
     fn hero_rect(&self) -> Rect {
         let cap = self.hero_size * 0.7 * self.u;
-        let beside = match self.shape {
-            Shape::Wide => BESIDE * self.u,
-            Shape::Ultrawide => (BESIDE - CENTS) * self.u,
-            Shape::Portrait => 0.0,
-        };
         Rect::from_min_max(
-            pos2(self.hero.x - HALF * cap, self.hero.y - cap),
-            pos2(self.hero.x + HALF * cap + beside, self.hero.y),
+            pos2(self.hero.x - (HALF + SIGN) * cap, self.hero.y - cap),
+            pos2(self.hero.x + HALF * cap, self.hero.y),
         )
     }
 

@@ -11,19 +11,22 @@ use meridian_wire::{DataClass, Mode};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
-/// How long a digit of the odometer takes to roll, in seconds.
-const ROLL_SECS: f64 = 0.35;
+/// How long the digit before stays behind the one that took its place, in seconds.
+const GHOST_SECS: f64 = 0.16;
+/// Digits that change more often than this leave no ghost: they are a blur as it is.
+const GHOST_PER_SEC: f64 = 3.0;
+/// From so many units on, minor units say nothing.
+const WITHOUT_MINOR: i128 = 1_000_000;
 
-/// How far a digit of the odometer has rolled towards the next, 0 to 1. It rolls in the last moment before it changes,
-/// so that what stands there is what is so, and stands still where it would turn too fast to be read.
-pub fn roll(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
+/// How much is left of the digit that stood here before, 1 at the carry, 0 once it is gone. What is so stands there at full
+/// strength from the carry on: no cell is ever empty or half one digit and half another.
+pub fn ghost(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
     let digits_per_s = per_s / digit_minor;
-    if digits_per_s <= 0.0 || digits_per_s > 2.0 {
+    if digits_per_s <= 0.0 || digits_per_s > GHOST_PER_SEC {
         return 0.0;
     }
-    let left_secs = (1.0 - (value_minor / digit_minor).fract()) / digits_per_s;
-    let into = (1.0 - left_secs / ROLL_SECS).clamp(0.0, 1.0) as f32;
-    ease::soft(into)
+    let since_secs = (value_minor / digit_minor).fract() / digits_per_s;
+    ease::soft((1.0 - since_secs / GHOST_SECS).clamp(0.0, 1.0) as f32)
 }
 
 /// Draws the head of the picture.
@@ -78,36 +81,32 @@ fn odometer(scene: &Scene) {
     let comma_width = pen.width(",", type_size, Face::Figures);
     let sign = scene.sign();
     let sign_size = type_size * 0.62;
-    let sign_width = pen.width(&sign, sign_size, Face::Figures) + type_size * u * 0.16;
     let slot = |symbol: char| {
         if symbol == ',' { comma_width } else { digit_width }
     };
-    let width: f32 = sign_width + text.chars().map(slot).sum::<f32>();
+    // Digits stand on the planet's axis; the sign hangs to the left of them.
+    let width: f32 = text.chars().map(slot).sum();
     let left = frame.hero.x - width * 0.5;
     let base = frame.hero.y;
     let cap = type_size * u * 0.7;
     pen.text(
-        pos2(left, base - cap + sign_size * u * 0.7),
-        Align::Min,
+        pos2(left - type_size * u * 0.14, base - cap + sign_size * u * 0.7),
+        Align::Max,
         &sign,
         sign_size,
         Face::Figures,
         colour::GOLD,
     );
-    let window = Rect::from_min_max(
-        pos2(frame.whole.left(), base - cap * 1.22),
-        pos2(frame.whole.right(), base + cap * 0.24),
-    );
-    let clipped = pen.clipped(window);
-    let travel = cap * 1.46;
-    let mut x = left + sign_width;
+    let travel = cap * 0.5;
+    let moves = !(scene.state.exact || scene.view.reduced_motion || units < 0);
+    let mut x = left;
     let digits = text.chars().filter(char::is_ascii_digit).count() as u32;
     let mut index = 0_u32;
     for symbol in text.chars() {
         let width = slot(symbol);
         let middle = x + width * 0.5;
         let draw = |glyph: char, y: f32, fade: f32| {
-            clipped.faded(fade).text(
+            pen.faded(fade).text(
                 pos2(middle, y),
                 Align::Center,
                 glyph.encode_utf8(&mut [0; 4]),
@@ -121,26 +120,26 @@ fn odometer(scene: &Scene) {
                 let power = digits.saturating_sub(index + 1);
                 index += 1;
                 let digit_minor = 10_f64.powi(power.min(30) as i32) * per_unit as f64;
-                let turned = if scene.state.exact || scene.view.reduced_motion || units < 0 {
-                    0.0
+                let left_over = if moves {
+                    ghost(scene.state.gmv_minor, digit_minor, scene.state.gmv_minor_per_s)
                 } else {
-                    roll(scene.state.gmv_minor, digit_minor, scene.state.gmv_minor_per_s)
+                    0.0
                 };
-                draw(symbol, base - travel * turned, 1.0 - turned * 0.6);
-                if turned > 0.0 {
-                    let next = char::from_digit((digit + 1) % 10, 10).unwrap_or('0');
-                    draw(next, base + travel * (1.0 - turned), 0.4 + turned * 0.6);
+                if left_over > 0.0 {
+                    let before = char::from_digit((digit + 9) % 10, 10).unwrap_or('0');
+                    draw(before, base - travel * (1.0 - left_over), left_over * 0.35);
                 }
+                draw(symbol, base, 1.0);
             }
             None => draw(symbol, base, 0.75),
         }
         x += width;
     }
-    // Minor units, where one stands close enough to read them.
-    if frame.shape == Shape::Wide && per_unit > 1 {
+    // Minor units, where the total is small enough for them to say something.
+    if units.abs() < WITHOUT_MINOR && per_unit > 1 {
         let places = per_unit.ilog10() as usize;
         let rest = shown_minor.unsigned_abs() % per_unit.unsigned_abs();
-        let rect = pen.text(
+        pen.text(
             pos2(x + 2.0 * u, base),
             Align::Min,
             &format!(".{rest:0places$}"),
@@ -148,16 +147,18 @@ fn odometer(scene: &Scene) {
             Face::Figures,
             colour::INK_SOFT,
         );
-        x = rect.right();
     }
     let compact = scene.compact(shown_minor);
     if compact.contains(' ') {
-        let (at, align) = if frame.shape == Shape::Portrait {
-            (pos2(frame.hero.x, base + 38.0 * u), Align::Center)
-        } else {
-            (pos2(x + 24.0 * u, base), Align::Min)
-        };
-        pen.text(at, align, &compact, size::TITLE, Face::Figures, colour::GOLD);
+        let at = pos2(frame.hero.x, frame.under + 34.0 * u);
+        pen.text(
+            at,
+            Align::Center,
+            &compact,
+            size::TITLE,
+            Face::Figures,
+            colour::GOLD,
+        );
     }
 }
 
@@ -315,18 +316,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digit_rolls_only_in_the_moment_before_it_changes() {
-        // At 800,000 units a second, a digit of 100 million stands still although 97 million are below it.
+    fn a_digit_stands_from_its_carry_on_and_the_one_before_is_gone_soon() {
+        // At 800,000 units a second a digit of 100 million changes every 125 seconds.
         let per_s = 800_000.0 * 100.0;
         let digit = 100_000_000.0 * 100.0;
-        assert_eq!(roll(91_197_816_856.0 * 100.0, digit, per_s), 0.0);
-        let late = roll(91_199_900_000.0 * 100.0, digit, per_s);
-        assert!((0.3..1.0).contains(&late), "{late}");
-        assert_eq!(roll(91_199_900_000.0 * 100.0, digit, 0.0), 0.0);
+        assert_eq!(ghost(91_197_816_856.0 * 100.0, digit, per_s), 0.0);
+        assert_eq!(ghost(91_200_000_000.0 * 100.0, digit, per_s), 1.0);
+        // 80 ms after the carry half of it is left, and after 160 ms nothing.
+        let half = ghost(91_200_064_000.0 * 100.0, digit, per_s);
+        assert!((half - 0.5).abs() < 0.01, "{half}");
+        assert_eq!(ghost(91_200_128_001.0 * 100.0, digit, per_s), 0.0);
+        // Where the figures stand, nothing moves.
+        assert_eq!(ghost(91_200_000_000.0 * 100.0, digit, 0.0), 0.0);
     }
 
     #[test]
-    fn digits_too_fast_to_read_do_not_roll() {
-        assert_eq!(roll(199.9, 100.0, 2_000_000.0), 0.0);
+    fn digits_too_fast_to_read_leave_nothing_behind() {
+        assert_eq!(ghost(200.0, 100.0, 2_000_000.0), 0.0);
     }
 }

@@ -162,6 +162,8 @@ impl Place {
             globe_centre: from.globe_centre.lerp(centre, share),
             // Evenly in size, not in radius: it withdraws.
             globe_radius: from.globe_radius.powf(1.0 - share) * radius.max(1.0).powf(share),
+            // In the corner it is whole.
+            tilt_deg: from.tilt_deg * (1.0 - share),
             ..*from
         }
     }

@@ -53,6 +53,8 @@ const MIN_ZOOM: f32 = 0.09;
 const MAX_ZOOM: f32 = 1.6;
 /// The planet is no lower or higher in the picture than this, in its radii at rest.
 const MAX_SINK: f32 = 3.0;
+/// So much nearer than at rest, the planet is no horizon any more.
+const HORIZON_ZOOM: f32 = 0.5;
 /// How near a flight to a region comes.
 const REGION_ZOOM: f32 = 0.42;
 /// How near a flight to a place comes.
@@ -138,7 +140,17 @@ impl Sight {
         let focal_px = layout.size.y * 0.5 / (FOV_DEG.to_radians() * 0.5).tan();
         let rest_distance = (1.0 + (focal_px / layout.globe_radius.max(1.0)).powi(2)).sqrt();
         let distance = 1.0 + (rest_distance - 1.0) * pose.zoom;
-        let back = world_from_lat_lon(pose.lat_deg, pose.lon_deg);
+        // Where the planet is a wall's horizon, what is looked at stands above the disc's middle; nearer it comes to the
+        // middle of the picture.
+        let near = if layout.tilt_deg > 0.0 {
+            ease::soft(((1.0 - pose.zoom) / HORIZON_ZOOM).clamp(0.0, 1.0))
+        } else {
+            0.0
+        };
+        let middle = Vec2::new(layout.globe_centre.x, layout.size.y * 0.5);
+        let centre_px = layout.globe_centre.lerp(middle, near);
+        let lat_deg = (pose.lat_deg - layout.tilt_deg * (1.0 - near)).max(-MAX_LAT_DEG);
+        let back = world_from_lat_lon(lat_deg, pose.lon_deg);
         let right = Vec3::Y.cross(back).normalize_or(Vec3::X);
         let up = back.cross(right);
         Self {
@@ -147,7 +159,7 @@ impl Sight {
             up,
             back,
             focal_px,
-            centre_px: layout.globe_centre + Vec2::Y * (pose.sink * layout.globe_radius),
+            centre_px: centre_px + Vec2::Y * (pose.sink * layout.globe_radius),
             distance,
             rest_distance,
         }
