@@ -430,10 +430,7 @@ mod tests {
         assert_eq!(beside.pack(&batch(), 1000, None, &mut single), 5);
         let (mut none, mut merging) = (Vec::new(), packer());
         assert_eq!(merging.pack(&batch(), 1000, Some(0.0), &mut none), 5);
-        assert_eq!(
-            (single.len(), none.len(), merging.arrivals().len()),
-            (5, 0, 3)
-        );
+        assert_eq!((single.len(), none.len(), merging.arrivals().len()), (5, 0, 3));
         // Where each light is one of its own, what came is listed by place all the same.
         assert_eq!(beside.arrivals(), merging.arrivals());
         for (direction, kind) in [(1, 0), (1, 1), (3, 1)] {
