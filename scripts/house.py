@@ -21,8 +21,7 @@ IS_TEST = re.compile(r"^#\[cfg\((?:all\()?test\b.*\)\]\n(?:#\[.*\]\n)*(?:pub(?:\
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
 # Where Chinese isn't a text that somebody words, but data.
 MAY_HAVE_HAN = {
-    "src/panels/format.rs": "units of numbers, as the digits are",
-    "src/panels/board.rs": "the widest amount, to measure a column",
+    "src/panels/format/mod.rs": "units of numbers, as the digits are",
     "crates/meridian-product/src/manifest.rs": "an example of a product's file in an error",
 }
 

@@ -25,6 +25,8 @@ pub mod colour {
     pub const CYAN: Color32 = Color32::from_rgb(86, 204, 242);
     /// Comparison with an earlier day.
     pub const PAST: Color32 = Color32::from_rgb(110, 124, 148);
+    /// Its point of this moment, which has to be seen beside the curve.
+    pub const GHOST: Color32 = Color32::from_rgb(168, 182, 206);
     /// Something isn't as it should be.
     pub const WARN: Color32 = Color32::from_rgb(255, 122, 61);
 

@@ -71,6 +71,35 @@ fn a_region_that_begins_to_sell_sold_nothing_before() {
 }
 
 #[test]
+fn the_hours_before_a_display_came_are_a_gap() {
+    let (mut publisher, start_ms) = publisher(1_000_000);
+    let mut ledger = Ledger::default();
+    ledger.apply(Body::Hello(Box::new(publisher.hello())));
+    ledger.apply(Body::Snapshot(publisher.public_snapshot(0).into_inner()));
+    let joined = ledger.totals.counts;
+    for step in 1..=50 {
+        for body in publisher
+            .step(start_ms + 1_000_000 + step * 100, 0)
+            .public_bodies()
+        {
+            ledger.apply(body);
+        }
+    }
+    let buckets = ledger.day_rates.buckets();
+    let gap = buckets[0].gap.unwrap();
+    assert_eq!((gap.from_ms, gap.to_ms), (0, 999_000));
+    assert_eq!(gap.mean.unwrap().orders, (joined.orders as f64 / 1_000.0) as f32);
+    assert_eq!(buckets.len(), 6, "one a second, none of them nothing");
+    assert!(buckets.iter().all(|bucket| bucket.mean().orders > 1_000.0));
+    assert!(buckets[1..].iter().all(|bucket| bucket.gap.is_none()));
+    // Another day's feed: nothing of it is known.
+    let mut hello = publisher.hello();
+    hello.title.en = "Another".to_owned();
+    ledger.apply(Body::Hello(Box::new(hello)));
+    assert!(ledger.day_rates.buckets().is_empty());
+}
+
+#[test]
 fn another_feeds_products_leave_nothing_behind() {
     let (publisher, _) = publisher(60_000);
     let mut ledger = Ledger::default();

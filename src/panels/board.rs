@@ -1,6 +1,6 @@
 //! The regions' leaderboard and the categories.
 
-use bevy_egui::egui::{Align, Rect, Stroke, pos2, vec2};
+use bevy_egui::egui::{Align, Color32, Rect, Stroke, pos2, vec2};
 
 use super::format;
 use super::pen::{Face, Pen};
@@ -73,19 +73,24 @@ fn ahead(scene: &Scene) {
     let room = rect.bottom() - line - 4.0 * u;
     let rows = ((room / (MIN_ROW * u)) as usize).max(1);
     let row = (room / rows as f32).min(MIN_ROW * 1.3 * u);
-    for (at, milestone) in hello.milestones_minor.iter().take(rows).enumerate() {
+    let shown = hello.milestones_minor.iter().take(rows);
+    let mut column = scene.column(shown.copied());
+    format::drop_needless_decimals(&mut column);
+    let name = column
+        .iter()
+        .map(|short| pen.width(short.name, size::BODY, Face::Figures));
+    let name = name.fold(0.0, f32::max);
+    let figure = column
+        .iter()
+        .map(|short| pen.width(&short.figure, size::BODY, Face::Figures));
+    let right = rect.left() + 34.0 * u + figure.fold(0.0, f32::max) + name;
+    let value = ValueColumn::new(pen, right, &column);
+    for (at, milestone) in column.iter().enumerate() {
         let baseline = line + 4.0 * u + (at as f32 + 0.5) * row + size::BODY * u * 0.28;
         let ring = pos2(rect.left() + 6.0 * u, baseline - size::BODY * u * 0.34);
         let stroke = Stroke::new(1.6 * u, pen.tint(colour::GOLD));
         pen.painter.circle_stroke(ring, 4.0 * u, stroke);
-        pen.text(
-            pos2(rect.left() + 24.0 * u, baseline),
-            Align::Min,
-            &scene.money(*milestone),
-            size::BODY,
-            Face::Figures,
-            colour::INK,
-        );
+        value.draw(pen, baseline, milestone, colour::INK);
     }
 }
 
@@ -109,18 +114,24 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
         .max(1);
     let rank_width = 26.0 * u;
     let share_width = pen.width("100.0%", size::BODY, Face::Figures) + 4.0 * u;
-    // The widest amount of either language.
-    let money_width = pen.width("¥8,888.8 亿", size::BODY, Face::Figures) + 6.0 * u;
-    let mut ordered: Vec<(u8, f32)> = scene.state.places.iter().map(|(id, at)| (*id, *at)).collect();
+    let mut ordered: Vec<(u8, f32, i64)> = scene
+        .state
+        .places
+        .iter()
+        .filter(|(_, place)| **place < rows as f32)
+        .filter_map(|(id, place)| {
+            let counts = scene.ledger.regions.get(usize::from(*id))?;
+            Some((*id, *place, counts.gmv_minor))
+        })
+        .collect();
     ordered.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
-    for (id, place) in ordered {
+    let unplaced = scene.ledger.totals.unplaced.gmv_minor;
+    let values = ordered.iter().map(|(_, _, minor)| *minor).chain([unplaced]);
+    let mut column = scene.column(values);
+    let elsewhere_value = column.pop();
+    let value = ValueColumn::new(pen, rect.right() - share_width, &column);
+    for ((id, place, gmv_minor), short) in ordered.into_iter().zip(&column) {
         let strength = (rows as f32 - place).clamp(0.0, 1.0);
-        if strength <= 0.0 {
-            continue;
-        }
-        let Some(counts) = scene.ledger.regions.get(usize::from(id)) else {
-            continue;
-        };
         let pen = pen.faded(strength);
         let top = line + 4.0 * u + place * row;
         let baseline = top + row * 0.5 + size::BODY * u * 0.28;
@@ -132,7 +143,7 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
             Face::Figures,
             colour::INK_SOFT,
         );
-        let name_room = rect.width() - rank_width - share_width - money_width - 6.0 * u;
+        let name_room = value.left - rect.left() - rank_width - 6.0 * u;
         let pinned = scene.view.selected.is_some_and(|selected| selected.0 == id)
             || scene.view.hovered.is_some_and(|hovered| hovered.0 == id);
         let name = pen.fit(&scene.region_name(id), size::BODY, Face::Medium, name_room);
@@ -144,18 +155,11 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
             Face::Medium,
             if pinned { colour::GOLD } else { colour::INK },
         );
-        pen.text(
-            pos2(rect.right() - share_width, baseline),
-            Align::Max,
-            &scene.money(counts.gmv_minor),
-            size::BODY,
-            Face::Figures,
-            colour::INK,
-        );
+        value.draw(&pen, baseline, short, colour::INK);
         pen.text(
             pos2(rect.right(), baseline),
             Align::Max,
-            &format::percent(counts.gmv_minor, total),
+            &format::percent(gmv_minor, total),
             size::BODY,
             Face::Figures,
             colour::INK_SOFT,
@@ -164,30 +168,28 @@ fn leaderboard(scene: &Scene, pen: &Pen, rect: Rect) {
             pos2(rect.left() + rank_width, baseline + 6.5 * u),
             vec2(rect.width() - rank_width, 2.0 * u),
         );
-        pen.strip(bar, counts.gmv_minor as f32 / most as f32, colour::GOLD);
+        pen.strip(bar, gmv_minor as f32 / most as f32, colour::GOLD);
     }
     // Where every region has its row, what has none yet would be missed in the sum.
-    let unplaced = scene.ledger.totals.unplaced;
     let place = scene.state.places.len();
-    if place == 0 || place >= rows || !is_worth_a_row(unplaced.gmv_minor, total) {
+    if place == 0 || place >= rows || !is_worth_a_row(unplaced, total) {
         return;
     }
     let baseline = line + 4.0 * u + (place as f32 + 0.5) * row + size::BODY * u * 0.28;
-    let right = rect.right();
-    let columns = [rect.left() + rank_width, right - share_width, right];
-    elsewhere(scene, pen, columns, baseline, unplaced.gmv_minor, total);
-}
-
-/// The row of what has no region: name, value and share at their columns.
-fn elsewhere(scene: &Scene, pen: &Pen, columns: [f32; 3], baseline: f32, value_minor: i64, total: i64) {
-    let [name, value, share] = columns;
+    if let Some(short) = elsewhere_value {
+        value.draw(pen, baseline, &short, colour::INK_SOFT);
+    }
     let cells = [
-        (name, Align::Min, scene.t("elsewhere"), Face::Medium),
-        (value, Align::Max, scene.money(value_minor), Face::Figures),
         (
-            share,
+            rect.left() + rank_width,
+            Align::Min,
+            scene.t("elsewhere"),
+            Face::Medium,
+        ),
+        (
+            rect.right(),
             Align::Max,
-            format::percent(value_minor, total),
+            format::percent(unplaced, total),
             Face::Figures,
         ),
     ];
@@ -200,6 +202,42 @@ fn elsewhere(scene: &Scene, pen: &Pen, columns: [f32; 3], baseline: f32, value_m
             face,
             colour::INK_SOFT,
         );
+    }
+}
+
+/// Amounts below each other, decimal point below decimal point.
+struct ValueColumn {
+    /// Where the widest of them begins.
+    left: f32,
+    /// Where figures end, and what they count begins.
+    point: f32,
+}
+
+impl ValueColumn {
+    /// The column of these amounts that ends there.
+    fn new(pen: &Pen, right: f32, shorts: &[format::Short]) -> Self {
+        let widest = |texts: &mut dyn Iterator<Item = &str>| {
+            texts
+                .map(|text| pen.width(text, size::BODY, Face::Figures))
+                .fold(0.0, f32::max)
+        };
+        let name = widest(&mut shorts.iter().map(|short| short.name));
+        let figure = widest(&mut shorts.iter().map(|short| short.figure.as_str()));
+        let point = right - 6.0 * pen.u - name;
+        Self {
+            left: point - 4.0 * pen.u - figure,
+            point,
+        }
+    }
+
+    fn draw(&self, pen: &Pen, baseline: f32, short: &format::Short, ink: Color32) {
+        let gap = 4.0 * pen.u;
+        for (x, align, text) in [
+            (self.point - gap, Align::Max, short.figure.as_str()),
+            (self.point, Align::Min, short.name),
+        ] {
+            pen.text(pos2(x, baseline), align, text, size::BODY, Face::Figures, ink);
+        }
     }
 }
 

@@ -2,15 +2,19 @@
 
 use bevy_egui::egui::{Align, Pos2, Rect, Stroke, pos2};
 
+use super::compare;
 use super::format;
 use super::frame::Shape;
 use super::pen::Face;
 use super::scene::Scene;
-use crate::theme::{colour, size};
+use crate::theme::{colour, ease, size};
 use meridian_wire::Hello;
 
 /// The most points of a curve.
 const POINTS: usize = 480;
+
+/// How long the ring round what was overtaken takes to fade, in seconds.
+const RING_SECS: f32 = 1.6;
 
 /// Draws the day.
 pub fn draw(scene: &Scene) {
@@ -28,6 +32,7 @@ pub fn draw(scene: &Scene) {
     let (points, now) = draw_present(scene, &chart, into_ms);
     let now_rect = draw_now(scene, &chart, now);
     let mut taken: Vec<Rect> = vec![now_rect.expand(5.0 * scene.pen.u)];
+    taken.extend(draw_ghost(scene, hello, &chart, now));
     if let Some(end_y) = end_label {
         let height = size::SMALL * scene.pen.u;
         taken.push(Rect::from_min_max(
@@ -233,6 +238,61 @@ fn draw_now(scene: &Scene, chart: &Chart, now: Pos2) -> Rect {
         plot.top() - 6.0 * u,
     );
     pen.text(at, Align::Center, &text, small, Face::Medium, colour::GOLD)
+}
+
+/// The earlier day at this moment, as a hollow point, and how much more ours has; where that is written. When ours
+/// overtakes it, the point flashes once.
+fn draw_ghost(scene: &Scene, hello: &Hello, chart: &Chart, now: Pos2) -> Option<Rect> {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let standing = scene.state.standing.as_ref()?;
+    let ghost = pos2(now.x, chart.y(standing.past_minor.figure));
+    if let Some(overtaken) = scene.state.overtaken {
+        let at = match (overtaken.whole, hello.comparisons.first()?.at_ms.last()) {
+            (true, Some(end_ms)) => pos2(chart.x(*end_ms), chart.y(standing.whole_minor)),
+            _ => ghost,
+        };
+        draw_overtaken(scene, at, overtaken.secs);
+    }
+    pen.ring(ghost, 4.2, 1.8, colour::GHOST);
+    let text = compare::beside(scene, standing);
+    let small = size::SMALL;
+    let width = pen.width(&text, small, Face::Figures);
+    let cap = small * u * size::CAP;
+    // Between the two points, or where they are too near each other beyond the earlier day's.
+    let between = (now.y - ghost.y).abs() > cap + 16.0 * u;
+    let y = match (between, ghost.y >= now.y) {
+        (true, _) => (now.y + ghost.y + cap) * 0.5,
+        (false, true) => ghost.y + cap + 9.0 * u,
+        (false, false) => ghost.y - 9.0 * u,
+    };
+    let y = y.clamp(chart.plot.top() + cap, chart.plot.bottom() - 4.0 * u);
+    let is_right = now.x + 10.0 * u + width <= chart.plot.right();
+    let (x, align) = match is_right {
+        true => (now.x + 10.0 * u, Align::Min),
+        false => (now.x - 10.0 * u, Align::Max),
+    };
+    let rect = pen.text(pos2(x, y), align, &text, small, Face::Figures, colour::INK);
+    Some(rect.expand(4.0 * u))
+}
+
+/// What was overtaken so many seconds ago: one flash and a ring that widens; without motion, a ring that stays.
+fn draw_overtaken(scene: &Scene, at: Pos2, secs: f32) {
+    let pen = &scene.pen;
+    if scene.view.reduced_motion {
+        let stroke = Stroke::new(2.0 * pen.u, pen.tint(colour::INK));
+        pen.painter.circle_stroke(at, 11.0 * pen.u, stroke);
+        return;
+    }
+    let share = (secs / RING_SECS).min(1.0);
+    let flash = pen.faded((1.0 - share).powi(3));
+    flash
+        .painter
+        .circle_filled(at, (5.0 + 5.0 * (1.0 - share)) * pen.u, flash.tint(colour::INK));
+    let ring = pen.faded(1.0 - share);
+    let stroke = Stroke::new(2.0 * pen.u, ring.tint(colour::INK));
+    ring.painter
+        .circle_stroke(at, (5.0 + 26.0 * ease::soft(share)) * pen.u, stroke);
 }
 
 /// Milestones: every one a mark, the greatest ones named as far as the names keep apart from each other and from what

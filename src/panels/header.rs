@@ -2,6 +2,7 @@
 
 use bevy_egui::egui::{Align, Color32, Pos2, Rect, pos2, vec2};
 
+use super::compare;
 use super::format;
 use super::frame::Shape;
 use super::pen::Face;
@@ -17,6 +18,8 @@ const GHOST_SECS: f64 = 0.16;
 const GHOST_PER_SEC: f64 = 3.0;
 /// From so many units on, minor units say nothing.
 const WITHOUT_MINOR: i128 = 1_000_000;
+/// Size of the type of the line below the clock: capitals of 19 in a picture 1,080 high.
+const SUMMARY_SIZE: f32 = size::TITLE;
 
 /// How much is left of the digit that stood here before, 1 at the carry, 0 once it is gone. What is so stands there at full
 /// strength from the carry on: no cell is ever empty or half one digit and half another.
@@ -32,11 +35,83 @@ pub fn ghost(value_minor: f64, digit_minor: f64, per_s: f64) -> f32 {
 /// Draws the head of the picture.
 pub fn draw(scene: &Scene) {
     let before = scene.ledger.into_day_ms().filter(|ms| *ms < 0);
-    match before {
-        Some(into_day_ms) => countdown(scene, into_day_ms),
+    let short = match before {
+        Some(into_day_ms) => {
+            countdown(scene, into_day_ms);
+            None
+        }
         None => odometer(scene),
-    }
+    };
     under(scene, before.is_some());
+    draw_summary(scene, short, compare_line(scene));
+}
+
+/// How the day stands against an earlier one, in a line; none where there is none, and before the start.
+pub fn compare_line(scene: &Scene) -> Option<String> {
+    compare::line(scene)
+}
+
+/// The line below the clock: the total in short, and how it stands against an earlier day.
+fn draw_summary(scene: &Scene, short: Option<String>, compared: Option<String>) {
+    let frame = &scene.frame;
+    let pen = &scene.pen;
+    let u = frame.u;
+    let side = match frame.shape {
+        Shape::Portrait => size::MARGIN * u,
+        Shape::Wide | Shape::Ultrawide => frame.orders.right() - frame.whole.left() + 24.0 * u,
+    };
+    let room = (frame.whole.width() - 2.0 * side).max(1.0);
+    let below = pos2(frame.hero.x, frame.under + 36.0 * u);
+    let parts = [
+        (short, Face::Figures, colour::GOLD),
+        (compared, Face::Medium, colour::INK),
+    ];
+    let parts = parts.map(|(text, face, ink)| {
+        let text = text.unwrap_or_default();
+        (pen.width(&text, SUMMARY_SIZE, face), text, face, ink)
+    });
+    let gap = match &parts {
+        [(_, short, ..), (_, compared, ..)] if !short.is_empty() && !compared.is_empty() => 22.0 * u,
+        _ => 0.0,
+    };
+    let widths = parts.iter().map(|(width, ..)| width).sum::<f32>();
+    let wanted = widths + gap;
+    if wanted <= 0.0 {
+        return;
+    }
+    // One below the other where there is no room for both.
+    if wanted > room && gap > 0.0 {
+        let lines = [pos2(frame.hero.x, frame.hero.y + 44.0 * u), below];
+        let lines = match frame.shape {
+            Shape::Portrait => lines,
+            Shape::Wide | Shape::Ultrawide => [below, below + vec2(0.0, 32.0 * u)],
+        };
+        for ((width, text, face, ink), at) in parts.into_iter().zip(lines) {
+            let type_size = SUMMARY_SIZE * (room / width.max(1.0)).min(1.0);
+            draw_shaded(scene, at, &text, type_size, face, ink, width.min(room));
+        }
+        return;
+    }
+    let scale = (room / wanted).min(1.0);
+    let mut x = frame.hero.x - wanted * scale * 0.5;
+    for (width, text, face, ink) in parts.into_iter().filter(|(width, ..)| *width > 0.0) {
+        let width = width * scale;
+        let at = pos2(x + width * 0.5, below.y);
+        draw_shaded(scene, at, &text, SUMMARY_SIZE * scale, face, ink, width);
+        x += width + gap * scale;
+    }
+}
+
+/// A line in the middle of which `at` lies, over the planet's edge.
+fn draw_shaded(scene: &Scene, at: Pos2, text: &str, type_size: f32, face: Face, ink: Color32, width: f32) {
+    let pen = &scene.pen;
+    let cap = type_size * pen.u * size::CAP;
+    let shade = Rect::from_center_size(
+        at - vec2(0.0, cap * 0.5),
+        vec2(width * 1.2 + cap * 2.0, cap * 3.0),
+    );
+    pen.shade(shade, 0.7);
+    pen.text(at, Align::Center, text, type_size, face, ink);
 }
 
 fn countdown(scene: &Scene, into_day_ms: i64) {
@@ -64,7 +139,8 @@ fn countdown(scene: &Scene, into_day_ms: i64) {
     }
 }
 
-fn odometer(scene: &Scene) {
+/// The total in full; its short form, where that is shorter.
+fn odometer(scene: &Scene) -> Option<String> {
     let frame = &scene.frame;
     let pen = &scene.pen;
     let u = frame.u;
@@ -148,18 +224,8 @@ fn odometer(scene: &Scene) {
             colour::INK_SOFT,
         );
     }
-    let compact = scene.compact(shown_minor);
-    if compact.contains(' ') {
-        let at = pos2(frame.hero.x, frame.under + 34.0 * u);
-        pen.text(
-            at,
-            Align::Center,
-            &compact,
-            size::TITLE,
-            Face::Figures,
-            colour::GOLD,
-        );
-    }
+    let compact = scene.compact_total(shown_minor);
+    compact.contains(' ').then_some(compact)
 }
 
 /// The mode's text key.

@@ -5,6 +5,7 @@
 //! [`Command`]s.
 
 pub mod board;
+pub mod compare;
 pub mod controls;
 mod crown;
 pub mod curve;
@@ -103,12 +104,11 @@ fn ranking(ledger: &Ledger, lang: Lang) -> Vec<(u8, String)> {
         .hello
         .as_ref()
         .map_or(100, |hello| hello.currency.minor_per_unit());
-    let figure = |minor| format::compact(format::units(minor, per_unit), lang);
-    ledger
-        .ranking(FOLLOWED)
-        .into_iter()
-        .map(|(id, counts)| (id, figure(counts.gmv_minor)))
-        .collect()
+    let ranking = ledger.ranking(FOLLOWED);
+    let values = ranking.iter().map(|(_, counts)| counts.gmv_minor);
+    let column = format::column(values, per_unit, lang);
+    let read = column.iter().map(ToString::to_string);
+    ranking.iter().map(|(id, _)| *id).zip(read).collect()
 }
 
 /// Runs the pass in which the panels are drawn. egui's own system for it learns in every frame anew what a context is.
@@ -362,6 +362,7 @@ mod tests {
         let english = String::from_utf8_lossy(&bytes);
         let sources = [
             include_str!("board.rs"),
+            include_str!("compare.rs"),
             include_str!("scene.rs"),
             include_str!("crown.rs"),
             include_str!("curve.rs"),

@@ -172,6 +172,21 @@ impl Pen {
         self.painter.hline(from_x..=to_x, y, stroke);
     }
 
+    /// A dotted line: nothing is known of it.
+    pub fn dotted(&self, from_x: f32, to_x: f32, y: f32, colour: Color32) {
+        let (spacing, radius) = (6.0 * self.u, 0.75 * self.u.max(1.0));
+        let line = [pos2(from_x, y), pos2(to_x, y)];
+        self.painter
+            .extend(Shape::dotted_line(&line, self.tint(colour), spacing, radius));
+    }
+
+    /// A hollow point: the room shows through it.
+    pub fn ring(&self, at: Pos2, radius: f32, width: f32, colour: Color32) {
+        let stroke = Stroke::new(width * self.u, self.tint(colour));
+        self.painter
+            .circle(at, radius * self.u, self.tint(colour::ROOM), stroke);
+    }
+
     /// A slim bar, filled to a share of the whole that its track stands for.
     pub fn bar(&self, rect: Rect, share: f32, fill: Color32) {
         let round = rect.height() * 0.5;

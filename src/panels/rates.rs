@@ -1,66 +1,75 @@
 //! Orders and payments a second, share of mobile, regions reached.
 
-use bevy_egui::egui::{Align, Color32, Rect, pos2, vec2};
+use bevy_egui::egui::{Align, Color32, Pos2, Rect, pos2, vec2};
 
 use super::format;
 use super::pen::Face;
 use super::scene::Scene;
-use crate::ledger::RATE_SECONDS;
+use crate::ledger::day_rates::{Bucket, Gap, PerSecond};
 use crate::theme::{colour, size};
+
+/// Most points of a line.
+const POINTS: usize = 240;
+/// A text below the chart, from line to line.
+const NOTE_LINE: f32 = 17.0;
+
+/// One of the two rates.
+struct Rate {
+    key: &'static str,
+    now: u64,
+    peak: u64,
+    peak_at_ms: i64,
+    of: fn(PerSecond) -> f32,
+    ink: Color32,
+    /// What has to be said of it.
+    note: Option<String>,
+}
 
 /// Draws the four.
 pub fn draw(scene: &Scene) {
     let rates = &scene.ledger.rates;
-    let recent = &scene.ledger.recent;
-    rate(
-        scene,
-        scene.frame.orders,
-        "orders-per-s",
-        rates.orders_per_s,
-        rates.peak_orders_per_s,
-        rates.peak_orders_at_ms,
-        recent.iter().map(|sample| sample.orders).collect(),
-        colour::GOLD,
-    );
-    rate(
-        scene,
-        scene.frame.payments,
-        "payments-per-s",
-        rates.payments_per_s,
-        rates.peak_payments_per_s,
-        rates.peak_payments_at_ms,
-        recent.iter().map(|sample| sample.payments).collect(),
-        colour::PAYMENT,
-    );
+    let counts = &scene.ledger.totals.counts;
+    let orders = Rate {
+        key: "orders-per-s",
+        now: rates.orders_per_s,
+        peak: rates.peak_orders_per_s,
+        peak_at_ms: rates.peak_orders_at_ms,
+        of: |mean| mean.orders,
+        ink: colour::INK,
+        note: None,
+    };
+    let payments = Rate {
+        key: "payments-per-s",
+        now: rates.payments_per_s,
+        peak: rates.peak_payments_per_s,
+        peak_at_ms: rates.peak_payments_at_ms,
+        of: |mean| mean.payments,
+        ink: colour::PAYMENT,
+        note: (counts.payments > counts.orders).then(|| scene.t("payments-more")),
+    };
+    draw_rate(scene, scene.frame.orders, &orders);
+    draw_rate(scene, scene.frame.payments, &payments);
     mobile(scene);
     reached(scene);
 }
 
-fn rate(
-    scene: &Scene,
-    rect: Rect,
-    key: &str,
-    now: u64,
-    peak: u64,
-    peak_at_ms: i64,
-    samples: Vec<u64>,
-    ink: Color32,
-) {
+/// The figure, its peak, and the day below them.
+fn draw_rate(scene: &Scene, rect: Rect, rate: &Rate) {
     let pen = &scene.pen;
     let u = pen.u;
-    let line = scene.heading(rect, &scene.t(key));
+    let line = scene.heading(rect, &scene.t(rate.key));
     let baseline = line + 22.0 * u + size::FIGURE * u * 0.7;
     pen.text(
         pos2(rect.left(), baseline),
         Align::Min,
-        &format::grouped(i128::from(now)),
+        &format::grouped(i128::from(rate.now)),
         size::FIGURE,
         Face::Figures,
-        ink,
+        rate.ink,
     );
-    if peak > 0 {
+    if rate.peak > 0 {
         let at = baseline - size::FIGURE * u * 0.7 + size::TITLE * u * 0.7;
-        let figure = format::grouped(i128::from(peak));
+        let figure = format::grouped(i128::from(rate.peak));
         pen.text(
             pos2(rect.right(), at),
             Align::Max,
@@ -69,64 +78,149 @@ fn rate(
             Face::Figures,
             colour::INK,
         );
-        let text = scene.tw("peak-at", &[("time", scene.clock_at(peak_at_ms))]);
+        let text = scene.tw("peak-at", &[("time", scene.clock_at(rate.peak_at_ms))]);
         scene.small(pos2(rect.right(), baseline), Align::Max, &text, colour::INK_SOFT);
     }
+    let notes = rate.note.as_ref().map_or_else(Vec::new, |note| {
+        pen.wrap(note, size::SMALL, Face::Text, rect.width())
+    });
+    let below = (NOTE_LINE * (1 + notes.len()) as f32 + 3.0) * u;
     let plot = Rect::from_min_max(
-        pos2(rect.left(), baseline + 18.0 * u),
-        pos2(rect.right(), rect.bottom()),
+        pos2(rect.left(), baseline + 14.0 * u),
+        pos2(rect.right(), rect.bottom() - below),
     );
     if plot.height() < 14.0 * u {
         return;
     }
-    pen.hairline(plot.left(), plot.right(), plot.bottom());
-    let most = samples.iter().copied().max().unwrap_or(0).max(1) as f32;
-    let step = plot.width() / (RATE_SECONDS - 1) as f32;
-    let first = plot.right() - samples.len().saturating_sub(1) as f32 * step;
-    let points: Vec<_> = samples
-        .iter()
-        .enumerate()
-        .map(|(at, value)| {
-            pos2(
-                first + at as f32 * step,
-                plot.bottom() - (*value as f32 / most) * (plot.height() - 3.0 * u),
-            )
-        })
-        .collect();
-    pen.area(&points, plot.bottom(), ink, 0.26);
-    // How long the line is.
-    if let (Some(oldest), Some(newest)) = (scene.ledger.recent.front(), scene.ledger.recent.back())
-        && samples.len() > 1
-    {
-        let per_sample = (newest.at_ms - oldest.at_ms) / (samples.len() as i64 - 1);
-        let secs = per_sample * (RATE_SECONDS as i64 - 1) / 1_000;
-        let (key, amount) = match secs {
-            ..100 => ("span-seconds", secs),
-            100..6_000 => ("span-minutes", (secs + 30) / 60),
-            _ => ("span-hours", (secs + 1_800) / 3_600),
-        };
-        let text = scene.tw(key, &[("amount", amount.to_string())]);
-        scene.small(
-            pos2(plot.left() + 2.0 * u, plot.bottom() - 7.0 * u),
-            Align::Min,
-            &text,
-            colour::INK_SOFT,
-        );
+    draw_day(scene, plot, rate);
+    for (at, note) in notes.iter().enumerate() {
+        let y = plot.bottom() + NOTE_LINE * (2 + at) as f32 * u;
+        scene.small(pos2(rect.left(), y), Align::Min, note, colour::INK_SOFT);
     }
-    let last = points.last().copied();
-    pen.curve(points, 1.6, ink);
-    if let Some(last) = last {
-        pen.painter.circle_filled(last, 2.8 * u, pen.tint(ink));
+}
+
+/// Where times and rates are in a chart: from the day's start until now, from nothing to the day's peak.
+struct Scale {
+    plot: Rect,
+    until_ms: i64,
+    peak: f32,
+}
+
+impl Scale {
+    fn x(&self, ms: i64) -> f32 {
+        self.plot.left() + self.plot.width() * (ms as f32 / self.until_ms as f32).clamp(0.0, 1.0)
     }
+
+    fn y(&self, per_s: f32) -> f32 {
+        self.plot.bottom() - self.plot.height() * (per_s / self.peak).clamp(0.0, 1.0)
+    }
+}
+
+/// The rate since the day's start. Where nothing was heard there is no line, and the ground is dotted.
+fn draw_day(scene: &Scene, plot: Rect, rate: &Rate) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let into_ms = scene.ledger.into_day_ms().filter(|ms| *ms > 0);
+    let (Some(into_ms), Some(hello)) = (into_ms, scene.ledger.hello.as_ref()) else {
+        pen.hairline(plot.left(), plot.right(), plot.bottom());
+        return;
+    };
+    let scale = Scale {
+        plot,
+        until_ms: into_ms.min(hello.day.end_ms - hello.day.start_ms).max(1),
+        peak: rate.peak.max(1) as f32,
+    };
+    if rate.peak > 0 {
+        pen.faded(0.7).hairline(plot.left(), plot.right(), plot.top());
+    }
+    let day_rates = &scene.ledger.day_rates;
+    let buckets = day_rates.buckets();
+    let stride = buckets.len().div_ceil(POINTS).max(1);
+    let mut ground = plot.left();
+    let mut last = None;
+    for run in buckets.chunk_by(|_, next| next.gap.is_none()) {
+        if let Some(gap) = run.first().and_then(|first| first.gap) {
+            let (from, to) = (scale.x(gap.from_ms), scale.x(gap.to_ms));
+            pen.hairline(ground, from, plot.bottom());
+            ground = to;
+            draw_gap(scene, &scale, rate, &gap);
+        }
+        let points: Vec<Pos2> = run
+            .chunks(stride)
+            .filter_map(|part| {
+                middle(
+                    part,
+                    day_rates.span_ms(part.first()?).0,
+                    day_rates.span_ms(part.last()?).1,
+                    rate,
+                )
+            })
+            .map(|(ms, per_s)| pos2(scale.x(ms), scale.y(per_s)))
+            .collect();
+        pen.area(&points, plot.bottom(), rate.ink, 0.22);
+        last = points.last().copied();
+        pen.curve(points, 1.6, rate.ink);
+    }
+    pen.hairline(ground, plot.right(), plot.bottom());
+    // What isn't over yet has no ground under it.
+    let now = pos2(scale.x(into_ms), scale.y(rate.now as f32));
+    pen.curve(last.into_iter().chain([now]).collect(), 1.2, rate.ink);
+    pen.painter.circle_filled(now, 2.8 * u, pen.tint(rate.ink));
+    if rate.peak > 0 {
+        let peak = pos2(scale.x(rate.peak_at_ms - hello.day.start_ms), plot.top());
+        pen.ring(peak, 3.0, 1.4, rate.ink);
+    }
+    let start = match hello.day.end_ms - hello.day.start_ms {
+        ..=90_000_000 => "00:00".to_owned(),
+        _ => format::date_and_minute(hello.day.start_ms, hello.day.utc_offset_min),
+    };
+    let since = scene.tw("rates-since", &[("time", start)]);
+    let at = pos2(plot.left(), plot.bottom() + NOTE_LINE * u);
+    scene.small(at, Align::Min, &since, colour::INK_SOFT);
+}
+
+/// The middle of some buckets, and their mean.
+fn middle(part: &[Bucket], from_ms: i64, to_ms: i64, rate: &Rate) -> Option<(i64, f32)> {
+    let sum: f32 = part.iter().map(|bucket| (rate.of)(bucket.mean())).sum();
+    (!part.is_empty()).then(|| (from_ms + (to_ms - from_ms) / 2, sum / part.len() as f32))
+}
+
+/// A time of which only its mean is known, if that.
+fn draw_gap(scene: &Scene, scale: &Scale, rate: &Rate, gap: &Gap) {
+    let pen = &scene.pen;
+    let u = pen.u;
+    let (from, to) = (scale.x(gap.from_ms), scale.x(gap.to_ms));
+    pen.dotted(from, to, scale.plot.bottom(), colour::INK_SOFT);
+    let Some(mean) = gap.mean.map(rate.of) else {
+        return;
+    };
+    let text = scene.tw("rates-mean", &[("figure", format::grouped(mean.round() as i128))]);
+    let width = pen.width(&text, size::SMALL, Face::Text);
+    if to - from < width + 16.0 * u {
+        return;
+    }
+    let y = scale.y(mean);
+    pen.faded(0.6).dotted(from, to, y, rate.ink);
+    let above = y - 7.0 * u;
+    let below = y + 7.0 * u + size::SMALL * u * size::CAP;
+    let base = if above - size::SMALL * u > scale.plot.top() {
+        above
+    } else {
+        below
+    };
+    scene.small(
+        pos2((from + to) * 0.5, base),
+        Align::Center,
+        &text,
+        colour::INK_SOFT,
+    );
 }
 
 fn mobile(scene: &Scene) {
     let rect = scene.frame.mobile;
     let share = scene.ledger.mobile_share();
-    let text = share.map_or_else(
-        || "–".to_owned(),
-        |share| format!("{:.1}%", (share * 1000.0).floor() / 10.0),
-    );
+    let total = scene.ledger.totals.counts.gmv_minor;
+    let text = format::percent(scene.ledger.mobile().gmv_minor, total);
     slim(
         scene,
         rect,

@@ -320,15 +320,10 @@ pub fn draw_hovered(scene: &Scene, pointer: Option<Pos2>) {
         .copied()
         .unwrap_or_default();
     let name = scene.region_name(id);
-    let total = scene.ledger.totals.counts.gmv_minor;
-    let share = if total > 0 {
-        100.0 * counts.gmv_minor as f64 / total as f64
-    } else {
-        0.0
-    };
     let figures = format!(
-        "{}   {share:.1}%   {} {}",
+        "{}   {}   {} {}",
         scene.money(counts.gmv_minor),
+        format::percent(counts.gmv_minor, scene.ledger.totals.counts.gmv_minor),
         format::grouped(i128::from(counts.orders)),
         scene.t("orders-unit"),
     );

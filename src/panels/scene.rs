@@ -11,6 +11,7 @@ use crate::text::{Lang, Texts};
 use crate::theme::{colour, size};
 use crate::view::{Screen, View};
 use meridian_core::sales::{Catalogue, RegionId};
+use meridian_wire::Comparison;
 
 /// Everything a panel reads, and its pen.
 pub struct Scene<'a> {
@@ -102,7 +103,18 @@ impl<'a> Scene<'a> {
 
     /// An amount in a few figures, without the currency.
     pub fn compact(&self, minor: i64) -> String {
-        format::compact(format::units(minor, self.per_unit()), self.lang())
+        format::short(minor, self.per_unit(), self.lang()).to_string()
+    }
+
+    /// The total in a few figures, without the currency: it never reads as a mark that it hasn't come to.
+    pub fn compact_total(&self, minor: i64) -> String {
+        let hello = self.ledger.hello.as_deref();
+        let marks = hello.into_iter().flat_map(|hello| {
+            let earlier = hello.comparisons.iter().filter_map(Comparison::whole_minor);
+            hello.milestones_minor.iter().copied().chain(earlier)
+        });
+        let next = marks.filter(|mark| *mark > minor).min();
+        format::short_before(minor, next, self.per_unit(), self.lang()).to_string()
     }
 
     /// An amount in a few figures, with the currency's sign.
@@ -110,14 +122,29 @@ impl<'a> Scene<'a> {
         self.with_sign(&self.compact(minor))
     }
 
-    /// An amount's figure with the currency's sign.
-    pub fn with_sign(&self, text: &str) -> String {
+    /// The same of the total.
+    pub fn money_total(&self, minor: i64) -> String {
+        self.with_sign(&self.compact_total(minor))
+    }
+
+    /// A figure with the currency's sign.
+    pub fn with_sign(&self, figure: &str) -> String {
         let sign = self.sign();
         let gap = if sign.chars().count() > 1 { " " } else { "" };
-        match text.strip_prefix('–') {
+        match figure.strip_prefix('–') {
             Some(rest) => format!("–{sign}{gap}{rest}"),
-            None => format!("{sign}{gap}{text}"),
+            None => format!("{sign}{gap}{figure}"),
         }
+    }
+
+    /// The amounts of one list with the currency's sign: the same number of decimals in all of them, the names of what
+    /// they count apart, so that they stand below each other.
+    pub fn column(&self, minors: impl IntoIterator<Item = i64>) -> Vec<format::Short> {
+        let mut column = format::column(minors, self.per_unit(), self.lang());
+        for short in &mut column {
+            short.figure = self.with_sign(&short.figure);
+        }
+        column
     }
 
     /// A region's name in the language on screen.

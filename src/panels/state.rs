@@ -7,6 +7,8 @@ use bevy::prelude::*;
 use crate::ledger::Ledger;
 use crate::view::View;
 use meridian_core::sales::RegionId;
+use meridian_wire::Standing;
+use meridian_wire::comparison::{Read, passed_at};
 
 /// Set for captures: every figure shows the ledger's value at once, to the digit, and nothing moves.
 #[derive(Resource, Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,7 +36,30 @@ pub struct PanelState {
     pub frame_secs: f32,
     /// Figures are the ledger's, to the digit.
     pub exact: bool,
+    /// How the day stands against the first of the earlier ones.
+    pub standing: Option<Standing>,
+    /// When the day came to what that one came to as a whole, in milliseconds after its start.
+    pub passed_ms: Option<Read>,
+    /// What of the earlier day was overtaken just now.
+    pub overtaken: Option<Overtaken>,
+    /// Event time of the standing.
+    stood_ms: i64,
 }
+
+/// Something of an earlier day was overtaken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overtaken {
+    /// Its whole; else what it had come to at that moment.
+    pub whole: bool,
+    /// How long ago, in seconds.
+    pub secs: f32,
+}
+
+/// How long it shows that an earlier day was overtaken, in seconds. Meanwhile nothing more flashes.
+pub const OVERTAKEN_SECS: f32 = 3.0;
+/// More event time than this between two pictures, in milliseconds of the feed's speed, is a jump: what was overtaken in
+/// it wasn't overtaken just now.
+const JUMP_MS: f64 = 3_000.0;
 
 /// The value shown lags behind the feed by a tenth of a second; nearer than this, in seconds, the feed stands.
 const STANDS_SECS: f64 = 0.02;
@@ -69,6 +94,7 @@ impl PanelState {
     ) {
         self.exact = exact;
         self.advance_gmv(ledger, exact, dt_secs);
+        self.compare(ledger, dt_secs);
         if dt_secs > 0.0 {
             self.frame_secs = if self.frame_secs > 0.0 {
                 self.frame_secs + (dt_secs - self.frame_secs) * 0.05
@@ -102,6 +128,44 @@ impl PanelState {
             self.region = view.selected;
         } else if self.slide == 0.0 {
             self.region = None;
+        }
+    }
+
+    /// Compares the day with the first of the earlier ones, and notices when it overtakes.
+    fn compare(&mut self, ledger: &Ledger, dt_secs: f32) {
+        if let Some(overtaken) = &mut self.overtaken {
+            overtaken.secs += dt_secs;
+        }
+        self.overtaken = self.overtaken.filter(|overtaken| overtaken.secs < OVERTAKEN_SECS);
+        let before = self.standing.take();
+        self.passed_ms = None;
+        let (Some(hello), Some(into_ms)) = (ledger.hello.as_ref(), ledger.into_day_ms()) else {
+            return;
+        };
+        let total_minor = ledger.totals.counts.gmv_minor;
+        let past = hello.comparisons.first();
+        self.standing = past.and_then(|past| past.standing(into_ms, total_minor));
+        let since_ms = ledger.event_ms.saturating_sub(self.stood_ms) as f64;
+        self.stood_ms = ledger.event_ms;
+        let Some(standing) = &self.standing else {
+            return;
+        };
+        if standing.past_whole_minor.is_some() {
+            self.passed_ms = passed_at(
+                standing.whole_minor,
+                &hello.day,
+                &ledger.reached,
+                &ledger.history,
+                (into_ms, total_minor),
+            );
+        }
+        let jump_ms = JUMP_MS * hello.speed.abs().max(1.0);
+        if let Some(before) =
+            before.filter(|_| self.overtaken.is_none() && (0.0..=jump_ms).contains(&since_ms))
+        {
+            let whole = before.past_whole_minor.is_none() && standing.past_whole_minor.is_some();
+            let moment = before.more_minor.figure < 0 && standing.more_minor.figure >= 0;
+            self.overtaken = (whole || moment).then_some(Overtaken { whole, secs: 0.0 });
         }
     }
 
@@ -202,5 +266,63 @@ mod tests {
             state.advance(&ledger, &view, false, 0.016, &reads(&[(7, "110"), (3, "100")]));
         }
         assert_eq!((state.places[&7], state.places[&3]), (0.0, 1.0));
+    }
+
+    /// A ledger with an earlier day that came to 100 an hour, now so long after the start.
+    fn against(gmv_minor: i64, into_ms: i64) -> Ledger {
+        let mut hello = meridian_wire::Hello::unknown();
+        hello.day.end_ms = 86_400_000;
+        hello.comparisons.push(meridian_wire::Comparison {
+            label: meridian_wire::Names::default(),
+            at_ms: vec![3_600_000, 86_400_000],
+            gmv_minor: vec![100, 2_400],
+        });
+        let mut ledger = ledger(gmv_minor, 0);
+        ledger.hello = Some(std::sync::Arc::new(hello));
+        ledger.event_ms = into_ms;
+        ledger
+    }
+
+    #[test]
+    fn what_is_overtaken_flashes_once() {
+        let (mut state, view) = (PanelState::default(), View::default());
+        let mut at = |gmv_minor, into_ms| {
+            state.advance(&against(gmv_minor, into_ms), &view, false, 0.5, &[]);
+            state.overtaken
+        };
+        let hour = 3_600_000;
+        assert_eq!(at(90, hour), None);
+        assert_eq!(
+            at(110, hour + 100),
+            Some(Overtaken {
+                whole: false,
+                secs: 0.0
+            })
+        );
+        // To and fro within the time that it shows: once.
+        assert_eq!(at(90, hour + 200).map(|it| it.secs), Some(0.5));
+        assert_eq!(at(110, hour + 300).map(|it| it.secs), Some(1.0));
+        for _ in 0..3 {
+            assert!(at(110, hour + 400).is_some());
+        }
+        assert_eq!(at(110, hour + 500), None, "it is over");
+        assert_eq!(at(2_399, hour + 600), None);
+        assert_eq!(
+            at(2_400, hour + 700),
+            Some(Overtaken {
+                whole: true,
+                secs: 0.0
+            })
+        );
+        // What happened while nobody looked isn't of now.
+        let mut state = PanelState::default();
+        state.advance(&against(90, hour), &view, false, 0.5, &[]);
+        state.advance(&against(2_500, hour * 5), &view, false, 0.5, &[]);
+        assert_eq!(state.overtaken, None);
+        assert_eq!(state.standing.unwrap().past_whole_minor, Some(100));
+        assert!(state.passed_ms.unwrap().about);
+        // Nor is anything of the countdown.
+        state.advance(&against(0, -5), &view, false, 0.5, &[]);
+        assert_eq!((state.standing, state.passed_ms), (None, None));
     }
 }

@@ -12,6 +12,7 @@ use bevy::log::Level;
 use bevy::math::UVec2;
 use indicatif::{ProgressBar, ProgressStyle};
 use meridian::globe::camera::{Pose, Rig};
+use meridian::ledger::Ledger;
 use meridian::panels::Exact;
 use meridian::quality::Quality;
 use meridian::stage::picture::Studio;
@@ -19,6 +20,7 @@ use meridian::stage::screenshot::{event_time, mode_word};
 use meridian::stage::{Output, Setup, adapter};
 use meridian::view::View;
 use meridian_core::sales::Catalogue;
+use meridian_gateway::SourceArgs;
 use meridian_wire::Body;
 use serde_json::json;
 
@@ -28,7 +30,7 @@ use super::player::Player;
 
 /// How long before the moment a display starts, so that lights and arcs are alive in its picture.
 const LEAD_MS: i64 = 3_000;
-/// How much of the past the rates' short history and the crown's minute are filled with.
+/// How much of the past is played second by second: the crown's minute and the last of the rates need it.
 const PAST_MS: i64 = 120_000;
 /// How long before the lead lights are counted that aren't drawn: they are of the last minute.
 const COUNTED_MS: i64 = 60_000;
@@ -80,8 +82,7 @@ fn studio(catalogue: &Arc<Catalogue>, size: Size, looks: &Looks, sight: &ViewArg
     Ok(studio)
 }
 
-/// Plays the past up to `to_ms` on the day's clock: the rates' short history needs it, and its lights are counted. They are
-/// long gone, so they aren't drawn.
+/// Plays the past up to `to_ms` on the day's clock: its lights are counted. They are long gone, so they aren't drawn.
 fn catch_up(player: &mut Player, studio: &mut Studio, to_ms: i64) -> Result<()> {
     studio.receive(player.opening()?, 0);
     for past_ms in (0..PAST_MS / 1000).rev().map(|second| second * 1000) {
@@ -90,6 +91,16 @@ fn catch_up(player: &mut Player, studio: &mut Studio, to_ms: i64) -> Result<()> 
         studio.receive(bodies, player.event_ms());
     }
     studio.draw_lights_from(player.event_ms());
+    Ok(())
+}
+
+/// Of a generated day the display knows how its rates were until then, as one that was there since the day's start does.
+fn remember(studio: &mut Studio, source: &SourceArgs, catalogue: &Arc<Catalogue>, at_ms: i64) -> Result<()> {
+    if let Some(so_far) = Player::so_far(source, catalogue, at_ms)?
+        && let Some(mut ledger) = studio.world_mut().get_resource_mut::<Ledger>()
+    {
+        ledger.day_rates.follow(so_far.day, so_far.marks);
+    }
     Ok(())
 }
 
@@ -102,7 +113,9 @@ pub fn shot(shot: &Shot) -> Result<()> {
     let catalogue = catalogue()?;
     let mut player = Player::open(&shot.source, &catalogue, shot.at.0 - LEAD_MS - PAST_MS, 1.0)?;
     let mut studio = studio(&catalogue, shot.size, &shot.looks, &shot.sight)?;
-    catch_up(&mut player, &mut studio, shot.at.0 - LEAD_MS)?;
+    let first_ms = shot.at.0 - LEAD_MS;
+    remember(&mut studio, &shot.source, &catalogue, first_ms - PAST_MS)?;
+    catch_up(&mut player, &mut studio, first_ms)?;
     let frames = LEAD_MS * LEAD_FPS / 1000;
     let step = Duration::from_secs(1) / LEAD_FPS as u32;
     for frame in 1..frames {
@@ -212,6 +225,7 @@ pub fn film(film: &Film) -> Result<()> {
     let first_ms = event_ms(-lead_frames);
     let mut player = Player::open(&film.source, &catalogue, first_ms - PAST_MS, film.speed)?;
     let mut studio = studio(&catalogue, film.size, &film.looks, &film.sight)?;
+    remember(&mut studio, &film.source, &catalogue, first_ms - PAST_MS)?;
     catch_up(&mut player, &mut studio, first_ms)?;
     let bar = ProgressBar::new(frames as u64);
     bar.set_style(

@@ -6,7 +6,18 @@ use anyhow::{Context, Result};
 use meridian_core::sales::Catalogue;
 use meridian_gateway::SourceArgs;
 use meridian_gateway::publish::publisher::Publisher;
-use meridian_wire::{Body, Frame};
+use meridian_wire::{Body, Counts, Day, Frame};
+
+/// How many moments of the day until now are asked for.
+const MOMENTS: i64 = 160;
+
+/// What a day had come to at moments, in milliseconds since its start.
+pub struct SoFar {
+    /// The day.
+    pub day: Day,
+    /// The moments, in order.
+    pub marks: Vec<(i64, Counts)>,
+}
 
 /// A source that is played.
 pub struct Player {
@@ -29,6 +40,30 @@ impl Player {
             start_ms,
             seq: 0,
         })
+    }
+
+    /// What a generated day had come to at moments until `at_ms`, in milliseconds from its start; nothing of real orders,
+    /// of which no more is known than the feed tells.
+    ///
+    /// # Errors
+    /// When the source can't be read or is wrong.
+    pub fn so_far(source: &SourceArgs, catalogue: &Arc<Catalogue>, at_ms: i64) -> Result<Option<SoFar>> {
+        let mut source = source.open(catalogue)?;
+        let hello = source.hello();
+        let at_ms = at_ms.min(hello.day.end_ms - hello.day.start_ms);
+        if !hello.synthetic || source.is_live() || at_ms <= 0 {
+            return Ok(None);
+        }
+        let mut marks = Vec::new();
+        for moment in 1..=MOMENTS {
+            let into_ms = at_ms * moment / MOMENTS;
+            let opening = source.seek(hello.day.start_ms + into_ms)?;
+            marks.push((into_ms, opening.totals.counts));
+        }
+        Ok(Some(SoFar {
+            day: hello.day,
+            marks,
+        }))
     }
 
     /// Event time.

@@ -219,7 +219,7 @@ fn draw_caption(scene: &Scene, room: &Room, half: Rect) {
         .product()
         .map_or("", |product| scene.lang().pick(&product.manifest.name));
     let mode = scene.t(crate::panels::header::mode_key(scene.ledger.mode));
-    let value = scene.money(scene.ledger.totals.counts.gmv_minor);
+    let value = scene.money_total(scene.ledger.totals.counts.gmv_minor);
     let at = pos2(half.center().x, half.bottom() - 54.0 * u);
     pen.text(at, Align::Center, name, size::BODY, Face::Medium, colour::INK);
     let line = format!("{mode}  ·  {value}");

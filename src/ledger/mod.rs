@@ -1,5 +1,7 @@
 //! The ledger: the current figures, and the state of the feed. Views read both; only the link writes them.
 
+pub mod day_rates;
+
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use meridian_wire::{
     Body, Counts, Direct, Growth, Hello, History, Lights, MAX_CURVE_POINTS, Mode, Names, Notice,
     ProductCounts, ProductInfo, Products, Rates, Reached, Scene, Snapshot, Tick, Totals, Trend, Warmth,
 };
+
+use self::day_rates::DayRates;
 
 /// The catalogue of regions and places that the feed's numbers refer to.
 #[derive(Resource, Clone, Deref)]
@@ -61,17 +65,6 @@ pub struct FeedHealth {
     /// Latest notices, newest last, with the app time at which they came.
     #[cfg_attr(feature = "dev", reflect(ignore))]
     pub notices: VecDeque<(f64, Notice)>,
-}
-
-/// One second of the rates' short history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RateSample {
-    /// Event time, full seconds.
-    pub at_ms: EventMs,
-    /// Orders in the second.
-    pub orders: u64,
-    /// Payments in the second.
-    pub payments: u64,
 }
 
 /// One product and its figures.
@@ -128,9 +121,6 @@ impl ProductLedger {
     }
 }
 
-/// How many seconds of rates are kept.
-pub const RATE_SECONDS: usize = 120;
-
 /// Limits on the curves, so that a feed can't make them grow without bounds.
 const GROWTH: Growth = Growth {
     max_points: 100_000,
@@ -160,8 +150,8 @@ pub struct Ledger {
     pub cells: Vec<Counts>,
     /// Value over time.
     pub history: History,
-    /// Rates of the last seconds, oldest first.
-    pub recent: VecDeque<RateSample>,
+    /// Rates since the day's start, as far as they were heard.
+    pub day_rates: DayRates,
     /// Milestones passed.
     pub reached: Vec<Reached>,
     /// By product number.
@@ -173,11 +163,16 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// What came from mobile.
+    pub fn mobile(&self) -> Counts {
+        let at = usize::from(Channel::Mobile.index());
+        self.channels.get(at).copied().unwrap_or_default()
+    }
+
     /// Share of value from mobile, 0 to 1; `None` before any.
     pub fn mobile_share(&self) -> Option<f64> {
-        let mobile = self.channels.get(usize::from(Channel::Mobile.index()))?;
-        (self.totals.counts.gmv_minor > 0)
-            .then(|| mobile.gmv_minor as f64 / self.totals.counts.gmv_minor as f64)
+        let total = self.totals.counts.gmv_minor;
+        (total > 0).then(|| self.mobile().gmv_minor as f64 / total as f64)
     }
 
     /// Regions with at least one order or payment.
@@ -262,6 +257,12 @@ impl Ledger {
                 {
                     self.products = hello.products.iter().map(ProductLedger::new).collect();
                 }
+                // Nor are another day's or shop's rates these.
+                let same =
+                    |known: &Arc<Hello>| known.title == hello.title && known.synthetic == hello.synthetic;
+                if !self.hello.as_ref().is_none_or(same) {
+                    self.day_rates = DayRates::default();
+                }
                 self.hello = Some(Arc::new(*hello));
                 Applied::Nothing
             }
@@ -299,7 +300,7 @@ impl Ledger {
         self.rates = snapshot.rates;
         self.history = snapshot.history;
         self.reached = snapshot.reached;
-        self.recent.retain(|sample| sample.at_ms <= snapshot.event_ms);
+        self.hear_rates(true);
         self.put(
             &snapshot.regions,
             &snapshot.categories,
@@ -394,19 +395,7 @@ impl Ledger {
         self.totals = tick.totals;
         self.rates = tick.rates;
         self.put(&tick.regions, &tick.categories, &tick.channels, &tick.cells);
-        let second_ms = tick.event_ms.div_euclid(1000) * 1000;
-        let sample = RateSample {
-            at_ms: second_ms,
-            orders: tick.rates.orders_per_s,
-            payments: tick.rates.payments_per_s,
-        };
-        match self.recent.back_mut() {
-            Some(last) if last.at_ms == second_ms => *last = sample,
-            _ => self.recent.push_back(sample),
-        }
-        while self.recent.len() > RATE_SECONDS {
-            self.recent.pop_front();
-        }
+        self.hear_rates(false);
         self.extend_history();
         self.minute.tick(self.event_ms, self.placed_minor());
         self.reached.extend(&tick.reached);
@@ -446,6 +435,14 @@ impl Ledger {
                 usize::from(cell.region) * width + usize::from(cell.category),
                 cell.counts,
             );
+        }
+    }
+
+    /// Keeps the rates of this instant; after a snapshot something may have been missed.
+    fn hear_rates(&mut self, anew: bool) {
+        if let Some(hello) = &self.hello {
+            self.day_rates
+                .hear(hello.day, self.event_ms, self.totals.counts, &self.rates, anew);
         }
     }
 
