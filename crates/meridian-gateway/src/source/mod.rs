@@ -46,6 +46,13 @@ pub trait Source: Send {
         0
     }
 
+    /// How many orders and payments there are before an instant, for a source that knows without going through them; none
+    /// for one that doesn't.
+    fn counted(&self, to_ms: EventMs) -> Option<(u64, u64)> {
+        let _ = to_ms;
+        None
+    }
+
     /// Whether nothing will ever come after this instant.
     fn ended(&self) -> bool;
 

@@ -216,6 +216,11 @@ impl Source for ScenarioSource {
         (payments + orders).saturating_sub(payments_now + orders_now)
     }
 
+    fn counted(&self, to_ms: EventMs) -> Option<(u64, u64)> {
+        let (payments, orders) = self.model.count_total_at(to_ms);
+        Some((orders, payments))
+    }
+
     fn ended(&self) -> bool {
         self.now_ms >= self.model.end_ms
     }
