@@ -103,7 +103,7 @@ fn vertex(
 
     // Small ones stand close together: they are fainter and have less bloom, or all of them would be one glare.
     let tall = clamp(height / TALLEST, 0.0, 1.0);
-    let lit = mix(1.0, BY_DAY, smoothstep(-0.10, 0.20, dot(direction, data.sun.xyz))) * mix(0.62, 1.0, sqrt(tall));
+    let lit = mix(1.0, BY_DAY, smoothstep(-0.10, 0.20, dot(direction, data.sun.xyz))) * mix(0.45, 1.0, smoothstep(0.0, 0.6, tall));
     let age = f32(bitcast<i32>(data.now_ms - beam.z)) * 0.001 / data.pulse;
     if beam.y != 0u && age >= 0.0 && age < 1.0 {
         let fade = 1.0 - age * age;

@@ -161,3 +161,47 @@ fn the_ledger_knows_what_the_frames_say() {
     }
     assert!(compared > 100, "{compared}");
 }
+
+#[test]
+fn what_places_sold_in_the_last_minute_is_near_what_their_regions_took() {
+    let (mut publisher, start_ms) = publisher(1_000_000);
+    let catalogue = load_catalogue().unwrap();
+    let region_of_place = catalogue.region_of_place();
+    let mut ledger = Ledger::default();
+    ledger.apply(Body::Hello(Box::new(publisher.hello())));
+    let snapshot = publisher.public_snapshot(0).into_inner();
+    let warmth = snapshot.warmth.clone();
+    ledger.apply(Body::Snapshot(snapshot));
+    ledger.guess_minute(&warmth, &catalogue);
+    let mut then = Vec::new();
+    for step in 1..=700 {
+        for body in publisher
+            .step(start_ms + 1_000_000 + step * 100, 0)
+            .public_bodies()
+        {
+            ledger.apply(body);
+        }
+        if step == 100 {
+            then.clone_from(&ledger.regions);
+        }
+    }
+    let minor = ledger.minute.minor_per_hundredth(100);
+    let mut estimates = vec![0.0; ledger.regions.len()];
+    for (place, sum) in ledger.minute.places() {
+        estimates[usize::from(region_of_place[usize::from(place)])] += sum as f64 * minor;
+    }
+    let took: Vec<f64> = ledger
+        .regions
+        .iter()
+        .zip(&then)
+        .map(|(now, then)| (now.gmv_minor - then.gmv_minor) as f64)
+        .collect();
+    let (sum, told): (f64, f64) = (estimates.iter().sum(), took.iter().sum());
+    assert!((sum / told - 1.0).abs() < 0.001, "{sum} of {told}");
+    let mut largest: Vec<usize> = (0..took.len()).collect();
+    largest.sort_by(|a, b| took[*b].total_cmp(&took[*a]));
+    for region in &largest[..8] {
+        let ratio = estimates[*region] / took[*region];
+        assert!((0.95..1.05).contains(&ratio), "region {region}: {ratio}");
+    }
+}

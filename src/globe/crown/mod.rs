@@ -54,25 +54,16 @@ pub struct Crown {
 struct Drawn {
     buffer: Handle<ShaderBuffer>,
     entity: Entity,
-    /// A GPU's mesh and a rasteriser's.
-    meshes: [Handle<Mesh>; 2],
     scratch: Vec<Instance>,
 }
 
-/// Four corners a beam, bloom and all: number, up, side.
-fn full_mesh() -> Mesh {
+/// Four corners a beam: number, up, side.
+fn beams_mesh() -> Mesh {
     let numbers = (0..CAPACITY).flat_map(|beam| {
         [(0.0, -1.0), (0.0, 1.0), (1.0, -1.0), (1.0, 1.0)].map(|(up, side)| [beam as f32, up, side])
     });
     let indices = (0..CAPACITY as u32).flat_map(|beam| [0, 1, 2, 2, 1, 3].map(|corner| beam * 4 + corner));
     ring::number_mesh(numbers.collect()).with_inserted_indices(Indices::U32(indices.collect()))
-}
-
-/// A thin triangle a beam.
-fn plain_mesh() -> Mesh {
-    let numbers = (0..CAPACITY)
-        .flat_map(|beam| [(0.0, -1.0), (0.0, 1.0), (1.0, 0.0)].map(|(up, side)| [beam as f32, up, side]));
-    ring::number_mesh(numbers.collect())
 }
 
 fn spawn_beams(
@@ -82,11 +73,9 @@ fn spawn_beams(
     mut materials: ResMut<Assets<CrownMaterial>>,
 ) {
     let buffer = buffers.add(ring::instance_buffer(CAPACITY));
-    let meshes = [meshes.add(full_mesh()), meshes.add(plain_mesh())];
-    let [full, _] = &meshes;
     let entity = commands
         .spawn((
-            Mesh3d(full.clone()),
+            Mesh3d(meshes.add(beams_mesh())),
             MeshMaterial3d(materials.add(CrownMaterial { data: buffer.clone() })),
             MeshTag(0),
             NoFrustumCulling,
@@ -96,7 +85,6 @@ fn spawn_beams(
     commands.insert_resource(Drawn {
         buffer,
         entity,
-        meshes,
         scratch: Vec::with_capacity(CAPACITY),
     });
 }
@@ -161,22 +149,17 @@ fn draw_beams(
     crown: Res<Crown>,
     mut uploads: ResMut<Uploads>,
     mut drawn: ResMut<Drawn>,
-    mut entities: Query<(&mut Visibility, &mut Mesh3d)>,
+    mut visibilities: Query<&mut Visibility>,
 ) {
     let drawn = &mut *drawn;
     let stands = !crown.beams.list().is_empty();
     let plain = view.quality == Quality::Software;
-    let [full_mesh, plain_mesh] = &drawn.meshes;
-    if let Ok((mut visibility, mut mesh)) = entities.get_mut(drawn.entity) {
+    if let Ok(mut visibility) = visibilities.get_mut(drawn.entity) {
         visibility.set_if_neq(if stands {
             Visibility::Visible
         } else {
             Visibility::Hidden
         });
-        let wanted = if plain { plain_mesh } else { full_mesh };
-        if mesh.0 != *wanted {
-            mesh.0 = wanted.clone();
-        }
     }
     if !stands {
         return;

@@ -6,11 +6,11 @@ use crate::layout::Layout;
 
 /// How far the tallest beam's place is from the disc's middle: nearer and beams are seen from above, farther and the limb
 /// hides what stands behind them.
-const OFF_MIDDLE_DEG: f32 = 63.0;
+const OFF_MIDDLE_DEG: f32 = 61.0;
 /// The middle is no farther north or south than this: there a place near a pole is less far from it.
 const MAX_LAT_DEG: f32 = 70.0;
 /// How large the planet is, in radii at rest: as a horizon, or whole, where the panels are under it.
-const LARGE: f32 = 1.3;
+const LARGE: f32 = 1.5;
 /// See [`LARGE`].
 const WHOLE: f32 = 0.9;
 /// What is left between the tallest beam and the figures over it, as a share of the picture's height.
