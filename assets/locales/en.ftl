@@ -26,7 +26,7 @@ elsewhere = Elsewhere
 categories = Categories by value
 the-day = The day so far
 now = now
-crown-scale = Tallest beam: about { $value } a minute
+crown-scale = Tallest beam: about { $value } in the last minute
 crown-root = half as tall: a quarter of that
 about = about { $what }
 

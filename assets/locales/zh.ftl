@@ -26,7 +26,7 @@ elsewhere = 其他
 categories = 品类成交占比
 the-day = 全天走势
 now = 当前
-crown-scale = 最高光柱：每分钟约 { $value }
+crown-scale = 最高光柱：近一分钟约 { $value }
 crown-root = 高度减半，金额为四分之一
 about = 约 { $what }
 
