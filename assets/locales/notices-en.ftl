@@ -33,7 +33,7 @@ notice-unknown-channel = Rows whose channel the mapping doesn't name: { $count }
 notice-unknown-channel-public = Orders whose channel isn't known are counted under the default one.
 
 notice-unreadable-row = Rows that can't be read, skipped: { $count } ({ $reasons }{ $more ->
-    [0] {""}
+    [none] {""}
    *[other] ; and { $more } more
 })
 notice-unreadable-row-public = Rows that can't be read are skipped.
@@ -91,10 +91,12 @@ notice-intrusion = { $what ->
 notice-clock-jumped = The gateway's clock leapt by { $seconds } s: the day goes on without it until it is right, or has stayed there for a minute
 notice-clock-jumped-public = The gateway's clock leapt: the day goes on without it until it is right, or has stayed there for a minute
 notice-clock-right = The gateway's clock is right again
+notice-clock-right-public = The gateway's clock is right again
 notice-clock-set = The gateway's clock has stayed where it leapt to, by { $seconds } s: that is the time now
 notice-clock-set-public = The gateway's clock has stayed where it leapt to: that is the time now
 notice-clock-behind = What was counted before is { $seconds } s ahead of the gateway's clock: event time waits, orders are counted
 notice-clock-behind-public = What was counted before is ahead of the gateway's clock: event time waits, orders are counted
 notice-closed-early = The day is closed in its log, and by the clock it isn't over: no more orders can be counted in it
+notice-closed-early-public = The day is closed in its log, and by the clock it isn't over: no more orders can be counted in it
 
 title-synthetic-places = { $title } (city positions synthetic)

@@ -39,7 +39,7 @@ notice-unknown-channel = 有 { $count } 行的渠道未在映射中列出，计�
 notice-unknown-channel-public = 渠道无法识别的订单计入默认渠道。
 
 notice-unreadable-row = 有 { $count } 行无法读取，已跳过（行号：{ JOIN($lines, with: "、") }{ $more ->
-    [0] {""}
+    [none] {""}
    *[other] 、另有 { $more } 行
 }）
 notice-unreadable-row-public = 无法读取的行已跳过。
@@ -108,10 +108,12 @@ notice-intrusion = { $what ->
 notice-clock-jumped = 网关时钟跳变 { $seconds } 秒：在其恢复或稳定一分钟之前，时间不随其变化
 notice-clock-jumped-public = 网关时钟跳变：在其恢复或稳定一分钟之前，时间不随其变化
 notice-clock-right = 网关时钟已恢复
+notice-clock-right-public = 网关时钟已恢复
 notice-clock-set = 网关时钟跳变 { $seconds } 秒 后保持稳定：以其为准
 notice-clock-set-public = 网关时钟跳变后保持稳定：以其为准
 notice-clock-behind = 此前的数据比网关时钟超前 { $seconds } 秒：时间等待，订单照常计入
 notice-clock-behind-public = 此前的数据比网关时钟超前：时间等待，订单照常计入
 notice-closed-early = 当天的记录已结束，但时钟显示当天尚未结束：无法继续计入订单
+notice-closed-early-public = 当天的记录已结束，但时钟显示当天尚未结束：无法继续计入订单
 
 title-synthetic-places = { $title }（城市位置为合成）

@@ -69,7 +69,8 @@ struct Packing {
     /// `None` while another thread has it, and before the first light.
     packer: Option<Packer>,
     away: Option<Task<(Packer, Packed)>>,
-    waiting: Vec<Arc<Lights>>,
+    /// What came, and when.
+    waiting: Vec<(u64, Arc<Lights>)>,
     /// Memory for the next ones.
     spare: Vec<Instance>,
 }
@@ -81,6 +82,9 @@ struct Packed {
     arrivals: Vec<Arrival>,
     /// By place, the one that stands for it, where others do than before.
     leaders: Option<Vec<u16>>,
+    /// Packed for a preset that merges lights.
+    merged: bool,
+    /// When the last of them came.
     at_ms: u64,
     /// Orders and payments in them, and those at places that aren't known.
     drawn: u64,
@@ -90,8 +94,7 @@ struct Packed {
 impl Packed {
     fn new(
         packer: &mut Packer,
-        batches: &[Arc<Lights>],
-        at_ms: u64,
+        batches: &[(u64, Arc<Lights>)],
         merge_deg: Option<f32>,
         mut instances: Vec<Instance>,
     ) -> Self {
@@ -100,8 +103,9 @@ impl Packed {
         let leaders = changed.then(|| packer.leader_of_each());
         let mut arrivals = Vec::new();
         let (mut drawn, mut unplaced) = (0, 0);
-        for batch in batches {
-            let placed = packer.pack(batch, at_ms, merge_deg, &mut instances);
+        for (came_ms, batch) in batches {
+            // Each at its own moment: what had to wait isn't born at once.
+            let placed = packer.pack(batch, *came_ms, merge_deg, &mut instances);
             let of = batch.place.len().min(batch.code.len()) as u64;
             let shown = if placed == of {
                 batch.events
@@ -116,7 +120,8 @@ impl Packed {
             instances,
             arrivals,
             leaders,
-            at_ms,
+            merged: merge_deg.is_some(),
+            at_ms: batches.last().map_or(0, |(came_ms, _)| *came_ms),
             drawn,
             unplaced,
         }
@@ -155,11 +160,11 @@ impl Packing {
         let spare = std::mem::take(&mut self.spare);
         if live {
             self.away = Some(AsyncComputeTaskPool::get().spawn(async move {
-                let packed = Packed::new(&mut packer, &batches, now_ms, merge_deg, spare);
+                let packed = Packed::new(&mut packer, &batches, merge_deg, spare);
                 (packer, packed)
             }));
         } else {
-            ready = Some(Packed::new(&mut packer, &batches, now_ms, merge_deg, spare));
+            ready = Some(Packed::new(&mut packer, &batches, merge_deg, spare));
             self.packer = Some(packer);
         }
         ready
@@ -286,7 +291,9 @@ fn write_lights(
         lights.ring = fresh;
     }
     let merge_deg = merges.then(|| cell_deg(&sight));
-    let arrived = arrived.read().map(|LightsArrived(batch)| Arc::clone(batch));
+    let arrived = arrived
+        .read()
+        .map(|LightsArrived(batch)| (now_ms, Arc::clone(batch)));
     lights.packing.waiting.extend(arrived);
     let mut drawn = 0;
     if let Some(packed) = lights.packing.step(&regions.0, now_ms, merge_deg, live.0) {
@@ -296,7 +303,7 @@ fn write_lights(
         if let Some(leaders) = packed.leaders {
             lights.embers.regroup(&leaders);
         }
-        if merges {
+        if packed.merged {
             lights.embers.expect(&packed.arrivals, now_ms);
         } else {
             lights.embers.add(&packed.arrivals, now_ms, SHARES_BESIDE);
@@ -376,13 +383,14 @@ mod tests {
         let catalogue = meridian_gateway::load_catalogue().unwrap();
         let pack = |live, mut now_ms| {
             let mut packing = Packing::default();
-            packing.waiting.push(Arc::new(Lights {
+            let lights = Arc::new(Lights {
                 per_light: 1,
                 events: 3,
                 place: vec![1, 2, u16::MAX],
                 code: vec![0, 9, 3],
                 ..Lights::default()
-            }));
+            });
+            packing.waiting.push((now_ms, lights));
             loop {
                 if let Some(packed) = packing.step(&catalogue, now_ms, None, live) {
                     return (packed, now_ms);

@@ -151,7 +151,10 @@ fn odometer(scene: &Scene) -> Option<String> {
         scene.state.gmv_minor as i64
     };
     let units = format::units(shown_minor, per_unit);
-    let text = format::grouped(units);
+    let mut text = format::grouped(units);
+    if shown_minor < 0 && units == 0 {
+        text.insert(0, '−');
+    }
     let type_size = frame.hero_size;
     let digit_width = pen.width("0", type_size, Face::Figures);
     let comma_width = pen.width(",", type_size, Face::Figures);

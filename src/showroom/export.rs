@@ -205,13 +205,12 @@ fn take(
                 commands.entity(entity).try_despawn();
                 let (image, sender, path) = (taken.image.clone(), sender.clone(), path.clone());
                 // Compressing a large picture takes longer than a frame.
-                bevy::tasks::AsyncComputeTaskPool::get()
-                    .spawn(async move {
-                        let outcome = save(image, &path).map(|()| path);
-                        // The receiver is a resource: a closed channel means that the display is gone.
-                        let _ = sender.send(outcome);
-                    })
-                    .detach();
+                // On a thread of its own: lights and warmth wait for Bevy's.
+                std::thread::spawn(move || {
+                    let outcome = save(image, &path).map(|()| path);
+                    // The receiver is a resource: a closed channel means that the display is gone.
+                    let _ = sender.send(outcome);
+                });
             },
         );
     }

@@ -85,22 +85,21 @@ fn take(
         .observe(move |taken: On<ScreenshotCaptured>| {
             let (image, path, sender) = (taken.image.clone(), path.clone(), sender.clone());
             // Compressing a 4K picture takes longer than a frame.
-            bevy::tasks::AsyncComputeTaskPool::get()
-                .spawn(async move {
-                    let outcome = image
-                        .try_into_dynamic()
-                        .map_err(|error| error.to_string())
-                        .and_then(|image| {
-                            image
-                                .to_rgb8()
-                                .save(&path)
-                                .map_err(|error| format!("{}: {error}", path.display()))
-                        })
-                        .map(|()| path.canonicalize().unwrap_or(path));
-                    // The receiver is a resource: a closed channel means that the display is gone.
-                    let _ = sender.send(outcome);
-                })
-                .detach();
+            // On a thread of its own: lights and warmth wait for Bevy's.
+            std::thread::spawn(move || {
+                let outcome = image
+                    .try_into_dynamic()
+                    .map_err(|error| error.to_string())
+                    .and_then(|image| {
+                        image
+                            .to_rgb8()
+                            .save(&path)
+                            .map_err(|error| format!("{}: {error}", path.display()))
+                    })
+                    .map(|()| path.canonicalize().unwrap_or(path));
+                // The receiver is a resource: a closed channel means that the display is gone.
+                let _ = sender.send(outcome);
+            });
         });
 }
 

@@ -98,7 +98,7 @@ impl FromStr for SourceSpec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = |problem: &str| {
             format!(
-                "{text:?} is no source ({problem}); one of these is: v4l2:/dev/video0, v4l2:/dev/video0@1280x720, \
+                "{text:?} isn't a source ({problem}); one of these is: v4l2:/dev/video0, v4l2:/dev/video0@1280x720, \
                  ffmpeg:FILE|URL, ffmpeg:-f FORMAT -i INPUT, images:DIR, images:DIR@FPS, synthetic"
             )
         };

@@ -653,7 +653,7 @@ fn check_says_what_others_see_and_makes_nothing() {
     std::fs::write(path("audit"), "").unwrap();
     let (good, said) = check(folder.path(), &config(10, ""));
     let wanted = format!(
-        "{}: audit.file: {} is no folder",
+        "{}: audit.file: {} isn't a folder, and one is needed there",
         path("gateway.toml").display(),
         path("audit").display()
     );

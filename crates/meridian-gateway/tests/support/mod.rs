@@ -22,7 +22,8 @@ pub fn free_address() -> SocketAddr {
 /// The whole answer to a `GET` on this machine.
 pub fn get(address: SocketAddr, path: &str) -> String {
     let mut socket = TcpStream::connect(address).unwrap();
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    socket.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     socket.read_to_string(&mut text).unwrap();
     text
@@ -32,11 +33,11 @@ pub fn get(address: SocketAddr, path: &str) -> String {
 pub fn handshake(address: SocketAddr, headers: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
-    write!(
-        socket,
+    // In one write: some tests count what arrives at once.
+    let request = format!(
         "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
-    )
-    .unwrap();
+    );
+    socket.write_all(request.as_bytes()).unwrap();
     socket
 }
 
@@ -46,7 +47,11 @@ pub fn until<T>(link: &Link, mut find: impl FnMut(LinkEvent) -> Option<T>) -> T 
     let begun = Instant::now();
     let mut seen = Vec::new();
     while begun.elapsed() < WAIT {
-        if let Ok(event) = link.events().recv_timeout(Duration::from_millis(100)) {
+        let event = link.events().recv_timeout(Duration::from_millis(100));
+        if matches!(&event, Err(error) if error.to_string().contains("disconnected")) {
+            break;
+        }
+        if let Ok(event) = event {
             if seen.len() < 40 {
                 seen.push(match &event {
                     LinkEvent::Frame(frame, _) => format!("{} {}", frame.epoch, frame.seq),

@@ -120,7 +120,11 @@ pub(super) fn of(kind: &NoticeKind) -> BTreeMap<String, String> {
             arg("count", count);
             arg("lines", &lines.join(", "));
             arg("reasons", &reasons.join("; "));
-            arg("more", &count.saturating_sub(first.len() as u64));
+            // Fluent chooses by words: a number that is written as text matches none of its numbers.
+            match count.saturating_sub(first.len() as u64) {
+                0 => arg("more", &"none"),
+                more => arg("more", &more),
+            }
         }
         NoticeKind::StorageFailing { store, problem } => {
             arg("store", &store.name());

@@ -42,7 +42,7 @@ fn pairs(args: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> 
 }
 
 /// A notice's key among the texts.
-fn key(code: &str) -> String {
+pub(super) fn key(code: &str) -> String {
     format!("notice-{}", code.replace('_', "-"))
 }
 
@@ -66,14 +66,15 @@ impl Wrong {
 }
 
 impl NoticeKind {
-    /// The keys that a wall's words may have, the first that there is counts.
-    pub(super) fn public_keys(&self) -> [String; 3] {
+    /// The keys that a wall's words may have, the first that there is counts. What has no words for the public is told as
+    /// something for the operators.
+    pub(super) fn public_keys(&self) -> [String; 2] {
         let key = key(self.code());
         let public = match self {
             Self::Implausible { what } => format!("{key}-public-{}", what.name().replace('_', "-")),
             _ => format!("{key}-public"),
         };
-        [public, key, "notice-public".to_owned()]
+        [public, "notice-public".to_owned()]
     }
 
     /// The notice for those who may see everything.
@@ -121,10 +122,9 @@ impl Notice {
     /// gateway wrote counts then. `class` is that of the feed.
     pub fn in_words(&self, class: DataClass, texts: &Texts) -> Option<String> {
         let key = key(&self.code);
-        let public = match class {
+        match class {
             DataClass::Public => texts.whole(&format!("{key}-public"), []),
-            DataClass::Internal => None,
-        };
-        public.or_else(|| texts.whole(&key, pairs(&self.args)))
+            DataClass::Internal => texts.whole(&key, pairs(&self.args)),
+        }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum DirectorEvent<'a> {
         problem: &'a Implausible,
         busiest: Option<(u32, u64)>,
     },
+    /// And walls show what they are held at: then people are told why.
+    HoldShown { problem: &'a Implausible },
 }
 
 /// What came of a command, for logs.
@@ -84,7 +86,7 @@ impl GatewayEvent for DirectorEvent<'_> {
                 }
             }
             // What was asked for is logged, and so is what is held.
-            Self::Directed { .. } | Self::BusiestSource { .. } => {}
+            Self::Directed { .. } | Self::BusiestSource { .. } | Self::HoldShown { .. } => {}
         }
     }
 
@@ -109,7 +111,10 @@ impl GatewayEvent for DirectorEvent<'_> {
                 };
                 Some(Entry::new(Kind::FiguresHeld, "figures", details))
             }
-            Self::Directed { .. } | Self::ReleaseForgotten { .. } | Self::BusiestSource { .. } => None,
+            Self::Directed { .. }
+            | Self::ReleaseForgotten { .. }
+            | Self::BusiestSource { .. }
+            | Self::HoldShown { .. } => None,
         }
     }
 
@@ -128,11 +133,11 @@ impl GatewayEvent for DirectorEvent<'_> {
                 let (source, percent) = (*source, *percent);
                 vec![(To::Directors, NoticeKind::BusiestSource { source, percent })]
             }
-            Self::FiguresHeld { problem, .. } => {
+            Self::HoldShown { problem } => {
                 let what = problem.what();
                 vec![(To::Everybody, NoticeKind::Implausible { what })]
             }
-            Self::Asked { .. } | Self::ReleaseForgotten { .. } => Vec::new(),
+            Self::Asked { .. } | Self::ReleaseForgotten { .. } | Self::FiguresHeld { .. } => Vec::new(),
         }
     }
 }

@@ -272,6 +272,12 @@ fn the_desk_reports_what_happens_at_it() {
             },
             &[],
             Some(Kind::FiguresHeld),
+            &[],
+        ),
+        (
+            DirectorEvent::HoldShown { problem },
+            &[],
+            None,
             &[(To::Everybody, "implausible")],
         ),
     ];
@@ -282,7 +288,8 @@ fn the_desk_reports_what_happens_at_it() {
             Directed,
             ReleaseForgotten,
             BusiestSource,
-            FiguresHeld
+            FiguresHeld,
+            HoldShown
         }
     );
     let in_vain = |event: &DirectorEvent| event.audit().is_some_and(|entry| entry.in_vain);

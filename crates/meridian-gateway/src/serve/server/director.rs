@@ -26,8 +26,10 @@ impl Stream {
         if let Some((source, percent)) = busiest {
             DirectorEvent::BusiestSource { source, percent }.emit(self);
         }
-        self.held_now();
+        // Logged and audited before anything is written that may take its time.
         DirectorEvent::FiguresHeld { problem, busiest }.emit(self);
+        self.held_now();
+        DirectorEvent::HoldShown { problem }.emit(self);
     }
 
     /// Those who come from now on are shown what was shown last.

@@ -146,6 +146,8 @@ impl Stream {
             }
         }
         self.save();
+        // What the last step couldn't write.
+        self.look_at_storage();
         Ended {
             publisher: self.publisher,
             desk: self.desk,
