@@ -50,7 +50,9 @@ impl std::str::FromStr for Lang {
         match text {
             "en" => Ok(Self::En),
             "zh" => Ok(Self::Zh),
-            other => Err(format!("{other:?} isn't a language of Meridian: \"en\" or \"zh\"")),
+            other => Err(format!(
+                "{other:?} isn't a language of Meridian: \"en\" or \"zh\""
+            )),
         }
     }
 }
