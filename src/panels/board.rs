@@ -46,7 +46,7 @@ fn ahead(scene: &Scene) {
     if let Some((past, most)) = hello
         .comparisons
         .first()
-        .and_then(|past| Some((past, *past.gmv_minor.iter().max()?)))
+        .and_then(|past| Some((past, past.whole_minor()?)))
     {
         let rect = scene.frame.board;
         let line = scene.heading(rect, &scene.t("ahead-record"));

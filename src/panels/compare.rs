@@ -127,7 +127,8 @@ fn span(span: Read, texts: &Texts, lang: Lang) -> Option<String> {
     let grain_ms = match ms {
         _ if !span.about => 1_000,
         HOUR_MS.. => 600_000,
-        _ => 300_000,
+        600_000.. => 300_000,
+        _ => 60_000,
     };
     let ms = if span.about {
         ms.saturating_add(grain_ms / 2)
@@ -212,6 +213,16 @@ mod tests {
                 "比2015年同期多约250亿 · 领先约7小时20分"
             ]
         );
+    }
+
+    #[test]
+    fn what_is_about_right_is_told_roughly() {
+        let told = |ms| span(about(ms), &Texts::load(drop), Lang::En);
+        assert_eq!(told(clock(7, 26, 0)).unwrap(), "7 h 30 min");
+        assert_eq!(told(clock(0, 57, 40)).unwrap(), "1 h");
+        assert_eq!(told(clock(0, 12, 0)).unwrap(), "10 min");
+        assert_eq!(told(-clock(0, 3, 31)).unwrap(), "4 min");
+        assert_eq!(told(clock(0, 0, 29)), None, "as good as nothing");
     }
 
     #[test]

@@ -88,30 +88,28 @@ fn draw_summary(scene: &Scene, short: Option<String>, compared: Option<String>) 
         };
         for ((width, text, face, ink), at) in parts.into_iter().zip(lines) {
             let type_size = SUMMARY_SIZE * (room / width.max(1.0)).min(1.0);
-            draw_shaded(scene, at, &text, type_size, face, ink, width.min(room));
+            shade_line(scene, at, type_size, width.min(room));
+            pen.text(at, Align::Center, &text, type_size, face, ink);
         }
         return;
     }
     let scale = (room / wanted).min(1.0);
+    shade_line(scene, below, SUMMARY_SIZE * scale, wanted * scale);
     let mut x = frame.hero.x - wanted * scale * 0.5;
     for (width, text, face, ink) in parts.into_iter().filter(|(width, ..)| *width > 0.0) {
         let width = width * scale;
         let at = pos2(x + width * 0.5, below.y);
-        draw_shaded(scene, at, &text, SUMMARY_SIZE * scale, face, ink, width);
+        pen.text(at, Align::Center, &text, SUMMARY_SIZE * scale, face, ink);
         x += width + gap * scale;
     }
 }
 
-/// A line in the middle of which `at` lies, over the planet's edge.
-fn draw_shaded(scene: &Scene, at: Pos2, text: &str, type_size: f32, face: Face, ink: Color32, width: f32) {
-    let pen = &scene.pen;
-    let cap = type_size * pen.u * size::CAP;
-    let shade = Rect::from_center_size(
-        at - vec2(0.0, cap * 0.5),
-        vec2(width * 1.2 + cap * 2.0, cap * 3.0),
-    );
-    pen.shade(shade, 0.7);
-    pen.text(at, Align::Center, text, type_size, face, ink);
+/// Darkens what lies behind a line in the middle of which `at` lies: the planet's edge.
+fn shade_line(scene: &Scene, at: Pos2, type_size: f32, width: f32) {
+    let cap = type_size * scene.pen.u * size::CAP;
+    let size = vec2(width * 1.1 + cap * 2.0, cap * 2.6);
+    let middle = at - vec2(0.0, cap * 0.5);
+    scene.pen.shade(Rect::from_center_size(middle, size), 0.55);
 }
 
 fn countdown(scene: &Scene, into_day_ms: i64) {

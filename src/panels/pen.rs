@@ -180,6 +180,14 @@ impl Pen {
             .extend(Shape::dotted_line(&line, self.tint(colour), spacing, radius));
     }
 
+    /// A dashed line: it is known of the whole of it, and of no part.
+    pub fn dashed(&self, from_x: f32, to_x: f32, y: f32, colour: Color32) {
+        let stroke = Stroke::new(size::HAIRLINE * self.u.max(1.0), self.tint(colour));
+        let line = [pos2(from_x, y), pos2(to_x, y)];
+        self.painter
+            .extend(Shape::dashed_line(&line, stroke, 8.0 * self.u, 6.0 * self.u));
+    }
+
     /// A hollow point: the room shows through it.
     pub fn ring(&self, at: Pos2, radius: f32, width: f32, colour: Color32) {
         let stroke = Stroke::new(width * self.u, self.tint(colour));

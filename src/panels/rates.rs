@@ -200,7 +200,10 @@ fn draw_gap(scene: &Scene, scale: &Scale, rate: &Rate, gap: &Gap) {
         return;
     }
     let y = scale.y(mean);
-    pen.faded(0.6).dotted(from, to, y, rate.ink);
+    // So near the ground a second line is no line.
+    if scale.plot.bottom() - y > 12.0 * u {
+        pen.faded(0.6).dashed(from, to, y, rate.ink);
+    }
     let above = y - 7.0 * u;
     let below = y + 7.0 * u + size::SMALL * u * size::CAP;
     let base = if above - size::SMALL * u > scale.plot.top() {
