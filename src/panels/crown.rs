@@ -1,6 +1,6 @@
 //! What the tallest beam stands for, beside the planet.
 
-use bevy_egui::egui::{Align, Pos2, Rect, Shape, Stroke, Vec2, pos2, vec2};
+use bevy_egui::egui::{Align, Color32, Pos2, Rect, Shape, Stroke, Vec2, pos2, vec2};
 
 use super::format;
 use super::pen::{Face, Pen};
@@ -13,6 +13,10 @@ use crate::theme::{colour, size};
 const GAP: f32 = 14.0;
 /// The mark: how high it is, and how wide at its foot.
 const MARK: (f32, f32) = (34.0, 4.0);
+/// From line to line.
+const LINE: f32 = 20.0;
+/// How wide lines are where there is little room.
+const NARROW: f32 = 180.0;
 
 /// A value of which no more is known than "about": two digits.
 fn about(minor: i64, per_unit: i64) -> i64 {
@@ -70,17 +74,27 @@ pub fn draw(scene: &Scene, sight: &Sight, layout: &Layout, tallest_minor: i64) {
     let minor = about(tallest_minor, scene.per_unit());
     let units = format::axis(format::units(minor, scene.per_unit()), scene.lang());
     let value = scene.with_sign(&units);
-    let lines = [
-        scene.tw("crown-scale", &[("value", value)]),
-        scene.t("crown-root"),
-    ];
-    let wide = lines
-        .iter()
-        .map(|line| pen.width(line, size::SMALL, Face::Medium))
-        .fold(0.0, f32::max);
+    let scale = scene.tw("crown-scale", &[("value", value)]);
+    let root = scene.t("crown-root");
     let indent = (GAP * 0.8 + MARK.1) * u;
-    let words = vec2(wide + indent, MARK.0 * u);
-    let Some((rect, align)) = place(scene, sight, layout, words) else {
+    // In lines as they are, or in narrow ones.
+    let found = [f32::INFINITY, NARROW * u].into_iter().find_map(|width| {
+        let broken = |text: &str, face: Face, ink: Color32| {
+            let lines = pen.wrap(text, size::SMALL, face, width);
+            lines.into_iter().map(move |line| (line, face, ink))
+        };
+        let lines: Vec<(String, Face, Color32)> = broken(&scale, Face::Medium, colour::INK)
+            .chain(broken(&root, Face::Text, colour::INK_SOFT))
+            .collect();
+        let wide = lines
+            .iter()
+            .map(|(line, face, _)| pen.width(line, size::SMALL, *face))
+            .fold(0.0, f32::max);
+        let high = (lines.len() as f32 * LINE).max(MARK.0) * u;
+        let (rect, align) = place(scene, sight, layout, vec2(wide + indent, high))?;
+        Some((lines, rect, align))
+    });
+    let Some((lines, rect, align)) = found else {
         return;
     };
     let (mark_x, x) = match align {
@@ -88,24 +102,11 @@ pub fn draw(scene: &Scene, sight: &Sight, layout: &Layout, tallest_minor: i64) {
         _ => (rect.right() - MARK.1 * u * 0.5, rect.right() - indent),
     };
     mark(pen, pos2(mark_x, rect.bottom()));
-    let [first, second] = &lines;
-    let base = rect.bottom() - 1.0 * u;
-    pen.text(
-        pos2(x, base - 20.0 * u),
-        align,
-        first,
-        size::SMALL,
-        Face::Medium,
-        colour::INK,
-    );
-    pen.text(
-        pos2(x, base),
-        align,
-        second,
-        size::SMALL,
-        Face::Text,
-        colour::INK_SOFT,
-    );
+    let mut base = rect.bottom() - 1.0 * u;
+    for (line, face, ink) in lines.iter().rev() {
+        pen.text(pos2(x, base), align, line, size::SMALL, *face, *ink);
+        base -= LINE * u;
+    }
 }
 
 #[cfg(test)]

@@ -96,10 +96,9 @@ impl Frame {
         );
         let right = right.union(self.categories);
         let below = self.curve.union(line);
-        let above = Rect::from_center_size(
-            pos2(self.hero.x, self.under * 0.5),
-            vec2(900.0 * self.u, self.under),
-        );
+        // With the line that sets the day against an earlier one.
+        let high = self.under + 46.0 * self.u;
+        let above = Rect::from_center_size(pos2(self.hero.x, high * 0.5), vec2(900.0 * self.u, high));
         [left, right, below, above]
     }
 

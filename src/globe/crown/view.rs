@@ -12,7 +12,7 @@ const MAX_LAT_DEG: f32 = 70.0;
 /// How large the planet is, in radii at rest: as a horizon, or whole, where the panels are under it.
 const LARGE: f32 = 1.5;
 /// See [`LARGE`].
-const WHOLE: f32 = 0.9;
+const WHOLE: f32 = 0.82;
 /// And its radius at most, as a share of the picture's height: on a wall it is a horizon at rest.
 const MAX_RADIUS: f32 = 0.72;
 /// What is left between the tallest beam and the figures over it, as a share of the picture's height.
