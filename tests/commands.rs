@@ -369,6 +369,12 @@ fn each_command_is_carried_out_by_the_part_of_the_display_that_it_concerns() {
     for command in every_command() {
         let (before, pose) = (display.get::<View>().clone(), display.get::<Rig>().pose());
         display.give(command.clone());
+        if matches!(command, Command::FlyTo(_) | Command::FlyToPlace(_)) {
+            // Until it has arrived.
+            for _ in 0..40 {
+                display.app.update();
+            }
+        }
         let (view, now) = (display.get::<View>().clone(), display.get::<Rig>().pose());
         match &command {
             Command::ToggleLang => assert_ne!(view.lang, before.lang),

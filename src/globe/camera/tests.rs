@@ -112,7 +112,8 @@ fn the_tour_stops_where_the_crown_stands_and_goes_on() {
     assert!((rig.pose.lat_deg - crown.lat_deg).abs() < 0.1 && (rig.pose.sink - crown.sink).abs() < 0.01);
     assert!((rig.pose.lon_deg - crown.lon_deg).abs() <= 2.0 * SWAY_DEG);
     ride(&mut rig, &view, 30);
-    assert!(rig.flight.is_none() && rig.pose.sink.abs() < 1e-3 && rig.pose.lat_deg == HOME_LAT_DEG);
+    let is_home = rig.pose.sink.abs() < 1e-3 && (rig.pose.lat_deg - HOME_LAT_DEG).abs() < 0.05;
+    assert!(rig.flight.is_none() && is_home, "{:?}", rig.pose);
     assert!(!rig.may_stop(place_lon_deg, &view), "not at once again");
     let off = View {
         layers: crate::view::Layers {

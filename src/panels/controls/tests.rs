@@ -15,6 +15,7 @@ use super::*;
 use crate::command::ShowroomCommand;
 use crate::gestures::Pointing;
 use crate::globe::camera::Sight;
+use crate::globe::crown::Crown;
 use crate::globe::lights::LightStats;
 use crate::layout::Layout;
 use crate::ledger::{FeedHealth, Ledger, ProductLedger, Regions};
@@ -114,6 +115,7 @@ impl Desk {
         world.insert_resource(Exact(true));
         world.init_resource::<FeedHealth>();
         world.init_resource::<LightStats>();
+        world.init_resource::<Crown>();
         world.init_resource::<PanelState>();
         world.init_resource::<Sight>();
         world.init_resource::<Layout>();
