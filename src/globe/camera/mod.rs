@@ -1,5 +1,6 @@
 //! The globe's camera: an automatic tour, dragging and zooming, flights to places.
 
+mod crown_view;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +11,9 @@ use bevy::post_process::bloom::Bloom;
 use bevy::prelude::*;
 use bevy_egui::{EguiContextSettings, PrimaryEguiContext};
 
+use self::crown_view::against_the_sky;
 use super::PLANET_LAYER;
 use super::crown::Crown;
-use super::crown::view::against_the_sky;
 use super::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::DisplaySystems;
 use crate::command::Command;

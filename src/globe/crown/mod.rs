@@ -1,7 +1,6 @@
 //! Value that stands up: a beam of light over each of the places that sold most in the last minute.
 
 mod beams;
-pub mod view;
 
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::mesh::{Indices, MeshTag};

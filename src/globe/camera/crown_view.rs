@@ -1,6 +1,7 @@
 //! From where the crown stands against the sky.
 
-use crate::globe::camera::{Pose, Sight};
+use super::{Pose, Sight};
+use crate::globe::crown::TALLEST;
 use crate::globe::geo::{lat_lon_from_world, world_from_lat_lon};
 use crate::layout::Layout;
 
@@ -42,7 +43,7 @@ pub fn against_the_sky(lat_deg: f32, lon_deg: f32, layout: &Layout) -> Pose {
     // Where the layout shows what is looked at above the disc's middle, that is farther north.
     pose.lat_deg += middle_deg - lat_lon_from_world(Sight::new(pose, layout).back).0;
     let sight = Sight::new(pose, layout);
-    let (tip, _) = sight.project(world_from_lat_lon(lat_deg, lon_deg) * (1.0 + super::TALLEST));
+    let (tip, _) = sight.project(world_from_lat_lon(lat_deg, lon_deg) * (1.0 + TALLEST));
     let [_, _, _, above] = layout.panels;
     let wanted_px = above.max.y.max(0.0) + GAP * layout.size.y;
     Pose {
