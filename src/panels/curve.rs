@@ -10,6 +10,8 @@ use super::scene::Scene;
 use crate::theme::{colour, ease, size};
 use meridian_wire::Hello;
 
+/// The least distance of two values on the axis.
+const MARK: f32 = 26.0;
 /// The most points of a curve.
 const POINTS: usize = 480;
 
@@ -75,11 +77,9 @@ impl Chart {
             .and_then(|past| past.gmv_minor.last().copied())
             .unwrap_or(0);
         let most_units = format::units(total.max(past_most), per_unit).max(1);
-        let marks = if scene.frame.shape == Shape::Ultrawide {
-            6
-        } else {
-            3
-        };
+        // As many as can be told apart.
+        let height = outer.bottom() - 22.0 * u - top;
+        let marks = ((height / (MARK * u)) as i128).clamp(2, 6);
         let step = format::nice_step(most_units, marks);
         let tops = ((most_units + step - 1) / step * step).max(step);
         let axis_width = pen.width(&format::axis(tops, scene.lang()), small, Face::Figures) + 12.0 * u;

@@ -10,6 +10,8 @@ use crate::theme::{colour, size};
 
 /// Most points of a line.
 const POINTS: usize = 240;
+/// The least height of a chart that has notes below it.
+const LEAST_PLOT: f32 = 50.0;
 /// A text below the chart, from line to line.
 const NOTE_LINE: f32 = 17.0;
 
@@ -47,14 +49,27 @@ pub fn draw(scene: &Scene) {
         ink: colour::PAYMENT,
         note: (counts.payments > counts.orders).then(|| scene.t("payments-more")),
     };
-    draw_rate(scene, scene.frame.orders, &orders);
-    draw_rate(scene, scene.frame.payments, &payments);
+    let pen = &scene.pen;
+    let (left, right) = (scene.frame.orders, scene.frame.payments);
+    let notes = payments.note.as_ref().map_or_else(Vec::new, |note| {
+        pen.wrap(note, size::SMALL, Face::Text, right.width())
+    });
+    // Where it would leave no room for the chart, nothing is noted.
+    let fits = right.height() > (128.0 + LEAST_PLOT + NOTE_LINE * notes.len() as f32) * pen.u;
+    let notes = if fits { notes } else { Vec::new() };
+    // As much room below both, so that they have the same height.
+    draw_rate(scene, left, &orders, notes.len());
+    draw_rate(scene, right, &payments, notes.len());
+    for (at, note) in notes.iter().enumerate() {
+        let y = right.bottom() - (3.0 + NOTE_LINE * (notes.len() - 1 - at) as f32) * pen.u;
+        scene.small(pos2(right.left(), y), Align::Min, note, colour::INK_SOFT);
+    }
     mobile(scene);
     reached(scene);
 }
 
-/// The figure, its peak, and the day below them.
-fn draw_rate(scene: &Scene, rect: Rect, rate: &Rate) {
+/// The figure, its peak, and the day below them, over room for so many lines of notes.
+fn draw_rate(scene: &Scene, rect: Rect, rate: &Rate, notes: usize) {
     let pen = &scene.pen;
     let u = pen.u;
     let line = scene.heading(rect, &scene.t(rate.key));
@@ -81,10 +96,7 @@ fn draw_rate(scene: &Scene, rect: Rect, rate: &Rate) {
         let text = scene.tw("peak-at", &[("time", scene.clock_at(rate.peak_at_ms))]);
         scene.small(pos2(rect.right(), baseline), Align::Max, &text, colour::INK_SOFT);
     }
-    let notes = rate.note.as_ref().map_or_else(Vec::new, |note| {
-        pen.wrap(note, size::SMALL, Face::Text, rect.width())
-    });
-    let below = (NOTE_LINE * (1 + notes.len()) as f32 + 3.0) * u;
+    let below = (NOTE_LINE * (1 + notes) as f32 + 3.0) * u;
     let plot = Rect::from_min_max(
         pos2(rect.left(), baseline + 14.0 * u),
         pos2(rect.right(), rect.bottom() - below),
@@ -93,10 +105,6 @@ fn draw_rate(scene: &Scene, rect: Rect, rate: &Rate) {
         return;
     }
     draw_day(scene, plot, rate);
-    for (at, note) in notes.iter().enumerate() {
-        let y = plot.bottom() + NOTE_LINE * (2 + at) as f32 * u;
-        scene.small(pos2(rect.left(), y), Align::Min, note, colour::INK_SOFT);
-    }
 }
 
 /// Where times and rates are in a chart: from the day's start until now, from nothing to the day's peak.
