@@ -115,9 +115,9 @@ mod tests {
 
     #[test]
     fn about_is_two_digits_and_never_nothing() {
-        assert_eq!(about(3_849_999_00, 100), 3_800_000_00);
-        assert_eq!(about(3_850_000_00, 100), 3_900_000_00);
-        assert_eq!(about(995_00, 100), 1_000_00);
+        assert_eq!(about(384_999_900, 100), 380_000_000);
+        assert_eq!(about(385_000_000, 100), 390_000_000);
+        assert_eq!(about(99_500, 100), 100_000);
         assert_eq!((about(412, 100), about(40, 100), about(1, 1)), (410, 40, 1));
     }
 }
