@@ -284,6 +284,11 @@ fn veil(scene: &scene::Scene, sight: &Sight, layout: &Layout) {
     let (radius, rest) = (sight.radius_px(), layout.globe_radius);
     let lower = (sight.centre_px.y - layout.globe_centre.y).abs() / rest;
     let nearer = ((radius / rest - 1.05) / 0.5).max(lower * 2.0).clamp(0.0, 1.0);
+    if frame.shape == frame::Shape::Ultrawide && nearer < 1.0 {
+        // The planet rises from behind the day that runs along the foot.
+        let foot = frame.curve.with_max_y(frame.whole.bottom());
+        scene.pen.veil(foot, 90.0 * u, 0.86 * (1.0 - nearer));
+    }
     if nearer <= 0.0 {
         return;
     }
