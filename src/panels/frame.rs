@@ -192,7 +192,7 @@ impl Frame {
                 let cap = (0.047 * h).min((w - 2.0 * m) / 8.6);
                 let hero_size = cap / 0.7 / u;
                 let hero = pos2(w * 0.5, m * 1.1 + cap);
-                let under = hero.y + 88.0 * u;
+                let under = hero.y + 58.0 * u;
                 let top = layout.globe_centre.y + layout.globe_radius + 40.0 * u;
                 let bottom = h - 60.0 * u;
                 let span = bottom - top;

@@ -215,11 +215,14 @@ pub fn draw_panels(
         commands.write_batch(controls.commands());
         return;
     }
+    // Under the figures: the total and what it is are never darkened.
+    if room.share() < 0.5 {
+        veil(&scene.faded(1.0 - room.share() * 2.4), &known.sight, &layout);
+    }
     header::draw(&scene);
     let mut right = frame.whole.right() - size::MARGIN * frame.u;
     if room.share() < 0.5 {
         let scene = scene.faded(1.0 - room.share() * 2.4);
-        veil(&scene, &known.sight, &layout);
         rates::draw(&scene);
         board::draw(&scene);
         right = doors(&scene, &room, &mut controls).unwrap_or(right);
