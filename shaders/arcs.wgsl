@@ -120,7 +120,7 @@ fn vertex(
     // Beyond the limb an arc dissolves: the sky above the planet belongs to the figures.
     let sight = to_eye / distance;
     let impact = length(p - sight * dot(p, sight));
-    let in_air = 1.0 - smoothstep(1.0, 1.11, impact);
+    let in_air = 1.0 - smoothstep(1.0, 1.07, impact);
     let trail = number.y * number.y;
     let tip = smoothstep(0.90, 1.0, number.y) * (1.0 - after);
     out.colour = (data.trail.rgb * trail * 0.20 + data.head.rgb * tip * 0.9)

@@ -256,8 +256,8 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     let sheen4 = sheen2 * sheen2;
     let sheen8 = sheen4 * sheen4;
     let sheen16 = sheen8 * sheen8;
-    surface += (vec3<f32>(0.016, 0.028, 0.040) * sheen4 * sheen
-        + vec3<f32>(0.050, 0.056, 0.060) * sheen16 * sheen8) * day;
+    surface += (vec3<f32>(0.008, 0.020, 0.036) * sheen4 * sheen
+        + vec3<f32>(0.024, 0.036, 0.048) * sheen16 * sheen16) * day;
 
     let ground = ground_at(uv);
 

@@ -156,7 +156,7 @@ impl Frame {
                 let hero = pos2(w * 0.5, m * 0.75 + cap);
                 let under = hero.y + 40.0 * u;
                 let top = m;
-                let foot = h * (0.15 + 0.02 * share);
+                let foot = h * (0.16 + 0.06 * share);
                 let curve = rect(m, h - m * 0.9 - foot, w - m, h - m * 0.9);
                 let bottom = curve.top() - 56.0 * u;
                 let span = bottom - top;
