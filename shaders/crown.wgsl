@@ -135,5 +135,6 @@ fn fragment(in: Varying) -> @location(0) vec4<f32> {
     }
     let light = colour * (alpha * in.light.x + glow * in.light.x)
         + (colour * 0.5 + vec3<f32>(0.5)) * data.beam.a * (pulse * core * sqrt(down));
-    return vec4<f32>(light, alpha * in.light.x * 0.85);
+    // Where motion is unwanted it may be brighter than 1: nothing covers more than all.
+    return vec4<f32>(light, min(alpha * in.light.x * 0.85, 1.0));
 }

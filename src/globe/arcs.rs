@@ -1,7 +1,6 @@
 //! Parcels across borders: ribbons that fly from their region to their place, and a ring where they land.
 
-use bevy::camera::visibility::NoFrustumCulling;
-use bevy::mesh::{Indices, MeshTag};
+use bevy::mesh::Indices;
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
 
@@ -96,7 +95,7 @@ struct ArcRing {
     scratch: Vec<Instance>,
 }
 
-#[derive(Component)]
+#[derive(Component, Default)]
 struct ArcChunk;
 
 fn spawn_arcs(
@@ -110,24 +109,11 @@ fn spawn_arcs(
     let meshes = [10, 24].map(|segments| meshes.add(arcs_mesh(segments)));
     let [coarse, _] = &meshes;
     let life_ms = ((ARC_SECS + AFTER_SECS) * 1000.0) as u32 + SPREAD_MS;
-    let ring = Ring::new(CAPACITY, CHUNK, life_ms);
-    let chunks = (0..ring.chunks())
-        .map(|chunk| {
-            commands
-                .spawn((
-                    ArcChunk,
-                    Mesh3d(coarse.clone()),
-                    MeshMaterial3d(material.clone()),
-                    MeshTag((chunk * CHUNK) as u32),
-                    NoFrustumCulling,
-                    Visibility::Hidden,
-                ))
-                .id()
-        })
-        .collect();
+    let fresh = Ring::new(CAPACITY, CHUNK, life_ms);
+    let chunks = ring::spawn_chunks::<_, ArcChunk>(&mut commands, coarse, &material, CAPACITY, CHUNK);
     commands.insert_resource(ArcRing {
         buffer,
-        ring,
+        ring: fresh,
         chunks,
         meshes,
         scratch: Vec::new(),

@@ -3,8 +3,6 @@
 //! In the software preset these are all the lights there are: a tick costs one instance a place, however many orders
 //! came. In the others each order has a light of its own besides (see [`lights`](super::lights)), and these hold.
 
-use bevy::camera::visibility::NoFrustumCulling;
-use bevy::mesh::MeshTag;
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
 
@@ -282,7 +280,7 @@ pub struct EmberLayer {
 }
 
 /// A part of the buffer that is drawn or left out as one.
-#[derive(Component)]
+#[derive(Component, Default)]
 pub struct EmberChunk;
 
 impl EmberLayer {
@@ -295,20 +293,7 @@ impl EmberLayer {
     ) -> Self {
         let buffer = buffers.add(ring::instance_buffer(CAPACITY));
         let material = materials.add(EmbersMaterial { data: buffer.clone() });
-        let chunks = (0..CAPACITY.div_ceil(CHUNK))
-            .map(|chunk| {
-                commands
-                    .spawn((
-                        EmberChunk,
-                        Mesh3d(mesh.clone()),
-                        MeshMaterial3d(material.clone()),
-                        MeshTag((chunk * CHUNK) as u32),
-                        NoFrustumCulling,
-                        Visibility::Hidden,
-                    ))
-                    .id()
-            })
-            .collect();
+        let chunks = ring::spawn_chunks::<_, EmberChunk>(commands, mesh, &material, CAPACITY, CHUNK);
         Self {
             buffer,
             chunks,

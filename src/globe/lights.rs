@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bevy::camera::visibility::NoFrustumCulling;
-use bevy::mesh::MeshTag;
 use bevy::prelude::*;
 use bevy::render::storage::ShaderBuffer;
 use bevy::tasks::futures::check_ready;
@@ -184,7 +182,7 @@ struct LightRing {
     swell: f32,
 }
 
-#[derive(Component)]
+#[derive(Component, Default)]
 struct LightChunk;
 
 fn life_ms() -> u32 {
@@ -205,20 +203,7 @@ fn spawn_lights(
             .map(|vertex| [(vertex / 3) as f32, (vertex % 3) as f32, 0.0])
             .collect(),
     ));
-    let chunks = (0..CAPACITY.div_ceil(CHUNK))
-        .map(|chunk| {
-            commands
-                .spawn((
-                    LightChunk,
-                    Mesh3d(mesh.clone()),
-                    MeshMaterial3d(material.clone()),
-                    MeshTag((chunk * CHUNK) as u32),
-                    NoFrustumCulling,
-                    Visibility::Hidden,
-                ))
-                .id()
-        })
-        .collect();
+    let chunks = ring::spawn_chunks::<_, LightChunk>(&mut commands, &mesh, &material, CAPACITY, CHUNK);
     let layer = EmberLayer::spawn(&mut commands, &mesh, &mut buffers, &mut ember_materials);
     commands.insert_resource(LightRing {
         layer,

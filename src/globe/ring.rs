@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bevy::asset::RenderAssetUsages;
+use bevy::camera::visibility::NoFrustumCulling;
+use bevy::mesh::MeshTag;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{Extent3d, TexelCopyBufferLayout};
@@ -291,6 +293,30 @@ macro_rules! glow_material {
     };
 }
 pub(super) use glow_material;
+
+/// Spawns what draws a buffer in chunks of so many instances, hidden; each is drawn or left out as one.
+pub(super) fn spawn_chunks<M: Material, C: Component + Default>(
+    commands: &mut Commands,
+    mesh: &Handle<Mesh>,
+    material: &Handle<M>,
+    capacity: usize,
+    chunk: usize,
+) -> Vec<Entity> {
+    (0..capacity.div_ceil(chunk))
+        .map(|number| {
+            commands
+                .spawn((
+                    C::default(),
+                    Mesh3d(mesh.clone()),
+                    MeshMaterial3d(material.clone()),
+                    MeshTag((number * chunk) as u32),
+                    NoFrustumCulling,
+                    Visibility::Hidden,
+                ))
+                .id()
+        })
+        .collect()
+}
 
 /// A mesh of nothing but numbers for a vertex shader.
 pub fn number_mesh(numbers: Vec<[f32; 3]>) -> Mesh {

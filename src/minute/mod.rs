@@ -48,7 +48,7 @@ impl Worth {
                 .iter()
                 .enumerate()
                 .map(|(bucket, count)| (*count as f64 * worth(bucket) as f64 * per_light) as u64)
-                .sum()
+                .fold(0, u64::saturating_add)
         };
         let at = |list: &[u64; 8], bucket: usize| list.get(bucket).copied().unwrap_or(0);
         Self {
@@ -61,9 +61,9 @@ impl Worth {
 
     fn and(self, other: Self) -> Self {
         Self {
-            mean: self.mean + other.mean,
-            least: self.least + other.least,
-            most: self.most + other.most,
+            mean: self.mean.saturating_add(other.mean),
+            least: self.least.saturating_add(other.least),
+            most: self.most.saturating_add(other.most),
             unbounded: self.unbounded || other.unbounded,
         }
     }
@@ -170,11 +170,11 @@ impl Minute {
                 let value = (number * per_event(place) * share).max(0.0) as Hundredths;
                 self.give(place, value);
                 if let Some(opened) = self.opened.get_mut(usize::from(place)) {
-                    *opened += value;
+                    *opened = opened.saturating_add(value);
                 }
                 over.places.push(place);
                 over.values.push(value);
-                over.worth.mean += value;
+                over.worth.mean = over.worth.mean.saturating_add(value);
             }
             over.worth.unbounded = true;
             self.seconds.push_back(over);
@@ -214,7 +214,7 @@ impl Minute {
             }
         }
         if let Some(came) = self.came.get_mut(at) {
-            *came += value;
+            *came = came.saturating_add(value);
         }
     }
 
@@ -246,7 +246,7 @@ impl Minute {
         while let Some(old) = self.seconds.pop_front_if(|old| old.number <= second - SECONDS) {
             for (place, value) in old.places.iter().zip(&old.values) {
                 if let Some(gone) = self.gone.get_mut(usize::from(*place)) {
-                    *gone += value;
+                    *gone = gone.saturating_add(*value);
                 }
             }
         }
@@ -271,7 +271,11 @@ impl Minute {
 
     /// The places that sold something in the last minute, by number, and how much.
     pub fn places(&self) -> impl Iterator<Item = (u16, Hundredths)> {
-        let sums = self.came.iter().zip(&self.gone).map(|(came, gone)| came - gone);
+        let sums = self
+            .came
+            .iter()
+            .zip(&self.gone)
+            .map(|(came, gone)| came.saturating_sub(*gone));
         sums.enumerate()
             .filter(|(_, sum)| *sum > 0)
             .map(|(place, sum)| (place as u16, sum))

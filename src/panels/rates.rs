@@ -9,9 +9,9 @@ use crate::ledger::day_rates::{Bucket, Gap, PerSecond};
 use crate::theme::{colour, size};
 
 /// Most points of a line.
-const POINTS: usize = 240;
+const MAX_POINTS: usize = 240;
 /// The least height of a chart that has notes below it.
-const LEAST_PLOT: f32 = 50.0;
+const MIN_PLOT: f32 = 50.0;
 /// A text below the chart, from line to line.
 const NOTE_LINE: f32 = 17.0;
 
@@ -55,7 +55,7 @@ pub fn draw(scene: &Scene) {
         pen.wrap(note, size::SMALL, Face::Text, right.width())
     });
     // Where it would leave no room for the chart, nothing is noted.
-    let fits = right.height() > (128.0 + LEAST_PLOT + NOTE_LINE * notes.len() as f32) * pen.u;
+    let fits = right.height() > (128.0 + MIN_PLOT + NOTE_LINE * notes.len() as f32) * pen.u;
     let notes = if fits { notes } else { Vec::new() };
     // As much room below both, so that they have the same height.
     draw_rate(scene, left, &orders, notes.len());
@@ -143,7 +143,7 @@ fn draw_day(scene: &Scene, plot: Rect, rate: &Rate) {
     }
     let day_rates = &scene.ledger.day_rates;
     let buckets = day_rates.buckets();
-    let stride = buckets.len().div_ceil(POINTS).max(1);
+    let stride = buckets.len().div_ceil(MAX_POINTS).max(1);
     let mut ground = plot.left();
     let mut last = None;
     for run in buckets.chunk_by(|_, next| next.gap.is_none()) {

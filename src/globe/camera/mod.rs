@@ -281,6 +281,8 @@ pub struct Rig {
     stop: Stop,
     /// That view is to be put before the eye as soon as the crown is known.
     begins_at_crown: bool,
+    /// That view was asked for: it is flown to once the crown is known, unless something else is asked for first.
+    wants_crown: bool,
 }
 
 /// The tour's stop.
@@ -309,6 +311,7 @@ impl Default for Rig {
             settled: false,
             stop: Stop::In(FIRST_STOP_SECS),
             begins_at_crown: false,
+            wants_crown: false,
         }
     }
 }
@@ -321,6 +324,7 @@ impl Rig {
 
     /// Puts the camera there at once (pictures and films of a fixed view).
     pub fn put(&mut self, pose: Pose) {
+        self.wants_crown = false;
         let pose = pose.limited();
         self.pose = pose;
         self.goal = pose;
@@ -368,6 +372,7 @@ impl Rig {
         if matches!(self.stop, Stop::At(_)) {
             self.stop = Stop::In(STOP_EVERY_SECS);
         }
+        self.wants_crown = false;
         let to = to.limited();
         let angle_deg = world_from_lat_lon(self.pose.lat_deg, self.pose.lon_deg)
             .angle_between(world_from_lat_lon(to.lat_deg, to.lon_deg))
@@ -439,6 +444,7 @@ impl Rig {
     }
 
     fn stop(&mut self) {
+        self.wants_crown = false;
         self.flight = None;
         self.spin = Vec2::ZERO;
         self.goal = self.pose;
@@ -688,6 +694,7 @@ fn move_camera(
             }
             Command::FlyToCrown => asked = true,
             Command::Nudge { east, north, zoom } if *screen == Screen::Globe => {
+                rig.wants_crown = false;
                 if rig.flight.is_some() {
                     rig.stop();
                 }
@@ -702,6 +709,7 @@ fn move_camera(
     if view.tour && !rig.touring {
         rig.fly_home(view.reduced_motion);
     }
+    rig.wants_crown |= asked;
     let tallest = world.as_ref().zip(crown.tallest);
     // The figures' place is known once the panels were drawn.
     let placed = layout.panels.iter().all(|area| !area.is_empty());
@@ -710,7 +718,7 @@ fn move_camera(
         .filter(|_| placed)
     {
         let stop = rig.may_stop(place.lon, &view);
-        if asked || stop || rig.begins_at_crown {
+        if rig.wants_crown || stop || rig.begins_at_crown {
             let pose = against_the_sky(place.lat, place.lon, &layout);
             if std::mem::take(&mut rig.begins_at_crown) {
                 rig.put(pose);
